@@ -1,0 +1,61 @@
+# The only entry point for people. `make` lists the targets; each first builds the environment from uv.lock, once.
+
+UV_VERSION := 0.13.9
+PYTHON     := .venv/bin/python
+READY      := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench invoke openapi db-upgrade db-reset requirements clean
+
+help:               ## this list
+	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+run: $(READY)       ## the platform on http://127.0.0.1:3000 (PORT=…), until Ctrl-C
+	@exec $(PYTHON) -m local
+
+test: $(READY)      ## every test, in parallel (ARGS="-k spin")
+	@$(PYTHON) -m pytest -n auto $(ARGS)
+
+bench: $(READY)     ## what is measured, and against what
+	@$(PYTHON) -m benchmarks
+
+invoke: $(READY)    ## one function on Lambda's runtime client: FUNCTION=spin_wheel [EVENT=file.json]
+	@$(PYTHON) -m local.invoke "$(FUNCTION)" "$(EVENT)"
+
+openapi: $(READY)   ## write the API's OpenAPI document
+	@$(PYTHON) -m local.openapi
+
+db-upgrade: $(READY) ## newest schema, here or for DATABASE_URL=postgresql://user:password@host:port/database
+	@$(PYTHON) -m local.database upgrade
+
+db-reset: $(READY)  ## delete everything in the database and migrate anew; asks first (YES=1)
+	@$(PYTHON) -m local.database reset
+
+check: $(READY)     ## style, types, template, build, and drift of what is generated (ARGS="mypy cfn-lint")
+	@$(PYTHON) -m local.check $(ARGS)
+
+requirements: $(READY) ## write the layer's requirements from uv.lock
+	@.uv/bin/uv export --quiet --locked --no-dev --no-header --no-annotate --output-file shared/requirements.txt
+
+clean:              ## remove the environments; the local data in .local stays
+	rm -rf .uv .venv .aws-sam
+
+# uv itself comes from PyPI into an environment of its own, so that a machine needs Python 3, make and git alone.
+.uv/bin/uv: Makefile
+	@for python in python3 /usr/bin/python3 python3.13 python; do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 8))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "No Python 3.8 or newer with its venv module was found: install python3 and python3-venv, then try again." >&2; exit 1; \
+	fi; \
+	$$found -m venv --clear .uv && echo '*' > .uv/.gitignore && \
+	.uv/bin/python -m pip --quiet --disable-pip-version-check install uv==$(UV_VERSION) || { rm -rf .uv; \
+	  echo "uv $(UV_VERSION) could not be installed from PyPI: see above; a proxy or mirror is set by PIP_INDEX_URL." >&2; exit 1; }
+	@touch $@
+
+$(READY): uv.lock pyproject.toml .python-version .uv/bin/uv
+	@.uv/bin/uv python find --quiet --no-project 3.13 >/dev/null 2>&1 || .uv/bin/uv python install --quiet 3.13 >/dev/null 2>&1 || { \
+	  echo "Python 3.13 was not found and could not be downloaded: install it (python.org, pyenv, apt or brew), then try again." >&2; exit 1; }
+	@.uv/bin/uv sync --quiet --locked --compile-bytecode --python 3.13 || { \
+	  echo "The environment could not be built from uv.lock: see above." >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,18 @@
+"""GET /v1/me/wheel: the commitments that a member's next spin will be drawn from."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import wheel
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.wheel import MyWheel
+
+api = HttpApi("member")
+
+
+@api.get("/v1/me/wheel")
+def get_my_wheel() -> MyWheel:
+    with transaction() as connection:
+        return MyWheel.model_validate(wheel.mine(connection, api.caller, now=utc_now()))
+
+
+handler = lambda_handler(api)

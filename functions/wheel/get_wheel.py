@@ -1,0 +1,17 @@
+"""GET /v1/wheel: what is on the wheel, with the odds of each segment."""
+
+from goatedvips.db import reading
+from goatedvips.domain import wheel
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.wheel import Wheel
+
+api = HttpApi("anyone")
+
+
+@api.get("/v1/wheel")
+def get_wheel() -> Wheel:
+    with reading() as connection:
+        return Wheel.model_validate(wheel.current(connection))
+
+
+handler = lambda_handler(api)

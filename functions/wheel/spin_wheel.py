@@ -1,0 +1,19 @@
+"""POST /v1/wheel/spins: a member spins the wheel, once a UTC day."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import wheel
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.wheel import SpinReceipt, SpinRequest
+
+api = HttpApi("member")
+
+
+@api.post("/v1/wheel/spins", status_code=201)
+def spin_wheel(body: SpinRequest) -> SpinReceipt:
+    with transaction() as connection:
+        spin = wheel.spin(connection, api.caller, body.client_seed, now=utc_now())
+    return SpinReceipt.model_validate(spin)
+
+
+handler = lambda_handler(api)

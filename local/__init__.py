@@ -1,0 +1,1 @@
+"""What runs the platform on a developer's machine, without Docker and without an AWS account."""

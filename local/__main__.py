@@ -1,0 +1,6 @@
+"""`python -m local`: the same as `make run`. Nothing else lives here, because worker processes skip a `__main__` module."""
+
+from local.run import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""The HTTP API of template.yaml, served here: SAM CLI's routes and authorizers over a pool of worker processes.
+
+What SAM CLI does otherwise than API Gateway's HTTP API is put right here: the event, the authorizer's cached answer,
+CORS, and the bodies and statuses of what the gateway itself answers.
+"""
+
+import json
+import sys
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from flask import Flask, Response, request
+from samcli.local.apigw.authorizers.lambda_authorizer import LambdaAuthorizer
+from samcli.local.apigw.exceptions import LambdaResponseParseException
+from samcli.local.apigw.local_apigw_service import LocalApigwService
+from samcli.local.apigw.path_converter import PathConverter
+from samcli.local.apigw.route import Route
+from werkzeug.exceptions import Forbidden, HTTPException, InternalServerError, NotFound, ServiceUnavailable, Unauthorized
+
+from local.events import authorizer_event, http_event
+from local.pool import FunctionError, FunctionTimeoutError, Pool
+from local.template import Cors, Template
+
+HOST = "127.0.0.1"
+MESSAGES = {404: "Not Found", 405: "Not Found", 500: "Internal Server Error"}
+
+
+class HttpApi(LocalApigwService):  # type: ignore[misc]  SAM CLI has no types
+    """Routes requests to functions as API Gateway does."""
+
+    def __init__(self, template: Template, pool: Pool, port: int) -> None:
+        """Build the application; nothing listens yet."""
+        super().__init__(template.api, SimpleNamespace(is_debugging=lambda: False), host=HOST, port=port)
+        self.pool, self.template = pool, template
+        self._answers: dict[tuple[str, ...], tuple[float, dict[str, Any]]] = {}
+        self._answers_lock = threading.Lock()
+        self.create()
+
+    @property
+    def app(self) -> Flask:
+        """The application, to which the mail catcher and the documentation are added."""
+        app: Flask = self._app
+        return app
+
+    def create(self) -> None:
+        """Register the template's routes, and what the gateway does around them."""
+        super().create()
+        self.app.url_map.merge_slashes = False
+        self.app.before_request(self._before)
+        self.app.after_request(self._after)
+        self.app.register_error_handler(HTTPException, _gateway_answer)
+        self.app.register_error_handler(Exception, _failure)
+
+    def _construct_error_handling(self) -> None:
+        """SAM's own answers are those of a REST API: none of them is wanted."""
+
+    def _before(self) -> Response | None:
+        """Answer preflights, and refuse what Flask would take for a route: HTTP APIs know no trailing slash."""
+        if request.method == "OPTIONS":  # SAM adds it to every route; the template has it on none
+            if self.template.cors.origins and "Access-Control-Request-Method" in request.headers:
+                return Response(status=204)
+            raise NotFound
+        if request.path.endswith("/") and len(request.path) > 1:
+            raise NotFound
+        return None
+
+    def _after(self, response: Response) -> Response:
+        """CORS headers are the gateway's: those of a function are replaced."""
+        cors = self.template.cors
+        if cors.origins:
+            for name in [name for name in response.headers.keys() if name.lower().startswith("access-control-")]:
+                del response.headers[name]
+            preflight = request.method == "OPTIONS"
+            response.headers.update(cors_headers(cors, request.headers.get("Origin"), preflight=preflight))
+        return response
+
+    def _request_handler(self, **parameters: str) -> Response:
+        """Authorize the request, run its function and return the function's answer."""
+        try:
+            route: Route = self._get_current_route(request)
+        except KeyError:  # HEAD, which Flask adds to every GET
+            raise NotFound from None
+        path = PathConverter.convert_path_to_api_gateway(request.endpoint)
+        event = http_event(request, self._v2_route_key(request.method, path, route.is_default_route), parameters)
+        if route.authorizer_object:
+            event["requestContext"]["authorizer"] = {"lambda": self._authorize(route, event)}
+        return self._answer(self._call(route.function_name, event))
+
+    def _authorize(self, route: Route, event: dict[str, Any]) -> dict[str, Any]:
+        """Return the context that the route's authorizer gives, at most as old as the template allows."""
+        if not self._valid_identity_sources(request, route):
+            raise Unauthorized
+        authorizer: LambdaAuthorizer = route.authorizer_object
+        sources = {
+            "headers": request.headers,
+            "querystring": request.query_string.decode("latin-1"),
+            "context": event["requestContext"],
+            "stageVariables": None,
+        }
+        identity = [str(source.find_identity_value(**sources)) for source in authorizer.identity_sources]
+        key = (authorizer.authorizer_name, *identity)
+        with self._answers_lock:
+            until, answer = self._answers.get(key, (0.0, {}))
+        if time.monotonic() >= until:
+            try:
+                answer = self._call(authorizer.lambda_name, authorizer_event(event, identity))
+            except ServiceUnavailable:
+                raise InternalServerError from None
+            seconds = self.template.authorizer_seconds.get(authorizer.authorizer_name, 0)
+            with self._answers_lock:
+                self._answers[key] = (time.monotonic() + seconds, answer)
+        if not isinstance(answer, dict) or not isinstance(answer.get("isAuthorized"), bool):
+            raise InternalServerError
+        if not answer["isAuthorized"]:
+            raise Forbidden
+        context: dict[str, Any] = answer.get("context") or {}
+        return context
+
+    def _call(self, function: str, event: dict[str, Any]) -> Any:  # noqa: ANN401  any JSON value
+        try:
+            return self.pool.invoke(function, event)
+        except FunctionTimeoutError as error:
+            say(error)
+            raise ServiceUnavailable from None
+        except FunctionError as error:
+            say(error)
+            raise InternalServerError from None
+
+    def _answer(self, value: Any) -> Response:  # noqa: ANN401  any JSON value
+        """Turn what a function returned into an answer; what cannot be one is the function's failure."""
+        try:
+            status, headers, body = self._parse_v2_payload_format_lambda_output(json.dumps(value), [], request)
+        except LambdaResponseParseException:
+            raise InternalServerError from None
+        return Response(body or b"", status=status, headers=headers)
+
+
+def cors_headers(cors: Cors, origin: str | None, *, preflight: bool) -> dict[str, str]:
+    """Return the CORS headers of an answer to a page of an origin; none when the origin is not allowed."""
+    if not origin or not {"*", origin} & set(cors.origins):
+        return {}
+    headers = {"Access-Control-Allow-Origin": "*" if "*" in cors.origins else origin}
+    if cors.credentials:
+        headers["Access-Control-Allow-Credentials"] = "true"
+    if cors.exposed:
+        headers["Access-Control-Expose-Headers"] = cors.exposed
+    if preflight:
+        wanted = (
+            ("Access-Control-Allow-Methods", cors.methods),
+            ("Access-Control-Allow-Headers", cors.headers),
+            ("Access-Control-Max-Age", cors.max_age),
+        )
+        headers |= {name: value for name, value in wanted if value}
+    return headers
+
+
+def say(error: Exception) -> None:
+    """Show a function's failure on the console, in a line; its log has the rest."""
+    text = str(error).splitlines()
+    print(f"  failed: {text[0] if text else type(error).__name__}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _gateway_answer(error: HTTPException) -> Response:
+    """Answer as API Gateway itself does: one field, `message`."""
+    status = error.code or 500
+    message = MESSAGES.get(status, error.name)
+    status = 404 if status == 405 else status  # noqa: PLR2004
+    return Response(f'{{"message":"{message}"}}', status=status, content_type="application/json")
+
+
+def _failure(error: Exception) -> Response:
+    say(error)
+    return _gateway_answer(InternalServerError())

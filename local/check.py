@@ -1,0 +1,108 @@
+"""`make check`: everything that can be said about the project without running it, as many at a time as there are cores.
+
+`make check ARGS="mypy cfn-lint"` runs those alone.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from local.postgres import running
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = Path(sys.executable).parent
+ENVIRONMENT = os.environ | {
+    "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "SAM_CLI_TELEMETRY": "0",
+}
+
+# The text says what is wrong; an empty one, that nothing is.
+type Check = Callable[[], str]
+
+
+def command(*words: str, **variables: str) -> Check:
+    """Make a check of a program of the environment, which fails with a status other than 0."""
+    return lambda: run(*words, **variables)
+
+
+def run(program: str, *words: str, **variables: str) -> str:
+    """Run a program of the environment; return its output if it failed, else nothing."""
+    done = subprocess.run(
+        [str(PROGRAMS / program), *words],
+        cwd=ROOT,
+        env=ENVIRONMENT | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return "" if done.returncode == 0 else done.stdout or f"status {done.returncode}"
+
+
+def requirements() -> str:
+    """Hold the layer's requirements to the lock."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "requirements.txt"
+        failure = run(
+            "uv", *"export --quiet --locked --no-dev --no-header --no-annotate --output-file".split(), str(file)
+        )
+        if failure or file.read_text() == (ROOT / "shared/requirements.txt").read_text():
+            return failure
+    return "shared/requirements.txt is not what uv.lock says: `make requirements` writes it."
+
+
+def migrations() -> str:
+    """Hold what the migrations make to the models, on a database of its own."""
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder), durable=False) as server:
+        url = server.url("postgres")
+        failure = run("python", "-m", "migrations.upgrade", DATABASE_URL=url, PYTHONPATH="shared")
+        return failure or run("alembic", "check", DATABASE_URL=url)
+
+
+# The longest first.
+CHECKS: dict[str, Check] = {
+    "sam validate": command("sam", "validate", "--lint"),
+    "mypy": command("mypy"),
+    "sam build": command("sam", "build"),
+    "cfn-lint": command("cfn-lint", "template.yaml"),
+    "openapi": command("python", "-m", "local.openapi", "--check"),
+    "alembic check": migrations,
+    "requirements": requirements,
+    "ruff check": command("ruff", "check", "--quiet"),
+    "ruff format": command("ruff", "format", "--check", "--quiet"),
+}
+
+
+def main(chosen: list[str]) -> int:
+    """Run the checks, print a line for each, then what the failed ones said; return the process's status."""
+    failures: dict[str, str] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        waiting = {pool.submit(timed, CHECKS[name]): name for name in chosen or CHECKS}
+        for done in as_completed(waiting):
+            name, (output, seconds) = waiting[done], done.result()
+            print(f"{'FAILED' if output else 'ok':6} {seconds:5.1f} s  {name}", flush=True)  # noqa: T201
+            if output:
+                failures[name] = output
+    for name, output in failures.items():
+        print(f"\n── {name} ──\n{output.rstrip()}")  # noqa: T201
+    return 1 if failures else 0
+
+
+def timed(check: Check) -> tuple[str, float]:
+    """Run a check; return what it said and the seconds that it took. An error of its own is a failure too."""
+    started = time.monotonic()
+    try:
+        said = check()
+    except (OSError, SystemExit) as error:
+        said = str(error)
+    return said, time.monotonic() - started
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

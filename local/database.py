@@ -1,0 +1,107 @@
+"""`make db-upgrade` and `make db-reset`: the schema of the local database, or of the one that DATABASE_URL names."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic.util import CommandError
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from local import postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".local"
+sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "shared")) if path not in sys.path]
+
+from migrations import upgrade as migrations
+from migrations.roles import ensure_roles
+
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+
+
+def ensure(server: postgres.Server) -> str:
+    """Make the local database where it is missing, bring it to the newest schema, and return its URL."""
+    url = server.url()
+    name = make_url(url).database
+    with migrations.engine(server.url("postgres")).connect() as connection:
+        if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}):
+            connection.rollback()
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(f"CREATE DATABASE {name}"))
+    upgrade(url)
+    return url
+
+
+def upgrade(url: str) -> None:
+    """Bring a database to the newest schema, its clock to UTC and the functions' roles up to date."""
+    try:
+        migrations.upgrade(url)
+        with migrations.engine(url).begin() as connection:
+            ensure_roles(connection)
+    except (CommandError, SQLAlchemyError) as error:
+        shown = make_url(url).render_as_string(hide_password=True)
+        sys.exit(f"The database {shown} could not be upgraded: {_sentence(error)}")
+
+
+def drop_everything(url: str) -> None:
+    """Drop all schemas of a database that are not PostgreSQL's own, and make an empty `public`."""
+    with migrations.engine(url).begin() as connection:
+        names = connection.scalars(
+            text("SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'")
+        )
+        quote = connection.dialect.identifier_preparer.quote
+        for name in names.all():
+            connection.execute(text(f"DROP SCHEMA {quote(name)} CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+        connection.execute(text("GRANT USAGE ON SCHEMA public TO PUBLIC"))
+
+
+def reset(url: str) -> None:
+    """Drop everything and migrate anew, after asking; another machine's database only when told twice."""
+    address = make_url(url)
+    shown = address.render_as_string(hide_password=True)
+    if address.host not in LOCAL_HOSTS and os.environ.get("ALLOW_REMOTE") != "1":
+        sys.exit(f"{shown} is not on this machine: set ALLOW_REMOTE=1 if it is really meant to be emptied.")
+    if os.environ.get("YES") != "1":
+        if not sys.stdin.isatty():
+            sys.exit(f"This deletes everything in {shown}: set YES=1 to say that it is meant.")
+        if input(f"This deletes everything in {shown}. Type yes to go on: ").strip().lower() != "yes":
+            sys.exit("Nothing was changed.")
+    try:
+        drop_everything(url)
+    except SQLAlchemyError as error:
+        sys.exit(f"The database {shown} could not be emptied: {_sentence(error)}")
+    upgrade(url)
+
+
+@contextmanager
+def chosen() -> Iterator[str]:
+    """Return DATABASE_URL, or else the local database's, whose server is started for as long as it is needed."""
+    if url := os.environ.get("DATABASE_URL"):
+        yield url
+        return
+    with postgres.reached(FOLDER) as server:
+        yield ensure(server)
+
+
+def _sentence(error: Exception) -> str:
+    """Return PostgreSQL's own message, or the error's first line."""
+    told = getattr(getattr(error, "orig", None), "args", None)
+    if told and isinstance(told[0], dict):
+        return str(told[0].get("M"))
+    return str(error).splitlines()[0]
+
+
+def main(command: str) -> None:
+    """Run one of the two commands."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    with chosen() as url:
+        {"upgrade": upgrade, "reset": reset}[command](url)
+        print(f"Ready: {make_url(url).render_as_string(hide_password=True)}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,106 @@
+"""`make invoke FUNCTION=spin_wheel`: one function on the real Lambda runtime client, without Docker.
+
+The runtime interface emulator comes with SAM CLI, the runtime client is `awslambdaric`: what runs the handler is what
+runs it on Lambda, in an environment that holds what template.yaml gives it and nothing else.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local import database, template
+from local.pool import BASE_VARIABLES
+from local.postgres import free_port
+
+START_SECONDS = 15.0
+PATH = "/2015-03-31/functions/function/invocations"
+
+
+def emulator() -> str:
+    """Return the emulator's program for this machine."""
+    package = find_spec("samcli")
+    if sys.platform != "linux" or package is None or package.origin is None:
+        sys.exit("The runtime interface emulator runs on Linux alone: use `make run`, or `sam local invoke` with Docker.")
+    kind = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    program = Path(package.origin).parent / "local" / "rapid" / f"aws-lambda-rie-{kind}"
+    if os.access(program, os.X_OK):
+        return str(program)
+    copy = Path(tempfile.gettempdir()) / f"aws-lambda-rie-{os.getuid()}"  # wheels don't always keep the x bit
+    copy.write_bytes(program.read_bytes())
+    copy.chmod(0o700)
+    return str(copy)
+
+
+def invoke(function: template.Function, event: object) -> Any:  # noqa: ANN401  any JSON value
+    """Run a function on an event and return its answer; what it logs goes to standard error."""
+    api, runtime = free_port(), free_port()
+    variables = BASE_VARIABLES | {
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "PYTHONPATH": os.pathsep.join(str(layer) for layer in function.layers),
+        "PATH": os.environ.get("PATH", os.defpath),
+    }
+    command = [emulator(), "--log-level", "error"]
+    command += ["--runtime-interface-emulator-address", f"127.0.0.1:{api}", "--runtime-api-address", f"127.0.0.1:{runtime}"]
+    command += [sys.executable, "-m", "awslambdaric", f"{function.file.stem}.{function.attribute}"]
+    process = subprocess.Popen(
+        command, env=variables | function.variables, cwd=function.file.parent, stdin=subprocess.DEVNULL, stdout=sys.stderr
+    )
+    try:
+        return _post(f"http://127.0.0.1:{api}{PATH}", event, function.timeout)
+    finally:
+        process.terminate()
+        try:
+            process.wait(3)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _post(url: str, event: object, seconds: int) -> Any:  # noqa: ANN401  any JSON value
+    """Send the event as soon as the emulator listens."""
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            answer = httpx.post(url, json=event, timeout=seconds + START_SECONDS, trust_env=False)
+        except httpx.ConnectError:
+            if time.monotonic() > end:
+                sys.exit("The runtime interface emulator did not start.")
+            time.sleep(0.02)
+            continue
+        try:
+            return answer.json() if answer.content else None
+        except ValueError:  # the emulator's own words, as at a time-out
+            return {"errorType": "Runtime.Error", "errorMessage": answer.text.strip()}
+
+
+def main(name: str, file: str | None = None) -> None:
+    """Invoke the function, print its answer as JSON, and exit with 1 when it failed."""
+    base = f"http://127.0.0.1:{os.environ.get('PORT') or '3000'}"
+    with database.chosen() as url:
+        plan = template.load(template.parameters(url, base), base)
+        function = plan.function(name)
+        path = Path(file or database.ROOT / "events" / f"{function.file.stem}.json")
+        try:
+            event = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            sys.exit(f"{path} is no JSON file that can be read: {error}")
+        answer = invoke(function, event)
+    print(json.dumps(answer, indent=2, ensure_ascii=False))  # noqa: T201
+    sys.exit(1 if isinstance(answer, dict) and {"errorType", "errorMessage"} <= answer.keys() else 0)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or not sys.argv[1]:  # noqa: PLR2004
+        sys.exit("Which function? As in `make invoke FUNCTION=spin_wheel`, with EVENT=file.json for another event.")
+    main(sys.argv[1], (sys.argv[2] if len(sys.argv) > 2 else "") or None)  # noqa: PLR2004

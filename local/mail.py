@@ -1,0 +1,118 @@
+"""A stand-in for Amazon SES: takes what functions send, and shows it at /mail instead of delivering it."""
+
+import base64
+import email
+import html
+import re
+import threading
+import uuid
+from collections import deque
+from dataclasses import asdict, dataclass
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+
+KEPT = 10_000
+LINK = re.compile(r"https?://[^\s<>\"']+")
+PAGE = """<!doctype html><meta charset="utf-8"><title>Caught mail</title>
+<style>body{{font:15px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}}
+article{{border:1px solid #8886;border-radius:6px;padding:.5rem 1rem;margin:1rem 0}}
+pre{{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}}small{{color:#777}}</style>
+<h1>Caught mail</h1><p>{count}. Nothing leaves this machine. The same as JSON: <a href="/mail.json">/mail.json</a></p>{mails}"""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One message to one address."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+
+
+class Mailbox:
+    """The messages caught since the start, newest first."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._mails: deque[Mail] = deque(maxlen=KEPT)
+        self._lock = threading.Lock()
+
+    def add(self, mail: Mail) -> None:
+        """Keep a message."""
+        with self._lock:
+            self._mails.appendleft(mail)
+
+    def to(self, address: str | None = None) -> list[Mail]:
+        """Return the messages to an address, ignoring case, or all."""
+        with self._lock:
+            mails = list(self._mails)
+        return mails if not address else [mail for mail in mails if mail.to.lower() == address.lower()]
+
+
+def serve(app: Flask, mailbox: Mailbox) -> None:
+    """Add SES's `SendEmail` and the two pages that show what came."""
+
+    @app.post("/v2/email/outbound-emails")
+    def send() -> tuple[Response, int] | Response:
+        try:
+            mails = mails_of(request.get_json(force=True))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            answer = jsonify(message=f"not a SendEmail request: {error!r}")
+            answer.headers["x-amzn-ErrorType"] = "BadRequestException"
+            return answer, 400
+        for mail in mails:
+            mailbox.add(mail)
+        return jsonify(MessageId=str(uuid.uuid4()))
+
+    @app.get("/mail.json")
+    def as_json() -> Response:
+        return jsonify(items=[asdict(mail) for mail in mailbox.to(request.args.get("to"))])
+
+    @app.get("/mail")
+    def as_page() -> str:
+        return page(mailbox.to(request.args.get("to")))
+
+
+def mails_of(sent: dict[str, Any]) -> list[Mail]:
+    """Return a message for each recipient of a `SendEmail` request, simple or raw."""
+    content = sent["Content"]
+    if "Raw" in content:
+        raw = email.message_from_bytes(base64.b64decode(content["Raw"]["Data"]), EmailMessage, policy=default)
+        subject = str(raw["subject"] or "")
+        parts = {kind: raw.get_body((kind,)) for kind in ("plain", "html")}
+        text, markup = (str(part.get_content()) if part else "" for part in parts.values())
+        named = [address.addr_spec for name in ("to", "cc") if raw[name] for address in raw[name].addresses]
+    else:
+        simple = content["Simple"]
+        subject = simple["Subject"]["Data"]
+        text, markup = (simple["Body"].get(kind, {}).get("Data", "") for kind in ("Text", "Html"))
+        named = []
+    given = sent.get("Destination") or {}
+    recipients = [address for kind in ("ToAddresses", "CcAddresses", "BccAddresses") for address in given.get(kind) or ()]
+    if not (recipients or named):
+        raise ValueError("no recipient")
+    return [Mail(to=address, subject=subject, text=text, html=markup) for address in recipients or named]
+
+
+def page(mails: list[Mail]) -> str:
+    """Return the page. Everything that came from outside is escaped; a mail's HTML is shown as its source."""
+    shown = "".join(
+        f"<article><small>to {html.escape(mail.to)}</small><h2>{html.escape(mail.subject)}</h2>"
+        f"<pre>{with_links(mail.text or mail.html)}</pre></article>"
+        for mail in mails[:200]
+    )
+    return PAGE.format(count=f"{len(mails)} message{'' if len(mails) == 1 else 's'}", mails=shown)
+
+
+def with_links(text: str) -> str:
+    """Escape a text and make its addresses clickable."""
+    parts, end = [], 0
+    for match in LINK.finditer(text):
+        link = html.escape(match[0].rstrip(".,;:)"))
+        parts += [html.escape(text[end : match.start()]), f'<a href="{link}">{link}</a>']
+        end = match.start() + len(match[0].rstrip(".,;:)"))
+    return "".join([*parts, html.escape(text[end:])])

@@ -1,0 +1,223 @@
+"""Worker processes that run the functions, one event at a time each, as Lambda's environments do.
+
+Handlers never run in threads of one process: Powertools keeps the current event on its class, and concurrent requests
+would get each other's answers.
+"""
+
+import json
+import multiprocessing
+import os
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from local.template import Function
+from local.worker import ACCOUNT, REGION, Answer, Call, work
+
+# What most handlers import, loaded once and inherited by every worker. Nothing of the project, which reads its
+# environment when it is imported.
+PRELOADED = (
+    "local.worker",
+    "aws_lambda_powertools.event_handler.openapi.models",
+    "aws_lambda_powertools.event_handler",
+    "aws_lambda_powertools.logging",
+    "aws_lambda_powertools.metrics",
+    "argon2",
+    "pg8000.legacy",
+    "pydantic",
+    "sqlalchemy.orm",
+    "sqlalchemy.dialects.postgresql.pg8000",
+)
+# API Gateway gives up on an integration after 30 s. A request that finds every worker busy waits no longer than that.
+LONGEST_WAIT = 30.0
+
+BASE_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_ACCOUNT_ID": ACCOUNT,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "LANG": "en_US.UTF-8",
+    "TZ": "UTC",
+}
+
+
+class FunctionError(Exception):
+    """The function raised, or its process died; carries the report of Lambda's runtime."""
+
+    def __init__(self, function: str, report: dict[str, Any]) -> None:
+        """Keep the report for who wants more than the first line."""
+        self.function, self.report = function, report
+        super().__init__(f"{function}: {report.get('errorType')}: {report.get('errorMessage')}")
+
+
+class FunctionTimeoutError(FunctionError):
+    """The function took longer than its `Timeout`, or no worker became free."""
+
+
+@dataclass
+class _Worker:
+    process: ForkServerProcess
+    connection: Connection
+
+
+@dataclass
+class _Group:
+    """The workers that share one set of environment variables."""
+
+    variables: dict[str, str]
+    idle: "queue.LifoQueue[_Worker]" = field(default_factory=queue.LifoQueue)
+    started: int = 0
+
+
+class Pool:
+    """Invokes functions by their logical id; a group of workers for each distinct environment.
+
+    A group grows with its load up to `limit` workers. A worker that dies or times out is replaced.
+    """
+
+    def __init__(self, functions: Iterable[Function], log: Path, limit: int | None = None) -> None:
+        """Prepare the process that workers are forked from; it loads the third-party modules meanwhile."""
+        self.functions = {function.name: function for function in functions}
+        self._log = str(log)
+        self._limit = limit or max(4, os.cpu_count() or 1)
+        self._context = multiprocessing.get_context("forkserver")
+        self._groups: dict[tuple[tuple[str, str], ...], _Group] = {}
+        self._workers: set[ForkServerProcess] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def warm_up(self) -> None:
+        """Start every worker of the environment that most functions share, so that the first requests find them."""
+        groups = [self._group(function) for function in self.functions.values()]
+        if groups:
+            largest = max(groups, key=lambda group: sum(other is group for other in groups))
+            while self._may_grow(largest):
+                largest.idle.put(self._start(largest))
+
+    def invoke(self, name: str, event: Any, request_id: str | None = None) -> Any:  # noqa: ANN401  any JSON value
+        """Run a function on an event and return its answer.
+
+        Raises:
+            FunctionTimeoutError: it took longer than its time-out, or none of its workers became free.
+            FunctionError: it raised, or its process died.
+
+        """
+        function = self.functions[name]
+        call = Call(
+            function=name,
+            file=str(function.file),
+            attribute=function.attribute,
+            seconds=function.timeout,
+            memory=function.memory,
+            request_id=request_id or str(uuid.uuid4()),
+            event=json.dumps(event),
+        )
+        answer = self._run(self._group(function), call)
+        value = json.loads(answer.text)
+        if answer.failed:
+            raise FunctionError(name, value)
+        return value
+
+    def stop(self) -> None:
+        """End all workers at once, whatever they are doing: their transactions roll back."""
+        with self._lock:
+            self._stopped = True
+            workers, self._workers = self._workers, set()
+        for process in workers:
+            process.kill()
+        for process in workers:
+            process.join()
+
+    def _run(self, group: _Group, call: Call) -> Answer:
+        worker = self._take(group, call)
+        try:
+            worker.connection.send(call)
+            if not worker.connection.poll(call.seconds):
+                raise TimeoutError
+            answer: Answer = worker.connection.recv()
+        except (EOFError, OSError) as error:
+            self._discard(group, worker)
+            if isinstance(error, TimeoutError):
+                text = f"Task timed out after {call.seconds} seconds"
+                raise FunctionTimeoutError(call.function, _report("Sandbox.Timedout", text)) from None
+            text = "the process ended without an answer"
+            raise FunctionError(call.function, _report("Runtime.ExitError", text)) from None
+        except BaseException:
+            self._discard(group, worker)
+            raise
+        group.idle.put(worker)
+        return answer
+
+    def _take(self, group: _Group, call: Call) -> _Worker:
+        """Return a worker that is free: the one used last, else a new one, else the first that becomes free."""
+        end = time.monotonic() + LONGEST_WAIT
+        while True:
+            try:
+                worker = group.idle.get_nowait()
+            except queue.Empty:
+                if self._may_grow(group):
+                    return self._start(group)
+                try:
+                    # Looks again now and then: a worker that died makes room for a new one and is never put back.
+                    worker = group.idle.get(timeout=0.5)
+                except queue.Empty:
+                    if time.monotonic() > end:
+                        report = _report("TooManyRequestsException", "no worker became free")
+                        raise FunctionTimeoutError(call.function, report) from None
+                    continue
+            if worker.process.is_alive():
+                return worker
+            self._discard(group, worker)
+
+    def _group(self, function: Function) -> _Group:
+        key = tuple(sorted(function.variables.items()))
+        with self._lock:
+            return self._groups.setdefault(key, _Group(BASE_VARIABLES | function.variables))
+
+    def _may_grow(self, group: _Group) -> bool:
+        with self._lock:
+            grows = group.started < self._limit
+            group.started += grows
+            return grows
+
+    def _start(self, group: _Group) -> _Worker:
+        """Fork a worker; the caller has counted it already."""
+        ours, theirs = self._context.Pipe()
+        path = list(dict.fromkeys(str(layer) for function in self.functions.values() for layer in function.layers))
+        process = self._context.Process(target=work, args=(theirs, group.variables, path, self._log), daemon=True)
+        with self._lock:
+            if self._stopped:
+                raise FunctionError("pool", _report("Shutdown", "the local API is stopping"))
+            process.start()
+            self._workers.add(process)
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _discard(self, group: _Group, worker: _Worker) -> None:
+        with self._lock:
+            group.started -= 1
+            self._workers.discard(worker.process)
+        worker.process.kill()
+        worker.process.join()
+        worker.connection.close()
+
+
+def prepare() -> None:
+    """Start the process that workers are forked from, so that it loads the modules while the caller does other things."""
+    multiprocessing.set_forkserver_preload(list(PRELOADED))
+    forkserver.ensure_running()
+
+
+def _report(kind: str, message: str) -> dict[str, Any]:
+    return {"errorType": kind, "errorMessage": message}

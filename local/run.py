@@ -1,0 +1,120 @@
+"""`make run`: the whole platform on this machine, until Ctrl-C."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.util import find_spec
+from types import FrameType
+
+from local import pool
+
+HOST = "127.0.0.1"
+# Where database clients and samconfig.toml find it at every start; another port when this one is taken.
+POSTGRES_PORT = 5433
+
+
+def main() -> None:
+    """Start everything, print what to try, and stop everything at Ctrl-C or SIGTERM."""
+    port = chosen_port()
+    pool.prepare()  # loads third-party modules while this process loads its own
+
+    from local import database, postgres  # noqa: PLC0415  after prepare(): they load for a second
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    with ExitStack() as stack:
+        stack.callback(ignore_interrupts)  # the first to run at the end: a second Ctrl-C must not cut the stop short
+        try:
+            database.FOLDER.mkdir(exist_ok=True)
+            (database.FOLDER / ".gitignore").write_text("*\n")
+            wanted = POSTGRES_PORT if is_free(POSTGRES_PORT) else None
+            server = stack.enter_context(postgres.running(database.FOLDER, wanted))
+            stack.callback(ignore_interrupts)
+            url = database.ensure(server)
+            stop_serving = serve(url, port, stack)
+            stop_serving()
+        except KeyboardInterrupt:
+            ignore_interrupts()
+            print("\nStopping.")  # noqa: T201
+
+
+def serve(url: str, port: int, stack: ExitStack) -> Callable[[], None]:
+    """Set up the API over its workers, tell what to try, and return what serves until it is interrupted."""
+    from local import database, docs, mail, template  # noqa: PLC0415  see main()
+    from local.api import HttpApi  # noqa: PLC0415
+    from local.schedules import Schedules  # noqa: PLC0415
+    from local.server import Server  # noqa: PLC0415
+
+    base = f"http://{HOST}:{port}"
+    log = database.FOLDER / "functions.log"
+    log.write_text("")
+    plan = template.load(template.parameters(url, base), base)
+    workers = pool.Pool(plan.functions, log)
+    stack.callback(workers.stop)
+    workers.warm_up()
+    api = HttpApi(plan, workers, port)
+    mail.serve(api.app, mail.Mailbox())
+    docs.serve(api.app)
+    hints = demo_data(url)
+    schedules = Schedules(plan.schedules, workers)
+    http = Server(HOST, port, api.app)
+    stack.callback(schedules.stop)
+
+    def run() -> None:
+        # The server runs in a thread, because its own loop would swallow the interrupt.
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        schedules.start()
+        print(f"\nThe API is at {base}, its documentation at {base}/docs, caught mail at {base}/mail")  # noqa: T201
+        print(f"The database is {url}\nWhat the functions log is in {log}")  # noqa: T201
+        for schedule in schedules.left_out:
+            print(f"Not run here: {schedule.function} ({schedule.expression})")  # noqa: T201
+        print(f"\n{hints}\nCtrl-C stops everything." if hints else "Ctrl-C stops everything.", flush=True)  # noqa: T201
+        threading.Event().wait()
+
+    return run
+
+
+def demo_data(url: str) -> str:
+    """Load members, codes and races to try things with, once; return what to try."""
+    if find_spec("local.demo") is None:
+        return ""
+    from local import demo  # type: ignore[attr-defined,unused-ignore]  # noqa: PLC0415
+
+    return str(demo.load(url) or "")
+
+
+def chosen_port() -> int:
+    """Return the port to serve on, PORT or 3000; end with a sentence when it is taken."""
+    given = os.environ.get("PORT") or "3000"
+    if not given.isdigit() or not 0 < int(given) < 65536:  # noqa: PLR2004
+        sys.exit(f"PORT={given} is no port: choose a number from 1 to 65535.")
+    port = int(given)
+    if not is_free(port):
+        sys.exit(f"Port {port} is taken: end what uses it, or choose another one, as in `make run PORT={port + 1}`.")
+    return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on a port of this machine now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Take Ctrl-C and SIGTERM alike: stop in order."""
+    raise KeyboardInterrupt
+
+
+def ignore_interrupts() -> None:
+    """Finish stopping, whatever else is pressed."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,103 @@
+"""Werkzeug's threaded server, made to keep connections open and to take hundreds of clients at once.
+
+Werkzeug closes every connection after one answer, because it does not know how much of a body the application left
+unread. Here the body is read whole before the application runs, so connections stay open, as they do on AWS.
+"""
+
+from io import BytesIO
+from typing import Any
+
+from werkzeug.exceptions import BadRequest
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.test import run_wsgi_app
+
+LARGEST_BODY = 10 * 1024 * 1024
+LARGEST_DRAIN = 10 * LARGEST_BODY
+CHUNK = 64 * 1024
+
+
+class Handler(WSGIRequestHandler):
+    """Serves the requests of one connection, one after the other."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 75  # seconds without a request, as API Gateway keeps a connection
+    wbufsize = -1  # head and body leave together
+    disable_nagle_algorithm = True
+
+    def run_wsgi(self) -> None:
+        """Read the body, let the application answer, send the answer whole."""
+        self.environ = environ = self.make_environ()
+        try:
+            body = self._body(environ)
+        except (BadRequest, OSError, ValueError):
+            self.close_connection = True
+            self._send("400 Bad Request", [("Content-Type", "application/json")], b'{"message":"Bad Request"}')
+            return
+        if body is None:  # the rest of it may still be on its way
+            self.close_connection = True
+            answer = b'{"message":"Request Entity Too Large"}'
+            self._send("413 Request Entity Too Large", [("Content-Type", "application/json")], answer)
+            return
+        environ["wsgi.input"] = BytesIO(body)
+        environ["wsgi.input_terminated"] = True
+        if body:
+            environ["CONTENT_LENGTH"] = str(len(body))  # which a chunked request does not say
+        parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        self._send(status, list(headers), b"".join(parts))
+
+    def handle_expect_100(self) -> bool:
+        """Say at once that the body may come; the client waits for it."""
+        proceed = super().handle_expect_100()
+        self.wfile.flush()
+        return proceed
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Leave the console to what matters; the functions' log has every request."""
+
+    def _body(self, environ: dict[str, Any]) -> bytes | None:
+        """Return the body, or None where it is larger than API Gateway takes."""
+        if environ.get("wsgi.input_terminated"):  # chunked
+            source, left = environ["wsgi.input"], LARGEST_DRAIN
+        else:
+            source, left = self.rfile, int(environ.get("CONTENT_LENGTH") or 0)
+            if left < 0:
+                raise ValueError(left)
+        body = bytearray()
+        seen = 0
+        while seen < min(left, LARGEST_DRAIN) and (part := source.read(min(CHUNK, left - seen))):
+            seen += len(part)
+            if seen <= LARGEST_BODY:
+                body += part
+        return bytes(body) if seen <= LARGEST_BODY else None
+
+    def _send(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            if name.lower() not in ("content-length", "connection"):
+                self.send_header(name, value)
+        if code not in ("204", "304"):
+            self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD" and code not in ("204", "304"):
+            self.wfile.write(body)
+        self.wfile.flush()
+
+
+class Server(ThreadedWSGIServer):
+    """A thread for each connection."""
+
+    request_queue_size = 1024  # clients that may knock in the same instant
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, host: str, port: int, app: Any) -> None:  # noqa: ANN401  a WSGI application
+        """Listen; a taken port ends the program."""
+        super().__init__(host, port, app, handler=Handler)
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ANN401  the name of the base class
+        """Say errors alone."""
+        if type == "error":
+            super().log(type, message, *args)

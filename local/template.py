@@ -1,0 +1,216 @@
+"""template.yaml as SAM CLI itself reads it: functions with their environment, routes, authorizers, CORS, schedules."""
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.worker import ACCOUNT, REGION
+
+os.environ["SAM_CLI_TELEMETRY"] = "0"
+
+from samcli.lib.providers.api_provider import ApiProvider
+from samcli.lib.providers.provider import Api
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+
+ROOT = Path(__file__).resolve().parent.parent
+# What `!Ref AWS::NoValue` becomes: SAM's local side gives up on an `!If` with a branch that has no value.
+NO_VALUE = "AWS::NoValue"
+# SAM warns about every intrinsic function that only AWS can resolve.
+logging.getLogger("samcli").setLevel(logging.ERROR)
+
+
+class TemplateError(SystemExit):
+    """The template asks for something that must not be served as it is; the text says what."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the template."""
+
+    name: str
+    file: Path
+    attribute: str
+    timeout: int
+    memory: int
+    variables: dict[str, str]
+    layers: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a function is invoked without a request, and with what."""
+
+    name: str
+    function: str
+    expression: str
+    input: str
+
+
+@dataclass(frozen=True)
+class Cors:
+    """The CORS configuration of the HTTP API."""
+
+    origins: tuple[str, ...] = ()
+    methods: str = ""
+    headers: str = ""
+    exposed: str = ""
+    max_age: str = ""
+    credentials: bool = False
+
+
+@dataclass(frozen=True)
+class Template:
+    """What the local side needs of template.yaml."""
+
+    functions: list[Function]
+    api: Api
+    cors: Cors
+    schedules: list[Schedule]
+    # How long API Gateway keeps an authorizer's answer, in seconds, by the authorizer's name.
+    authorizer_seconds: dict[str, int] = field(default_factory=dict)
+
+    def function(self, name: str) -> Function:
+        """Find a function by its logical id, or by its file's name, as in `spin_wheel`."""
+        for function in self.functions:
+            if name in (function.name, function.file.stem):
+                return function
+        known = ", ".join(sorted(function.file.stem for function in self.functions))
+        raise TemplateError(f"There is no function {name!r}. There are: {known}.")
+
+
+def parameters(database_url: str, base_url: str, chosen: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the values of the template's parameters on this machine.
+
+    Args:
+        database_url: `postgresql://…` of the server that functions use.
+        base_url: where the local API and its mail catcher listen.
+        chosen: settings that a developer may choose by an environment variable.
+
+    """
+    match = re.fullmatch(r"postgresql://[^@]*@([^:/]+):(\d+)/(\w+)", database_url)
+    if match is None:
+        raise TemplateError(f"Not the URL of a PostgreSQL database: {database_url}")
+    host, port, name = match.groups()
+    return {
+        "DatabaseHost": host,
+        "DatabasePort": port,
+        "DatabaseName": name,
+        "DatabaseIam": "false",
+        "AllowedOrigins": chosen.get("ALLOWED_ORIGINS", "http://localhost:5173,http://127.0.0.1:5173"),
+        "AppUrl": chosen.get("APP_URL", ""),
+        "MailFrom": "GoatedVIPs <hello@goatedvips.example>",
+        "MailEndpoint": base_url,
+        "StaffAddress": "staff@goatedvips.example",
+        "VerifiedEmailRequired": chosen.get("VERIFIED_EMAIL_REQUIRED", "false"),
+        "LegacyApp": chosen.get("LEGACY_APP", "false"),
+        "QueryLog": chosen.get("QUERY_LOG", "false"),
+    }
+
+
+def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template.yaml") -> Template:
+    """Read the template with the given values of its parameters.
+
+    Raises:
+        TemplateError: SAM's local side lost the authorizer of a route that the template guards.
+
+    """
+    overrides = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, NO_VALUE: NO_VALUE, **values}
+    stacks, _ = SamLocalStackProvider.get_stacks(str(file), parameter_overrides=overrides)
+    resources: dict[str, Any] = stacks[0].resources
+    functions = list(_functions(stacks, resources, file.parent, base_url))
+    api = ApiProvider(stacks, cwd=str(file.parent)).api
+    gateway = next((r["Properties"] for r in resources.values() if r["Type"] == "AWS::Serverless::HttpApi"), {})
+    auth = gateway.get("Auth") or {}
+    _refuse_open_doors(api, resources, auth.get("DefaultAuthorizer"))
+    return Template(
+        functions=functions,
+        api=api,
+        cors=_cors(gateway.get("CorsConfiguration")),
+        schedules=list(_schedules(resources)),
+        authorizer_seconds={
+            name: int((authorizer.get("Identity") or {}).get("ReauthorizeEvery") or 0)
+            for name, authorizer in (auth.get("Authorizers") or {}).items()
+        },
+    )
+
+
+def _functions(stacks: Any, resources: dict[str, Any], root: Path, base_url: str) -> Iterator[Function]:  # noqa: ANN401
+    layers = tuple(
+        (root / resource["Properties"]["ContentUri"]).resolve()
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Serverless::LayerVersion"
+    )
+    for function in SamFunctionProvider(stacks, use_raw_codeuri=True).get_all():
+        module, attribute = str(function.handler).rsplit(".", 1)
+        given = (function.environment or {}).get("Variables") or {}
+        variables = {name: _text(value) for name, value in given.items() if value != NO_VALUE}
+        if "API_URL" in variables:  # on AWS the address that API Gateway assigns
+            variables["API_URL"] = base_url
+        yield Function(
+            name=function.name,
+            file=root / str(function.codeuri) / f"{module}.py",
+            attribute=attribute,
+            timeout=int(function.timeout or 3),
+            memory=int(function.memory or 128),
+            variables=variables,
+            layers=layers,
+        )
+
+
+def _text(value: object) -> str:
+    """Return an environment variable's value as CloudFormation would pass it; what only AWS can resolve is empty."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None or isinstance(value, (dict, list)) else str(value)
+
+
+def _events(resources: dict[str, Any], kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield function, name and properties of the events of a kind."""
+    for function, resource in resources.items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            for name, event in (resource["Properties"].get("Events") or {}).items():
+                if event["Type"] == kind:
+                    yield function, name, event.get("Properties") or {}
+
+
+def _refuse_open_doors(api: Api, resources: dict[str, Any], default: str | None) -> None:
+    """SAM silently drops an authorizer that it cannot resolve, and would serve its routes to anybody."""
+    guarded = {(route.path, method) for route in api.routes if route.authorizer_object for method in route.methods}
+    for function, _, event in _events(resources, "HttpApi"):
+        wanted = (event.get("Auth") or {}).get("Authorizer", default)
+        method, path = str(event.get("Method", "")).upper(), event.get("Path")
+        if wanted not in (None, "NONE") and (path, method) not in guarded:
+            raise TemplateError(
+                f"{method} {path} ({function}) would be served without its authorizer {wanted}: "
+                "name it as !GetAtt <function>.Arn, which SAM's local side understands."
+            )
+
+
+def _schedules(resources: dict[str, Any]) -> Iterator[Schedule]:
+    for function, name, event in _events(resources, "ScheduleV2"):
+        if event.get("State", "ENABLED") == "ENABLED":
+            yield Schedule(name, function, str(event["ScheduleExpression"]), str(event.get("Input") or "{}"))
+
+
+def _cors(given: object) -> Cors:
+    if not isinstance(given, dict):
+        return Cors(origins=("*",), methods="*", headers="*") if given else Cors()
+    return Cors(
+        origins=tuple(_listed(given.get("AllowOrigins"))),
+        methods=",".join(_listed(given.get("AllowMethods"))),
+        headers=",".join(name.lower() for name in _listed(given.get("AllowHeaders"))),
+        exposed=",".join(name.lower() for name in _listed(given.get("ExposeHeaders"))),
+        max_age=str(given.get("MaxAge", "")),
+        credentials=str(given.get("AllowCredentials", "")).lower() == "true",
+    )
+
+
+def _listed(value: object) -> list[str]:
+    """Return a list's texts; a parameter of type CommaDelimitedList arrives as one text."""
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
+    return [part.strip() for text in parts for part in str(text).split(",") if part.strip()]

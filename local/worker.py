@@ -1,0 +1,126 @@
+"""A worker process is one Lambda environment: it serves one event at a time and keeps its handlers imported."""
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+REGION, ACCOUNT = "us-east-1", "123456789012"
+
+type Handler = Callable[[Any, Context], Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One invocation, as it travels to the worker."""
+
+    function: str
+    file: str
+    attribute: str
+    seconds: int
+    memory: int
+    request_id: str
+    event: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the function returned, as JSON text, or the error as Lambda's runtime reports it."""
+
+    text: str
+    failed: bool = False
+
+
+@dataclass
+class Context:
+    """Lambda's context object: what the second parameter of a handler offers."""
+
+    call: Call
+    function_version: str = "$LATEST"
+    identity: None = None
+    client_context: None = None
+    _end: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start the function's time."""
+        self._end = time.monotonic() + self.call.seconds
+        self.function_name = self.call.function
+        self.memory_limit_in_mb = str(self.call.memory)
+        self.aws_request_id = self.call.request_id
+        self.invoked_function_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.call.function}"
+        self.log_group_name = f"/aws/lambda/{self.call.function}"
+        self.log_stream_name = f"local/{os.getpid()}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until the function's time-out."""
+        return max(0, int((self._end - time.monotonic()) * 1000))
+
+
+def work(connection: Connection, variables: dict[str, str], path: list[str], log: str) -> None:
+    """Answer calls until the other end of the connection is closed.
+
+    Args:
+        connection: calls come in, answers go out.
+        variables: the whole environment; nothing of the developer's shell is left, least of all AWS credentials.
+        path: folders of the layers, which come first on `sys.path`, as `/opt/python` does.
+        log: the file that takes what handlers print and log.
+
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the pool ends workers
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.path[:0] = path
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    handlers: dict[tuple[str, str], Handler] = {}
+    while True:
+        try:
+            call: Call = connection.recv()
+        except (EOFError, OSError):
+            return
+        connection.send(_answer(call, handlers))
+
+
+def _answer(call: Call, handlers: dict[tuple[str, str], Handler]) -> Answer:
+    """Call the handler as Lambda's runtime does, errors included."""
+    os.environ["AWS_LAMBDA_FUNCTION_NAME"] = call.function
+    os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = str(call.memory)
+    key = (call.file, call.attribute)
+    try:
+        if key not in handlers:
+            handlers[key] = _load(*key)
+        return Answer(json.dumps(handlers[key](json.loads(call.event), Context(call))))
+    except BaseException as error:  # noqa: BLE001  a handler that calls sys.exit() fails its event, not the pool
+        traceback.print_exc()
+        trace = traceback.format_exception(error)
+        report = {"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": trace}
+        return Answer(json.dumps(report), failed=True)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _load(file: str, attribute: str) -> Handler:
+    """Import a function's file by its path, under the name that it has on Lambda."""
+    name = Path(file).stem
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    handler: Handler = getattr(module, attribute)
+    return handler

@@ -1,0 +1,45 @@
+"""The database roles that the functions log in as, with what they may do and how long they may wait."""
+
+from sqlalchemy import Connection, text
+
+# Set on the role, because through RDS Proxy a session must not SET and start-up options are refused.
+ROLES = {
+    "api": {"lock_timeout": "5s", "statement_timeout": "8s"},
+    "jobs": {"lock_timeout": "30s"},
+}
+
+
+def ensure_roles(connection: Connection) -> None:
+    """Create the roles or bring them up to date, with rights on every table that there is and that this role will make.
+
+    It may run again at any time; the caller commits. Roles belong to the server, not to one database, so only what
+    differs is changed: two databases of one server then don't trip over each other.
+    """
+    for role, settings in ROLES.items():
+        found = connection.execute(
+            text("SELECT rolcanlogin, rolconfig FROM pg_roles WHERE rolname = :role"), {"role": role}
+        ).one_or_none()
+        if found is None:
+            connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        elif not found.rolcanlogin:
+            connection.execute(text(f"ALTER ROLE {role} LOGIN"))
+        present = (found and found.rolconfig) or []
+        for name, value in settings.items():
+            if f"{name}={value}" not in present:
+                connection.execute(text(f"ALTER ROLE {role} SET {name} = '{value}'"))
+
+    roles = ", ".join(ROLES)
+    for statement in (
+        f"GRANT USAGE ON SCHEMA public TO {roles}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {roles}",
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {roles}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {roles}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {roles}",
+    ):
+        connection.execute(text(statement))
+    # The health check reads the revision; only a migration writes it.
+    if connection.scalar(text("SELECT to_regclass('public.alembic_version')")):
+        connection.execute(text(f"REVOKE INSERT, UPDATE, DELETE ON public.alembic_version FROM {roles}"))
+    # On Amazon RDS its members log in with an IAM token in place of a password.
+    if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = 'rds_iam'")):
+        connection.execute(text(f"GRANT rds_iam TO {roles}"))

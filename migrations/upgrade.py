@@ -1,0 +1,129 @@
+"""Bring a database to the newest schema, an empty one or one that the guide's application filled.
+
+By hand: `DATABASE_URL=… python -m migrations.upgrade`.
+"""
+
+import logging
+import os
+import ssl
+import sys
+import time
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
+
+from goatedvips.postgres import DRIVER
+from migrations.roles import ensure_roles
+
+logger = logging.getLogger(__name__)
+
+LOCK = int.from_bytes(b"migrate")
+LOCK_PATIENCE_SECONDS = 60.0
+
+
+def engine(url: str) -> Engine:
+    """Make an engine for direct connections; to another host than this one only over TLS, its certificate verified.
+
+    Other authorities than the system's, such as Amazon RDS's, go into the file that SSL_CERT_FILE names.
+    """
+    # libpq's own words about TLS, which hosted databases put into their URLs; verifying is at least as strict.
+    address = make_url(url).set(drivername=DRIVER).difference_update_query(["sslmode", "channel_binding"])
+    return create_engine(address, poolclass=NullPool, connect_args=connect_arguments(address))
+
+
+def connect_arguments(address: URL) -> dict[str, ssl.SSLContext]:
+    """Return pg8000's arguments for a verified connection, or none for a server on this machine."""
+    is_here = address.host in {None, "localhost", "127.0.0.1", "::1"}
+    return {} if is_here else {"ssl_context": ssl.create_default_context()}
+
+
+def upgrade(url: str) -> None:
+    """Upgrade the database at this address to the newest schema; quick when it is there already.
+
+    Raises:
+        CommandError: the database holds some of the guide's tables but not all of it, or another upgrade holds on.
+    """
+    with engine(url).connect() as connection:
+        upgrade_connected(connection)
+
+
+def upgrade_connected(connection: Connection) -> None:
+    """Upgrade over a direct connection, not one through a pooler: the lock belongs to the session.
+
+    Raises:
+        CommandError: as `upgrade`.
+    """
+    set_time_zone(connection)
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    current = MigrationContext.configure(connection).get_current_revision()
+    # Alembic leaves a transaction that it finds open alone, and then can't give each step its own.
+    connection.commit()
+    if current == newest:
+        return
+    take_lock(connection)
+    try:
+        command.upgrade(config, "head")
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
+        connection.commit()
+
+
+def set_time_zone(connection: Connection) -> None:
+    """Make the database's clock UTC: the columns keep no time zone, and `now()` in them follows the database's.
+
+    A new database has its host's. Sessions that are open keep what they have until they connect again.
+    """
+    is_set = text(
+        "SELECT 'TimeZone=UTC' = ANY (setconfig) FROM pg_db_role_setting"
+        " JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = current_database() AND setrole = 0"
+    )
+    if not connection.scalar(is_set):
+        zone, database = connection.execute(text("SELECT current_setting('TimeZone'), current_database()")).one()
+        if zone != "UTC":
+            logger.warning(
+                "database %s: time zone %s becomes UTC; times stored before stay as they are", database, zone
+            )
+        name = connection.dialect.identifier_preparer.quote(database)
+        connection.execute(text(f"ALTER DATABASE {name} SET timezone TO 'UTC'"))
+        connection.execute(text("SET timezone TO 'UTC'"))
+    connection.commit()
+
+
+def take_lock(connection: Connection) -> None:
+    """Let one upgrade run at a time; the second one then finds nothing to do.
+
+    It asks again and again, because a statement that waits holds a snapshot, and the other's CREATE INDEX CONCURRENTLY
+    would wait for that: a deadlock.
+    """
+    give_up = time.monotonic() + LOCK_PATIENCE_SECONDS
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK}):
+        connection.commit()
+        if time.monotonic() > give_up:
+            message = f"another upgrade of this database has been running for {LOCK_PATIENCE_SECONDS:.0f} s: try later"
+            raise CommandError(message)
+        time.sleep(0.2)
+    connection.commit()
+
+
+def main() -> None:
+    """Upgrade the database that DATABASE_URL names, then see to the functions' roles."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    url = os.environ.get("DATABASE_URL") or sys.exit("set DATABASE_URL to the database that is meant")
+    try:
+        upgrade(url)
+    except CommandError as error:
+        sys.exit(str(error))
+    with engine(url).begin() as connection:
+        ensure_roles(connection)
+
+
+if __name__ == "__main__":
+    main()

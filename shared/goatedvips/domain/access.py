@@ -1,0 +1,99 @@
+"""Who calls, and what they may do: decided by the database in the first statement of every request that changes something.
+
+The authorizer's word may be a minute old.  So each such statement starts from one of the parts below, which are empty when
+the caller has lost the right, and everything else in it hangs on their row.  Where nothing came back, `explain` says why.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import CTE, Connection, Select, and_, bindparam, or_, select
+
+from goatedvips.errors import AccountSuspended, EmailUnverified, Forbidden, SelfExcluded, Unauthenticated
+from goatedvips.models.accounts import sessions, users
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A signed-in member, or one of the staff, as the edge knows them."""
+
+    user_id: int
+    session_id: int
+    request_id: str
+    verified_email_required: bool = False
+    """The platform's setting for the gate of spins, claims and joins."""
+
+    def parameters(self, now: datetime) -> dict[str, object]:
+        """What the parts below are bound to."""
+        return {
+            "caller_id": self.user_id,
+            "session_id": self.session_id,
+            "now": now,
+            "verified_email_required": self.verified_email_required,
+        }
+
+
+CALLER_ID = bindparam("caller_id", type_=users.c.id.type)
+NOW = bindparam("now", type_=sessions.c.expires_at.type)
+
+_live = and_(sessions.c.ended_at.is_(None), sessions.c.expires_at > NOW)
+_excluded = or_(users.c.excluded_permanently, users.c.excluded_until.is_not(None))
+_unverified = and_(bindparam("verified_email_required"), users.c.email_verified.is_not(True))
+_account: Select[int] = (
+    select(users.c.id)
+    .join(sessions, sessions.c.user_id == users.c.id)
+    .where(
+        sessions.c.id == bindparam("session_id"),
+        users.c.id == CALLER_ID,
+        _live,
+        users.c.suspended_at.is_(None),
+    )
+)
+
+
+def member() -> CTE:
+    """The caller's row, `id`: with a live session, not suspended."""
+    return _account.cte("caller")
+
+
+def player() -> CTE:
+    """As `member`, and through the eligibility gate: not excluded, and verified where the platform asks for it."""
+    return _account.where(~_excluded, ~_unverified).cte("caller")
+
+
+def staff() -> CTE:
+    """As `member`, and one of the staff."""
+    return _account.where(users.c.is_admin).cte("caller")
+
+
+_explanation = (
+    select(
+        _live.label("live"),
+        users.c.suspended_at.is_not(None).label("suspended"),
+        users.c.is_admin,
+        _excluded.label("excluded"),
+        _unverified.label("unverified"),
+    )
+    .join(sessions, sessions.c.user_id == users.c.id)
+    .where(sessions.c.id == bindparam("session_id"), users.c.id == CALLER_ID)
+)
+
+
+def explain(connection: Connection, caller: Caller, *, now: datetime, playing: bool = False, staff: bool = False) -> None:
+    """Refuse a caller whom one of the parts left out; return where the caller was not the reason.
+
+    Raises
+    ------
+    Unauthenticated, AccountSuspended, Forbidden, SelfExcluded, EmailUnverified
+    """
+    row = connection.execute(_explanation, caller.parameters(now)).one_or_none()
+    if row is not None and row.suspended:
+        raise AccountSuspended
+    if row is None or not row.live:
+        raise Unauthenticated
+    if staff and not row.is_admin:
+        raise Forbidden
+    if playing and row.excluded:
+        raise SelfExcluded
+    if playing and row.unverified:
+        raise EmailUnverified

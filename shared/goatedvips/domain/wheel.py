@@ -1,0 +1,331 @@
+"""The provably fair wheel: one spin a member and UTC day, drawn here from seeds that were committed to beforehand.
+
+The draw and how anyone verifies it: docs/fairness.md.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from itertools import accumulate, count
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, literal, select, true, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from goatedvips.domain import access
+from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.errors import AlreadySpun
+from goatedvips.models.codes import bonus_codes, rewards
+from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions
+
+WIN_LASTS = timedelta(hours=24)
+CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # 32 letters that are not mistaken for each other: 5 bits each
+CODE_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of the wheel, drawn with a chance of its weight in the sum of weights."""
+
+    label: str
+    weight: int
+    value: Decimal
+    odds: Decimal
+
+    @property
+    def wins(self) -> bool:
+        """Whether there is anything in it."""
+        return self.value > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """One version of the wheel; a spin keeps the one it was drawn on."""
+
+    version: int
+    segments: list[Segment]
+
+    @classmethod
+    def of(cls, version: int, segments: list[dict[str, Any]]) -> "Wheel":
+        """The wheel as its row has it."""
+        total = sum(segment["weight"] for segment in segments)
+        return cls(
+            version,
+            [
+                Segment(part["label"], part["weight"], Decimal(part["value"]), Decimal(part["weight"]) / total)
+                for part in segments
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MyWheel:
+    """A member's commitments and what their next spin will be drawn with."""
+
+    server_seed_hash: str
+    next_server_seed_hash: str
+    nonce: int
+    client_seed: str
+    next_spin_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fairness:
+    """What a spin was drawn from. Bytes are written in hex."""
+
+    server_seed_hash: str
+    client_seed: str
+    nonce: int
+    server_seed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spin:
+    """A spin as it was drawn and written down."""
+
+    id: int
+    segment_index: int
+    segment: Segment
+    reward_code: str | None
+    fairness: Fairness
+    next_spin_at: datetime
+
+
+def draw(server_seed: bytes, client_seed: str, nonce: int, weights: Sequence[int]) -> int:
+    """The index of the segment that these seeds select.
+
+    HMAC-SHA256 gives four 64-bit numbers a round. A number at or above the largest multiple of the sum of weights is
+    passed over, because it would favour the first segments.
+
+    Parameters
+    ----------
+    server_seed: 32 bytes, the key.
+    nonce: counts a server seed's spins from 0.
+    weights: whole numbers of at least 1.
+    """
+    total = sum(weights)
+    fair = 2**64 // total * total
+    for drawn in _numbers(server_seed, client_seed, nonce):
+        if drawn < fair:
+            return next(index for index, bound in enumerate(accumulate(weights)) if drawn % total < bound)
+    raise AssertionError("the numbers don't end")
+
+
+def _numbers(server_seed: bytes, client_seed: str, nonce: int) -> Iterator[int]:
+    for turn in count():
+        digest = hmac.digest(server_seed, f"{client_seed}:{nonce}:{turn}".encode(), "sha256")
+        for start in range(0, 32, 8):
+            yield int.from_bytes(digest[start : start + 8])
+
+
+def commitment(server_seed: bytes) -> str:
+    """What is published of a server seed before it is used: its SHA-256, in hex."""
+    return hashlib.sha256(server_seed).hexdigest()
+
+
+def next_spin_after(now: datetime) -> datetime:
+    """The start of the next UTC day."""
+    return datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+
+
+_newest = select(wheel_versions.c.id, wheel_versions.c.segments).order_by(wheel_versions.c.id.desc()).limit(1)
+
+
+def current(connection: Connection) -> Wheel:
+    """The wheel that is spun today."""
+    return Wheel.of(*connection.execute(_newest).one())
+
+
+_seeds = (
+    upsert(wheel_seeds)
+    .values(
+        [
+            {
+                "user_id": bindparam("owner"),
+                "server_seed": bindparam(f"{which}_seed"),
+                "client_seed": bindparam("first_client_seed"),
+                "created_at": NOW,
+                "activated_at": activated_at,
+            }
+            for which, activated_at in (("active", NOW), ("upcoming", None))
+        ]
+    )
+    .on_conflict_do_nothing()
+    .execution_options(decides=True)
+)
+
+
+def commit_seeds(connection: Connection, user_id: int, *, now: datetime) -> None:
+    """Make a member's first two server seeds, the active and the upcoming one, unless they are there."""
+    fresh = {"active_seed": secrets.token_bytes(32), "upcoming_seed": secrets.token_bytes(32)}
+    connection.execute(_seeds, {"owner": user_id, "first_client_seed": str(user_id), "now": now} | fresh)
+
+
+_active = wheel_seeds.alias("active")
+_upcoming = wheel_seeds.alias("upcoming")
+_today = select(wheel_spins.c.id).where(
+    wheel_spins.c.user_id == CALLER_ID, wheel_spins.c.spin_day == bindparam("today")
+)
+_is_active = (_active.c.activated_at.is_not(None), _active.c.revealed_at.is_(None))
+_member = access.member()
+_mine = (
+    select(
+        _active.c.server_seed,
+        _upcoming.c.server_seed.label("next_server_seed"),
+        _active.c.nonce,
+        _active.c.client_seed,
+        _today.scalar_subquery().label("spun_today"),
+    )
+    .select_from(_member)
+    .join(_active, _active.c.user_id == _member.c.id)
+    .join(_upcoming, _upcoming.c.user_id == _member.c.id)
+    .where(*_is_active, _upcoming.c.activated_at.is_(None))
+    .execution_options(decides=True)
+)
+
+
+def mine(connection: Connection, caller: Caller, *, now: datetime) -> MyWheel:
+    """What the member can know before a spin. An adopted member gets their first seeds here.
+
+    Raises
+    ------
+    Unauthenticated, AccountSuspended
+    """
+    parameters = caller.parameters(now) | {"today": now.date()}
+    row = connection.execute(_mine, parameters).one_or_none()
+    if row is None:
+        access.explain(connection, caller, now=now)
+        commit_seeds(connection, caller.user_id, now=now)
+        row = connection.execute(_mine, parameters).one()
+    return MyWheel(
+        server_seed_hash=commitment(row.server_seed),
+        next_server_seed_hash=commitment(row.next_server_seed),
+        nonce=row.nonce,
+        client_seed=row.client_seed,
+        next_spin_at=next_spin_after(now) if row.spun_today else None,
+    )
+
+
+_player = access.player()
+_wheel = _newest.subquery("wheel")
+# The seed's row stays locked until the spin has taken its nonce: no two spins draw with the same one.
+_ready = (
+    select(
+        _active.c.id.label("seed_id"),
+        _active.c.server_seed,
+        _active.c.client_seed,
+        _active.c.nonce,
+        _wheel.c.id.label("version_id"),
+        _wheel.c.segments,
+    )
+    .select_from(_player)
+    .join(_active, _active.c.user_id == _player.c.id)
+    .join(_wheel, true())
+    .where(*_is_active)
+    .with_for_update(of=_active)
+)
+
+# The unique (member, day) decides: everything else hangs on the spin's row, so a second spin leaves nothing behind.
+_spin = (
+    upsert(wheel_spins)
+    .values(
+        user_id=CALLER_ID,
+        segment_index=bindparam("drawn_index"),
+        reward_code=bindparam("won_code"),
+        timestamp=NOW,
+        spin_day=bindparam("today"),
+        version_id=bindparam("drawn_version"),
+        seed_id=bindparam("drawn_seed"),
+        nonce=bindparam("drawn_nonce"),
+        client_seed=bindparam("drawn_client_seed"),
+    )
+    .on_conflict_do_nothing(index_elements=["user_id", "spin_day"])
+    .returning(wheel_spins.c.id, wheel_spins.c.user_id, wheel_spins.c.seed_id)
+    .cte("spin")
+)
+_nonce_taken = (
+    update(wheel_seeds)
+    .where(wheel_seeds.c.id == _spin.c.seed_id)
+    .values(nonce=wheel_seeds.c.nonce + 1, client_seed=bindparam("drawn_client_seed"))
+    .cte("nonce_taken")
+)
+_WON_CODE = bindparam("won_code", type_=bonus_codes.c.code.type)
+_WON_VALUE = bindparam("won_value", type_=bonus_codes.c.value.type)
+_CODE_EXPIRES_AT = bindparam("code_expires_at", type_=bonus_codes.c.expires_at.type)
+_code_issued = (
+    insert(bonus_codes)
+    .from_select(
+        ["code", "code_key", "user_id", "claimed_at", "expires_at", "value", "spin_id"],
+        select(_WON_CODE, func.code_key(_WON_CODE), _spin.c.user_id, NOW, _CODE_EXPIRES_AT, _WON_VALUE, _spin.c.id),
+    )
+    .cte("code_issued")
+)
+_rewarded = (
+    insert(rewards)
+    .from_select(
+        ["user_id", "source_type", "source_id", "amount", "created_at"],
+        select(_spin.c.user_id, literal("spin"), _spin.c.id, _WON_VALUE, NOW),
+    )
+    .cte("rewarded")
+)
+_lose = select(_spin.c.id).add_cte(_nonce_taken).execution_options(decides=True)
+_win = _lose.add_cte(_code_issued, _rewarded)
+
+
+def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now: datetime) -> Spin:
+    """Draw the member's spin of this UTC day; a win's code, its reward and the nonce commit with it.
+
+    Parameters
+    ----------
+    client_seed: the member's part in the draw; none: the one used last.
+
+    Raises
+    ------
+    AlreadySpun: with the spin's id and when the next one is due.
+    Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
+    """
+    parameters = caller.parameters(now)
+    ready = connection.execute(_ready, parameters).one_or_none()
+    if ready is None:
+        access.explain(connection, caller, now=now, playing=True)
+        commit_seeds(connection, caller.user_id, now=now)
+        ready = connection.execute(_ready, parameters).one()
+
+    wheel = Wheel.of(ready.version_id, ready.segments)
+    client_seed = client_seed or ready.client_seed
+    index = draw(ready.server_seed, client_seed, ready.nonce, [segment.weight for segment in wheel.segments])
+    segment = wheel.segments[index]
+    code = new_code() if segment.wins else None
+    parameters |= {
+        "today": now.date(),
+        "drawn_index": index,
+        "drawn_version": wheel.version,
+        "drawn_seed": ready.seed_id,
+        "drawn_nonce": ready.nonce,
+        "drawn_client_seed": client_seed,
+        "won_code": code,
+        "won_value": segment.value,
+        "code_expires_at": now + WIN_LASTS,
+    }
+    spin_id = connection.execute(_win if segment.wins else _lose, parameters).scalar_one_or_none()
+    if spin_id is None:
+        earlier = connection.execute(_today, parameters).scalar_one()
+        raise AlreadySpun(spin_id=earlier, next_spin_at=next_spin_after(now))
+    return Spin(
+        id=spin_id,
+        segment_index=index,
+        segment=segment,
+        reward_code=code,
+        fairness=Fairness(commitment(ready.server_seed), client_seed, ready.nonce),
+        next_spin_at=next_spin_after(now),
+    )
+
+
+def new_code() -> str:
+    """A code that cannot be guessed: 80 random bits, in groups that can be read out."""
+    letters = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
+    return "-".join(letters[start : start + 4] for start in range(0, CODE_LENGTH, 4))

@@ -1,0 +1,276 @@
+"""The HTTP edge: one resolver for all handlers, the caller, problems (RFC 9457) and idempotency keys.
+
+A handler's file has one `HttpApi`, one route and `handler = lambda_handler(api)`.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from ipaddress import IPv6Network, ip_address
+from time import perf_counter
+from typing import Any, Literal, override
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import BaseModel
+from sqlalchemy.exc import DBAPIError
+
+from goatedvips.clock import utc_now
+from goatedvips.config import settings
+from goatedvips.db import ConnectionLost, enclosing_transaction
+from goatedvips.domain import idempotency
+from goatedvips.domain.access import Caller
+from goatedvips.errors import (
+    BodyTooLarge,
+    Forbidden,
+    IdempotencyInProgress,
+    MalformedRequest,
+    NotFound,
+    Problem,
+    Unauthenticated,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from goatedvips.postgres import sqlstate
+
+logger = Logger(service="goatedvips")
+metrics = Metrics(namespace="GoatedVIPs", service="goatedvips")
+
+type Event = dict[str, Any]
+type Answer = dict[str, Any]
+type Who = Literal["anyone", "member", "staff"]
+
+BODY_LIMIT = 64 * 1024  # bytes
+_JSON = "application/json"
+_PROBLEM = "application/problem+json"
+_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+
+
+class HttpApi(APIGatewayHttpResolver):
+    """The resolver of one handler.
+
+    Parameters
+    ----------
+    who: whom the route is for; the caller is checked before anything else of the request is looked at.
+    """
+
+    def __init__(self, who: Who) -> None:
+        super().__init__(enable_validation=True, json_body_deserializer=_parse)
+        self.who = who
+        self.use([_read_again, _answer_once])
+        self.exception_handler([Exception])(self._refuse)
+
+    @property
+    def caller(self) -> Caller:
+        """Who sent the present request.
+
+        Raises
+        ------
+        Unauthenticated: the authorizer knows nobody by the token.
+        Forbidden: the route is for staff, and the caller is not.
+        """
+        known = self._event["requestContext"].get("authorizer", {}).get("lambda") or {}
+        if "session_id" not in known:
+            raise Unauthenticated
+        if self.who == "staff" and not known["is_staff"]:
+            raise Forbidden
+        return Caller(
+            user_id=int(known["user_id"]),
+            session_id=int(known["session_id"]),
+            request_id=self.request_id,
+            verified_email_required=settings.verified_email_required,
+        )
+
+    @property
+    def request_id(self) -> str:
+        """The gateway's id of the present request: in every log line and answer."""
+        return str(self._event["requestContext"]["requestId"])
+
+    @property
+    def address(self) -> str:
+        """Whom an attempt without an account is counted for: an IPv4 address, or the /64 network of an IPv6 one."""
+        address = ip_address(self._event["requestContext"]["http"]["sourceIp"])
+        return str(IPv6Network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+    @override
+    def resolve(self, event: Event, context: Any) -> Answer:  # type: ignore[override]  # Lambda's events are dicts
+        """Answer one payload 2.0 event, whatever is wrong with it."""
+        self._event = event
+        http = event["requestContext"]["http"]
+        metrics.add_dimension("function", context.function_name)
+        started = perf_counter()
+        with logger.append_context_keys(request_id=self.request_id, function=context.function_name):
+            self._said: dict[str, object] = {}
+            try:
+                if self.who != "anyone":
+                    self._said["user_id"] = self.caller.user_id
+                _check_body(event)
+                answer = super().resolve(event, context)
+            except Exception as error:  # noqa: BLE001 - the last resort: an answer, never a stack trace
+                answer = _as_answer(self._refuse(error))
+            milliseconds = round((perf_counter() - started) * 1000, 1)
+            status = int(answer["statusCode"])
+            answer["headers"]["X-Request-Id"] = self.request_id
+            line = {"method": http["method"], "path": http["path"], "status": status, "milliseconds": milliseconds}
+            logger.info("answered", extra=line | self._said)
+        metrics.add_metric("Duration", MetricUnit.Milliseconds, milliseconds)
+        metrics.add_metric(f"Answered{status // 100}xx", MetricUnit.Count, 1)
+        metrics.flush_metrics()
+        return answer
+
+    def _refuse(self, error: Exception) -> Response[str]:
+        """The problem document of whatever went wrong."""
+        problem = _as_problem(error)
+        self._said |= {"code": problem.code, "reason": problem.reason}
+        if problem.status >= 500 and not isinstance(error, Problem):
+            logger.error("failed", exc_info=error)
+        document = {
+            "type": f"/problems/{problem.code}",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": problem.detail,
+            "code": problem.code,
+            "request_id": self.request_id,
+            **problem.members,
+        }
+        headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+        return Response(problem.status, _PROBLEM, json.dumps(document, default=_rfc3339), headers=headers)
+
+
+def lambda_handler(api: HttpApi) -> Callable[[Event, Any], Answer]:
+    """What Lambda calls."""
+    return api.resolve
+
+
+def created_once[M: BaseModel](body: M, *, created: bool) -> Response[M]:
+    """201 for what was created now, 200 for the same asked for again."""
+    return Response(201 if created else 200, _JSON, body)
+
+
+def _parse(text: str) -> Any:
+    """JSON as RFC 8259 has it, numbers with a fraction as exact decimals.
+
+    Raises
+    ------
+    MalformedRequest
+    """
+
+    def refuse(constant: str) -> None:
+        raise MalformedRequest(f"{constant} is not JSON")
+
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise MalformedRequest from error
+
+
+def _body(event: Event) -> bytes:
+    body = event.get("body") or ""
+    try:
+        return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise MalformedRequest from error
+
+
+def _check_body(event: Event) -> None:
+    """Refuse a body that no route wants, and let an absent one be an empty object: its fields may all be optional.
+
+    Raises
+    ------
+    BodyTooLarge, UnsupportedMediaType, MalformedRequest
+    """
+    body = _body(event)
+    if len(body) > BODY_LIMIT:
+        raise BodyTooLarge
+    if not body:
+        event["body"], event["isBase64Encoded"] = "{}", False
+        event["headers"]["content-type"] = _JSON
+        return
+    media_type = event["headers"].get("content-type", _JSON).split(";")[0].strip().lower()
+    if media_type != _JSON:
+        raise UnsupportedMediaType
+    try:
+        event["body"], event["isBase64Encoded"] = body.decode(), False
+    except UnicodeDecodeError as error:
+        raise MalformedRequest from error
+
+
+def _read_again(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
+    """Try once more what may safely be done twice, when the connection broke on the way."""
+    try:
+        return proceed(api)
+    except ConnectionLost:
+        if api.current_event.http_method != "GET" and "idempotency-key" not in api.current_event.headers:
+            raise
+        return proceed(api)
+
+
+def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
+    """Answer a signed-in POST with an Idempotency-Key once, and repeat that answer to whoever repeats the request."""
+    event = api.current_event
+    key = event.headers.get("idempotency-key")
+    if key is None or api.who == "anyone" or event.http_method != "POST":
+        return proceed(api)
+    if not _KEY.fullmatch(key):
+        detail = "1 to 255 printable ASCII characters"
+        raise ValidationFailed(errors=[{"pointer": "", "detail": f"Idempotency-Key: {detail}"}])
+    query = event.raw_query_string
+    request = f"{event.http_method} {event.raw_path}{'?' if query else ''}{query}"
+    with enclosing_transaction() as connection:
+        try:
+            record = idempotency.claim(connection, api.caller, request, key, _body(event.raw_event), now=utc_now())
+        except DBAPIError as error:
+            if sqlstate(error.orig) == "55P03":
+                raise IdempotencyInProgress(retry_after=1) from error
+            raise
+        if record.answer is not None:
+            return Response(record.status or 200, _JSON, record.answer, headers={"Idempotency-Replayed": "true"})
+        response = proceed(api)
+        response.body = json.dumps(response.body, separators=(",", ":"))
+        idempotency.keep(connection, record, response.status_code, response.body)
+    return response
+
+
+def _as_problem(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return _as_validation_problem(error)
+        case NotFoundError():
+            return NotFound()
+    return Problem(reason=type(error).__name__)
+
+
+def _as_validation_problem(error: RequestValidationError) -> Problem:
+    """Where in the request what is wrong, by JSON pointers (RFC 6901); an impossible id in the path names nothing."""
+    errors = []
+    for fault in error.errors():
+        source, *path = fault["loc"]
+        if source == "path":
+            return NotFound()
+        if source == "response":  # our own answer: a defect, not the caller's
+            return Problem(reason=f"{fault['loc']}: {fault['msg']}")
+        steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path if source != "header")
+        errors.append({"pointer": "".join(f"/{step}" for step in steps), "detail": fault["msg"].removeprefix("Value error, ")})
+    return ValidationFailed(errors=errors)
+
+
+def _as_answer(response: Response[str]) -> Answer:
+    return {
+        "statusCode": response.status_code,
+        "headers": dict(response.headers),
+        "body": response.body,
+        "isBase64Encoded": False,
+    }
+
+
+def _rfc3339(value: datetime) -> str:
+    return value.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,50 @@
+"""Bonus codes."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Numeric, Table, Text, UniqueConstraint, func, text
+
+from goatedvips.models.schema import Instant, metadata
+
+bonus_codes = Table(
+    "bonus_codes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("code", Text, nullable=False, unique=True),
+    Column("user_id", Integer, ForeignKey("users.id")),
+    Column("claimed_at", Instant, nullable=False, server_default=func.now()),
+    Column("expires_at", Instant, nullable=False),
+    Column("is_used", Boolean, nullable=False, server_default=text("false")),
+    Column("code_key", Text, unique=True),  # without case, spaces and dashes; null in an adopted row that collides
+    Column("value", Numeric(18, 2)),  # null in adopted rows
+    Column("currency", Text, nullable=False, server_default="USD"),
+    Column("starts_at", Instant),
+    Column("max_claims", Integer, server_default=text("1")),  # null: no limit; adopted codes have one use
+    Column("claims", Integer, nullable=False, server_default=text("0")),
+    Column("revoked_at", Instant),
+    Column("spin_id", Integer, ForeignKey("wheel_spins.id"), unique=True),  # the win that issued it
+)
+
+code_claims = Table(
+    "code_claims",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("code_id", Integer, ForeignKey("bonus_codes.id"), nullable=False),
+    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("claimed_at", Instant, nullable=False),
+    UniqueConstraint("code_id", "user_id"),
+    Index("code_claims_user_id_id_idx", "user_id", "id"),
+)
+
+# The ledger of all value granted: rows are only ever added.
+rewards = Table(
+    "rewards",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("source_type", Text, nullable=False),  # spin, code
+    Column("source_id", Integer, nullable=False),  # of the spin, of the code
+    Column("amount", Numeric(18, 2), nullable=False),
+    Column("currency", Text, nullable=False, server_default="USD"),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("source_type", "source_id", "user_id"),
+    Index("rewards_user_id_id_idx", "user_id", "id"),
+)

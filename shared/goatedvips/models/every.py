@@ -1,0 +1,6 @@
+"""Every table at once, for what must see the whole schema: alembic, relations and tests. Handlers import one domain."""
+
+from goatedvips.models import accounts, codes, newsletter, notifications, operations, races, tickets, wheel
+from goatedvips.models.schema import metadata
+
+__all__ = ["accounts", "codes", "metadata", "newsletter", "notifications", "operations", "races", "tickets", "wheel"]

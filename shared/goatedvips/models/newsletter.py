@@ -1,0 +1,20 @@
+"""Newsletter subscriptions."""
+
+from sqlalchemy import Boolean, Column, Integer, Table, Text, func, text
+
+from goatedvips.models.schema import Instant, metadata
+
+newsletter_subscriptions = Table(
+    "newsletter_subscriptions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", Text, nullable=False, unique=True),
+    Column("is_subscribed", Boolean, nullable=False, server_default=text("true")),
+    Column("subscribed_at", Instant, nullable=False, server_default=func.now()),
+    Column("unsubscribed_at", Instant),
+    Column("source", Text),
+    Column("email_key", Text, unique=True),  # without case; null in an adopted row that collides with an older one's
+    Column("confirmation_sent_at", Instant),
+    Column("confirmed_at", Instant),  # null in adopted rows, which count as confirmed
+    Column("consent_address", Text),  # where the confirmation came from
+)

@@ -1,0 +1,46 @@
+"""What the platform keeps of requests themselves: answers by Idempotency-Key, and what staff changed."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from goatedvips.models.schema import Instant, metadata
+
+# A row commits together with the effect that it answers for, so it exists if and only if the effect does.
+idempotency_records = Table(
+    "idempotency_records",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("request", Text, nullable=False),  # method, path and query
+    Column("key", Text, nullable=False),
+    Column("body_hash", LargeBinary, nullable=False),  # SHA-256
+    Column("created_at", Instant, nullable=False),
+    Column("status", SmallInteger),
+    Column("answer", Text),
+    UniqueConstraint("user_id", "request", "key"),
+    Index("idempotency_records_created_at_idx", "created_at"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("staff_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject_id", Integer, nullable=False),
+    Column("before", JSONB),
+    Column("after", JSONB),
+    Column("request_id", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)

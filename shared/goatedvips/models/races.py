@@ -1,0 +1,63 @@
+"""Wager races, who takes part in them, and the archive of past ones."""
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, Numeric, Table, Text, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from goatedvips.models.schema import Instant, metadata
+
+wager_races = Table(
+    "wager_races",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("type", Text, nullable=False),  # weekly, monthly, weekend
+    Column("status", Text, nullable=False),  # upcoming, live, completed
+    Column("prize_pool", Numeric(18, 2), nullable=False),
+    Column("start_date", Instant, nullable=False),
+    Column("end_date", Instant, nullable=False),
+    Column("min_wager", Numeric(18, 2), nullable=False),
+    Column("prize_distribution", JSONB, nullable=False),  # percent by rank: {"1": 25, "2": 15}
+    Column("created_at", Instant, nullable=False, server_default=func.now()),
+    Column("updated_at", Instant, nullable=False, server_default=func.now()),
+    Column("rules", Text),
+    Column("description", Text),
+    Column("settled_at", Instant),
+    Column("cancelled_at", Instant),
+    # A repeating race: its local windows, and the race that this one follows. Unique: no race has two successors.
+    Column("time_zone", Text),
+    Column("follows_id", Integer, ForeignKey("wager_races.id"), unique=True),
+    Index("wager_races_start_date_id_idx", "start_date", "id"),
+)
+
+wager_race_participants = Table(
+    "wager_race_participants",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("race_id", Integer, ForeignKey("wager_races.id")),
+    Column("user_id", Integer, ForeignKey("users.id")),
+    Column("total_wager", Numeric(18, 2), nullable=False),
+    Column("rank", Integer),
+    Column("joined_at", Instant, nullable=False, server_default=func.now()),
+    Column("updated_at", Instant, nullable=False, server_default=func.now()),
+    Column("wager_history", JSONB),
+    Column("member_key", Integer),  # the member; null in an adopted row that repeats an older one's
+    UniqueConstraint("race_id", "member_key"),
+    Index("wager_race_participants_race_id_rank_id_idx", "race_id", "rank", "id"),
+)
+
+historical_races = Table(
+    "historical_races",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("month", Text, nullable=False),
+    Column("year", Text, nullable=False),
+    Column("prize_pool", Numeric(10, 2), nullable=False),
+    Column("start_date", Instant, nullable=False),
+    Column("end_date", Instant, nullable=False),
+    Column("participants", JSONB, nullable=False),
+    Column("total_wagered", Numeric(18, 2), nullable=False),
+    Column("participant_count", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default="completed"),
+    Column("created_at", Instant, nullable=False, server_default=func.now()),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
+)

@@ -1,0 +1,50 @@
+"""The one MetaData that every table belongs to, and the type of its instants."""
+
+from datetime import UTC, datetime
+from typing import override
+
+from sqlalchemy import Constraint, DateTime, Dialect, ForeignKeyConstraint, MetaData, Table, TypeDecorator
+
+
+def _referent(key: Constraint, _: Table) -> str:
+    """Name what a foreign key points to, read from its text: a handler that needs one domain's tables imports no other's."""
+    assert isinstance(key, ForeignKeyConstraint)
+    return key.elements[0].target_fullname.replace(".", "_")
+
+
+# The names that Drizzle gives: on a database it made, ours and its constraints are then the same ones.
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_unique",
+        "referent": _referent,
+        "fk": "%(table_name)s_%(column_0_N_name)s_%(referent)s_fk",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime in Python, kept as `timestamp without time zone` in UTC, as the guide's tables have it.
+
+    Raises:
+        ValueError: a naive datetime was given. Which instant it means would depend on who wrote it.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive datetimes and send the others as UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            msg = f"an instant needs a time zone: {value.isoformat()}"
+            raise ValueError(msg)
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    @override
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Say what the database leaves out: that the stored time is UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)

@@ -1,0 +1,98 @@
+"""The kinds of fields that requests and answers are made of."""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+
+_ID = re.compile(r"[1-9][0-9]{0,9}")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]{1,2})?")
+LARGEST_ID = 2**31 - 1
+
+
+class RequestBody(BaseModel):
+    """A JSON object sent to us; a field that it should not have is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AnswerBody(BaseModel):
+    """A JSON object that we answer with, made from a row or from a domain object."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+def _clean(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if "\x00" in value:
+        raise ValueError("must not contain NUL")
+    if _SURROGATE.search(value):
+        raise ValueError("must be Unicode without lone surrogates")
+    return unicodedata.normalize("NFC", value)
+
+
+def _id(value: object) -> object:
+    if not (isinstance(value, str) and _ID.fullmatch(value)):
+        raise ValueError("must be a positive integer")
+    return value
+
+
+def _written(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be a string in RFC 3339 format")  # noqa: TRY004 - pydantic wants a ValueError
+    return value
+
+
+def _utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is out of range") from None
+
+
+def _amount(value: object) -> object:
+    if not (isinstance(value, str) and _AMOUNT.fullmatch(value)):
+        raise ValueError('must be a decimal string with at most two decimals, such as "12.50"')
+    return value
+
+
+def decimal_string(amount: Decimal) -> str:
+    """An exact decimal with two decimals, or more where it has more: never a float, never an exponent."""
+    exact = amount.normalize()
+    decimals = max(2, -int(exact.as_tuple().exponent))
+    return f"{exact:.{decimals}f}"
+
+
+CLEAN = BeforeValidator(_clean)
+"""For text in a request: NFC, without NUL and lone surrogates; lengths count after it."""
+
+type PathId = Annotated[int, Path(), BeforeValidator(_id), Field(le=LARGEST_ID)]
+"""An id in a path: anything but a positive 32-bit integer names nothing, 404."""
+
+type Amount = Annotated[
+    Decimal, BeforeValidator(_amount), WithJsonSchema({"type": "string", "examples": ["12.50"]}, mode="validation")
+]
+"""Money in a request, as a decimal string of at most two decimals."""
+
+type Money = Annotated[
+    Decimal, PlainSerializer(decimal_string, return_type=str), WithJsonSchema({"type": "string", "examples": ["12.50"]})
+]
+"""Money in an answer, as a decimal string."""
+
+type Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_utc)]
+"""An instant in a request: RFC 3339 with an offset; UTC from here on."""

@@ -1,0 +1,84 @@
+"""Fixtures: the stack for the run, members and callers for a test.
+
+Tests leave their rows behind and make their own: names and addresses are random, so none sees another's.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests import stack
+from tests.members import Members
+from tests.requests import Functions
+
+_RUN = pytest.StashKey[ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the stack once, before xdist's workers; give each worker a database before anything reads settings."""
+    if not hasattr(config, "workerinput"):
+        resources = config.stash[_RUN] = ExitStack()
+        folder = Path(tempfile.mkdtemp(prefix="goatedvips-tests-"))
+        resources.callback(shutil.rmtree, folder, ignore_errors=True)
+        servers = resources.enter_context(stack.run(folder))
+        os.environ.update(TEST_POSTGRES=str(servers.postgres), TEST_POOLER=str(servers.pooler or ""))
+    servers = the_stack()
+    name = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    stack.copy(servers, name)
+    stack.configure(servers, name)
+    os.environ["TEST_DATABASE"] = name
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what was started."""
+    if _RUN in config.stash:
+        config.stash[_RUN].close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Under CI everything is installed, so a skipped test is a failed one."""
+    report = yield
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and CI installs all it needs: {report.longrepr}"
+    return report
+
+
+def the_stack() -> stack.Stack:
+    """The servers of this run."""
+    pooler = os.environ["TEST_POOLER"]
+    return stack.Stack(int(os.environ["TEST_POSTGRES"]), int(pooler) if pooler else None)
+
+
+@pytest.fixture(scope="session")
+def servers() -> stack.Stack:
+    """Where the run's servers listen."""
+    return the_stack()
+
+
+@pytest.fixture(scope="session")
+def database(servers: stack.Stack) -> Iterator[sa.Engine]:
+    """The worker's database past the pooler, as its owner: to arrange and to look; each statement commits."""
+    url = sa.make_url(servers.direct(os.environ["TEST_DATABASE"])).set(drivername="postgresql+pg8000")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def members(database: sa.Engine) -> Members:
+    """Makes members and staff, signed in."""
+    return Members(database)
+
+
+@pytest.fixture
+def functions(monkeypatch: pytest.MonkeyPatch) -> Functions:
+    """Calls handlers in this process, with the events that API Gateway sends."""
+    return Functions(monkeypatch)

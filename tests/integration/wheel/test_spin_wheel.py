@@ -1,0 +1,135 @@
+"""A member spins the wheel."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from goatedvips.domain import wheel
+from goatedvips.models.codes import bonus_codes, rewards
+from goatedvips.models.wheel import wheel_seeds, wheel_spins
+
+from tests.members import Members
+from tests.requests import Functions
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DAYS_LAST_MICROSECOND = datetime(2026, 5, 1, 23, 59, 59, 999_999, tzinfo=UTC)
+NEXT_DAY = datetime(2026, 5, 2, tzinfo=UTC)
+
+
+def always(monkeypatch, index: int) -> None:
+    monkeypatch.setattr(wheel, "draw", lambda *_: index)
+
+
+def test_a_spin_can_be_verified_from_what_was_published_before(members: Members, functions: Functions, database) -> None:
+    member = members.new()
+    before = functions.call("get_my_wheel", by=member).json
+    spin = functions.call("spin_wheel", by=member, body={"client_seed": "lucky"})
+    assert spin.status == 201
+    assert spin.json["fairness"] == {
+        "server_seed_hash": before["server_seed_hash"],
+        "client_seed": "lucky",
+        "nonce": 0,
+        "server_seed": None,
+    }
+    segments = functions.call("get_wheel").json["segments"]
+    with database.connect() as connection:
+        seed = connection.execute(
+            sa.select(wheel_seeds.c.server_seed).where(
+                wheel_seeds.c.user_id == member.id, wheel_seeds.c.activated_at.is_not(None)
+            )
+        ).scalar_one()
+    drawn = wheel.draw(seed, "lucky", 0, [segment["weight"] for segment in segments])
+    assert spin.json["segment_index"] == drawn
+    assert spin.json["segment"] == {key: segments[drawn][key] for key in ("label", "weight", "value")}
+
+
+def test_a_win_comes_with_its_code_and_its_reward(members: Members, functions: Functions, database, monkeypatch) -> None:
+    always(monkeypatch, 2)
+    member = members.new()
+    answer = functions.call("spin_wheel", by=member, now=NOON).json
+    assert answer["segment"]["value"] == "25.00"
+    with database.connect() as connection:
+        code = connection.execute(sa.select(bonus_codes).where(bonus_codes.c.spin_id == answer["id"])).one()
+        reward = connection.execute(sa.select(rewards).where(rewards.c.user_id == member.id)).one()
+    assert (code.code, code.user_id, code.max_claims) == (answer["reward_code"], member.id, 1)
+    assert code.expires_at == NOON + wheel.WIN_LASTS
+    assert (reward.source_type, reward.source_id, str(reward.amount)) == ("spin", answer["id"], "25.00")
+
+
+def test_a_loss_leaves_nothing_but_the_spin(members: Members, functions: Functions, database, monkeypatch) -> None:
+    always(monkeypatch, 6)
+    member = members.new()
+    answer = functions.call("spin_wheel", by=member).json
+    assert answer["reward_code"] is None
+    assert answer["segment"]["value"] == "0.00"
+    with database.connect() as connection:
+        assert connection.execute(sa.select(rewards).where(rewards.c.user_id == member.id)).all() == []
+
+
+def test_the_second_spin_of_a_day_is_refused_with_the_first_ones_id(members: Members, functions: Functions, database) -> None:
+    member = members.new()
+    first = functions.call("spin_wheel", by=member, now=NOON).json
+    again = functions.call("spin_wheel", by=member, now=DAYS_LAST_MICROSECOND)
+    assert (again.status, again.json["code"]) == (409, "already_spun")
+    assert again.json["spin_id"] == first["id"]
+    assert again.json["next_spin_at"] == first["next_spin_at"] == "2026-05-02T00:00:00Z"
+    next_day = functions.call("spin_wheel", by=member, now=NEXT_DAY).json
+    assert next_day["fairness"]["nonce"] == 1, "the refused spin took no nonce"
+    with database.connect() as connection:
+        spins = connection.execute(sa.select(wheel_spins.c.spin_day).where(wheel_spins.c.user_id == member.id))
+        assert len(spins.all()) == 2
+
+
+def test_the_client_seed_used_last_is_used_again(members: Members, functions: Functions) -> None:
+    member = members.new()
+    seeds = [
+        functions.call("spin_wheel", by=member, now=datetime(2026, 5, day, tzinfo=UTC), body=body).json["fairness"]["client_seed"]
+        for day, body in ((1, {}), (2, {"client_seed": "mine"}), (3, {"client_seed": None}))
+    ]
+    assert seeds == [str(member.id), "mine", "mine"]
+
+
+def test_an_adopted_member_gets_seeds_with_the_first_spin(members: Members, functions: Functions) -> None:
+    member = members.new(seeds=False)
+    spin = functions.call("spin_wheel", by=member)
+    assert spin.status == 201
+    assert spin.json["fairness"]["server_seed_hash"] == functions.call("get_my_wheel", by=member).json["server_seed_hash"]
+
+
+def test_who_may_not_play_is_told_why_and_keeps_the_spin(members: Members, functions: Functions) -> None:
+    for columns, expected in (
+        ({"suspended_at": NOON}, (403, "account_suspended")),
+        ({"excluded_until": NOON}, (403, "self_excluded")),
+        ({"excluded_permanently": True}, (403, "self_excluded")),
+    ):
+        member = members.new(**columns)
+        refused = functions.call("spin_wheel", by=member)
+        assert (refused.status, refused.json["code"]) == expected
+        members.change(member, suspended_at=None, excluded_until=None, excluded_permanently=False)
+        assert functions.call("spin_wheel", by=member).status == 201
+
+
+def test_an_ended_session_is_refused_although_the_authorizer_still_knows_it(members: Members, functions: Functions) -> None:
+    member = members.new()
+    members.end_session(member)
+    refused = functions.call("spin_wheel", by=member)
+    assert (refused.status, refused.json["code"]) == (401, "unauthenticated")
+
+
+def test_a_wrong_body_changes_nothing(members: Members, functions: Functions) -> None:
+    member = members.new()
+    for raw, status, pointers in (
+        ('{"client_seed": "two words"}', 422, ["/client_seed"]),
+        ('{"client_seed": 7}', 422, ["/client_seed"]),
+        ('{"client_seed": "a", "segment_index": 0}', 422, ["/segment_index"]),
+        ("[]", 422, [""]),
+        ("{", 400, None),
+        ("NaN", 400, None),
+        ("[" * 30_000, 400, None),
+        ('"' + "a" * 65_536 + '"', 413, None),
+    ):
+        answer = functions.call("spin_wheel", by=member, raw=raw)
+        assert answer.status == status, raw[:40]
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        if pointers is not None:
+            assert [error["pointer"] for error in answer.json["errors"]] == pointers
+    assert functions.call("spin_wheel", by=member).status == 201

@@ -1,0 +1,1 @@
+"""The schema and how databases come to have it."""
