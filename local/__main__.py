@@ -1,4 +1,4 @@
-"""`python -m local`: the same as `make run`. Nothing else lives here, because worker processes skip a `__main__` module."""
+"""`python -m local` is `make run`; nothing else lives here, because worker processes skip a `__main__` module."""
 
 from local.run import main
 

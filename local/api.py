@@ -17,7 +17,14 @@ from samcli.local.apigw.exceptions import LambdaResponseParseException
 from samcli.local.apigw.local_apigw_service import LocalApigwService
 from samcli.local.apigw.path_converter import PathConverter
 from samcli.local.apigw.route import Route
-from werkzeug.exceptions import Forbidden, HTTPException, InternalServerError, NotFound, ServiceUnavailable, Unauthorized
+from werkzeug.exceptions import (
+    Forbidden,
+    HTTPException,
+    InternalServerError,
+    NotFound,
+    ServiceUnavailable,
+    Unauthorized,
+)
 
 from local.events import authorizer_event, http_event
 from local.pool import FunctionError, FunctionTimeoutError, Pool
@@ -27,7 +34,7 @@ HOST = "127.0.0.1"
 MESSAGES = {404: "Not Found", 405: "Not Found", 500: "Internal Server Error"}
 
 
-class HttpApi(LocalApigwService):  # type: ignore[misc]  SAM CLI has no types
+class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
     """Routes requests to functions as API Gateway does."""
 
     def __init__(self, template: Template, pool: Pool, port: int) -> None:
@@ -70,7 +77,7 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  SAM CLI has no types
         """CORS headers are the gateway's: those of a function are replaced."""
         cors = self.template.cors
         if cors.origins:
-            for name in [name for name in response.headers.keys() if name.lower().startswith("access-control-")]:
+            for name in {name for name, _ in response.headers if name.lower().startswith("access-control-")}:
                 del response.headers[name]
             preflight = request.method == "OPTIONS"
             response.headers.update(cors_headers(cors, request.headers.get("Origin"), preflight=preflight))

@@ -47,11 +47,10 @@ def run(program: str, *words: str, **variables: str) -> str:
 
 def requirements() -> str:
     """Hold the layer's requirements to the lock."""
+    export = ("export", "--quiet", "--locked", "--no-dev", "--no-header", "--no-annotate")  # as the Makefile has it
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "requirements.txt"
-        failure = run(
-            "uv", *"export --quiet --locked --no-dev --no-header --no-annotate --output-file".split(), str(file)
-        )
+        failure = run("uv", *export, "--output-file", str(file))
         if failure or file.read_text() == (ROOT / "shared/requirements.txt").read_text():
             return failure
     return "shared/requirements.txt is not what uv.lock says: `make requirements` writes it."
@@ -67,15 +66,15 @@ def migrations() -> str:
 
 # The longest first.
 CHECKS: dict[str, Check] = {
-    "sam validate": command("sam", "validate", "--lint"),
+    "sam-validate": command("sam", "validate", "--lint"),
     "mypy": command("mypy"),
-    "sam build": command("sam", "build"),
+    "sam-build": command("sam", "build"),
     "cfn-lint": command("cfn-lint", "template.yaml"),
     "openapi": command("python", "-m", "local.openapi", "--check"),
-    "alembic check": migrations,
+    "alembic-check": migrations,
     "requirements": requirements,
-    "ruff check": command("ruff", "check", "--quiet"),
-    "ruff format": command("ruff", "format", "--check", "--quiet"),
+    "ruff-check": command("ruff", "check", "--quiet"),
+    "ruff-format": command("ruff", "format", "--check", "--quiet"),
 }
 
 

@@ -1,4 +1,4 @@
-"""`make db-upgrade` and `make db-reset`: the schema of the local database, or of the one that DATABASE_URL names."""
+"""`make db-upgrade`, `make db-reset`: the schema of the local database, or of the one that DATABASE_URL names."""
 
 import logging
 import os
@@ -12,26 +12,22 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from local import postgres
-
-ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / ".local"
-sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "shared")) if path not in sys.path]
-
 from migrations import upgrade as migrations
 from migrations.roles import ensure_roles
 
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / ".local"
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 
-def ensure(server: postgres.Server) -> str:
-    """Make the local database where it is missing, bring it to the newest schema, and return its URL."""
+def created(server: postgres.Server) -> str:
+    """Make the local database where it is missing, and return its URL."""
     url = server.url()
     name = make_url(url).database
     with migrations.engine(server.url("postgres")).connect() as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}):
             connection.rollback()
             connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(f"CREATE DATABASE {name}"))
-    upgrade(url)
     return url
 
 
@@ -84,7 +80,7 @@ def chosen() -> Iterator[str]:
         yield url
         return
     with postgres.reached(FOLDER) as server:
-        yield ensure(server)
+        yield created(server)
 
 
 def _sentence(error: Exception) -> str:
@@ -98,6 +94,10 @@ def _sentence(error: Exception) -> str:
 def main(command: str) -> None:
     """Run one of the two commands."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    steps = logging.getLogger("alembic.runtime.migration")
+    steps.setLevel(logging.INFO)
+    steps.addFilter(lambda record: "Running" in str(record.msg))  # its other lines say nothing to a person
     with chosen() as url:
         {"upgrade": upgrade, "reset": reset}[command](url)
         print(f"Ready: {make_url(url).render_as_string(hide_password=True)}")  # noqa: T201

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from local import database, template
-from local.pool import BASE_VARIABLES
+from local.pool import BASE_VARIABLES, Function
 from local.postgres import free_port
 
 START_SECONDS = 15.0
@@ -29,7 +29,9 @@ def emulator() -> str:
     """Return the emulator's program for this machine."""
     package = find_spec("samcli")
     if sys.platform != "linux" or package is None or package.origin is None:
-        sys.exit("The runtime interface emulator runs on Linux alone: use `make run`, or `sam local invoke` with Docker.")
+        sys.exit(
+            "The runtime interface emulator runs on Linux alone: use `make run`, or `sam local invoke` with Docker."
+        )
     kind = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     program = Path(package.origin).parent / "local" / "rapid" / f"aws-lambda-rie-{kind}"
     if os.access(program, os.X_OK):
@@ -40,7 +42,7 @@ def emulator() -> str:
     return str(copy)
 
 
-def invoke(function: template.Function, event: object) -> Any:  # noqa: ANN401  any JSON value
+def invoke(function: Function, event: object) -> Any:  # noqa: ANN401  any JSON value
     """Run a function on an event and return its answer; what it logs goes to standard error."""
     api, runtime = free_port(), free_port()
     variables = BASE_VARIABLES | {
@@ -51,10 +53,19 @@ def invoke(function: template.Function, event: object) -> Any:  # noqa: ANN401  
         "PATH": os.environ.get("PATH", os.defpath),
     }
     command = [emulator(), "--log-level", "error"]
-    command += ["--runtime-interface-emulator-address", f"127.0.0.1:{api}", "--runtime-api-address", f"127.0.0.1:{runtime}"]
+    command += [
+        "--runtime-interface-emulator-address",
+        f"127.0.0.1:{api}",
+        "--runtime-api-address",
+        f"127.0.0.1:{runtime}",
+    ]
     command += [sys.executable, "-m", "awslambdaric", f"{function.file.stem}.{function.attribute}"]
     process = subprocess.Popen(
-        command, env=variables | function.variables, cwd=function.file.parent, stdin=subprocess.DEVNULL, stdout=sys.stderr
+        command,
+        env=variables | function.variables,
+        cwd=function.file.parent,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
     )
     try:
         return _post(f"http://127.0.0.1:{api}{PATH}", event, function.timeout)
@@ -88,6 +99,7 @@ def main(name: str, file: str | None = None) -> None:
     """Invoke the function, print its answer as JSON, and exit with 1 when it failed."""
     base = f"http://127.0.0.1:{os.environ.get('PORT') or '3000'}"
     with database.chosen() as url:
+        database.upgrade(url)
         plan = template.load(template.parameters(url, base), base)
         function = plan.function(name)
         path = Path(file or database.ROOT / "events" / f"{function.file.stem}.json")

@@ -20,7 +20,8 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>Caught mail</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}}
 article{{border:1px solid #8886;border-radius:6px;padding:.5rem 1rem;margin:1rem 0}}
 pre{{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}}small{{color:#777}}</style>
-<h1>Caught mail</h1><p>{count}. Nothing leaves this machine. The same as JSON: <a href="/mail.json">/mail.json</a></p>{mails}"""
+<h1>Caught mail</h1>
+<p>{count}. Nothing leaves this machine. The same as JSON: <a href="/mail.json">/mail.json</a></p>{mails}"""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ def mails_of(sent: dict[str, Any]) -> list[Mail]:
         text, markup = (simple["Body"].get(kind, {}).get("Data", "") for kind in ("Text", "Html"))
         named = []
     given = sent.get("Destination") or {}
-    recipients = [address for kind in ("ToAddresses", "CcAddresses", "BccAddresses") for address in given.get(kind) or ()]
+    recipients = [
+        address for kind in ("ToAddresses", "CcAddresses", "BccAddresses") for address in given.get(kind) or ()
+    ]
     if not (recipients or named):
         raise ValueError("no recipient")
     return [Mail(to=address, subject=subject, text=text, html=markup) for address in recipients or named]

@@ -19,7 +19,6 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from local.template import Function
 from local.worker import ACCOUNT, REGION, Answer, Call, work
 
 # What most handlers import, loaded once and inherited by every worker. Nothing of the project, which reads its
@@ -50,6 +49,19 @@ BASE_VARIABLES = {
     "LANG": "en_US.UTF-8",
     "TZ": "UTC",
 }
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the template, and what its process needs."""
+
+    name: str
+    file: Path
+    attribute: str
+    timeout: int
+    memory: int
+    variables: dict[str, str]
+    layers: tuple[Path, ...]
 
 
 class FunctionError(Exception):
@@ -143,19 +155,18 @@ class Pool:
         worker = self._take(group, call)
         try:
             worker.connection.send(call)
-            if not worker.connection.poll(call.seconds):
-                raise TimeoutError
-            answer: Answer = worker.connection.recv()
-        except (EOFError, OSError) as error:
+            answer: Answer | None = worker.connection.recv() if worker.connection.poll(call.seconds) else None
+        except (EOFError, OSError):
             self._discard(group, worker)
-            if isinstance(error, TimeoutError):
-                text = f"Task timed out after {call.seconds} seconds"
-                raise FunctionTimeoutError(call.function, _report("Sandbox.Timedout", text)) from None
             text = "the process ended without an answer"
             raise FunctionError(call.function, _report("Runtime.ExitError", text)) from None
         except BaseException:
             self._discard(group, worker)
             raise
+        if answer is None:
+            self._discard(group, worker)
+            text = f"Task timed out after {call.seconds} seconds"
+            raise FunctionTimeoutError(call.function, _report("Sandbox.Timedout", text))
         group.idle.put(worker)
         return answer
 
@@ -214,7 +225,7 @@ class Pool:
 
 
 def prepare() -> None:
-    """Start the process that workers are forked from, so that it loads the modules while the caller does other things."""
+    """Start the process that workers are forked from, which loads its modules while the caller does other things."""
     multiprocessing.set_forkserver_preload(list(PRELOADED))
     forkserver.ensure_running()
 

@@ -5,7 +5,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.util import find_spec
 from types import FrameType
@@ -19,32 +18,31 @@ POSTGRES_PORT = 5433
 
 def main() -> None:
     """Start everything, print what to try, and stop everything at Ctrl-C or SIGTERM."""
-    port = chosen_port()
-    pool.prepare()  # loads third-party modules while this process loads its own
-
-    from local import database, postgres  # noqa: PLC0415  after prepare(): they load for a second
-
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
+    try:
+        run(chosen_port())
+    except KeyboardInterrupt:
+        return
+
+
+def run(port: int) -> None:
+    """Start everything in order; what was started is stopped in the opposite order, whatever happens."""
+    pool.prepare()  # loads third-party modules while this process loads its own
+    from local import database, postgres  # noqa: PLC0415  they load for a second
+
     with ExitStack() as stack:
-        stack.callback(ignore_interrupts)  # the first to run at the end: a second Ctrl-C must not cut the stop short
-        try:
-            database.FOLDER.mkdir(exist_ok=True)
-            (database.FOLDER / ".gitignore").write_text("*\n")
-            wanted = POSTGRES_PORT if is_free(POSTGRES_PORT) else None
-            server = stack.enter_context(postgres.running(database.FOLDER, wanted))
-            stack.callback(ignore_interrupts)
-            url = database.ensure(server)
-            stop_serving = serve(url, port, stack)
-            stop_serving()
-        except KeyboardInterrupt:
-            ignore_interrupts()
-            print("\nStopping.")  # noqa: T201
+        database.FOLDER.mkdir(exist_ok=True)
+        (database.FOLDER / ".gitignore").write_text("*\n")
+        wanted = POSTGRES_PORT if is_free(POSTGRES_PORT) else None
+        url = database.created(stack.enter_context(postgres.running(database.FOLDER, wanted)))
+        database.upgrade(url)
+        serve(url, port, stack)
 
 
-def serve(url: str, port: int, stack: ExitStack) -> Callable[[], None]:
-    """Set up the API over its workers, tell what to try, and return what serves until it is interrupted."""
-    from local import database, docs, mail, template  # noqa: PLC0415  see main()
+def serve(url: str, port: int, stack: ExitStack) -> None:
+    """Serve the API over its workers and run the schedules, until interrupted."""
+    from local import database, docs, mail, template  # noqa: PLC0415  as above
     from local.api import HttpApi  # noqa: PLC0415
     from local.schedules import Schedules  # noqa: PLC0415
     from local.server import Server  # noqa: PLC0415
@@ -64,18 +62,15 @@ def serve(url: str, port: int, stack: ExitStack) -> Callable[[], None]:
     http = Server(HOST, port, api.app)
     stack.callback(schedules.stop)
 
-    def run() -> None:
-        # The server runs in a thread, because its own loop would swallow the interrupt.
-        threading.Thread(target=http.serve_forever, daemon=True).start()
-        schedules.start()
-        print(f"\nThe API is at {base}, its documentation at {base}/docs, caught mail at {base}/mail")  # noqa: T201
-        print(f"The database is {url}\nWhat the functions log is in {log}")  # noqa: T201
-        for schedule in schedules.left_out:
-            print(f"Not run here: {schedule.function} ({schedule.expression})")  # noqa: T201
-        print(f"\n{hints}\nCtrl-C stops everything." if hints else "Ctrl-C stops everything.", flush=True)  # noqa: T201
-        threading.Event().wait()
-
-    return run
+    # The server runs in a thread, because its own loop would swallow the interrupt.
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    schedules.start()
+    print(f"\nThe API is at {base}, its documentation at {base}/docs, caught mail at {base}/mail")  # noqa: T201
+    print(f"The database is {url}\nWhat the functions log is in {log}")  # noqa: T201
+    for schedule in schedules.left_out:
+        print(f"Not run here: {schedule.function} ({schedule.expression})")  # noqa: T201
+    print(f"\n{hints}\nCtrl-C stops everything." if hints else "Ctrl-C stops everything.", flush=True)  # noqa: T201
+    threading.Event().wait()
 
 
 def demo_data(url: str) -> str:
@@ -110,11 +105,8 @@ def is_free(port: int) -> bool:
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Take Ctrl-C and SIGTERM alike: stop in order."""
-    raise KeyboardInterrupt
-
-
-def ignore_interrupts() -> None:
-    """Finish stopping, whatever else is pressed."""
+    """Take Ctrl-C and SIGTERM alike, once: a second one must not cut the stop short."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    print("\nStopping.", flush=True)  # noqa: T201
+    raise KeyboardInterrupt

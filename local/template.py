@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local.pool import Function
 from local.worker import ACCOUNT, REGION
 
 os.environ["SAM_CLI_TELEMETRY"] = "0"
@@ -26,19 +27,6 @@ logging.getLogger("samcli").setLevel(logging.ERROR)
 
 class TemplateError(SystemExit):
     """The template asks for something that must not be served as it is; the text says what."""
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function of the template."""
-
-    name: str
-    file: Path
-    attribute: str
-    timeout: int
-    memory: int
-    variables: dict[str, str]
-    layers: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -124,7 +112,9 @@ def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template
     resources: dict[str, Any] = stacks[0].resources
     functions = list(_functions(stacks, resources, file.parent, base_url))
     api = ApiProvider(stacks, cwd=str(file.parent)).api
-    gateway = next((r["Properties"] for r in resources.values() if r["Type"] == "AWS::Serverless::HttpApi"), {})
+    gateway: dict[str, Any] = next(
+        (r["Properties"] for r in resources.values() if r["Type"] == "AWS::Serverless::HttpApi"), {}
+    )
     auth = gateway.get("Auth") or {}
     _refuse_open_doors(api, resources, auth.get("DefaultAuthorizer"))
     return Template(

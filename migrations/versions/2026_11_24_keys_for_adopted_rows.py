@@ -66,7 +66,8 @@ CREATE OR REPLACE TRIGGER fill_{key} BEFORE INSERT OR UPDATE ON {table}
 
 BACK_FILL = """
 UPDATE {table} SET {key} = {wanted} FROM (
-    SELECT DISTINCT ON ({partition}) id FROM {table} r WHERE {wanted_of_r} IS NOT NULL ORDER BY {partition}, id
+    SELECT DISTINCT ON ({partition}) id FROM {table} r WHERE {wanted_of_r} IS NOT NULL {scope_of_r_given}
+    ORDER BY {partition}, id
 ) oldest
 WHERE {table}.id = oldest.id AND {key} IS NULL
 """
@@ -107,6 +108,7 @@ def add_key(table: str, key: str, expression: str, scope: tuple[str, ...]) -> No
             key=key,
             wanted=expression.format(r=table),
             wanted_of_r=expression.format(r="r"),
+            scope_of_r_given="".join(f"AND r.{column} IS NOT NULL" for column in scope),
             partition=partition,
         )
     )

@@ -171,6 +171,7 @@ def upgrade() -> None:
     op.add_column("wager_race_participants", sa.Column("member_key", sa.Integer()))
     op.add_column("wager_races", sa.Column("settled_at", sa.DateTime()))
     op.add_column("wager_races", sa.Column("cancelled_at", sa.DateTime()))
+    op.add_column("wager_races", sa.Column("created_by", sa.Integer()))
     op.add_column("wager_races", sa.Column("time_zone", sa.Text()))
     op.add_column("wager_races", sa.Column("follows_id", sa.Integer()))
     op.add_column("wheel_spins", sa.Column("spin_day", sa.Date()))
@@ -183,6 +184,7 @@ def upgrade() -> None:
         ("wheel_spins", "version_id", "wheel_versions"),
         ("wheel_spins", "seed_id", "wheel_seeds"),
         ("bonus_codes", "spin_id", "wheel_spins"),
+        ("wager_races", "created_by", "users"),
         ("wager_races", "follows_id", "wager_races"),
     ):
         add_foreign_key(table, column, referent)

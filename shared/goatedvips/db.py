@@ -72,14 +72,26 @@ def enclosing_transaction() -> Iterator[Connection]:
 @contextmanager
 def reading() -> Iterator[Connection]:
     """A connection for the one statement of a handler that only reads: no transaction around it where that is safe."""
-    with _translated(), (_autocommit().connect() if ONE_FLIGHT else engine().begin()) as connection:
+    with _translated(), engine().connect() as connection:
+        if ONE_FLIGHT:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")  # noqa: PLW2901 - the same one
         yield connection
 
 
 @cache
 def engine() -> Engine:
     """The process's engine; it connects at the first use, so nothing of it is in a snapshot."""
-    url = make_url(settings.database_url)
+    return make_engine(settings.database_url)
+
+
+def make_engine(address: str) -> Engine:
+    """An engine for one connection to this address: verified TLS away from home, an IAM token where that is set.
+
+    Parameters
+    ----------
+    address: postgresql://user[:password]@host:port/database
+    """
+    url = make_url(address)
     options: dict[str, Any] = {"timeout": settings.database_socket_timeout}
     if url.host not in _LOCAL:
         options["ssl_context"] = ssl.create_default_context()
@@ -95,11 +107,6 @@ def engine() -> Engine:
         event.listen(made, "before_cursor_execute", _start_clock)
         event.listen(made, "after_cursor_execute", _log_query)
     return made
-
-
-@cache
-def _autocommit() -> Engine:
-    return engine().execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ A handler's file has one `HttpApi`, one route and `handler = lambda_handler(api)
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -51,6 +52,7 @@ BODY_LIMIT = 64 * 1024  # bytes
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 class HttpApi(APIGatewayHttpResolver):
@@ -154,6 +156,22 @@ def created_once[M: BaseModel](body: M, *, created: bool) -> Response[M]:
     return Response(201 if created else 200, _JSON, body)
 
 
+def revalidated(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
+    """A route's middleware: an answer with its ETag, or 304 to who says that they have it (RFC 9110, section 13.1.2).
+
+    The tag is a hash of what is sent. A version of the row behind it would miss what else the answer is made of, such
+    as a member's name that was changed or hidden.
+    """
+    response = proceed(api)
+    response.body = json.dumps(response.body, separators=(",", ":"))
+    tag = f'"{hashlib.sha256(response.body.encode()).hexdigest()}"'
+    response.headers |= {"ETag": tag, "Cache-Control": "no-cache"}  # copies may be kept, and are asked about each time
+    known = api.current_event.headers.get("if-none-match", "")
+    if known.strip() == "*" or tag in _QUOTED.findall(known):  # W/ before a tag makes no difference here
+        return Response(304, headers={name: response.headers[name] for name in ("ETag", "Cache-Control")})
+    return response
+
+
 def _parse(text: str) -> Any:
     """JSON as RFC 8259 has it, numbers with a fraction as exact decimals.
 
@@ -167,7 +185,7 @@ def _parse(text: str) -> Any:
 
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:  # ArithmeticError: an exponent that no decimal has
         raise MalformedRequest from error
 
 
@@ -189,15 +207,12 @@ def _check_body(event: Event) -> None:
     body = _body(event)
     if len(body) > BODY_LIMIT:
         raise BodyTooLarge
-    if not body:
-        event["body"], event["isBase64Encoded"] = "{}", False
-        event["headers"]["content-type"] = _JSON
-        return
     media_type = event["headers"].get("content-type", _JSON).split(";")[0].strip().lower()
-    if media_type != _JSON:
+    if body and media_type != _JSON:
         raise UnsupportedMediaType
+    event["headers"]["content-type"] = _JSON
     try:
-        event["body"], event["isBase64Encoded"] = body.decode(), False
+        event["body"], event["isBase64Encoded"] = body.decode() or "{}", False
     except UnicodeDecodeError as error:
         raise MalformedRequest from error
 

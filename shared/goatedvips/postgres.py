@@ -12,6 +12,7 @@ Protocol: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FL
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pg8000
@@ -47,10 +48,12 @@ class Connection(pg8000.legacy.Connection):
     """A connection whose peer may already be gone when it is closed: that is no error, and nobody wants its traceback."""
 
     def close(self) -> None:
+        buffer = self._sock
         try:
             super().close()
         except (pg8000.InterfaceError, OSError):
-            pass
+            with suppress(OSError):  # else it tries to send what is left in it when it is collected
+                buffer.close()
 
 
 class OneFlightConnection(Connection):

@@ -36,7 +36,7 @@ class Caller:
 CALLER_ID = bindparam("caller_id", type_=users.c.id.type)
 NOW = bindparam("now", type_=sessions.c.expires_at.type)
 
-_live = and_(sessions.c.ended_at.is_(None), sessions.c.expires_at > NOW)
+LIVE = and_(sessions.c.ended_at.is_(None), sessions.c.expires_at > NOW)
 _excluded = or_(users.c.excluded_permanently, users.c.excluded_until.is_not(None))
 _unverified = and_(bindparam("verified_email_required"), users.c.email_verified.is_not(True))
 _account: Select[int] = (
@@ -45,7 +45,7 @@ _account: Select[int] = (
     .where(
         sessions.c.id == bindparam("session_id"),
         users.c.id == CALLER_ID,
-        _live,
+        LIVE,
         users.c.suspended_at.is_(None),
     )
 )
@@ -68,7 +68,7 @@ def staff() -> CTE:
 
 _explanation = (
     select(
-        _live.label("live"),
+        LIVE.label("live"),
         users.c.suspended_at.is_not(None).label("suspended"),
         users.c.is_admin,
         _excluded.label("excluded"),

@@ -5,12 +5,11 @@ import binascii
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from sqlalchemy import Row
+from datetime import UTC, datetime, timedelta
 
 from goatedvips.errors import ValidationFailed
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _POSITION = re.compile(r"-?[0-9]{1,18}(,-?[0-9]{1,18})*")
 
 
@@ -42,19 +41,41 @@ def position(cursor: str | None, *start: int) -> tuple[int, ...]:
         text = ""
     found = tuple(int(part) for part in text.split(",")) if _POSITION.fullmatch(text) else ()
     if len(found) != len(start):
-        raise ValidationFailed(errors=[{"pointer": "/cursor", "detail": "must be a next_cursor of this list"}])
+        raise _unknown()
     return found
 
 
-def page(rows: Sequence[Row[Any]], limit: int, key: Callable[[Row[Any]], tuple[int, ...]]) -> Page[Row[Any]]:
-    """The page that these rows make, of which one more than `limit` was asked for to see whether others follow.
+def microseconds(instant: datetime) -> int:
+    """An instant as a part of a sort key: microseconds since 1970."""
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant(microseconds: int) -> datetime:
+    """The instant that a position names by its microseconds since 1970.
+
+    Raises
+    ------
+    ValidationFailed: no calendar has it, so no page gave this cursor.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        raise _unknown() from None
+
+
+def _unknown() -> ValidationFailed:
+    return ValidationFailed(errors=[{"pointer": "/cursor", "detail": "must be a next_cursor of this list"}])
+
+
+def page[Item](found: Sequence[Item], limit: int, key: Callable[[Item], tuple[int, ...]]) -> Page[Item]:
+    """The page that these items make, of which one more than `limit` was asked for to see whether others follow.
 
     Parameters
     ----------
     key: an item's sort key, as `position` will return it.
     """
-    items = rows[:limit]
-    if len(rows) <= limit:
+    items = found[:limit]
+    if len(found) <= limit:
         return Page(items, None)
     text = ",".join(map(str, key(items[-1])))
     return Page(items, base64.urlsafe_b64encode(text.encode()).decode())

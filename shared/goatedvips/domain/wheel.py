@@ -13,18 +13,32 @@ from decimal import Decimal
 from itertools import accumulate, count
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, literal, select, true, update
+from sqlalchemy import (
+    CTE,
+    Connection,
+    Insert,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access
+from goatedvips.domain import access, codes
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.errors import AlreadySpun
+from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes, rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions
 
 WIN_LASTS = timedelta(hours=24)
-CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # 32 letters that are not mistaken for each other: 5 bits each
-CODE_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,29 +154,37 @@ def current(connection: Connection) -> Wheel:
     return Wheel.of(*connection.execute(_newest).one())
 
 
-_seeds = (
-    upsert(wheel_seeds)
-    .values(
-        [
-            {
-                "user_id": bindparam("owner"),
-                "server_seed": bindparam(f"{which}_seed"),
-                "client_seed": bindparam("first_client_seed"),
-                "created_at": NOW,
-                "activated_at": activated_at,
-            }
-            for which, activated_at in (("active", NOW), ("upcoming", None))
-        ]
+_ACTIVE_SEED = bindparam("active_seed", type_=wheel_seeds.c.server_seed.type)
+_UPCOMING_SEED = bindparam("upcoming_seed", type_=wheel_seeds.c.server_seed.type)
+
+
+def first_seeds(owner: CTE) -> Insert:
+    """Make the first two server seeds of the member in this part, unless they are there; bound to `fresh_seeds`."""
+    client_seed = cast(owner.c.id, Text)
+    pair = union_all(
+        select(owner.c.id, _ACTIVE_SEED, client_seed, NOW, NOW),
+        select(owner.c.id, _UPCOMING_SEED, client_seed, NOW, null()),
     )
-    .on_conflict_do_nothing()
-    .execution_options(decides=True)
+    return (
+        upsert(wheel_seeds)
+        .from_select(["user_id", "server_seed", "client_seed", "created_at", "activated_at"], pair)
+        .on_conflict_do_nothing()
+    )
+
+
+def fresh_seeds() -> dict[str, bytes]:
+    """Two seeds that nobody has seen, the active and the upcoming one."""
+    return {"active_seed": secrets.token_bytes(32), "upcoming_seed": secrets.token_bytes(32)}
+
+
+_seeds = first_seeds(select(bindparam("owner", type_=users.c.id.type).label("id")).cte("owner")).execution_options(
+    decides=True
 )
 
 
 def commit_seeds(connection: Connection, user_id: int, *, now: datetime) -> None:
     """Make a member's first two server seeds, the active and the upcoming one, unless they are there."""
-    fresh = {"active_seed": secrets.token_bytes(32), "upcoming_seed": secrets.token_bytes(32)}
-    connection.execute(_seeds, {"owner": user_id, "first_client_seed": str(user_id), "now": now} | fresh)
+    connection.execute(_seeds, {"owner": user_id, "now": now} | fresh_seeds())
 
 
 _active = wheel_seeds.alias("active")
@@ -299,7 +321,7 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
     client_seed = client_seed or ready.client_seed
     index = draw(ready.server_seed, client_seed, ready.nonce, [segment.weight for segment in wheel.segments])
     segment = wheel.segments[index]
-    code = new_code() if segment.wins else None
+    code = codes.new_code() if segment.wins else None
     parameters |= {
         "today": now.date(),
         "drawn_index": index,
@@ -323,9 +345,3 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
         fairness=Fairness(commitment(ready.server_seed), client_seed, ready.nonce),
         next_spin_at=next_spin_after(now),
     )
-
-
-def new_code() -> str:
-    """A code that cannot be guessed: 80 random bits, in groups that can be read out."""
-    letters = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
-    return "-".join(letters[start : start + 4] for start in range(0, CODE_LENGTH, 4))

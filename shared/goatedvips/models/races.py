@@ -23,6 +23,7 @@ wager_races = Table(
     Column("description", Text),
     Column("settled_at", Instant),
     Column("cancelled_at", Instant),
+    Column("created_by", Integer, ForeignKey("users.id")),  # null: by the guide's application
     # A repeating race: its local windows, and the race that this one follows. Unique: no race has two successors.
     Column("time_zone", Text),
     Column("follows_id", Integer, ForeignKey("wager_races.id"), unique=True),

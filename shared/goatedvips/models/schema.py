@@ -12,6 +12,9 @@ def _referent(key: Constraint, _: Table) -> str:
     return key.elements[0].target_fullname.replace(".", "_")
 
 
+# The newest migration: what this code expects the database to be at; a test holds the two together.
+REVISION = "keys_for_adopted_rows"
+
 # The names that Drizzle gives: on a database it made, ours and its constraints are then the same ones.
 metadata = MetaData(
     naming_convention={

@@ -21,6 +21,9 @@ from pydantic import (
 _ID = re.compile(r"[1-9][0-9]{0,9}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]{1,2})?")
+# What RFC 5321 allows without quoting: whatever would end the address, or begin another, in a header is left out.
+_EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]{1,64}@([^\W_]([\w-]{0,61}[^\W_])?\.)+[^\W_]([\w-]{0,61}[^\W_])")
+_LONGEST_EMAIL = 254
 LARGEST_ID = 2**31 - 1
 
 
@@ -71,6 +74,12 @@ def _amount(value: object) -> object:
     return value
 
 
+def _email(value: str) -> str:
+    if not (len(value) <= _LONGEST_EMAIL and value.isprintable() and _EMAIL.fullmatch(value)):
+        raise ValueError("must be an e-mail address")
+    return value
+
+
 def decimal_string(amount: Decimal) -> str:
     """An exact decimal with two decimals, or more where it has more: never a float, never an exponent."""
     exact = amount.normalize()
@@ -96,3 +105,11 @@ type Money = Annotated[
 
 type Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_utc)]
 """An instant in a request: RFC 3339 with an offset; UTC from here on."""
+
+type Email = Annotated[
+    str,
+    CLEAN,
+    AfterValidator(_email),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": _LONGEST_EMAIL}, mode="validation"),
+]
+"""An e-mail address in a request, kept as it was written."""

@@ -1,0 +1,95 @@
+"""How long each handler takes to import, the greatest part of a cold start that is ours (`make bench`).
+
+Measured is a whole process: Python starts, imports the handler and ends. Beside it, in the same run and in turns, stand
+
+* the floor: a process that imports the same third-party modules and nothing else, and
+* the naive handler of `benchmarks/naive.py`.
+
+All have bytecode, as on Lambda; a first round, not counted, writes it. The status is 1 when a handler is above a limit.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS = int(os.environ.get("ROUNDS", "7"))
+MOST_OF_FLOOR, MOST_OF_NAIVE = 1.15, 0.5
+
+# Prints the third-party modules that an import brought, in their order.
+LIST_MODULES = """
+import sys
+__import__(sys.argv[1])
+for name, module in list(sys.modules.items()):
+    file = getattr(module, "__file__", None) or ""
+    if "site-packages" in file and getattr(module.__spec__, "name", None) == name:
+        print(name)
+"""
+
+
+def main() -> int:
+    """Measure, print a table, and return the process's status."""
+    handlers = sorted((ROOT / "functions").glob("*/*.py"), key=lambda file: (file.parent.name, file.stem))
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        environment = lambda_environment(place)
+        modules = ["benchmarks.naive"]
+        for handler in handlers:
+            listed = subprocess.check_output(
+                [sys.executable, "-c", LIST_MODULES, handler.stem], env=environment, text=True
+            )
+            floor = place / f"floor_of_{handler.stem}.py"
+            floor.write_text("".join(f"import {name}\n" for name in listed.split()))
+            modules += [handler.stem, floor.stem]
+        times = measure(modules, environment)
+    return report([handler.stem for handler in handlers], times)
+
+
+def lambda_environment(place: Path) -> dict[str, str]:
+    """Return the variables of a process that finds the layer, the handlers and what is made for this run."""
+    folders = [place, ROOT, ROOT / "shared", *sorted(path for path in (ROOT / "functions").iterdir() if path.is_dir())]
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(map(str, folders)),
+        "PYTHONPYCACHEPREFIX": str(place / "bytecode"),
+        "DATABASE_URL": "postgresql://api@127.0.0.1:5432/goatedvips",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "POWERTOOLS_SERVICE_NAME": "goatedvips",
+        "POWERTOOLS_METRICS_NAMESPACE": "GoatedVIPs",
+    }
+
+
+def measure(modules: list[str], environment: dict[str, str]) -> dict[str, float]:
+    """Return the median milliseconds of a process that imports each module; rounds go through all of them in turn."""
+    taken: dict[str, list[float]] = {module: [] for module in modules}
+    for number in range(ROUNDS + 1):
+        for module in modules:
+            started = time.perf_counter()
+            subprocess.run([sys.executable, "-c", f"import {module}"], env=environment, check=True)
+            if number > 0:
+                taken[module].append((time.perf_counter() - started) * 1000)
+    return {module: statistics.median(values) for module, values in taken.items()}
+
+
+def report(names: list[str], times: dict[str, float]) -> int:
+    """Print what was measured, the limits and who is above them."""
+    naive = times["benchmarks.naive"]
+    print(f"{'import of':24}{'ms':>8}{'floor':>8}{'÷ floor':>9}{'÷ naive':>9}   (medians of {ROUNDS})")
+    failed = False
+    for name in names:
+        taken, floor = times[name], times[f"floor_of_{name}"]
+        above = taken > floor * MOST_OF_FLOOR or taken > naive * MOST_OF_NAIVE
+        failed |= above
+        print(f"{name:24}{taken:8.0f}{floor:8.0f}{taken / floor:9.2f}{taken / naive:9.2f}{'   above' if above else ''}")
+    print(f"{'naive':24}{naive:8.0f}\nlimits: {MOST_OF_FLOOR} of the floor, {MOST_OF_NAIVE} of the naive handler")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+"""GET /v1/me: what members see of themselves."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import reading
+from goatedvips.domain import accounts
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.accounts import Me
+
+api = HttpApi("member")
+
+
+@api.get("/v1/me")
+def get_me() -> Me:
+    with reading() as connection:
+        return Me.model_validate(accounts.me(connection, api.caller, now=utc_now()))
+
+
+handler = lambda_handler(api)

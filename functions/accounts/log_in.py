@@ -1,0 +1,27 @@
+"""POST /v1/sessions: a member logs in by username or e-mail address.
+
+The attempt is counted and committed before the password is compared, and no transaction waits for the comparison.
+"""
+
+from goatedvips.clock import utc_now
+from goatedvips.config import settings
+from goatedvips.db import transaction
+from goatedvips.domain import passwords, sessions
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.accounts import LogInRequest, NewSession
+
+api = HttpApi("anyone")
+
+
+@api.post("/v1/sessions", status_code=201)
+def log_in(body: LogInRequest) -> NewSession:
+    now = utc_now()
+    with transaction() as connection:
+        attempt = sessions.attempt(connection, body.login, api.address, now=now)
+    stored = passwords.verified(attempt.password, body.password, legacy=settings.legacy_app)
+    with transaction() as connection:
+        session = sessions.log_in(connection, attempt, body.password, stored, now=now)
+    return NewSession.model_validate(session)
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,25 @@
+"""POST /v1/accounts: someone becomes a member."""
+
+from goatedvips.clock import utc_now
+from goatedvips.config import settings
+from goatedvips.db import transaction
+from goatedvips.domain import accounts, passwords
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.accounts import RegisteredAccount, RegisterRequest
+
+api = HttpApi("anyone")
+
+
+@api.post("/v1/accounts", status_code=201)
+def register(body: RegisterRequest) -> RegisteredAccount:
+    now = utc_now()
+    passwords.check(body.password, body.username, body.email)
+    with transaction() as connection:
+        accounts.count_registration(connection, api.address, now=now)
+    stored = passwords.hashed(body.password, legacy=settings.legacy_app)
+    with transaction() as connection:
+        account = accounts.register(connection, body.username, body.email, stored, now=now)
+    return RegisteredAccount.model_validate(account)
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,21 @@
+"""POST /v1/codes/claim: a member claims a bonus code, once."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import codes
+from goatedvips.http import HttpApi, created_once, lambda_handler
+from goatedvips.validators.codes import ClaimRequest, CodeClaim
+
+api = HttpApi("member")
+
+
+@api.post("/v1/codes/claim", status_code=201)
+def claim_code(body: ClaimRequest) -> Response[CodeClaim]:
+    with transaction() as connection:
+        claim = codes.claim(connection, api.caller, body.code, address=api.address, now=utc_now())
+    return created_once(CodeClaim.model_validate(claim), created=claim.created)
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,19 @@
+"""POST /v1/admin/codes: staff issue a bonus code, named or generated."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import codes
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.codes import IssuedCode, IssueRequest
+
+api = HttpApi("staff")
+
+
+@api.post("/v1/admin/codes", status_code=201)
+def issue_codes(body: IssueRequest) -> IssuedCode:
+    with transaction() as connection:
+        issued = codes.issue(connection, api.caller, codes.Terms(**body.model_dump()), now=utc_now())
+    return IssuedCode.model_validate(issued)
+
+
+handler = lambda_handler(api)

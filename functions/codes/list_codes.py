@@ -1,0 +1,18 @@
+"""GET /v1/codes: the codes that a member has claimed, newest first."""
+
+from goatedvips.db import reading
+from goatedvips.domain import codes
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.codes import CodeClaim
+from goatedvips.validators.pages import Cursor, Limit, Page
+
+api = HttpApi("member")
+
+
+@api.get("/v1/codes")
+def list_codes(limit: Limit = 20, cursor: Cursor = None) -> Page[CodeClaim]:
+    with reading() as connection:
+        return Page[CodeClaim].model_validate(codes.claims(connection, api.caller, limit=limit, cursor=cursor))
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,19 @@
+"""POST /v1/newsletter/confirmations: the owner of an address confirms its subscription with the mailed token."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import newsletter
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.newsletter import ConfirmationRequest, ConfirmedSubscription
+
+api = HttpApi("anyone")
+
+
+@api.post("/v1/newsletter/confirmations")
+def confirm_subscription(body: ConfirmationRequest) -> ConfirmedSubscription:
+    with transaction() as connection:
+        email = newsletter.confirm(connection, body.token, address=api.address, now=utc_now())
+    return ConfirmedSubscription(email=email)
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,19 @@
+"""POST /v1/newsletter/subscriptions: anyone asks for the newsletter to be sent to an address."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import newsletter
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.newsletter import PendingSubscription, SubscriptionRequest
+
+api = HttpApi("anyone")
+
+
+@api.post("/v1/newsletter/subscriptions", status_code=202)
+def subscribe(body: SubscriptionRequest) -> PendingSubscription:
+    with transaction() as connection:
+        newsletter.subscribe(connection, body.email, body.source, now=utc_now())
+    return PendingSubscription()
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,17 @@
+"""GET /v1/health: whether the database answers, and at which revision of the schema it is."""
+
+from goatedvips.db import reading
+from goatedvips.domain import health
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.operations import Health, SchemaRevision
+
+api = HttpApi("anyone")
+
+
+@api.get("/v1/health")
+def get_health() -> Health:
+    with reading() as connection:
+        return Health(schema=SchemaRevision.model_validate(health.check(connection)))
+
+
+handler = lambda_handler(api)

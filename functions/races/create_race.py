@@ -1,0 +1,20 @@
+"""POST /v1/admin/races: the staff announce a race, perhaps one that repeats."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import races
+from goatedvips.domain.races import NewRace
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.races import Race, RaceRequest
+
+api = HttpApi("staff")
+
+
+@api.post("/v1/admin/races", status_code=201)
+def create_race(body: RaceRequest) -> Race:
+    race = NewRace(**body.model_dump(exclude={"repeat"}), time_zone=body.time_zone)
+    with transaction() as connection:
+        return Race.model_validate(races.create(connection, api.caller, race, now=utc_now()))
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,19 @@
+"""GET /v1/races/{id}: one wager race."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import reading
+from goatedvips.domain import races
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.fields import PathId
+from goatedvips.validators.races import Race
+
+api = HttpApi("anyone")
+
+
+@api.get("/v1/races/<id>")
+def get_race(id: PathId) -> Race:  # noqa: A002
+    with reading() as connection:
+        return Race.model_validate(races.get(connection, id, now=utc_now()))
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,19 @@
+"""GET /v1/races: the wager races, the one that starts last first."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import reading
+from goatedvips.domain import races
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.pages import Cursor, Limit, Page
+from goatedvips.validators.races import Race, RaceStatus
+
+api = HttpApi("anyone")
+
+
+@api.get("/v1/races")
+def list_races(status: RaceStatus = None, limit: Limit = 20, cursor: Cursor = None) -> Page[Race]:
+    with reading() as connection:
+        return Page[Race].model_validate(races.newest(connection, status, limit=limit, cursor=cursor, now=utc_now()))
+
+
+handler = lambda_handler(api)

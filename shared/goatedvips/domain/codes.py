@@ -1,0 +1,304 @@
+"""Bonus codes: issued by staff and by wins of the wheel, claimed once a member, by as many members as each allows."""
+
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    String,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from goatedvips.domain import access, attempts, pages
+from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.errors import CodeNotClaimable, CodeTaken, ValidationFailed
+from goatedvips.models.accounts import attempts as attempt_rows
+from goatedvips.models.accounts import users
+from goatedvips.models.codes import bonus_codes, code_claims, rewards
+from goatedvips.models.operations import audit_log
+
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # 32 letters that are not mistaken for each other: 5 bits each
+LENGTH = 16
+FAILED_CLAIMS = attempts.Throttle("claim", limit=10, window=timedelta(minutes=10))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A member's claim of a code."""
+
+    id: int
+    code: str
+    value: Decimal | None
+    currency: str
+    claimed_at: datetime
+    expires_at: datetime
+    created: bool
+    """Whether it was made now; otherwise the member has had it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a code is issued with.
+
+    Parameters
+    ----------
+    code: its text; none: one is generated.
+    expires_at: the first instant at which it can no longer be claimed.
+    max_claims: none: no limit; a code with an owner has one.
+    user_id: the owner, who alone can claim it.
+    """
+
+    code: str | None
+    value: Decimal
+    currency: str
+    starts_at: datetime | None
+    expires_at: datetime
+    max_claims: int | None
+    user_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Code(Terms):
+    """A code that was issued."""
+
+    id: int
+    claims: int
+
+
+def new_code() -> str:
+    """A code that cannot be guessed: 80 random bits, in groups that can be read out."""
+    letters = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    return "-".join(letters[start : start + 4] for start in range(0, LENGTH, 4))
+
+
+_player = access.player()
+_opens_at = FAILED_CLAIMS.opens_at(attempt_rows.c.subject == CALLER_ID.cast(String))
+_attempt = select(_player.c.id, _opens_at.label("opens_at")).cte("attempt")
+# A code whose text has no letter, as an adopted one may, is nobody's to find.
+_matched = bonus_codes.c.code_key == func.nullif(func.code_key(bindparam("code")), "")
+_held = code_claims.alias("held")
+_is_held = and_(_held.c.code_id == bonus_codes.c.id, _held.c.user_id == CALLER_ID)
+# Why a code cannot be claimed, for the log. Used without a claim: by the application that came before.
+_OBSTACLES = (
+    ("absent", bonus_codes.c.id.is_(None)),
+    ("revoked", bonus_codes.c.revoked_at.is_not(None)),
+    ("not_started", bonus_codes.c.starts_at > NOW),
+    ("expired", bonus_codes.c.expires_at <= NOW),
+    (
+        "exhausted",
+        or_(
+            bonus_codes.c.claims >= bonus_codes.c.max_claims,
+            and_(bonus_codes.c.is_used, bonus_codes.c.claims == 0),
+        ),
+    ),
+    ("anothers", bonus_codes.c.user_id != CALLER_ID),
+)
+# The lock comes first and the row is read again behind it: what is decided here holds until the claim is written.
+# What cannot be claimed is not locked: a refusal writes nothing, so its time does not tell the reason.
+_code = (
+    select(bonus_codes.c.id, bonus_codes.c.value, bonus_codes.c.currency, bonus_codes.c.spin_id)
+    .select_from(_attempt)
+    .join(bonus_codes, _matched)
+    .where(
+        _attempt.c.opens_at.is_(None),
+        ~exists().where(_is_held),
+        *(obstacle.is_not(true()) for _, obstacle in _OBSTACLES),
+    )
+    .with_for_update(of=bonus_codes)
+    .cte("code")
+)
+# The unique (code, member) decides repeats: everything else hangs on the claim's row.
+_claim = (
+    upsert(code_claims)
+    .from_select(["code_id", "user_id", "claimed_at"], select(_code.c.id, CALLER_ID, NOW))
+    .on_conflict_do_nothing(index_elements=["code_id", "user_id"])
+    .returning(code_claims.c.id, code_claims.c.code_id, code_claims.c.user_id, code_claims.c.claimed_at)
+    .cte("claim")
+)
+_counted = (
+    update(bonus_codes)
+    .where(bonus_codes.c.id == _claim.c.code_id)
+    .values(
+        claims=bonus_codes.c.claims + 1,
+        is_used=True,
+        claimed_at=case((bonus_codes.c.claims == 0, NOW), else_=bonus_codes.c.claimed_at),
+        user_id=case((bonus_codes.c.max_claims == 1, CALLER_ID), else_=bonus_codes.c.user_id),
+    )
+    .cte("counted")
+)
+# A win of the wheel was rewarded by its spin, and what an adopted code is worth is not known.
+_rewarded = (
+    insert(rewards)
+    .from_select(
+        ["user_id", "source_type", "source_id", "amount", "currency", "created_at"],
+        select(_claim.c.user_id, literal("code"), _code.c.id, _code.c.value, _code.c.currency, NOW)
+        .join(_code, _code.c.id == _claim.c.code_id)
+        .where(_code.c.value.is_not(None), _code.c.spin_id.is_(None)),
+    )
+    .cte("rewarded")
+)
+_claiming = (
+    select(
+        func.coalesce(_claim.c.id, _held.c.id).label("id"),
+        bonus_codes.c.code,
+        bonus_codes.c.value,
+        bonus_codes.c.currency,
+        func.coalesce(_claim.c.claimed_at, _held.c.claimed_at).label("claimed_at"),
+        bonus_codes.c.expires_at,
+        _claim.c.id.is_not(None).label("created"),
+        _attempt.c.opens_at,
+        case(*((obstacle, literal(reason)) for reason, obstacle in _OBSTACLES)).label("reason"),
+    )
+    .select_from(_attempt)
+    .outerjoin(bonus_codes, _matched)
+    .outerjoin(_held, _is_held)
+    .outerjoin(_claim, true())
+    .add_cte(_counted, _rewarded)
+    .execution_options(decides=True)
+)
+
+
+def claim(connection: Connection, caller: Caller, code: str, *, address: str, now: datetime) -> Claim:
+    """Grant the code to the member exactly once; to its holder again and again, whatever has become of the code.
+
+    Parameters
+    ----------
+    code: as it was typed in; case, spaces and dashes don't matter.
+    address: where from, for the failed claim that a refusal leaves behind.
+
+    Raises
+    ------
+    CodeNotClaimable: whatever the reason, which is for the log alone.
+    TooManyAttempts: with when to try again.
+    Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
+    """
+    parameters = caller.parameters(now) | {"code": code}
+    row = connection.execute(_claiming, parameters).one_or_none()
+    if row is not None and row.id is None and row.opens_at is None:
+        # A claim by the same member that ended meanwhile is seen by a new statement alone.
+        row = connection.execute(_claiming, parameters).one_or_none()
+    if row is None:
+        access.explain(connection, caller, now=now, playing=True)
+        raise AssertionError("there is a row for every player")
+    if row.id is not None:
+        return Claim(row.id, row.code, row.value, row.currency, row.claimed_at, row.expires_at, row.created)
+    if row.opens_at is not None:
+        raise attempts.too_many(row.opens_at, now=now)
+    failed = attempts.counted(FAILED_CLAIMS.kind, str(caller.user_id), address, now=now)
+    raise CodeNotClaimable(reason=row.reason, leaves=failed)
+
+
+_claims = (
+    select(
+        code_claims.c.id,
+        bonus_codes.c.code,
+        bonus_codes.c.value,
+        bonus_codes.c.currency,
+        code_claims.c.claimed_at,
+        bonus_codes.c.expires_at,
+    )
+    .join(bonus_codes, bonus_codes.c.id == code_claims.c.code_id)
+    .where(code_claims.c.user_id == CALLER_ID, code_claims.c.id < bindparam("before", type_=BigInteger))
+    .order_by(code_claims.c.id.desc())
+    .limit(bindparam("rows"))
+)
+
+
+def claims(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pages.Page[Claim]:
+    """The member's claims, newest first.
+
+    Raises
+    ------
+    ValidationFailed: no page gave this cursor.
+    """
+    (before,) = pages.position(cursor, 2**31)
+    rows = connection.execute(_claims, {"caller_id": caller.user_id, "before": before, "rows": limit + 1})
+    return pages.page([Claim(*row, created=False) for row in rows], limit, lambda claim: (claim.id,))
+
+
+_CODE = bindparam("code", type_=bonus_codes.c.code.type)
+_OWNER = bindparam("owner_id", type_=bonus_codes.c.user_id.type)
+_staff = access.staff()
+# Whichever key it repeats, the text or what it reads as, and whoever wrote that: nothing is issued.
+_issued = (
+    upsert(bonus_codes)
+    .from_select(
+        ["code", "code_key", "user_id", "claimed_at", "expires_at", "value", "currency", "starts_at", "max_claims"],
+        select(
+            _CODE,
+            func.code_key(_CODE),
+            _OWNER,
+            NOW,
+            bindparam("expires_at", type_=bonus_codes.c.expires_at.type),
+            bindparam("value", type_=bonus_codes.c.value.type),
+            bindparam("currency", type_=bonus_codes.c.currency.type),
+            bindparam("starts_at", type_=bonus_codes.c.starts_at.type),
+            bindparam("max_claims", type_=bonus_codes.c.max_claims.type),
+        )
+        .select_from(_staff)
+        .where(or_(_OWNER.is_(None), _OWNER.in_(select(users.c.id)))),
+    )
+    .on_conflict_do_nothing()
+    .returning(bonus_codes.c.id)
+    .cte("issued")
+)
+_audited = (
+    insert(audit_log)
+    .from_select(
+        ["staff_id", "action", "subject_id", "after", "request_id", "created_at"],
+        select(
+            CALLER_ID,
+            literal("issue_code"),
+            _issued.c.id,
+            bindparam("after", type_=audit_log.c.after.type),
+            bindparam("request_id", type_=audit_log.c.request_id.type),
+            NOW,
+        ),
+    )
+    .cte("audited")
+)
+_issuing = select(_issued.c.id).add_cte(_audited).execution_options(decides=True)
+_member_exists = select(exists().where(users.c.id == _OWNER))
+
+
+def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime) -> Code:
+    """Issue one code, named or generated.
+
+    Raises
+    ------
+    ValidationFailed: its time is over or empty, or its owner does not exist.
+    CodeTaken: there is a code that reads the same.
+    Unauthenticated, AccountSuspended, Forbidden
+    """
+    if terms.expires_at <= max(now, terms.starts_at or now):
+        detail = "must be in the future and after starts_at"
+        raise ValidationFailed(errors=[{"pointer": "/expires_at", "detail": detail}])
+    given: dict[str, Any] = asdict(terms) | {
+        "code": terms.code or new_code(),
+        "max_claims": terms.max_claims if terms.user_id is None else 1,
+    }
+    written = {name: value if isinstance(value, int | None) else str(value) for name, value in given.items()}
+    parameters = caller.parameters(now) | given
+    parameters |= {"owner_id": terms.user_id, "after": written, "request_id": caller.request_id}
+    code_id = connection.execute(_issuing, parameters).scalar_one_or_none()
+    if code_id is None:
+        access.explain(connection, caller, now=now, staff=True)
+        if terms.user_id is not None and not connection.execute(_member_exists, parameters).scalar_one():
+            raise ValidationFailed(errors=[{"pointer": "/user_id", "detail": "there is no such member"}])
+        raise CodeTaken
+    return Code(**given, id=code_id, claims=0)

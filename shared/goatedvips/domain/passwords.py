@@ -1,0 +1,121 @@
+"""Passwords: which are taken, how they are stored, and whether one is right.
+
+Stored is an argon2id hash; or, of members of the guide's application, `key.salt` in hex, where the key is scrypt's over
+the salt's hex text with Node's defaults.  While that application runs beside this one, its format is written.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goatedvips.errors import InvalidCredentials, ValidationFailed
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+_SCRYPT = re.compile(r"([0-9a-f]{128})\.(.+)", re.IGNORECASE)
+# Of random passwords that nobody kept: what comparing takes time with where there is nothing to compare.
+_NO_SCRYPT = f"{'0' * 128}.{'0' * 32}"
+_NO_ARGON2 = "$argon2id$v=19$m=65536,t=3,p=4$UMa7uH7vV9ukjDYhErNn4Q$ZelXrElcQ0NLE8FGHFfV0MGDyfyxckXolQFc5F9Ykp0"
+
+
+def check(password: str, username: str, email: str) -> None:
+    """Refuse a new password that others would try first.
+
+    Raises
+    ------
+    ValidationFailed
+    """
+    lower = password.lower()
+    if lower in {username.lower(), email.lower()}:
+        reason = "must not be the username or the e-mail address"
+    elif lower in _common():
+        reason = "must not be one of the commonest passwords"
+    else:
+        return
+    raise ValidationFailed(errors=[{"pointer": "/password", "detail": reason}])
+
+
+def hashed(password: str, *, legacy: bool) -> str:
+    """What is stored of a password.
+
+    Parameters
+    ----------
+    legacy: in the format of the guide's application.
+    """
+    if legacy:
+        salt = secrets.token_hex(16)
+        return f"{_scrypt(password, salt).hex()}.{salt}"
+    return _argon2().hash(password)
+
+
+def matches(stored: str | None, password: str) -> bool:
+    """Whether this is the password. A wrong one takes the same time whatever is stored, or when nothing is.
+
+    Parameters
+    ----------
+    stored: none where there is no such account.
+    """
+    if stored is not None and (_by_argon2(stored, password) if _is_argon2(stored) else _by_scrypt(stored, password)):
+        return True
+    if stored is None or not _is_argon2(stored):
+        _by_argon2(_NO_ARGON2, password)
+    if stored is None or not _SCRYPT.fullmatch(stored):
+        _by_scrypt(_NO_SCRYPT, password)
+    return False
+
+
+def verified(stored: str | None, password: str, *, legacy: bool) -> str:
+    """Compare, and return what to store from now on: the same, or the password in today's format.
+
+    Raises
+    ------
+    InvalidCredentials
+    """
+    if not matches(stored, password) or stored is None:
+        raise InvalidCredentials
+    return hashed(password, legacy=legacy) if _is_outdated(stored, legacy=legacy) else stored
+
+
+@cache
+def _common() -> frozenset[str]:
+    return frozenset(Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8").splitlines())
+
+
+@cache
+def _argon2() -> "PasswordHasher":
+    from argon2 import PasswordHasher
+
+    return PasswordHasher()
+
+
+def _is_outdated(stored: str, *, legacy: bool) -> bool:
+    if legacy or not _is_argon2(stored):
+        return legacy == _is_argon2(stored)
+    return _argon2().check_needs_rehash(stored)
+
+
+def _is_argon2(stored: str) -> bool:
+    return stored.startswith("$argon2")
+
+
+def _by_argon2(stored: str, password: str) -> bool:
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    try:
+        return _argon2().verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _by_scrypt(stored: str, password: str) -> bool:
+    parts = _SCRYPT.fullmatch(stored)
+    return parts is not None and hmac.compare_digest(_scrypt(password, parts[2]), bytes.fromhex(parts[1]))
+
+
+def _scrypt(password: str, salt: str) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt.encode(), n=16_384, r=8, p=1, dklen=64)

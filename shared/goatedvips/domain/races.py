@@ -1,0 +1,290 @@
+"""Wager races: which there are, who takes part, and new ones.
+
+A race runs in [start, end). Its status follows the clock at every reading; `race_calendar` writes it down each minute.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from goatedvips.domain import access, pages
+from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.domain.pages import Page
+from goatedvips.errors import NotFound, RaceClosed, ValidationFailed
+from goatedvips.models.operations import audit_log
+from goatedvips.models.races import wager_race_participants as participants
+from goatedvips.models.races import wager_races as races
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """A race as it stands at an instant; `participants` is their number."""
+
+    id: int
+    title: str
+    type: str
+    status: str
+    prize_pool: Decimal
+    start_date: datetime
+    end_date: datetime
+    min_wager: Decimal
+    prize_distribution: object
+    rules: str | None
+    description: str | None
+    participants: int
+
+
+@dataclass(frozen=True, slots=True)
+class Participation:
+    """A member's part in a race, and whether it was made now."""
+
+    race_id: int
+    user_id: int
+    joined_at: datetime
+    total_wager: Decimal
+    rank: int | None
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewRace:
+    """A race as the staff want it."""
+
+    title: str
+    type: str
+    prize_pool: Decimal
+    start_date: datetime
+    end_date: datetime
+    min_wager: Decimal
+    prize_distribution: Mapping[str, Decimal]
+    """Percent by rank, from "1" on."""
+    rules: str | None = None
+    description: str | None = None
+    time_zone: str | None = None
+    """Where the windows of a repeating race begin and end at midnight; none: it does not repeat."""
+
+
+RACE_ID = bindparam("race_id", type_=races.c.id.type)
+
+status_by_clock = case(
+    (races.c.cancelled_at.is_not(None), literal("cancelled", Text)),
+    (races.c.start_date > NOW, literal("upcoming", Text)),
+    (races.c.end_date > NOW, literal("live", Text)),
+    else_=literal("completed", Text),
+)
+"""A race's status at `now`, whatever its row says."""
+
+_told = (
+    races.c.id,
+    races.c.title,
+    races.c.type,
+    status_by_clock.label("status"),
+    races.c.prize_pool,
+    races.c.start_date,
+    races.c.end_date,
+    races.c.min_wager,
+    races.c.prize_distribution,
+    races.c.rules,
+    races.c.description,
+)
+_crowd = select(func.count()).where(participants.c.race_id == races.c.id).scalar_subquery()
+_races: Select[*tuple[Any, ...]] = select(*_told, _crowd.label("participants"))
+_LAST = (pages.microseconds(datetime.max.replace(tzinfo=UTC)), 2**31 - 1)
+_WANTED = bindparam("wanted_status", type_=Text)
+_newest_first = (
+    _races.where(
+        tuple_(races.c.start_date, races.c.id)
+        < tuple_(bindparam("before_start", type_=races.c.start_date.type), bindparam("before_id", type_=BigInteger)),
+        or_(_WANTED.is_(None), status_by_clock == _WANTED),
+    )
+    .order_by(races.c.start_date.desc(), races.c.id.desc())
+    .limit(bindparam("limit"))
+)
+
+
+def newest(connection: Connection, status: str | None, *, limit: int, cursor: str | None, now: datetime) -> Page[Race]:
+    """The races, the one that starts last first; all, or those of one status.
+
+    Raises
+    ------
+    ValidationFailed: the cursor is none of this list.
+    """
+    start, race_id = pages.position(cursor, *_LAST)
+    position = {"before_start": pages.instant(start), "before_id": race_id}
+    rows = connection.execute(_newest_first, position | {"wanted_status": status, "limit": limit + 1, "now": now})
+    return pages.page(
+        [Race(*row) for row in rows], limit, key=lambda race: (pages.microseconds(race.start_date), race.id)
+    )
+
+
+_one = _races.where(races.c.id == RACE_ID)
+
+
+def get(connection: Connection, race_id: int, *, now: datetime) -> Race:
+    """One race.
+
+    Raises
+    ------
+    NotFound
+    """
+    row = connection.execute(_one, {"race_id": race_id, "now": now}).one_or_none()
+    if row is None:
+        raise NotFound
+    return Race(*row)
+
+
+_player = access.player()
+_open_race = (
+    select(races.c.id)
+    .where(races.c.id == RACE_ID, races.c.end_date > NOW, races.c.cancelled_at.is_(None), races.c.settled_at.is_(None))
+    .cte("race")
+)
+_participation = (
+    participants.c.race_id,
+    participants.c.user_id,
+    participants.c.joined_at,
+    participants.c.total_wager,
+    participants.c.rank,
+)
+_mine = participants.c.race_id == RACE_ID, participants.c.user_id == CALLER_ID
+# The unique (race, member) decides. Rows of the guide's application may lack the key, so they are looked for by member.
+_joined = (
+    upsert(participants)
+    .from_select(
+        ["race_id", "user_id", "member_key", "total_wager", "joined_at", "updated_at"],
+        select(_open_race.c.id, _player.c.id, _player.c.id, literal(0), NOW, NOW)
+        .select_from(_player)
+        .join(_open_race, true())
+        .where(~exists().where(*_mine)),
+    )
+    .on_conflict_do_nothing(index_elements=["race_id", "member_key"])
+    .returning(*_participation)
+    .cte("joined")
+)
+_first = (
+    select(*_participation, false().label("created"))
+    .where(*_mine)
+    .order_by(participants.c.id)
+    .limit(1)
+    .subquery("first")
+)
+_join = union_all(select(_joined, true().label("created")), select(_first).join(_player, true())).execution_options(
+    decides=True
+)
+_found = select(*_first.c).select_from(races).outerjoin(_first, true()).where(races.c.id == RACE_ID)
+
+
+def join(connection: Connection, caller: Caller, race_id: int, *, now: datetime) -> Participation:
+    """Let the member take part, once; who does already gets their first participation, also after the race has ended.
+
+    Raises
+    ------
+    NotFound
+    RaceClosed: it has ended, was cancelled or is settled.
+    Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
+    """
+    parameters = caller.parameters(now) | {"race_id": race_id}
+    row = connection.execute(_join, parameters).one_or_none()
+    if row is not None:
+        return Participation(*row)
+    access.explain(connection, caller, now=now, playing=True)
+    row = connection.execute(_found, parameters).one_or_none()
+    if row is None:
+        raise NotFound
+    if row.joined_at is None:
+        raise RaceClosed
+    return Participation(*row)  # another request of theirs came first, at the same moment
+
+
+_staff = access.staff()
+_given = {
+    name: bindparam(f"new_{name}", type_=races.c[name].type)
+    for name in (
+        "title",
+        "type",
+        "status",
+        "prize_pool",
+        "start_date",
+        "end_date",
+        "min_wager",
+        "rules",
+        "description",
+        "time_zone",
+    )
+}
+# Sent as text, since the percents are exact decimals.
+_distribution = cast(bindparam("new_prize_distribution", type_=Text), JSONB)
+_created = (
+    insert(races)
+    .from_select(
+        [*_given, "prize_distribution", "created_by", "created_at", "updated_at"],
+        select(*_given.values(), _distribution, _staff.c.id, NOW, NOW),
+    )
+    .returning(*_told, races.c.time_zone, races.c.created_by)
+    .cte("created")
+)
+_audited = (
+    insert(audit_log)
+    .from_select(
+        ["staff_id", "action", "subject_id", "after", "request_id", "created_at"],
+        select(
+            _created.c.created_by,
+            literal("create_race"),
+            _created.c.id,
+            func.to_jsonb(_created.table_valued()),
+            bindparam("request_id", type_=Text),
+            NOW,
+        ),
+    )
+    .cte("audited")
+)
+_create: Select[*tuple[Any, ...]] = (
+    select(*(_created.c[column.name] for column in _told), literal(0)).add_cte(_audited).execution_options(decides=True)
+)
+
+
+def create(connection: Connection, caller: Caller, race: NewRace, *, now: datetime) -> Race:
+    """Announce a race; one whose start has passed is live at once.
+
+    Raises
+    ------
+    ValidationFailed: it would be over.
+    Unauthenticated, AccountSuspended, Forbidden
+    """
+    if race.end_date <= now:
+        raise ValidationFailed(errors=[{"pointer": "/end_date", "detail": "must be in the future"}])
+    percents = ", ".join(f'"{rank}": {percent:f}' for rank, percent in race.prize_distribution.items())
+    parameters = {f"new_{name}": getattr(race, name) for name in _given if name != "status"} | {
+        "new_status": "live" if race.start_date <= now else "upcoming",
+        "new_prize_distribution": f"{{{percents}}}",
+        "request_id": caller.request_id,
+    }
+    row = connection.execute(_create, caller.parameters(now) | parameters).one_or_none()
+    if row is None:
+        access.explain(connection, caller, now=now, staff=True)
+        raise AssertionError("a race is created for every one of the staff")
+    return Race(*row)

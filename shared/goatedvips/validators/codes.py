@@ -1,0 +1,58 @@
+"""Requests and answers about bonus codes."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from goatedvips.validators.fields import CLEAN, LARGEST_ID, Amount, AnswerBody, Moment, Money, RequestBody
+
+
+class ClaimRequest(RequestBody):
+    """A code, however it was typed in: case, spaces and dashes don't matter."""
+
+    code: Annotated[str, CLEAN]
+
+
+class CodeClaim(AnswerBody):
+    """A member's claim of a code."""
+
+    id: int
+    code: str
+    value: Money | None
+    """Null: not known, of codes that are older than this platform."""
+    currency: str
+    claimed_at: datetime
+    expires_at: datetime
+
+
+class IssueRequest(RequestBody):
+    """What a code is issued with."""
+
+    code: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]+([ -][A-Za-z0-9]+)*$", min_length=3, max_length=64)] = None
+    """Letters, digits, and single dashes or spaces in between; absent: one is generated."""
+    value: Annotated[Amount, Field(gt=0, lt=Decimal(10) ** 8)]
+    currency: Literal["USD"] = "USD"
+    starts_at: Moment | None = None
+    """Absent: at once."""
+    expires_at: Moment
+    """In the future; exclusive."""
+    max_claims: Annotated[int | None, Field(strict=True, ge=1, le=2**31 - 1)] = None
+    """How many members can claim it; null: no limit. A code with an owner has one claim."""
+    user_id: Annotated[int | None, Field(strict=True, ge=1, le=LARGEST_ID)] = None
+    """The member who alone can claim it."""
+
+
+class IssuedCode(AnswerBody):
+    """A code as staff see it."""
+
+    id: int
+    code: str
+    value: Money | None
+    currency: str
+    starts_at: datetime | None
+    expires_at: datetime
+    max_claims: int | None
+    claims: int
+    user_id: int | None

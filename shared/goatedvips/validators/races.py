@@ -1,0 +1,151 @@
+"""Requests and answers of wager races."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+
+from goatedvips.validators.fields import CLEAN, Amount, AnswerBody, Moment, Money, RequestBody
+
+type RaceType = Literal["weekly", "monthly", "weekend"]
+type RaceStatus = Annotated[Literal["upcoming", "live", "completed", "cancelled"] | None, Query()]
+"""Which races are asked for; absent: all."""
+
+type _Title = Annotated[str, CLEAN, StringConstraints(min_length=1, max_length=120)]
+type _Text = Annotated[str, CLEAN, StringConstraints(max_length=10_000)]
+
+_WHOLE = 100  # percent
+_DECIMALS = 2
+_POOL_BOUND = 100_000_000  # what the archive of past races can hold
+
+
+def _percent(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic wants a ValueError
+    percent = Decimal(value)
+    if not 0 < percent <= _WHOLE:
+        raise ValueError("must be above 0 and at most 100")
+    if -int(percent.normalize().as_tuple().exponent) > _DECIMALS:
+        raise ValueError("must have at most two decimals")
+    return percent
+
+
+def _zone(value: str) -> str:
+    from zoneinfo import available_timezones
+
+    if value not in available_timezones() - {"Factory", "localtime"}:  # names of no place
+        raise ValueError("must be an IANA time zone, such as Europe/Berlin")
+    return value
+
+
+type Percent = Annotated[
+    Decimal, BeforeValidator(_percent), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _WHOLE})
+]
+"""A percentage as a JSON number with at most two decimals."""
+
+
+class RaceRepeat(RequestBody):
+    """That a race repeats, in windows of local time."""
+
+    type: RaceType
+    """As the race's own: Monday to Monday, 1st to 1st, Saturday to Monday."""
+    time_zone: Annotated[str, BeforeValidator(_zone)]
+    """By its IANA name."""
+
+
+class RaceRequest(RequestBody):
+    """A race to be announced."""
+
+    title: _Title
+    type: RaceType
+    prize_pool: Annotated[Amount, Field(gt=0, lt=_POOL_BOUND)]
+    start_date: Moment
+    end_date: Moment
+    min_wager: Amount
+    prize_distribution: Annotated[dict[str, Percent], Field(min_length=1)]
+    """Percent of the pool by rank, from "1" on without a gap, 100 at most in all."""
+    rules: _Text | None = None
+    description: _Text | None = None
+    repeat: RaceRepeat | None = None
+
+    @property
+    def time_zone(self) -> str | None:
+        """Where the race repeats."""
+        return self.repeat.time_zone if self.repeat else None
+
+    @field_validator("end_date")
+    @classmethod
+    def _ends_after_its_start(cls, end: datetime, info: ValidationInfo) -> datetime:
+        if "start_date" in info.data and end <= info.data["start_date"]:
+            raise ValueError("must be after start_date")
+        return end
+
+    @field_validator("prize_distribution")
+    @classmethod
+    def _shares_out_the_pool(cls, percents: dict[str, Decimal]) -> dict[str, Decimal]:
+        if percents.keys() != {str(rank) for rank in range(1, len(percents) + 1)}:
+            raise ValueError('must have the ranks "1", "2" and so on without a gap')
+        if sum(percents.values()) > _WHOLE:
+            raise ValueError("must come to 100 at most")
+        return percents
+
+    @field_validator("repeat")
+    @classmethod
+    def _repeats_its_own_type(cls, repeat: RaceRepeat | None, info: ValidationInfo) -> RaceRepeat | None:
+        if repeat and "type" in info.data and repeat.type != info.data["type"]:
+            raise ValueError("must have the race's own type")
+        return repeat
+
+
+class Race(AnswerBody):
+    """A race; its status follows the clock."""
+
+    id: int
+    title: str
+    type: str
+    status: str
+    prize_pool: Money
+    start_date: datetime
+    end_date: datetime
+    min_wager: Money
+    prize_distribution: Annotated[
+        JsonValue,
+        WithJsonSchema(
+            {"type": "object", "additionalProperties": {"type": "number"}, "examples": [{"1": 50, "2": 30.5}]}
+        ),
+    ]
+    """Percent of the pool by rank."""
+    rules: str | None
+    description: str | None
+    participants: int
+    """How many take part."""
+
+
+class Standing(AnswerBody):
+    """A participant as the leaderboard shows them."""
+
+    rank: int | None
+    user_id: int | None
+    username: str | None
+    """Null, as the id is, where the member hides their name."""
+    total_wager: Money
+
+
+class Participation(AnswerBody):
+    """A member's part in a race."""
+
+    race_id: int
+    user_id: int
+    joined_at: datetime
+    total_wager: Money
+    rank: int | None

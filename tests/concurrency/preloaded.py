@@ -1,0 +1,6 @@
+"""What a process that calls a handler has imported before it is forked."""
+
+from tests.concurrency import together  # noqa: F401
+from tests.requests import load
+
+load("spin_wheel")

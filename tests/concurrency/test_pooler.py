@@ -1,0 +1,59 @@
+"""Behind a transaction pooler every statement gets its own answer, with either dialect."""
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import pg8000
+import pytest
+import sqlalchemy as sa
+from goatedvips import postgres  # noqa: F401 - registers the dialects
+
+from tests import stack
+
+THREADS = 24
+STATEMENTS = 250
+
+
+@pytest.mark.parametrize(
+    ("dialect", "mode"),
+    [("oneflight", "autocommit"), ("oneflight", "transaction"), ("transactional", "transaction")],
+)
+def test_six_thousand_statements_get_six_thousand_right_answers(
+    servers: stack.Stack, dialect: str, mode: Literal["autocommit", "transaction"]
+) -> None:
+    if servers.pooler is None:
+        pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
+    url = sa.make_url(servers.pooled(stack.TEMPLATE)).set(drivername=f"postgresql+{dialect}")
+    engine = sa.create_engine(url, pool_size=THREADS, connect_args={"ssl_context": False})
+    start = threading.Barrier(THREADS)
+
+    def connection() -> AbstractContextManager[sa.Connection]:
+        if mode == "transaction":
+            return engine.begin()
+        return engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+
+    def ask(thread: int) -> Counter[str]:
+        found: Counter[str] = Counter()
+        start.wait(30)
+        for turn in range(STATEMENTS):
+            expected = thread * 10_000 + turn
+            with connection() as asking:
+                # The text differs in each statement: what the pooler mixes up, shows.
+                got = asking.execute(sa.text(f"select cast(:x as int), '{expected}' as s{thread}"), {"x": expected}).one()
+            found["right" if tuple(got) == (expected, str(expected)) else "wrong"] += 1
+        return found
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        total = sum(pool.map(ask, range(THREADS)), Counter[str]())
+    engine.dispose()
+    assert total == {"right": THREADS * STATEMENTS}
+
+
+def test_the_fall_back_refuses_autocommit(servers: stack.Stack) -> None:
+    url = sa.make_url(servers.direct(stack.TEMPLATE)).set(drivername="postgresql+transactional")
+    engine = sa.create_engine(url, connect_args={"ssl_context": False})
+    with pytest.raises(pg8000.NotSupportedError, match=r"autocommit needs pg8000 1\.31\.6"), engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -1,0 +1,58 @@
+"""One spin a day, however many are asked for at once."""
+
+import os
+from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+from goatedvips.domain import wheel
+from goatedvips.domain.access import Caller
+from goatedvips.errors import AlreadySpun
+from goatedvips.models.codes import bonus_codes, rewards
+from goatedvips.models.wheel import wheel_seeds, wheel_spins
+
+from tests import stack
+from tests.concurrency.together import at_once, call_at_once
+from tests.members import Members
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def direct(servers: stack.Stack) -> str:
+    """The worker's database, for more connections than the pooler lends."""
+    return servers.direct(os.environ["TEST_DATABASE"])
+
+
+@pytest.mark.parametrize("seeds", [True, False], ids=["member", "adopted member"])
+def test_fifty_spins_at_once_are_one(
+    direct: str, members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch, seeds: bool
+) -> None:
+    monkeypatch.setattr(wheel, "draw", lambda *_: 0)
+    member = members.new(seeds=seeds)
+    caller = Caller(member.id, member.session_id, "test")
+    results = at_once(direct, [partial(wheel.spin, caller=caller, client_seed=None, now=NOW)] * 50)
+    assert Counter(type(result) for result in results) == {wheel.Spin: 1, AlreadySpun: 49}, results
+    (spin,) = (result for result in results if isinstance(result, wheel.Spin))
+    assert {result.members["spin_id"] for result in results if isinstance(result, AlreadySpun)} == {spin.id}
+    with database.connect() as connection:
+        for table in (wheel_spins, bonus_codes, rewards):
+            rows = connection.execute(sa.select(table).where(table.c.user_id == member.id)).all()
+            assert len(rows) == 1, table.name
+        nonces = connection.execute(
+            sa.select(wheel_seeds.c.nonce).where(wheel_seeds.c.user_id == member.id).order_by(wheel_seeds.c.nonce)
+        )
+        assert nonces.scalars().all() == [0, 1], "the upcoming seed is untouched, the active one used once"
+
+
+def test_fifty_posts_with_one_key_have_one_effect_and_one_answer(
+    direct: str, members: Members, database: sa.Engine
+) -> None:
+    member = members.new()
+    answers = call_at_once(direct, "spin_wheel", 50, by=member, headers={"idempotency-key": "one"}, body={})
+    assert {(answer["statusCode"], answer["body"]) for answer in answers} == {(201, answers[0]["body"])}
+    assert sum("Idempotency-Replayed" in answer["headers"] for answer in answers) == 49
+    with database.connect() as connection:
+        assert len(connection.execute(sa.select(wheel_spins).where(wheel_spins.c.user_id == member.id)).all()) == 1

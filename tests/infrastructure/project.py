@@ -1,0 +1,102 @@
+"""The project as data: its functions, its template as it is written and as SAM expands it."""
+
+import functools
+import json
+import os
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from samcli.yamlhelper import yaml_parse
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+from tests.requests import load
+
+ROOT = Path(__file__).parents[2]
+
+type Resources = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A file of functions/, by whose name all else is found."""
+
+    domain: str
+    name: str
+
+    @property
+    def id(self) -> str:
+        """Its logical id in the template."""
+        return "".join(word.capitalize() for word in self.name.split("_")) + "Function"
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        """Its properties in the template, those of Globals left out."""
+        properties: dict[str, Any] = template()[self.id]["Properties"]
+        return properties
+
+    @property
+    def who(self) -> str | None:
+        """Whom its handler serves; None where it has no route."""
+        api = getattr(load(self.name), "api", None)
+        return None if api is None else str(api.who)
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """The properties of the template's events of a kind that invoke it."""
+        return [event["Properties"] for event in self.resource.get("Events", {}).values() if event["Type"] == kind]
+
+    @property
+    def template_routes(self) -> set[str]:
+        """Its routes in the template, as in `GET /v1/races/{id}`."""
+        return {f"{route['Method']} {route['Path']}" for route in self.events("HttpApi")}
+
+    @property
+    def handler_routes(self) -> set[str]:
+        """Its routes in the decorators of its handler."""
+        api = getattr(load(self.name), "api", None)
+        routes = [] if api is None else [*api._static_routes, *api._dynamic_routes]
+        return {f"{route.method} {route.openapi_path}" for route in routes}
+
+    @property
+    def sample(self) -> dict[str, Any]:
+        """Its event in events/."""
+        event: dict[str, Any] = json.loads((ROOT / "events" / f"{self.name}.json").read_text())
+        return event
+
+
+FUNCTIONS = [Function(file.parent.name, file.stem) for file in sorted((ROOT / "functions").glob("*/*.py"))]
+
+
+@functools.cache
+def document() -> dict[str, Any]:
+    """Everything in template.yaml."""
+    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    return parsed
+
+
+def template() -> Resources:
+    """The resources of template.yaml, as it is written."""
+    resources: Resources = document()["Resources"]
+    return resources
+
+
+def of_type(resources: Resources, kind: str) -> Resources:
+    """The resources of a type."""
+    return {name: resource for name, resource in resources.items() if resource["Type"] == kind}
+
+
+@functools.cache
+def expanded() -> Resources:
+    """The resources that CloudFormation gets."""
+    source = deepcopy(document())
+    for resource in source["Resources"].values():  # what `sam package` would have uploaded
+        for place in ("CodeUri", "ContentUri"):
+            if place in resource.get("Properties", {}):
+                resource["Properties"][place] = "s3://bucket/key"
+    with patch.dict(os.environ, AWS_DEFAULT_REGION="us-east-1"):
+        result: dict[str, Any] = Translator({}, Parser()).translate(source, {})
+    resources: Resources = result["Resources"]
+    return resources

@@ -1,0 +1,132 @@
+"""Who may import whom, read from the source."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.project import FUNCTIONS, ROOT
+
+SHARED = ROOT / "shared"
+PACKAGE = SHARED / "goatedvips"
+
+# What each place may import, beside Python's own modules.
+MAY_IMPORT = {
+    "functions": ("clock", "config", "db", "domain", "http", "schedule", "validators"),
+    "domain": ("domain", "errors", "models", "sqlalchemy", "argon2"),
+    "models": ("models", "sqlalchemy"),
+    # Query and header parameters are declared in Powertools' words.
+    "validators": ("validators", "pydantic", "aws_lambda_powertools.event_handler.openapi.params"),
+}
+# Beyond what its place may: what no other file needs.
+EXCEPTIONS = {"functions/notifications/send_notifications.py": ("ses",)}
+# The environment is read once, by config.py; rules and queries know nothing of where they run.
+DOMAIN_MAY_NOT = {"os", "logging", "socket", "urllib"}
+EDGES = {"http", "schedule"}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, wherever in it; `from package import name` as `package.name` too."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute"
+            assert node.module
+            yield node.module
+            if (PACKAGE.parent / Path(*node.module.split("."))).is_dir():
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def sources(place: str) -> list[Path]:
+    """The files of a place."""
+    folder = ROOT / "functions" if place == "functions" else PACKAGE / place
+    return sorted(folder.rglob("*.py"))
+
+
+def own(module: str) -> bool:
+    """Whether a module is the layer's."""
+    return module.partition(".")[0] == "goatedvips"
+
+
+@pytest.mark.parametrize("place", MAY_IMPORT)
+def test_a_place_imports_what_it_may_and_nothing_else(place: str) -> None:
+    wrong = []
+    for file in sources(place):
+        name = str(file.relative_to(ROOT))
+        allowed = (*MAY_IMPORT[place], *EXCEPTIONS.get(name, ()))
+        for module in imports(file):
+            inside = module.removeprefix("goatedvips.")
+            known = module in ("goatedvips", *sys.stdlib_module_names) or any(
+                inside == other or inside.startswith(f"{other}.") for other in allowed
+            )
+            if not known and module.partition(".")[0] not in sys.stdlib_module_names:
+                wrong.append(f"{name} imports {module}")
+    assert not wrong
+
+
+def test_domain_knows_nothing_of_where_it_runs() -> None:
+    wrong = [
+        f"{file.name} imports {module}"
+        for file in sources("domain")
+        for module in imports(file)
+        if module.partition(".")[0] in DOMAIN_MAY_NOT
+    ]
+    assert not wrong
+
+
+def test_only_the_edges_know_powertools_boto3_and_the_environment() -> None:
+    powertools, boto3, environment = set(), set(), set()
+    for file in PACKAGE.glob("*.py"):
+        modules = {module.partition(".")[0] for module in imports(file)}
+        powertools |= {file.stem} if "aws_lambda_powertools" in modules else set()
+        boto3 |= {file.stem} if "boto3" in modules else set()
+        environment |= {file.stem} if "environ" in file.read_text() else set()
+    assert powertools <= EDGES
+    assert boto3 <= {"ses"}
+    assert environment <= {"config", "iam", "db"}  # the last two for what Lambda itself sets: credentials and region
+
+
+def test_nothing_that_runs_on_lambda_needs_tests_or_the_local_side() -> None:
+    files = [*(ROOT / "functions").rglob("*.py"), *SHARED.rglob("*.py"), *(ROOT / "migrations").rglob("*.py")]
+    wrong = [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in files
+        for module in imports(file)
+        if module.partition(".")[0] in ("tests", "local", "benchmarks")
+    ]
+    assert not wrong
+
+
+def test_there_is_no_circle_of_imports() -> None:
+    names = {
+        ".".join(file.relative_to(SHARED).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in PACKAGE.rglob("*.py")
+    }
+    graph = {name: {module for module in imports(file) if module in names} for name, file in names.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_no_request_waits_for_boto3() -> None:
+    """All handlers but the one that sends mail, one after the other; Powertools itself imports the bare `botocore`."""
+    files = [str(ROOT / "functions" / f.domain / f"{f.name}.py") for f in FUNCTIONS if f.name != "send_notifications"]
+    program = """
+import runpy, sys
+for file in sys.argv[1:]:
+    runpy.run_path(file)
+    heavy = {"boto3", "botocore.client", "aws_xray_sdk", "sqlalchemy.orm", "alembic"} & set(sys.modules)
+    if heavy:
+        sys.exit(f"{file} imports {heavy}")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *files],
+        env={"PYTHONPATH": str(SHARED), "DATABASE_URL": "postgresql://api@127.0.0.1:1/nowhere"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,154 @@
+"""The template: who may enter, with which rights, what is kept, and that CloudFormation can make it."""
+
+import graphlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.template import load, parameters
+from tests.infrastructure.project import FUNCTIONS, Function, document, expanded, of_type, template
+
+each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
+LOCAL = "http://127.0.0.1:3000"
+MOST_RESOURCES = 500  # CloudFormation's limit for a stack
+# Actions that know no resource, or whose resource does not exist before.
+WITHOUT_RESOURCE = re.compile(
+    r"xray:Put(TraceSegments|TelemetryRecords)|ec2:\w*(NetworkInterfaces?|Subnets|IpAddresses)"
+)
+
+
+def test_a_route_has_its_authorizer_exactly_where_its_handler_needs_a_caller() -> None:
+    """Asked of SAM's own reader, which serves the API locally: it drops what it does not understand."""
+    routes = load(parameters("postgresql://postgres@127.0.0.1:5432/goatedvips", LOCAL), LOCAL).api.routes
+    guarded = {route.function_name: route.authorizer_object is not None for route in routes}
+    assert guarded == {f.id: f.who in ("member", "staff") for f in FUNCTIONS if f.template_routes}
+
+
+@each_function
+def test_staff_s_routes_are_those_under_admin(function: Function) -> None:
+    assert (function.who == "staff") == any(" /v1/admin/" in route for route in function.template_routes)
+
+
+def test_api_gateway_may_call_the_authorizer() -> None:
+    permissions = of_type(expanded(), "AWS::Lambda::Permission").values()
+    assert {"Fn::GetAtt": ["AuthorizeFunction", "Arn"]} in [p["Properties"]["FunctionName"] for p in permissions]
+
+
+@each_function
+def test_a_function_logs_to_the_group_of_its_domain(function: Function) -> None:
+    group = f"{function.domain.capitalize()}Logs"
+    assert function.resource["LoggingConfig"] == {"LogGroup": {"Ref": group}}
+    properties = template()[group]["Properties"]
+    assert properties["LogGroupName"] == {"Fn::Sub": f"/${{AWS::StackName}}/{function.domain}"}
+    assert "RetentionInDays" in properties
+
+
+@each_function
+def test_a_function_s_role_reaches_its_log_and_its_database_user_and_no_other_user(function: Function) -> None:
+    allowed = statements(function.resource["Role"]["Fn::GetAtt"][0])
+    logs = [s["Resource"] for s in allowed if "logs:PutLogEvents" in s["Action"]]
+    assert {"Fn::GetAtt": [f"{function.domain.capitalize()}Logs", "Arn"]} in (
+        logs[0] if isinstance(logs[0], list) else logs
+    )
+    users = {s["Resource"]["Fn::Sub"].rpartition("/")[2] for s in allowed if "rds-db:connect" in s["Action"]}
+    given = document()["Globals"]["Function"]["Environment"]["Variables"] | function.resource.get(
+        "Environment", {"Variables": {}}
+    ).get("Variables", {})
+    in_network = "VpcConfig" not in function.resource
+    assert users == (
+        {given["DATABASE_URL"]["Fn::Sub"][len("postgresql://") :].partition("@")[0]} if in_network else set()
+    )
+
+
+@pytest.mark.parametrize("role", of_type(template(), "AWS::IAM::Role"))
+def test_a_role_has_no_right_that_is_not_tied_to_a_resource(role: str) -> None:
+    for statement in statements(role):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        if statement["Effect"] == "Allow":
+            assert not any("*" in action for action in actions)
+            assert statement["Resource"] != "*" or all(WITHOUT_RESOURCE.fullmatch(action) for action in actions)
+
+
+def test_no_role_is_granted_more_logs_than_its_functions_write() -> None:
+    written: dict[str, set[str]] = {}
+    for function in FUNCTIONS:
+        role = function.resource["Role"]["Fn::GetAtt"][0]
+        written.setdefault(role, set()).add(f"{function.domain.capitalize()}Logs")
+    granted = {role: {name for name in names(statements(role)) if name.endswith("Logs")} for role in written}
+    assert granted == written
+
+
+@each_function
+def test_versions_and_snapshots_are_for_functions_that_a_member_waits_for(function: Function) -> None:
+    properties = function.resource
+    chosen = {"AutoPublishAlias", "AutoPublishAliasAllProperties", "SnapStart"} & set(properties)
+    if chosen:
+        assert function.who in ("anyone", "member")
+        assert properties["AutoPublishAlias"] == "live"
+        assert properties["AutoPublishAliasAllProperties"] is True  # else a change of the layer publishes nothing
+        assert properties["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    if function.who == "member":
+        assert chosen
+
+
+def test_a_change_of_the_layer_publishes_new_versions() -> None:
+    assert template()["SharedLayer"]["Properties"]["PublishLambdaVersion"] is True
+
+
+@each_function
+def test_no_asynchronous_event_is_lost_without_a_trace(function: Function) -> None:
+    for schedule in function.events("ScheduleV2"):
+        assert schedule["RoleArn"] == {"Fn::GetAtt": ["SchedulesRole", "Arn"]}
+        assert schedule["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
+        failed = function.resource["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+        assert failed == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}
+        rights = statements(function.resource["Role"]["Fn::GetAtt"][0])
+        assert "FailedEvents" in names([s for s in rights if s["Action"] == "sqs:SendMessage"])
+        assert function.id in names(statements("SchedulesRole"))
+
+
+@each_function
+def test_a_request_is_answered_before_the_api_gives_up(function: Function) -> None:
+    if function.who is not None:
+        assert function.resource.get("Timeout", document()["Globals"]["Function"]["Timeout"]) < 30
+
+
+def test_cloudformation_can_make_it() -> None:
+    resources = expanded()
+    assert len(resources) < MOST_RESOURCES
+    graph = {name: names(resource) & set(resources) - {name} for name, resource in resources.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    """What a role's own policies and the project's managed ones say."""
+    properties = template()[role]["Properties"]
+    managed = [template()[arn["Ref"]]["Properties"] for arn in properties.get("ManagedPolicyArns", [])]
+    return [s for policy in (*properties["Policies"], *managed) for s in policy["PolicyDocument"]["Statement"]]
+
+
+def names(value: object) -> set[str]:
+    """The resources that a part of the template refers to."""
+    return set(_names(value))
+
+
+def _names(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _names(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == "Ref" and isinstance(item, str):
+                yield item
+            elif key == "Fn::GetAtt":
+                yield item.partition(".")[0] if isinstance(item, str) else item[0]
+            elif key == "Fn::Sub":
+                text, given = item if isinstance(item, list) else (item, {})
+                yield from re.findall(r"\$\{(\w+)[}.]", text)
+                yield from _names(given)
+            elif key == "DependsOn":
+                yield from [item] if isinstance(item, str) else item
+            else:
+                yield from _names(item)

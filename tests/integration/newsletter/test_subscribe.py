@@ -1,0 +1,184 @@
+"""Anyone asks for the newsletter to be sent to an address."""
+
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from goatedvips.domain import newsletter
+from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
+from goatedvips.models.notifications import outbox
+
+from tests import stack
+from tests.requests import Answer, Functions
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+MOMENT = timedelta(microseconds=1)
+
+
+def fresh() -> str:
+    return f"Reader-{secrets.token_hex(6)}@Example.com"
+
+
+def ask(functions: Functions, email: str, now: datetime = NOON, **body: Any) -> Answer:
+    return functions.call("subscribe", body={"email": email} | body, now=now)
+
+
+def rows(database: sa.Engine, email: str) -> list[Any]:
+    with database.connect() as connection:
+        same = sa.func.lower(subscriptions.c.email) == email.lower()
+        return list(connection.execute(sa.select(subscriptions).where(same).order_by(subscriptions.c.id)))
+
+
+def mails(database: sa.Engine, email: str) -> list[Any]:
+    with database.connect() as connection:
+        same = sa.func.lower(outbox.c.address) == email.lower()
+        return list(connection.execute(sa.select(outbox).where(same).order_by(outbox.c.id)))
+
+
+def adopt(database: sa.Engine, email: str, **columns: Any) -> Any:
+    """A row as the guide's application writes it."""
+    with database.connect() as connection:
+        made = sa.insert(subscriptions).values(email=email, **columns).returning(subscriptions)
+        return connection.execute(made).one()
+
+
+def test_a_subscription_is_pending_until_the_mailed_token_is_used(functions: Functions, database: sa.Engine) -> None:
+    email = fresh()
+    answer = ask(functions, email, source="footer")
+    assert (answer.status, answer.json) == (202, {"status": "pending"})
+    (row,) = rows(database, email)
+    assert (row.email, row.email_key) == (email, email.lower())
+    assert (row.is_subscribed, row.confirmed_at, row.consent_address) == (False, None, None)
+    assert (row.source, row.confirmation_sent_at) == ("footer", NOON)
+    (mail,) = mails(database, email)
+    assert (mail.kind, mail.address, mail.user_id) == ("newsletter_confirmation", email, None)
+    assert mail.payload == {"subscription_id": row.id}
+    assert (mail.due_at, mail.sent_at) == (NOON, None)
+
+
+def test_one_mail_an_hour_however_the_address_is_written(functions: Functions, database: sa.Engine) -> None:
+    email = fresh()
+    ask(functions, email, source="first")
+    for now in (NOON, NOON + MOMENT, NOON + HOUR - MOMENT):
+        assert ask(functions, email.swapcase(), now=now, source="later").json == {"status": "pending"}
+    assert len(mails(database, email)) == 1
+    assert rows(database, email)[0].source == "first"
+    ask(functions, email.lower(), now=NOON + HOUR, source="second")
+    assert len(mails(database, email)) == 2
+    (row,) = rows(database, email)
+    assert (row.email, row.source, row.confirmation_sent_at) == (email, "second", NOON + HOUR)
+    assert {mail.address for mail in mails(database, email)} == {email}, "what was written first is what the token proves"
+
+
+def test_a_stranger_changes_nothing_of_a_subscription(functions: Functions, database: sa.Engine) -> None:
+    for columns in (
+        {"source": "the guide's"},
+        {"source": None, "confirmed_at": NOON, "consent_address": "203.0.113.9", "confirmation_sent_at": NOON},
+    ):
+        before = adopt(database, fresh(), **columns)
+        for email in (before.email, before.email.upper()):
+            assert ask(functions, email, now=NOON + 2 * HOUR, source="evil").json == {"status": "pending"}
+        assert rows(database, before.email) == [before]
+        assert mails(database, before.email) == []
+
+
+def test_an_unsubscribed_address_is_asked_again_and_stays_unsubscribed(functions: Functions, database: sa.Engine) -> None:
+    before = adopt(database, fresh(), is_subscribed=False, unsubscribed_at=NOON - HOUR)
+    ask(functions, before.email)
+    (after,) = rows(database, before.email)
+    assert (after.id, after.is_subscribed, after.unsubscribed_at) == (before.id, False, NOON - HOUR)
+    assert len(mails(database, before.email)) == 1
+
+
+def test_adopted_rows_that_differ_in_case_are_one_address(functions: Functions, database: sa.Engine) -> None:
+    email = fresh()
+    older = adopt(database, email, is_subscribed=False)
+    younger = adopt(database, email.lower(), is_subscribed=True)
+    assert (older.email_key, younger.email_key) == (email.lower(), None)
+    ask(functions, email.lower())
+    assert mails(database, email) == [], "the younger row is subscribed"
+    assert ask(functions, email.upper()).status == 202
+    assert len(rows(database, email)) == 2
+
+
+def test_an_adopted_row_whose_key_became_free_is_the_subscription(functions: Functions, database: sa.Engine) -> None:
+    email = fresh()
+    older, younger = adopt(database, email, is_subscribed=False), adopt(database, email.lower(), is_subscribed=False)
+    with database.connect() as connection:
+        connection.execute(sa.delete(subscriptions).where(subscriptions.c.id == older.id))
+    assert ask(functions, younger.email).status == 202
+    (row,) = rows(database, email)
+    assert (row.id, row.email_key) == (younger.id, email.lower())
+    assert len(mails(database, email)) == 1
+
+
+def test_twenty_at_once_make_one_subscription_and_one_mail(servers: stack.Stack, database: sa.Engine) -> None:
+    new, old = fresh(), adopt(database, fresh(), is_subscribed=False).email
+    for email in (new, old):
+        url = sa.make_url(servers.direct(database.url.database or "")).set(drivername="postgresql+oneflight")
+        engine = sa.create_engine(url, pool_size=20)
+        barrier = Barrier(20)
+
+        def one(index: int, email: str = email, engine: sa.Engine = engine, barrier: Barrier = barrier) -> None:
+            with engine.begin() as connection:
+                connection.execute(sa.text("SELECT 1"))
+                barrier.wait()
+                newsletter.subscribe(connection, email if index % 2 else email.lower(), None, now=NOON)
+
+        with ThreadPoolExecutor(20) as pool:
+            list(pool.map(one, range(20)))
+        engine.dispose()
+        assert len(rows(database, email)) == 1
+        assert len(mails(database, email)) == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "pointer"),
+    [
+        ('{"email": "no-at.example.com"}', "/email"),
+        ('{"email": "two@at@example.com"}', "/email"),
+        ('{"email": "nobody@localhost"}', "/email"),
+        ('{"email": "a b@example.com"}', "/email"),
+        ('{"email": "a,b@example.com"}', "/email"),
+        ('{"email": "a@example.com\\r\\nBcc: b@example.com"}', "/email"),
+        ('{"email": "A <a@example.com>"}', "/email"),
+        ('{"email": "nul\\u0000@example.com"}', "/email"),
+        ('{"email": "\\ud800@example.com"}', "/email"),
+        ('{"email": "\\u202e@example.com"}', "/email"),
+        ('{"email": "a@-example.com"}', "/email"),
+        ('{"email": "a@example..com"}', "/email"),
+        ('{"email": "%s@example.com"}' % ("a" * 65), "/email"),
+        ('{"email": "a@%s.com"}' % ".".join(["b" * 60] * 5), "/email"),
+        ('{"email": 7}', "/email"),
+        ('{"email": null}', "/email"),
+        ("{}", "/email"),
+        ('{"email": "a@example.com", "source": 1}', "/source"),
+        ('{"email": "a@example.com", "source": "%s"}' % ("s" * 201), "/source"),
+        ('{"email": "a@example.com", "source": "\\u0000"}', "/source"),
+        ('{"email": "a@example.com", "is_subscribed": true}', "/is_subscribed"),
+    ],
+)
+def test_a_wrong_body_is_refused(functions: Functions, raw: str, pointer: str) -> None:
+    answer = functions.call("subscribe", raw=raw)
+    assert answer.status == 422
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+
+
+def test_text_is_kept_composed(functions: Functions, database: sa.Engine) -> None:
+    tail = secrets.token_hex(6)
+    ask(functions, f"jose\u0301-{tail}@example.com", source="cafe\u0301")
+    (row,) = rows(database, f"jos\u00e9-{tail}@example.com")
+    assert row.source == "caf\u00e9"
+
+
+def test_an_idempotency_key_means_nothing_here(functions: Functions, database: sa.Engine) -> None:
+    for email in (fresh(), fresh()):
+        answer = functions.call("subscribe", body={"email": email}, headers={"idempotency-key": "same"})
+        assert answer.status == 202
+        assert "Idempotency-Replayed" not in answer.headers
+        assert len(mails(database, email)) == 1

@@ -1,0 +1,190 @@
+"""What becomes of connections that break, go stale or cannot be made, and of what the database refuses."""
+
+import logging
+import os
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+from goatedvips import db
+from goatedvips.errors import Conflict, DatabaseUnavailable, NotFound, Problem, SchemaOutdated, ValidationFailed
+from goatedvips.models.accounts import attempts
+
+from tests import stack
+from tests.members import Members
+from tests.requests import Functions
+from tests.wire import Wire
+
+
+def use(monkeypatch: pytest.MonkeyPatch, address: str) -> sa.Engine:
+    """Lead the edge to this address."""
+    engine = db.make_engine(address)
+    monkeypatch.setattr(db, "engine", lambda: engine)
+    return engine
+
+
+@pytest.fixture
+def wire(servers: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """The edge's connections, to be counted and cut."""
+    wire = Wire(servers.postgres)
+    url = sa.make_url(os.environ["DATABASE_URL"]).set(port=wire.port)
+    engine = use(monkeypatch, url.render_as_string())
+    yield wire
+    engine.dispose()
+    wire.close()
+
+
+def test_a_read_whose_connection_broke_is_tried_again(wire: Wire, functions: Functions) -> None:
+    assert functions.call("get_wheel").status == 200
+    wire.cut()
+    assert functions.call("get_wheel").status == 200
+    assert wire.connections == 2
+
+
+def test_a_write_whose_connection_broke_is_left_to_the_caller(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    functions.call("get_wheel")
+    member = members.new()
+    wire.cut()
+    refused = functions.call("spin_wheel", by=member)
+    assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
+    assert refused.headers["Retry-After"] == "1"
+    assert functions.call("spin_wheel", by=member).status == 201
+
+
+def test_a_write_with_a_key_may_be_done_twice_and_so_is_tried_again(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    functions.call("get_wheel")
+    wire.cut()
+    assert functions.call("spin_wheel", by=members.new(), headers={"idempotency-key": "k"}).status == 201
+
+
+def test_a_connection_unused_for_a_minute_is_replaced_before_use(
+    wire: Wire, functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions.call("get_wheel")
+    functions.call("get_wheel")
+    assert wire.connections == 1
+    wire.cut()
+    now = time.monotonic()
+    monkeypatch.setattr(db.time, "monotonic", lambda: now + 61)
+    assert functions.call("spin_wheel", by=members.new()).status == 201
+    assert wire.connections == 2
+
+
+def test_a_closed_pool_leaves_no_traceback(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    with db.reading() as connection:
+        connection.execute(sa.text("select 1"))
+    wire.cut()
+    with caplog.at_level(logging.ERROR):
+        db.engine().dispose()
+    assert caplog.records == []
+
+
+def test_a_database_out_of_reach_is_unavailable(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, f"postgresql://api@127.0.0.1:{stack.free_port()}/nowhere")
+    refused = functions.call("get_wheel")
+    assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
+    assert "127.0.0.1" not in refused.text
+
+
+def test_a_database_without_the_schema_is_outdated(
+    functions: Functions, servers: stack.Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, servers.direct("postgres"))
+    refused = functions.call("get_wheel")
+    assert (refused.status, refused.json["code"]) == (503, "schema_outdated")
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("insert into wheel_spins (user_id, segment_index) values (2147483647, 0)", Conflict),
+        ("insert into wheel_spins (segment_index) values (null)", Conflict),
+        ("select nothing from users", SchemaOutdated),
+        ("select 2147483647::int + 1", ValidationFailed),
+        ("select pg_sleep(30)", DatabaseUnavailable),
+        ("select pg_terminate_backend(pg_backend_pid())", DatabaseUnavailable),
+        ("selec 1", Problem),
+    ],
+)
+def test_each_class_of_refusal_has_its_problem(
+    statement: str, problem: type[Problem], servers: stack.Stack, monkeypatch: pytest.MonkeyPatch, database: sa.Engine
+) -> None:
+    use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"], "postgres"))
+    with pytest.raises(problem) as raised, db.transaction() as connection:
+        connection.exec_driver_sql("set local statement_timeout = '100ms'")
+        connection.exec_driver_sql(statement)
+    assert type(raised.value) in {problem, db.ConnectionLost}
+
+
+def test_roles_carry_their_time_limits(servers: stack.Stack) -> None:
+    for role, lock, statement in (("api", "5s", "8s"), ("jobs", "30s", "0")):
+        engine = db.make_engine(servers.direct(os.environ["TEST_DATABASE"], role))
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("show lock_timeout").scalar_one() == lock
+            assert connection.exec_driver_sql("show statement_timeout").scalar_one() == statement
+        engine.dispose()
+
+
+def test_what_a_refusal_leaves_behind_is_committed_after_the_roll_back(database: sa.Engine) -> None:
+    mark = {"subject": f"refusal-{os.getpid()}", "address": "-", "attempted_at": sa.func.now()}
+    undone = sa.insert(attempts).values(kind="undone", **mark)
+    left = sa.insert(attempts).values(kind="left", **mark)
+    with suppress(NotFound), db.transaction() as connection:
+        connection.execute(undone)
+        raise NotFound(leaves=left)
+    with database.connect() as connection:
+        kinds = connection.execute(sa.select(attempts.c.kind).where(attempts.c.subject == mark["subject"]))
+        assert kinds.scalars().all() == ["left"]
+
+
+def test_a_statement_that_decides_is_committed_although_the_block_fails_afterwards(database: sa.Engine) -> None:
+    mark = {"subject": f"decides-{os.getpid()}", "address": "-", "attempted_at": sa.func.now()}
+    with suppress(NotFound), db.transaction() as connection:
+        connection.execute(sa.insert(attempts).values(kind="k", **mark), execution_options={"decides": True})
+        raise NotFound
+    with suppress(NotFound), db.enclosing_transaction(), db.transaction() as connection:
+        connection.execute(sa.insert(attempts).values(kind="enclosed", **mark), execution_options={"decides": True})
+        raise NotFound
+    with database.connect() as connection:
+        kinds = connection.execute(sa.select(attempts.c.kind).where(attempts.c.subject == mark["subject"]))
+        assert kinds.scalars().all() == ["k"]
+
+
+def test_queries_are_logged_with_their_time_and_without_their_values(
+    servers: stack.Stack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(db, "settings", replace(db.settings, query_log=True))
+    engine = use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"]))
+    with caplog.at_level(logging.INFO, "goatedvips.db"), db.reading() as connection:
+        connection.execute(sa.text("select cast(:secret as text)"), {"secret": "hunter2"})
+    engine.dispose()
+    (record,) = (record for record in caplog.records if record.name == "goatedvips.db")
+    assert "select cast($1" in record.statement  # type: ignore[attr-defined]
+    assert record.milliseconds > 0  # type: ignore[attr-defined]
+    assert "hunter2" not in str(record.__dict__)
+
+
+def test_away_from_home_tls_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+    engine = db.make_engine("postgresql://api@database.example:5432/goatedvips")
+
+    @sa.event.listens_for(engine, "do_connect")
+    def look(_: object, __: object, ___: object, parameters: dict[str, object]) -> None:
+        given.update(parameters)
+        raise OSError("far enough")
+
+    with pytest.raises(OSError, match="far enough"):
+        engine.connect()
+    context = given["ssl_context"]
+    assert isinstance(context, ssl.SSLContext)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+

@@ -1,0 +1,226 @@
+"""What every endpoint does alike: shown on the wheel."""
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from goatedvips import db, http
+from goatedvips.domain import idempotency
+from goatedvips.models.operations import idempotency_records
+from goatedvips.models.wheel import wheel_spins
+
+from tests.members import Members
+from tests.requests import Context, Functions, event, load
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+KEY = {"idempotency-key": "a key"}
+
+
+def test_a_problem_has_all_that_rfc_9457_and_we_promise(functions: Functions) -> None:
+    refused = functions.call("spin_wheel")
+    assert refused.status == 401
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    document = refused.json
+    assert document.pop("request_id") == refused.headers["X-Request-Id"]
+    assert document == {
+        "type": "/problems/unauthenticated",
+        "title": "A valid session token is needed",
+        "status": 401,
+        "detail": "A valid session token is needed",
+        "code": "unauthenticated",
+    }
+
+
+def test_the_caller_is_asked_for_before_the_body_is_looked_at(functions: Functions) -> None:
+    assert functions.call("spin_wheel", raw="{").status == 401
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 201),
+        ("application/json; charset=utf-8", 201),
+        ("Application/JSON", 201),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/jsonp", 415),
+    ],
+)
+def test_a_body_is_json_or_refused(functions: Functions, members: Members, content_type: str, status: int) -> None:
+    answer = functions.call("spin_wheel", by=members.new(), raw="{}", headers={"content-type": content_type})
+    assert answer.status == status
+
+
+def test_a_body_may_come_in_base64(functions: Functions, members: Members) -> None:
+    for octets, status in ((b'{"client_seed": "b64"}', 201), (b"\xff\xfe", 400), (b'"' + b"\xc3\xa9" * 32_768, 413)):
+        given = event("spin_wheel", by=members.new())
+        given |= {"body": base64.b64encode(octets).decode(), "isBase64Encoded": True}
+        assert load("spin_wheel").handler(given, Context("SpinWheelFunction", "1"))["statusCode"] == status
+
+
+def test_no_body_is_an_empty_object(functions: Functions, members: Members) -> None:
+    given = event("spin_wheel", by=members.new())
+    del given["body"]
+    del given["headers"]["content-type"]
+    assert load("spin_wheel").handler(given, Context("SpinWheelFunction", "1"))["statusCode"] == 201
+
+
+def test_a_repeated_key_gets_the_first_answer_byte_for_byte(functions: Functions, members: Members) -> None:
+    member = members.new()
+    first = functions.call("spin_wheel", by=member, body={}, headers=KEY)
+    again = functions.call("spin_wheel", by=member, body={}, headers=KEY)
+    assert (again.status, again.text) == (first.status, first.text)
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.headers["X-Request-Id"] != first.headers["X-Request-Id"]
+
+
+def test_a_key_belongs_to_a_member_a_path_and_a_body(functions: Functions, members: Members) -> None:
+    member = members.new()
+    functions.call("spin_wheel", by=member, body={}, headers=KEY)
+    reused = functions.call("spin_wheel", by=member, body={"client_seed": "x"}, headers=KEY)
+    assert (reused.status, reused.json["code"]) == (422, "idempotency_key_reused")
+    other_path = functions.call("spin_wheel", by=member, body={}, headers=KEY, query={"a": "1"})
+    assert other_path.json["code"] == "already_spun"
+    assert functions.call("spin_wheel", by=members.new(), body={"client_seed": "x"}, headers=KEY).status == 201
+
+
+def test_a_key_is_forgotten_after_a_day(functions: Functions, members: Members) -> None:
+    member = members.new()
+    functions.call("spin_wheel", by=member, body={}, headers=KEY, now=NOON)
+    almost = NOON + idempotency.KEPT - timedelta(microseconds=1)
+    assert functions.call("spin_wheel", by=member, body={}, headers=KEY, now=almost).headers["Idempotency-Replayed"]
+    late = functions.call("spin_wheel", by=member, body={"client_seed": "x"}, headers=KEY, now=NOON + idempotency.KEPT)
+    assert late.status == 201
+    assert "Idempotency-Replayed" not in late.headers
+
+
+def test_a_refusal_is_not_kept(functions: Functions, members: Members, database: sa.Engine) -> None:
+    member = members.new()
+    functions.call("spin_wheel", by=member, now=NOON)
+    assert functions.call("spin_wheel", by=member, body={}, headers=KEY, now=NOON).status == 409
+    tomorrow = functions.call("spin_wheel", by=member, body={}, headers=KEY, now=NOON + timedelta(days=1))
+    assert tomorrow.status == 201, "decided anew"
+    with database.connect() as connection:
+        kept = connection.execute(
+            sa.select(idempotency_records.c.status).where(idempotency_records.c.user_id == member.id)
+        )
+        assert kept.scalars().all() == [201]
+
+
+def test_an_effect_and_its_record_commit_together(
+    functions: Functions, members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise RuntimeError("the process dies here")
+
+    member = members.new()
+    with monkeypatch.context() as patch:
+        patch.setattr(idempotency, "keep", crash)
+        assert functions.call("spin_wheel", by=member, body={}, headers=KEY).status == 500
+    with database.connect() as connection:
+        for table in (wheel_spins, idempotency_records):
+            assert connection.execute(sa.select(table).where(table.c.user_id == member.id)).all() == []
+    assert functions.call("spin_wheel", by=member, body={}, headers=KEY).status == 201
+
+
+@pytest.mark.parametrize("key", ["", "é", "a\tb", "k" * 256])
+def test_an_impossible_key_is_refused(functions: Functions, members: Members, key: str) -> None:
+    refused = functions.call("spin_wheel", by=members.new(), headers={"idempotency-key": key})
+    assert refused.status == 422
+    assert [error["pointer"] for error in refused.json["errors"]] == [""]
+
+
+def test_a_replay_still_takes_a_live_session(functions: Functions, members: Members) -> None:
+    member = members.new()
+    functions.call("spin_wheel", by=member, body={}, headers=KEY)
+    members.end_session(member)
+    assert functions.call("spin_wheel", by=member, body={}, headers=KEY).status == 401
+
+
+def test_a_second_request_gives_up_waiting_for_the_first(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member = members.new()
+    with database.connect().execution_options(isolation_level="READ COMMITTED") as first:
+        first.execute(
+            sa.insert(idempotency_records).values(
+                user_id=member.id,
+                request="POST /v1/wheel/spins",
+                key="a key",
+                body_hash=b"",
+                created_at=datetime.now(UTC),
+            )
+        )
+        refused = functions.call("spin_wheel", by=member, body={}, headers=KEY)
+        first.rollback()
+    assert (refused.status, refused.json["code"]) == (409, "idempotency_in_progress")
+    assert refused.headers["Retry-After"] == "1"
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """What was written to standard output, log lines and metrics, as Lambda collects it."""
+    written = io.StringIO()
+    monkeypatch.setattr(http.logger.registered_handler, "stream", written)
+    return lambda: written.getvalue() + capsys.readouterr().out
+
+
+def test_what_goes_wrong_inside_stays_inside(
+    functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch, printed: Callable[[], str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(load("spin_wheel").wheel, "spin", fail)
+    failed = functions.call("spin_wheel", by=members.new())
+    assert (failed.status, failed.json["code"]) == (500, "internal_error")
+    assert "secret" not in failed.text
+    logged = [json.loads(line) for line in printed().splitlines()]
+    (error,) = (line for line in logged if line.get("level") == "ERROR")
+    assert "ZeroDivisionError" in error["exception"]
+    assert error["request_id"] == failed.headers["X-Request-Id"]
+
+
+def test_each_request_leaves_one_line_and_its_metrics(
+    functions: Functions, members: Members, printed: Callable[[], str]
+) -> None:
+    member = members.new()
+    answer = functions.call("spin_wheel", by=member, body={"client_seed": "not-to-be-logged"})
+    output = printed()
+    line, metrics = (json.loads(text) for text in output.splitlines())
+    assert line["request_id"] == answer.headers["X-Request-Id"]
+    assert (line["method"], line["path"], line["status"]) == ("POST", "/v1/wheel/spins", 201)
+    assert line["user_id"] == member.id
+    assert metrics["Answered2xx"] == [1.0]
+    assert metrics["function"] == "SpinWheelFunction"
+    assert "not-to-be-logged" not in output
+
+
+def test_the_next_request_inherits_nothing_from_the_one_before(
+    functions: Functions, members: Members, printed: Callable[[], str]
+) -> None:
+    functions.call("spin_wheel", by=members.new())
+    functions.call("get_wheel")
+    spun, got, _, _ = (json.loads(text) for text in printed().splitlines())
+    assert "user_id" in spun
+    assert "user_id" not in got
+    assert spun["request_id"] != got["request_id"]
+
+
+def test_a_query_log_line_carries_the_request_id(
+    functions: Functions, printed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "settings", replace(db.settings, query_log=True))
+    engine = db.make_engine(db.settings.database_url)
+    monkeypatch.setattr(db, "engine", lambda: engine)
+    answer = functions.call("get_wheel")
+    engine.dispose()
+    query, *_ = (json.loads(text) for text in printed().splitlines())
+    assert query["statement"].startswith("SELECT wheel_versions.id")
+    assert query["request_id"] == answer.headers["X-Request-Id"]

@@ -1,0 +1,122 @@
+"""The keys that adopted rows may break: whom the back-fill gives them to, and what the guide's application never notices."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from sqlalchemy import Connection, text
+
+from migrations.upgrade import engine, upgrade
+from tests.migrations.conftest import run_sql
+
+OLD_ROWS = """
+INSERT INTO users (username, password, email) VALUES
+    ('Goat', 'x', 'Goat@Example.com'), ('goat', 'x', 'goat@example.com'), ('GOAT', 'x', 'other@example.com');
+INSERT INTO wheel_spins (user_id, segment_index, timestamp) VALUES
+    (1, 0, '2026-01-01 00:00'), (1, 1, '2026-01-01 23:59:59.999999'), (1, 2, '2026-01-02'), (NULL, 3, '2026-01-01');
+INSERT INTO bonus_codes (code, user_id, expires_at, is_used) VALUES
+    ('ab-cd', 1, '2027-01-01', true), ('AB CD', 2, '2027-01-01', false);
+INSERT INTO wager_races (title, type, status, prize_pool, start_date, end_date, min_wager, prize_distribution) VALUES
+    ('old', 'weekly', 'completed', 1, '2020-01-01', '2020-01-08', 0, '{}'),
+    ('running', 'weekly', 'live', 1, '2020-01-01', '2999-01-08', 0, '{}');
+INSERT INTO wager_race_participants (race_id, user_id, total_wager) VALUES (1, 1, 5), (1, 1, 6), (1, 2, 7), (NULL, 1, 8);
+INSERT INTO newsletter_subscriptions (email) VALUES ('A@x.com'), ('a@x.com');
+"""
+
+
+@pytest.fixture
+def adopted(guide_url: str) -> str:
+    """A database of the guide's application, with rows that collide, upgraded."""
+    run_sql(guide_url, OLD_ROWS)
+    upgrade(guide_url)
+    return guide_url
+
+
+def column(address: str, statement: str) -> list[object]:
+    with engine(address).connect() as connection:
+        return list(connection.execute(text(statement)).scalars())
+
+
+def test_the_oldest_of_each_group_gets_the_key(adopted: str) -> None:
+    for statement, expected in (
+        ("SELECT username_key FROM users ORDER BY id", ["goat", None, None]),
+        ("SELECT email_key FROM users ORDER BY id", ["goat@example.com", None, "other@example.com"]),
+        ("SELECT spin_day::text FROM wheel_spins ORDER BY id", ["2026-01-01", None, "2026-01-02", None]),
+        ("SELECT code_key FROM bonus_codes ORDER BY id", ["ABCD", None]),
+        ("SELECT member_key FROM wager_race_participants ORDER BY id", [1, None, 2, None]),
+        ("SELECT email_key FROM newsletter_subscriptions ORDER BY id", ["a@x.com", None]),
+    ):
+        assert column(adopted, statement) == expected
+
+
+def test_what_adopted_rows_mean_is_written_down(adopted: str) -> None:
+    assert column(adopted, "SELECT settled_at IS NOT NULL FROM wager_races ORDER BY id") == [True, False]
+    assert column(adopted, "SELECT claims FROM bonus_codes ORDER BY id") == [1, 0]
+    assert column(adopted, "SELECT max_claims FROM bonus_codes ORDER BY id") == [1, 1]
+    assert column(adopted, "SELECT user_id FROM code_claims") == [1]
+
+
+def test_a_later_row_of_the_old_application_gets_a_free_key_and_never_fails(adopted: str) -> None:
+    run_sql(
+        adopted,
+        """
+        INSERT INTO users (id, username, password, email) VALUES
+            (default, 'New', 'x', 'New@x.com'), (default, 'NEW', 'x', 'new@x.com');
+        INSERT INTO wheel_spins (user_id, segment_index) VALUES (2, 0), (2, 0);
+        """,
+    )
+    assert column(adopted, "SELECT username_key FROM users WHERE id > 3 ORDER BY id") == ["new", None]
+    assert column(adopted, "SELECT spin_day = now()::date FROM wheel_spins WHERE user_id = 2 ORDER BY id") == [True, None]
+
+
+def test_a_renamed_row_takes_its_key_along(adopted: str) -> None:
+    run_sql(adopted, "UPDATE users SET username = 'Ram' WHERE id = 1")
+    run_sql(adopted, "UPDATE users SET username = 'gOAT' WHERE id = 2")
+    run_sql(adopted, "UPDATE users SET username = 'RAM' WHERE id = 3")
+    assert column(adopted, "SELECT username_key FROM users ORDER BY id") == ["ram", "goat", None]
+    run_sql(adopted, "UPDATE users SET bio = 'x'")
+    assert column(adopted, "SELECT username_key FROM users ORDER BY id") == ["ram", "goat", None]
+
+
+INSERTS: dict[str, Callable[[int], str]] = {
+    "users": lambda turn: (
+        f"INSERT INTO users (username, password, email) VALUES ('{mixed('racer', turn)}', 'x', '{mixed('racer@x', turn)}')"
+    ),
+    "wheel_spins": lambda _: "INSERT INTO wheel_spins (user_id, segment_index) VALUES (3, 0)",
+    "wager_race_participants": lambda _: (
+        "INSERT INTO wager_race_participants (race_id, user_id, total_wager) VALUES (2, 3, 0)"
+    ),
+}
+
+
+def mixed(word: str, turn: int) -> str:
+    """A spelling of its own for each turn."""
+    return "".join(letter.upper() if turn >> place & 1 else letter for place, letter in enumerate(word))
+
+
+@pytest.mark.parametrize("table", INSERTS)
+def test_old_inserts_at_once_all_succeed_and_one_has_the_key(adopted: str, table: str) -> None:
+    count = 16
+    before = len(column(adopted, f"SELECT id FROM {table}"))
+    ready = Barrier(count)
+
+    def insert(turn: int) -> None:
+        with engine(adopted).connect() as connection:
+            started(connection)
+            ready.wait(30)
+            connection.execute(text(INSERTS[table](turn)))
+            connection.commit()
+
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(insert, range(count)))
+    key = {"users": "username_key", "wheel_spins": "spin_day", "wager_race_participants": "member_key"}[table]
+    new = column(adopted, f"SELECT {key} FROM {table} ORDER BY id OFFSET {before}")
+    assert len(new) == count
+    assert sum(value is not None for value in new) == 1
+
+
+def started(connection: Connection) -> None:
+    """Connect, and end the transaction that looking at the server begins."""
+    connection.execute(text("SELECT 1"))
+    connection.rollback()
