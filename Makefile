@@ -17,7 +17,7 @@ test: $(READY)      ## every test, in parallel (ARGS="-k spin")
 	@$(PYTHON) -m pytest -n auto $(ARGS)
 
 bench: $(READY)     ## what is measured, and against what
-	@$(PYTHON) -m benchmarks.imports
+	@$(PYTHON) -m benchmarks.imports $(ARGS)
 
 invoke: $(READY)    ## one function on Lambda's runtime client: FUNCTION=spin_wheel [EVENT=file.json]
 	@$(PYTHON) -m local.invoke "$(FUNCTION)" "$(EVENT)"

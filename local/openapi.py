@@ -1,49 +1,280 @@
-"""`make openapi`: the OpenAPI documents of all handlers, merged by Powertools into the one that get_openapi serves."""
+"""`make openapi`: writes the API's OpenAPI document, made from what the handlers themselves declare.
 
+Powertools describes paths and bodies; what is the same for all routes is added here once.  `--check` writes nothing and
+fails when the file is not what it should be.
+"""
+
+import importlib.util
+import inspect
 import json
+import re
 import sys
+import tomllib
+from copy import deepcopy
+from http import HTTPStatus
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from local import template
-from local.database import ROOT
+from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
+from goatedvips.errors import Problem
+from goatedvips.http import HttpApi, created_once, revalidated
 
-DOCUMENT = ROOT / "functions" / "operations" / "openapi.json"
-RESOLVER = "api"
+ROOT = Path(__file__).resolve().parent.parent
+FILE = ROOT / "functions" / "operations" / "openapi.json"
+MODELS = "#/components/schemas/"
+NOISE = {"title", "gt", "lt", "ge", "le"}  # titles that repeat a name; pydantic's bounds of what is written as text
+
+type Json = dict[str, Any]
+
+DESCRIPTION = """\
+Money is a decimal string, an instant RFC 3339 in UTC, an id an integer. A field that a request should not have is refused.
+
+Errors are problem documents (RFC 9457) with a stable `code`. What API Gateway itself answers (no `Authorization` header,
+unknown route, throttled, time-out) is its own `{"message": …}`.
+
+Lists are read page by page: `cursor` is the `next_cursor` of the page before.
+
+A signed-in POST with an `Idempotency-Key` is answered once: for 24 hours the same request gets the same answer.
+"""
+TAGS = {
+    "accounts": "Members and their sessions.",
+    "wheel": "The provably fair wheel.",
+    "codes": "Bonus codes.",
+    "races": "Wager races and their leaderboards.",
+    "tickets": "Support.",
+    "newsletter": "Subscriptions, in force once confirmed by mail.",
+    "operations": "What runs this API.",
+}
+COMPONENTS: Json = {
+    "securitySchemes": {
+        "session": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "gvp_…",
+            "description": "The token that `POST /v1/sessions` answers.",
+        }
+    },
+    "parameters": {
+        "IdempotencyKey": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "1 to 255 printable ASCII characters, chosen by the caller: one for each intended effect.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]{1,255}$"},
+        },
+        "IfNoneMatch": {
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "The `ETag` of the copy that the caller has.",
+            "schema": {"type": "string"},
+        },
+    },
+    "headers": {
+        "ETag": {"description": "Changes with the answer.", "schema": {"type": "string"}},
+        "XRequestId": {"description": "To be quoted to support.", "schema": {"type": "string"}},
+        "IdempotencyReplayed": {
+            "description": "`true`: this is the first request's answer again.",
+            "schema": {"type": "string", "const": "true"},
+        },
+        "RetryAfter": {
+            "description": "Whole seconds after which trying again makes sense (429, 503).",
+            "schema": {"type": "integer", "minimum": 1},
+        },
+    },
+    "responses": {
+        "Problem": {
+            "description": "The request was refused, and changed nothing.",
+            "headers": {
+                "X-Request-Id": {"$ref": "#/components/headers/XRequestId"},
+                "Retry-After": {"$ref": "#/components/headers/RetryAfter"},
+            },
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    },
+}
 
 
-def document() -> dict[str, Any]:
-    """Return the document of every function that has a route, with the routes that ask for a session marked."""
-    from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge  # noqa: PLC0415  slow to load
+def document() -> Json:
+    """Return the whole document. A handler that cannot be imported raises what its import raises."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    merge = OpenAPIMerge(title="GoatedVIPs", version=version, openapi_version="3.1.0", on_conflict="error")
+    models: dict[str, Json] = {}
+    for file in sorted((ROOT / "functions").glob("*/*.py")):
+        module = imported(file)
+        if isinstance(api := getattr(module, "api", None), HttpApi):
+            part = described(module, api, file)
+            agree_on_models(models, part, file)
+            merge.add_schema(part)
+    merged = merge.get_openapi_schema()
+    merged["info"] |= {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}}
+    merged["servers"] = [{"url": "/"}]
+    merged["tags"] = [{"name": name, "description": said} for name, said in TAGS.items()]
+    models["Problem"] = problem_model()
+    merged["components"] = {"schemas": dict(sorted(models.items()))} | COMPONENTS
+    merged["paths"] = dict(sorted(merged["paths"].items()))
+    return merged
 
-    plan = template.load(template.parameters("postgresql://api@127.0.0.1:5432/none", ""), "")
-    files = {function.name: function.file for function in plan.functions}
-    merged = OpenAPIMerge(title="GoatedVIPs", version="1", openapi_version="3.1.0", on_conflict="error")
-    for file in sorted({files[route.function_name] for route in plan.api.routes}):
-        if file.exists() and any(line.startswith(f"{RESOLVER} =") for line in file.read_text().splitlines()):
-            merged.add_file(file, RESOLVER)
-    made: dict[str, Any] = json.loads(json.dumps(merged.get_openapi_schema()))
-    made["servers"] = [{"url": "/"}]
-    schemes = made.setdefault("components", {}).setdefault("securitySchemes", {})
-    schemes["session"] = {"type": "http", "scheme": "bearer", "description": "The token of POST /v1/sessions."}
-    for route in plan.api.routes:
-        for method in route.methods:
-            operation = made.get("paths", {}).get(route.path, {}).get(method.lower())
-            if operation is not None and route.authorizer_object:
-                operation["security"] = [{"session": []}]
-    return made
+
+def imported(file: Path) -> ModuleType:
+    """Import a handler's file by its path."""
+    spec = importlib.util.spec_from_file_location(f"described_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
-def main(*, check: bool) -> None:
-    """Write the document, or end with a sentence when the written one is not the handlers' any more."""
-    text = json.dumps(document(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    shown = Path(DOCUMENT).relative_to(ROOT)
-    if not check:
-        DOCUMENT.write_text(text)
-        print(f"Written: {shown}")  # noqa: T201
-    elif not DOCUMENT.exists() or DOCUMENT.read_text() != text:
-        sys.exit(f"{shown} is not what the handlers say: run `make openapi` and commit it.")
+def described(module: ModuleType, api: HttpApi, file: Path) -> Json:
+    """Return what Powertools says of a handler, tidied and completed."""
+    part: Json = tidied(json.loads(api.get_openapi_json_schema(openapi_version="3.1.0")))
+    part["components"] = {"schemas": part.get("components", {}).get("schemas", {})}
+    for path, operations in part.setdefault("paths", {}).items():
+        for method, operation in operations.items():
+            complete(operation, module, api, file, method=method, path=path)
+    models = part["components"]["schemas"]
+    part = with_private_models_in_place(part, {name: model for name, model in models.items() if name.startswith("_")})
+    part["components"]["schemas"] = used_models(part)
+    return json.loads(re.sub(r"\bPage_(\w+?)_(?=\")", r"\1Page", json.dumps(part)))  # type: ignore[no-any-return]
+
+
+def tidied(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Leave out what says nothing to a reader, or nothing in JSON Schema."""
+    if isinstance(value, dict):
+        return {
+            name: tidied(part) for name, part in value.items() if name not in NOISE or isinstance(part, dict | list)
+        }
+    if isinstance(value, list):
+        return [tidied(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def with_private_models_in_place(value: Any, models: Json) -> Any:  # noqa: ANN401 - any JSON
+    """Put a model whose name begins with `_` where it is referred to: the name is its module's own affair."""
+    if isinstance(value, list):
+        return [with_private_models_in_place(part, models) for part in value]
+    if not isinstance(value, dict):
+        return value
+    model = models.get(str(value.get("$ref")).removeprefix(MODELS))
+    rest = {name: part for name, part in value.items() if not (model and name == "$ref")}
+    return {name: with_private_models_in_place(part, models) for name, part in ((model or {}) | rest).items()}
+
+
+def used_models(part: Json) -> Json:
+    """Return the models that the operations refer to, directly or through others."""
+    models, found = part["components"]["schemas"], {}
+    waiting: list[Any] = [part["paths"]]
+    while waiting:
+        for name in re.findall(rf'"{MODELS}(\w+)"', json.dumps(waiting.pop())):
+            if name in models and name not in found:
+                found[name] = models[name]
+                waiting.append(models[name])
+    return found
+
+
+def complete(operation: Json, module: ModuleType, api: HttpApi, file: Path, *, method: str, path: str) -> None:
+    """Add what an operation has in common with the others of its kind."""
+    said, _, details = inspect.cleandoc(module.__doc__ or "").partition("\n\n")
+    summary = " ".join(re.sub(r"^[A-Z]+ \S+: ", "", said).split()).rstrip(".")
+    operation["operationId"] = file.stem
+    operation["summary"] = summary[:1].upper() + summary[1:]
+    operation.pop("description", None)
+    if details:
+        operation["description"] = details
+    operation["tags"] = [file.parent.name]
+    operation["responses"].pop("422", None)
+    parameters = operation.setdefault("parameters", [])
+    asks = [*parameters]
+    responses = operation["responses"]
+    for status, response in responses.items():
+        response["description"] = HTTPStatus(int(status)).phrase
+        response["headers"] = {"X-Request-Id": {"$ref": "#/components/headers/XRequestId"}}
+    if getattr(module, "created_once", None) is created_once:
+        responses["200"] = deepcopy(responses["201"]) | {"description": "There already: what was created first"}
+    if getattr(module, "revalidated", None) is revalidated:
+        parameters.append({"$ref": "#/components/parameters/IfNoneMatch"})
+        responses["200"]["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
+        responses["304"] = {"description": "The copy is as it should be", "headers": responses["200"]["headers"]}
+    if api.who != "anyone":
+        operation["security"] = [{"session": []}]
+        if method == "post":
+            parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+            for response in responses.values():
+                response["headers"]["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
+    if not parameters:
+        del operation["parameters"]
+    responses |= problems(path, takes_body="requestBody" in operation, asks=bool(asks), signed_in=api.who != "anyone")
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def problems(path: str, *, takes_body: bool, asks: bool, signed_in: bool) -> Json:
+    """Return the refusals that follow from an operation's form, by status."""
+    found = {"default": "Any other problem"}
+    if takes_body:
+        found |= {
+            "400": "The body is not JSON",
+            "413": "The body is larger than 64 KiB",
+            "415": "The body is not application/json",
+        }
+    if takes_body or asks:
+        found["422"] = "The request does not have the right form"
+    if signed_in:
+        found |= {"401": "No live session", "403": "Not allowed to this caller"}
+    if "{" in path:
+        found["404"] = "Absent, or not the caller's"
+    return {status: {"$ref": "#/components/responses/Problem", "description": said} for status, said in found.items()}
+
+
+def agree_on_models(models: dict[str, Json], part: Json, file: Path) -> None:
+    """Collect a handler's models; two different ones of one name would become one."""
+    for name, model in part.get("components", {}).get("schemas", {}).items():
+        if models.setdefault(name, model) != model:
+            raise SystemExit(f"{file}: another handler has a different model {name!r}; give one of them another name.")
+
+
+def problem_model() -> Json:
+    """Describe a problem document (RFC 9457)."""
+    codes, waiting = {Problem.code}, [Problem]
+    while waiting:
+        waiting += (kinds := waiting.pop().__subclasses__())
+        codes |= {kind.code for kind in kinds}
+    text = {"type": "string"}
+    fault = {
+        "type": "object",
+        "required": ["pointer", "detail"],
+        "properties": {
+            "pointer": {**text, "description": "JSON pointer into the body, or to a parameter."},
+            "detail": text,
+        },
+    }
+    return {
+        "type": "object",
+        "description": "A problem document (RFC 9457); some codes have further members.",
+        "required": ["type", "title", "status", "detail", "code", "request_id"],
+        "properties": {
+            "type": {**text, "description": "`/problems/` and the code."},
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": text,
+            "code": {**text, "description": "Stable; more may come.", "examples": sorted(codes)},
+            "request_id": text,
+            "errors": {"type": "array", "items": fault, "description": "With 422: what is wrong, and where."},
+        },
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the file, or compare it; return the process's status."""
+    text = json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+    if "--check" in arguments:
+        if FILE.exists() and FILE.read_text("utf-8") == text:
+            return 0
+        sys.stderr.write("functions/operations/openapi.json is not what the handlers say: `make openapi` writes it.\n")
+        return 1
+    FILE.write_text(text, "utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    main(check="--check" in sys.argv)
+    sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,6 @@ import socket
 import sys
 import threading
 from contextlib import ExitStack
-from importlib.util import find_spec
 from types import FrameType
 
 from local import pool
@@ -42,7 +41,7 @@ def run(port: int) -> None:
 
 def serve(url: str, port: int, stack: ExitStack) -> None:
     """Serve the API over its workers and run the schedules, until interrupted."""
-    from local import database, docs, mail, template  # noqa: PLC0415  as above
+    from local import database, demo, docs, mail, template  # noqa: PLC0415  as above
     from local.api import HttpApi  # noqa: PLC0415
     from local.schedules import Schedules  # noqa: PLC0415
     from local.server import Server  # noqa: PLC0415
@@ -57,7 +56,7 @@ def serve(url: str, port: int, stack: ExitStack) -> None:
     api = HttpApi(plan, workers, port)
     mail.serve(api.app, mail.Mailbox())
     docs.serve(api.app)
-    hints = demo_data(url)
+    hints = demo.load(url, base, database.FOLDER)
     schedules = Schedules(plan.schedules, workers)
     http = Server(HOST, port, api.app)
     stack.callback(schedules.stop)
@@ -69,17 +68,8 @@ def serve(url: str, port: int, stack: ExitStack) -> None:
     print(f"The database is {url}\nWhat the functions log is in {log}")  # noqa: T201
     for schedule in schedules.left_out:
         print(f"Not run here: {schedule.function} ({schedule.expression})")  # noqa: T201
-    print(f"\n{hints}\nCtrl-C stops everything." if hints else "Ctrl-C stops everything.", flush=True)  # noqa: T201
+    print(f"\n{hints}\nCtrl-C stops everything.", flush=True)  # noqa: T201
     threading.Event().wait()
-
-
-def demo_data(url: str) -> str:
-    """Load members, codes and races to try things with, once; return what to try."""
-    if find_spec("local.demo") is None:
-        return ""
-    from local import demo  # type: ignore[attr-defined,unused-ignore]  # noqa: PLC0415
-
-    return str(demo.load(url) or "")
 
 
 def chosen_port() -> int:

@@ -102,7 +102,7 @@ class Functions:
 
     def set_clock(self, name: str, now: datetime) -> None:
         """Let the handler, and the edge around it, read this instant."""
-        for module in (load(name), sys.modules["goatedvips.http"]):
+        for module in (load(name), sys.modules.get("goatedvips.http")):
             if hasattr(module, "utc_now"):
                 self._monkeypatch.setattr(module, "utc_now", lambda: now)
 

@@ -54,7 +54,7 @@ def lambda_handler(work: Callable[[], Mapping[str, int]]) -> Callable[[Event, _C
                 logger.exception("failed")
                 raise
             else:
-                logger.info("ended", extra={"milliseconds": _milliseconds_since(started), **done})
+                logger.info("ended", extra={"milliseconds": _milliseconds_since(started), "done": done})
                 for what, count in done.items():
                     metrics.add_metric(what.replace("_", " ").title().replace(" ", ""), MetricUnit.Count, count)
                 return done

@@ -1,5 +1,7 @@
-"""The edge to Amazon SES: the only place that hands mail over for delivery."""
+"""The edge to Amazon SES: mail out of the outbox is handed over for delivery here."""
 
+import logging
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -8,18 +10,39 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from goatedvips.config import settings
+from goatedvips.db import transaction
+from goatedvips.domain import outbox
 from goatedvips.domain.mail_texts import Message
+from goatedvips.domain.outbox import Mail, Outcome
+
+logger = logging.getLogger("goatedvips.ses")
 
 
-@cache
-def _client() -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
-    # The outbox tries again; a run of the sender leaves 10 s for its last message.
-    limits = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
-    return boto3.client("sesv2", config=limits)
+def deliver(mail: Mail, *, now: datetime) -> Outcome:
+    """Send a leased mail, and note what became of it; no transaction is open while SES is waited for.
+
+    Raises
+    ------
+    Problem: the database cannot take the note; the lease lapses, and the mail is sent again.
+    """
+    try:
+        with transaction() as connection:
+            message = outbox.compose(
+                connection, mail, link_base=settings.link_base, staff_address=settings.staff_address, now=now
+            )
+        if message is not None:
+            send(message)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one mail must not keep back the others
+        reason = _reason(error)
+        logger.warning("not sent", extra={"outbox_id": mail.id, "kind": mail.kind, "reason": reason})
+        with transaction() as connection:
+            return outbox.failed(connection, mail, reason, now=now)
+    with transaction() as connection:
+        return outbox.settle(connection, mail, sent=message is not None, now=now)
 
 
 def send(message: Message) -> None:
-    """Hand a message over; SES delivers it.
+    """Hand a message over.
 
     Raises
     ------
@@ -37,11 +60,18 @@ def send(message: Message) -> None:
     )
 
 
-def reason(error: Exception) -> str:
-    """What went wrong, to be kept: never its message, which may quote the mail and so the token in it."""
-    code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
-    return f"{type(error).__name__} {code}".strip()
+@cache
+def _client() -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
+    # The outbox tries again; a run of the sender leaves 10 s for its last message.
+    limits = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
+    return boto3.client("sesv2", config=limits)
 
 
 def _text(data: str) -> dict[str, str]:
     return {"Data": data, "Charset": "UTF-8"}
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, to be kept: never the error's message, which may quote the mail and so the token in it."""
+    code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
+    return f"{type(error).__name__} {code}".strip()

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 import sqlalchemy as sa
-from goatedvips.domain import wheel
+from goatedvips.domain import fairness, wheel
 from goatedvips.domain.access import Caller
 from goatedvips.errors import AlreadySpun
 from goatedvips.models.codes import bonus_codes, rewards
@@ -30,7 +30,7 @@ def direct(servers: stack.Stack) -> str:
 def test_fifty_spins_at_once_are_one(
     direct: str, members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch, seeds: bool
 ) -> None:
-    monkeypatch.setattr(wheel, "draw", lambda *_: 0)
+    monkeypatch.setattr(fairness, "draw", lambda *_: 0)
     member = members.new(seeds=seeds)
     caller = Caller(member.id, member.session_id, "test")
     results = at_once(direct, [partial(wheel.spin, caller=caller, client_seed=None, now=NOW)] * 50)

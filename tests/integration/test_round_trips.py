@@ -1,13 +1,15 @@
 """What each request costs on the wire, on a warm connection through the pooler."""
 
 import os
+import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from goatedvips import db
-from goatedvips.domain import wheel
+from goatedvips.domain import fairness
 
 from tests import stack
 from tests.members import Member, Members
@@ -41,7 +43,7 @@ def trips(wire: Wire, functions: Functions, name: str, status: int, **changes: A
 def test_a_spin_takes_two_trips_and_four_with_a_key(
     wire: Wire, functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch, drawn: int
 ) -> None:
-    monkeypatch.setattr(wheel, "draw", lambda *_: drawn)
+    monkeypatch.setattr(fairness, "draw", lambda *_: drawn)
     assert trips(wire, functions, "spin_wheel", 201, by=members.new()) == 2
     assert trips(wire, functions, "spin_wheel", 201, by=members.new(), headers={"idempotency-key": "k"}) == 4
 
@@ -49,3 +51,33 @@ def test_a_spin_takes_two_trips_and_four_with_a_key(
 def test_a_wheel_is_read_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
     assert trips(wire, functions, "get_wheel", 200) == 1
     assert trips(wire, functions, "get_my_wheel", 200, by=members.new()) == 1
+
+
+def test_a_caller_is_known_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
+    payload = {"identitySource": [f"Bearer {members.new().token}"]}
+    for _ in range(2):  # the first notes activity too
+        assert wire.count(lambda: functions.invoke("authorize", payload)) == 1
+    assert wire.count(lambda: functions.invoke("authorize", {"identitySource": ["Bearer of bad news"]})) == 0
+
+
+def test_an_account_takes_three_trips_each_to_be_made_and_to_be_entered(wire: Wire, functions: Functions) -> None:
+    """Two to count the attempt in its turn, and one that decides."""
+    name, network = f"goat-{secrets.token_hex(6)}", f"2001:db8:{secrets.randbelow(65536):x}::1"
+    body = {"username": name, "email": f"{name}@example.com", "password": "goats like long walks"}
+    assert trips(wire, functions, "register", 201, body=body, address=network) == 3
+    body = {"login": name, "password": "goats like long walks"}
+    assert trips(wire, functions, "log_in", 201, body=body, address=network) == 3
+    body["password"] = "wrong"
+    assert trips(wire, functions, "log_in", 401, body=body, address=network) == 2
+
+
+def test_a_member_and_the_health_are_read_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
+    assert trips(wire, functions, "get_me", 200, by=members.new()) == 1
+    assert trips(wire, functions, "get_health", 200) == 1
+
+
+def test_a_mailed_token_is_used_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
+    member = members.new(email_verified=False)
+    with db.transaction() as connection:
+        token = mailed_tokens.make_for_member(connection, member.id, member.email, now=datetime.now(UTC))
+    assert trips(wire, functions, "verify_email", 200, body={"token": token}) == 1

@@ -1,10 +1,9 @@
 """Bonus codes: issued by staff and by wins of the wheel, claimed once a member, by as many members as each allows."""
 
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -90,7 +89,7 @@ _player = access.player()
 _opens_at = FAILED_CLAIMS.opens_at(attempt_rows.c.subject == CALLER_ID.cast(String))
 _attempt = select(_player.c.id, _opens_at.label("opens_at")).cte("attempt")
 # A code whose text has no letter, as an adopted one may, is nobody's to find.
-_matched = bonus_codes.c.code_key == func.nullif(func.code_key(bindparam("code")), "")
+_matched = bonus_codes.c.code_key == func.nullif(func.code_key(bindparam("typed")), "")
 _held = code_claims.alias("held")
 _is_held = and_(_held.c.code_id == bonus_codes.c.id, _held.c.user_id == CALLER_ID)
 # Why a code cannot be claimed, for the log. Used without a claim: by the application that came before.
@@ -187,7 +186,7 @@ def claim(connection: Connection, caller: Caller, code: str, *, address: str, no
     TooManyAttempts: with when to try again.
     Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
     """
-    parameters = caller.parameters(now) | {"code": code}
+    parameters = caller.parameters(now) | {"typed": code}
     row = connection.execute(_claiming, parameters).one_or_none()
     if row is not None and row.id is None and row.opens_at is None:
         # A claim by the same member that ended meanwhile is seen by a new statement alone.
@@ -231,30 +230,21 @@ def claims(connection: Connection, caller: Caller, *, limit: int, cursor: str | 
     return pages.page([Claim(*row, created=False) for row in rows], limit, lambda claim: (claim.id,))
 
 
-_CODE = bindparam("code", type_=bonus_codes.c.code.type)
-_OWNER = bindparam("owner_id", type_=bonus_codes.c.user_id.type)
+_terms = {field.name: bindparam(f"new_{field.name}", type_=bonus_codes.c[field.name].type) for field in fields(Terms)}
+_no_owner = _terms["user_id"].is_(None)
+_owner_exists = exists().where(users.c.id == _terms["user_id"])
 _staff = access.staff()
 # Whichever key it repeats, the text or what it reads as, and whoever wrote that: nothing is issued.
 _issued = (
     upsert(bonus_codes)
     .from_select(
-        ["code", "code_key", "user_id", "claimed_at", "expires_at", "value", "currency", "starts_at", "max_claims"],
-        select(
-            _CODE,
-            func.code_key(_CODE),
-            _OWNER,
-            NOW,
-            bindparam("expires_at", type_=bonus_codes.c.expires_at.type),
-            bindparam("value", type_=bonus_codes.c.value.type),
-            bindparam("currency", type_=bonus_codes.c.currency.type),
-            bindparam("starts_at", type_=bonus_codes.c.starts_at.type),
-            bindparam("max_claims", type_=bonus_codes.c.max_claims.type),
-        )
+        [*_terms, "code_key", "claimed_at"],
+        select(*_terms.values(), func.code_key(_terms["code"]), NOW)
         .select_from(_staff)
-        .where(or_(_OWNER.is_(None), _OWNER.in_(select(users.c.id)))),
+        .where(or_(_no_owner, _owner_exists)),
     )
     .on_conflict_do_nothing()
-    .returning(bonus_codes.c.id)
+    .returning(*(bonus_codes.c[field.name] for field in fields(Code)))
     .cte("issued")
 )
 _audited = (
@@ -265,15 +255,15 @@ _audited = (
             CALLER_ID,
             literal("issue_code"),
             _issued.c.id,
-            bindparam("after", type_=audit_log.c.after.type),
+            func.to_jsonb(_issued.table_valued()),
             bindparam("request_id", type_=audit_log.c.request_id.type),
             NOW,
         ),
     )
     .cte("audited")
 )
-_issuing = select(_issued.c.id).add_cte(_audited).execution_options(decides=True)
-_member_exists = select(exists().where(users.c.id == _OWNER))
+_issuing = select(_issued).add_cte(_audited).execution_options(decides=True)
+_owner_is_there = select(or_(_no_owner, _owner_exists))
 
 
 def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime) -> Code:
@@ -288,17 +278,16 @@ def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime
     if terms.expires_at <= max(now, terms.starts_at or now):
         detail = "must be in the future and after starts_at"
         raise ValidationFailed(errors=[{"pointer": "/expires_at", "detail": detail}])
-    given: dict[str, Any] = asdict(terms) | {
+    given = asdict(terms) | {
         "code": terms.code or new_code(),
         "max_claims": terms.max_claims if terms.user_id is None else 1,
     }
-    written = {name: value if isinstance(value, int | None) else str(value) for name, value in given.items()}
-    parameters = caller.parameters(now) | given
-    parameters |= {"owner_id": terms.user_id, "after": written, "request_id": caller.request_id}
-    code_id = connection.execute(_issuing, parameters).scalar_one_or_none()
-    if code_id is None:
+    parameters = caller.parameters(now) | {f"new_{name}": value for name, value in given.items()}
+    parameters["request_id"] = caller.request_id
+    issued = connection.execute(_issuing, parameters).one_or_none()
+    if issued is None:
         access.explain(connection, caller, now=now, staff=True)
-        if terms.user_id is not None and not connection.execute(_member_exists, parameters).scalar_one():
+        if not connection.execute(_owner_is_there, parameters).scalar_one():
             raise ValidationFailed(errors=[{"pointer": "/user_id", "detail": "there is no such member"}])
         raise CodeTaken
-    return Code(**given, id=code_id, claims=0)
+    return Code(*issued)

@@ -156,5 +156,6 @@ def failed(connection: Connection, mail: Mail, reason: str, *, now: datetime) ->
 
 
 def give_back(connection: Connection, mails: Sequence[Mail]) -> None:
-    """End the lease of mails that were not tried."""
-    connection.execute(_given_back, {"mail_ids": [mail.id for mail in mails]})
+    """End the lease of mails that were not tried, if there are any."""
+    if mails:
+        connection.execute(_given_back, {"mail_ids": [mail.id for mail in mails]})

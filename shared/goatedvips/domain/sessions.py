@@ -128,10 +128,14 @@ _right = (
     )
     .cte("account")
 )
+_ATTEMPT_ID = bindparam("attempt_id", type_=attempt_rows.c.id.type)
 _taken_back = (
-    delete(attempt_rows).where(attempt_rows.c.id == bindparam("attempt_id"), _right.c.id.is_not(None)).cte("taken_back")
+    delete(attempt_rows)
+    .where(attempt_rows.c.id == select(_ATTEMPT_ID).select_from(_right).scalar_subquery())
+    .cte("taken_back")
 )
-_TOKEN_HASH = bindparam("token_hash", type_=sessions.c.token_hash.type)
+# A parameter named as a column of an updated table would be written into it.
+_TOKEN_HASH = bindparam("given_hash", type_=sessions.c.token_hash.type)
 _EXPIRES_AT = bindparam("session_expires_at", type_=sessions.c.expires_at.type)
 _opened = (
     insert(sessions)
@@ -162,7 +166,7 @@ def log_in(connection: Connection, attempt: LogInAttempt, password: str, stored:
         "compared": attempt.password,
         "stored": stored,
         "attempt_id": attempt.id,
-        "token_hash": _hashed(token),
+        "given_hash": _hashed(token),
         "session_expires_at": now + LASTS,
         "now": now,
     }
@@ -227,7 +231,7 @@ def known(connection: Connection, token: str, *, now: datetime) -> Known | None:
     It notes that they are active and prolongs the session, at most once in 5 minutes.
     """
     parameters = {
-        "token_hash": _hashed(token),
+        "given_hash": _hashed(token),
         "now": now,
         "stale_since": now - NOTED_EVERY,
         "ageing_until": now + LASTS - NOTED_EVERY,

@@ -32,8 +32,13 @@ _AFTER_RANK = bindparam("after_rank", type_=BigInteger)
 _AFTER_ID = bindparam("after_id", type_=BigInteger)
 _AFTER_UNRANKED_ID = bindparam("after_unranked_id", type_=BigInteger)
 _in_race = (
-    select(participants.c.id, participants.c.race_id, participants.c.user_id, participants.c.rank)
-    .add_columns(participants.c.total_wager)
+    select(
+        participants.c.id,
+        participants.c.race_id,
+        participants.c.user_id,
+        participants.c.rank,
+        participants.c.total_wager,
+    )
     .where(participants.c.race_id == RACE_ID)
     .limit(bindparam("limit"))
 )

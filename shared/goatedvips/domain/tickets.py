@@ -1,6 +1,6 @@
 """Support tickets: opened by members, read by their owner and by staff."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, case, exists, func, insert, literal, or_, select, true
@@ -11,20 +11,6 @@ from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.tickets import support_tickets, ticket_messages
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """A ticket, as its opener wrote it."""
-
-    id: int
-    user_id: int | None
-    subject: str
-    description: str
-    status: str
-    priority: str
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +26,18 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class TicketWithMessages(Ticket):
-    """A ticket with a page of its messages."""
+class Ticket:
+    """A ticket; of what was written on it a page at most."""
 
-    messages: pages.Page[Message]
+    id: int
+    user_id: int | None
+    subject: str
+    description: str
+    status: str
+    priority: str
+    created_at: datetime
+    updated_at: datetime
+    messages: pages.Page[Message] | None = None
 
 
 _TICKET = (
@@ -153,7 +147,7 @@ _ticket = (
 
 def get(
     connection: Connection, caller: Caller, ticket_id: int, *, limit: int, cursor: str | None, now: datetime
-) -> TicketWithMessages:
+) -> Ticket:
     """A ticket with a page of its messages, oldest first; internal ones for staff alone, as the database knows them.
 
     Raises
@@ -169,4 +163,4 @@ def get(
     size = len(_TICKET)
     written = [Message(*row[size:]) for row in rows if row.message_id is not None]
     page = pages.page(written, limit, lambda message: (message.id,))
-    return TicketWithMessages(*rows[0][:size], page)
+    return replace(Ticket(*rows[0][:size]), messages=page)

@@ -1,22 +1,17 @@
 """The provably fair wheel: one spin a member and UTC day, drawn here from seeds that were committed to beforehand.
-
-The draw and how anyone verifies it: docs/fairness.md.
 """
 
-import hashlib
-import hmac
 import secrets
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
-from itertools import accumulate, count
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     Connection,
     Insert,
+    LargeBinary,
     Text,
     bindparam,
     cast,
@@ -31,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, codes
+from goatedvips.domain import access, codes, fairness
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.errors import AlreadySpun
 from goatedvips.models.accounts import users
@@ -109,38 +104,6 @@ class Spin:
     next_spin_at: datetime
 
 
-def draw(server_seed: bytes, client_seed: str, nonce: int, weights: Sequence[int]) -> int:
-    """The index of the segment that these seeds select.
-
-    HMAC-SHA256 gives four 64-bit numbers a round. A number at or above the largest multiple of the sum of weights is
-    passed over, because it would favour the first segments.
-
-    Parameters
-    ----------
-    server_seed: 32 bytes, the key.
-    nonce: counts a server seed's spins from 0.
-    weights: whole numbers of at least 1.
-    """
-    total = sum(weights)
-    fair = 2**64 // total * total
-    for drawn in _numbers(server_seed, client_seed, nonce):
-        if drawn < fair:
-            return next(index for index, bound in enumerate(accumulate(weights)) if drawn % total < bound)
-    raise AssertionError("the numbers don't end")
-
-
-def _numbers(server_seed: bytes, client_seed: str, nonce: int) -> Iterator[int]:
-    for turn in count():
-        digest = hmac.digest(server_seed, f"{client_seed}:{nonce}:{turn}".encode(), "sha256")
-        for start in range(0, 32, 8):
-            yield int.from_bytes(digest[start : start + 8])
-
-
-def commitment(server_seed: bytes) -> str:
-    """What is published of a server seed before it is used: its SHA-256, in hex."""
-    return hashlib.sha256(server_seed).hexdigest()
-
-
 def next_spin_after(now: datetime) -> datetime:
     """The start of the next UTC day."""
     return datetime.combine(now.date() + timedelta(days=1), time(), UTC)
@@ -154,8 +117,9 @@ def current(connection: Connection) -> Wheel:
     return Wheel.of(*connection.execute(_newest).one())
 
 
-_ACTIVE_SEED = bindparam("active_seed", type_=wheel_seeds.c.server_seed.type)
-_UPCOMING_SEED = bindparam("upcoming_seed", type_=wheel_seeds.c.server_seed.type)
+# Cast, because a UNION would take what has no type of its own for text.
+_ACTIVE_SEED = cast(bindparam("active_seed"), LargeBinary)
+_UPCOMING_SEED = cast(bindparam("upcoming_seed"), LargeBinary)
 
 
 def first_seeds(owner: CTE) -> Insert:
@@ -224,8 +188,8 @@ def mine(connection: Connection, caller: Caller, *, now: datetime) -> MyWheel:
         commit_seeds(connection, caller.user_id, now=now)
         row = connection.execute(_mine, parameters).one()
     return MyWheel(
-        server_seed_hash=commitment(row.server_seed),
-        next_server_seed_hash=commitment(row.next_server_seed),
+        server_seed_hash=fairness.commitment(row.server_seed),
+        next_server_seed_hash=fairness.commitment(row.next_server_seed),
         nonce=row.nonce,
         client_seed=row.client_seed,
         next_spin_at=next_spin_after(now) if row.spun_today else None,
@@ -319,7 +283,7 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
 
     wheel = Wheel.of(ready.version_id, ready.segments)
     client_seed = client_seed or ready.client_seed
-    index = draw(ready.server_seed, client_seed, ready.nonce, [segment.weight for segment in wheel.segments])
+    index = fairness.draw(ready.server_seed, client_seed, ready.nonce, [segment.weight for segment in wheel.segments])
     segment = wheel.segments[index]
     code = codes.new_code() if segment.wins else None
     parameters |= {
@@ -342,6 +306,6 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
         segment_index=index,
         segment=segment,
         reward_code=code,
-        fairness=Fairness(commitment(ready.server_seed), client_seed, ready.nonce),
+        fairness=Fairness(fairness.commitment(ready.server_seed), client_seed, ready.nonce),
         next_spin_at=next_spin_after(now),
     )

@@ -30,8 +30,8 @@ class CodeClaim(AnswerBody):
 class IssueRequest(RequestBody):
     """What a code is issued with."""
 
-    code: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]+([ -][A-Za-z0-9]+)*$", min_length=3, max_length=64)] = None
-    """Letters, digits, and single dashes or spaces in between; absent: one is generated."""
+    code: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_]+([ -]+[A-Za-z0-9_]+)*$", min_length=3, max_length=64)] = None
+    """Letters, digits and underscores, with spaces and dashes in between; absent: one is generated."""
     value: Annotated[Amount, Field(gt=0, lt=Decimal(10) ** 8)]
     currency: Literal["USD"] = "USD"
     starts_at: Moment | None = None

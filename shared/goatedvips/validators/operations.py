@@ -1,6 +1,6 @@
 """Answers about the platform itself."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -19,4 +19,4 @@ class Health(AnswerBody):
 
     status: Literal["ok"] = "ok"
     database: Literal["ok"] = "ok"
-    schema_: Annotated[SchemaRevision, Field(alias="schema")]
+    schema_: SchemaRevision = Field(alias="schema")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     JsonValue,
@@ -59,7 +60,7 @@ class RaceRepeat(RequestBody):
 
     type: RaceType
     """As the race's own: Monday to Monday, 1st to 1st, Saturday to Monday."""
-    time_zone: Annotated[str, BeforeValidator(_zone)]
+    time_zone: Annotated[str, AfterValidator(_zone)]
     """By its IANA name."""
 
 

@@ -12,8 +12,8 @@ from goatedvips.validators.pages import Page
 class TicketRequest(RequestBody):
     """What a member asks support for."""
 
-    subject: Annotated[str, CLEAN, StringConstraints(strip_whitespace=True, min_length=1, max_length=150)]
-    description: Annotated[str, CLEAN, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+    subject: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=150), CLEAN]
+    description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN]
     priority: Literal["low", "medium", "high"] = "medium"
 
 

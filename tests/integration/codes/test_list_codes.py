@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from goatedvips.models.codes import bonus_codes, code_claims
 
+from goatedvips.models.codes import bonus_codes, code_claims
 from tests.members import Member, Members
 from tests.requests import Functions
 
@@ -44,7 +44,9 @@ def test_pages_hold_every_claim_once_newest_first(members: Members, functions: F
     give(database, members.new(), 2)
     seen, cursor = [], None
     for size in (2, 2, 1):
-        page = functions.call("list_codes", by=member, query={"limit": "2"} | ({"cursor": cursor} if cursor else {})).json
+        page = functions.call(
+            "list_codes", by=member, query={"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        ).json
         assert len(page["items"]) == size
         seen += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]

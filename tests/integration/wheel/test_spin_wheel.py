@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from goatedvips.domain import wheel
+from goatedvips.domain import fairness, wheel
 from goatedvips.models.codes import bonus_codes, rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
 
@@ -16,7 +16,7 @@ NEXT_DAY = datetime(2026, 5, 2, tzinfo=UTC)
 
 
 def always(monkeypatch, index: int) -> None:
-    monkeypatch.setattr(wheel, "draw", lambda *_: index)
+    monkeypatch.setattr(fairness, "draw", lambda *_: index)
 
 
 def test_a_spin_can_be_verified_from_what_was_published_before(members: Members, functions: Functions, database) -> None:
@@ -37,7 +37,7 @@ def test_a_spin_can_be_verified_from_what_was_published_before(members: Members,
                 wheel_seeds.c.user_id == member.id, wheel_seeds.c.activated_at.is_not(None)
             )
         ).scalar_one()
-    drawn = wheel.draw(seed, "lucky", 0, [segment["weight"] for segment in segments])
+    drawn = fairness.draw(seed, "lucky", 0, [segment["weight"] for segment in segments])
     assert spin.json["segment_index"] == drawn
     assert spin.json["segment"] == {key: segments[drawn][key] for key in ("label", "weight", "value")}
 

@@ -1,0 +1,39 @@
+"""Verify a spin of the wheel with nothing but Python's standard library.
+
+    python verify_spin.py SERVER_SEED_HEX CLIENT_SEED NONCE WEIGHT [WEIGHT …]
+
+prints the commitment (SHA-256 of the server seed), the number that was drawn and the index of the segment. Compare the
+commitment with the `server_seed_hash` that you were shown before the spin, and the index with the spin's `segment_index`.
+"""
+
+import hashlib
+import hmac
+import sys
+
+
+def draw(server_seed: bytes, client_seed: str, nonce: int, weights: list[int]) -> tuple[int, int]:
+    """The number drawn, below the sum of weights, and the index of the segment that it falls into."""
+    total = sum(weights)
+    limit = 2**64 // total * total
+    turn = 0
+    while True:
+        message = f"{client_seed}:{nonce}:{turn}".encode()
+        digest = hmac.new(server_seed, message, hashlib.sha256).digest()
+        for group in range(4):
+            number = int.from_bytes(digest[8 * group : 8 * group + 8], "big")
+            if number < limit:
+                drawn = number % total
+                for index, weight in enumerate(weights):
+                    if drawn < sum(weights[: index + 1]):
+                        return drawn, index
+        turn += 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 5:
+        sys.exit(__doc__)
+    seed = bytes.fromhex(sys.argv[1])
+    number, segment = draw(seed, sys.argv[2], int(sys.argv[3]), [int(weight) for weight in sys.argv[4:]])
+    print("commitment:", hashlib.sha256(seed).hexdigest())
+    print("drawn:", number)
+    print("segment_index:", segment)

@@ -1,0 +1,18 @@
+"""GET /v1/openapi.json: this API, described for programs and for `/docs`."""
+
+from pathlib import Path
+
+from aws_lambda_powertools.event_handler import Response
+
+from goatedvips.http import HttpApi, lambda_handler
+
+api = HttpApi("anyone")
+
+
+@api.get("/v1/openapi.json")
+def get_openapi() -> Response[str]:
+    document = Path(__file__).with_name("openapi.json").read_text("utf-8")
+    return Response(200, "application/json", document, headers={"Cache-Control": "public, max-age=300"})
+
+
+handler = lambda_handler(api)

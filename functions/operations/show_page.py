@@ -1,0 +1,39 @@
+"""GET /verify and GET /newsletter/confirm: where links in mail lead when there is no front end.
+
+A page changes nothing until its button is pressed: mail scanners open links too. The token stands behind the `#`, which
+browsers do not send, so no log has it.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+from string import Template
+
+from aws_lambda_powertools.event_handler import Response
+
+from goatedvips.http import HttpApi, lambda_handler
+
+HTML = Path(__file__).with_suffix(".html").read_text("utf-8")
+TEXTS = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+# The page's own script and style are allowed by their hashes, and nothing else is (CSP level 3, section 2.3.1).
+SCRIPT, STYLE = (
+    base64.b64encode(hashlib.sha256(re.findall(rf"(?s)<{tag}>(.*)</{tag}>", HTML)[0].encode()).digest()).decode()
+    for tag in ("script", "style")
+)
+POLICY = f"default-src 'none'; script-src 'sha256-{SCRIPT}'; style-src 'sha256-{STYLE}'; connect-src 'self'; "
+POLICY += "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+HEADERS = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+
+api = HttpApi("anyone")
+
+
+@api.get("/verify", include_in_schema=False)
+@api.get("/newsletter/confirm", include_in_schema=False)
+def show_page() -> Response[str]:
+    page = Template(HTML).substitute(TEXTS[api.current_event.path])
+    return Response(200, "text/html; charset=utf-8", page, headers=HEADERS | {"X-Content-Type-Options": "nosniff"})
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,90 @@
+"""Exactly as many claims as a code allows, and one for each member, however many come at once."""
+
+import os
+import secrets
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+
+from goatedvips.domain import codes
+from goatedvips.domain.access import Caller
+from goatedvips.errors import CodeNotClaimable, CodeTaken
+from goatedvips.models.codes import bonus_codes, code_claims, rewards
+from tests import stack
+from tests.concurrency.together import at_once
+from tests.members import Member, Members
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def direct(servers: stack.Stack) -> str:
+    """The worker's database, for more connections than the pooler lends."""
+    return servers.direct(os.environ["TEST_DATABASE"])
+
+
+def issue(database: sa.Engine, max_claims: int | None) -> tuple[int, str]:
+    """A code in the tables: its id and text."""
+    code = secrets.token_hex(8)
+    given = {"code": code, "expires_at": NOW + timedelta(days=1), "value": "5.00", "max_claims": max_claims}
+    with database.connect() as connection:
+        made = connection.execute(sa.insert(bonus_codes).values(given).returning(bonus_codes.c.id))
+        return made.scalar_one(), code
+
+
+def claim_at_once(direct: str, claimers: list[Member], code: str) -> list[codes.Claim | Exception]:
+    callers = [Caller(member.id, member.session_id, "test") for member in claimers]
+    return at_once(
+        direct, [partial(codes.claim, caller=caller, code=code, address="test", now=NOW) for caller in callers]
+    )
+
+
+def assert_kept(database: sa.Engine, code_id: int, count: int) -> None:
+    """The code counts what the rows say, each granted once."""
+    with database.connect() as connection:
+        assert connection.scalar(sa.select(bonus_codes.c.claims).where(bonus_codes.c.id == code_id)) == count
+        claimers = connection.scalars(sa.select(code_claims.c.user_id).where(code_claims.c.code_id == code_id)).all()
+        assert len(claimers) == len(set(claimers)) == count
+        granted = sa.select(rewards.c.user_id).where(rewards.c.source_type == "code", rewards.c.source_id == code_id)
+        assert sorted(connection.scalars(granted)) == sorted(claimers)
+
+
+def test_two_hundred_members_at_once_get_as_many_claims_as_there_are(
+    direct: str, members: Members, database: sa.Engine
+) -> None:
+    two_hundred = [members.new(seeds=False) for _ in range(200)]
+    for max_claims, expected in ((10, {codes.Claim: 10, CodeNotClaimable: 190}), (None, {codes.Claim: 200})):
+        code_id, code = issue(database, max_claims)
+        results = claim_at_once(direct, two_hundred, code)
+        assert Counter(type(result) for result in results) == expected, results
+        assert all(result.created for result in results if isinstance(result, codes.Claim))
+        assert_kept(database, code_id, expected[codes.Claim])
+
+
+@pytest.mark.parametrize("max_claims", [1, 10, None])
+def test_one_member_fifty_times_at_once_has_one_claim_and_one_answer(
+    direct: str, members: Members, database: sa.Engine, max_claims: int | None
+) -> None:
+    code_id, code = issue(database, max_claims)
+    results = claim_at_once(direct, [members.new()] * 50, code)
+    answers = {(result.id, result.claimed_at) for result in results if isinstance(result, codes.Claim)}
+    assert len(answers) == 1, results
+    assert Counter(result.created for result in results if isinstance(result, codes.Claim)) == {True: 1, False: 49}
+    assert_kept(database, code_id, 1)
+
+
+def test_ten_staff_at_once_issue_one_code_of_a_name(direct: str, members: Members, database: sa.Engine) -> None:
+    name = f"Goat {secrets.token_hex(6)}"
+    staff = [members.staff(seeds=False) for _ in range(10)]
+    works = []
+    for number, member in enumerate(staff):
+        text = name if number % 2 else name.upper().replace(" ", "-")
+        terms = codes.Terms(text, Decimal(5), "USD", None, NOW + timedelta(days=1), None, None)
+        caller = Caller(member.id, member.session_id, "test")
+        works.append(partial(codes.issue, caller=caller, terms=terms, now=NOW))
+    results = at_once(direct, works)
+    assert Counter(type(result) for result in results) == {codes.Code: 1, CodeTaken: 9}, results

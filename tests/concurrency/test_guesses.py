@@ -1,0 +1,103 @@
+"""However many guess at once, no more than the limit get to compare; and one name makes one account."""
+
+import os
+import secrets
+from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+from goatedvips.domain import accounts, sessions
+from goatedvips.errors import EmailTaken, TooManyAttempts, UsernameTaken
+from goatedvips.models.accounts import mailed_tokens, users
+from goatedvips.models.notifications import outbox
+from goatedvips.models.wheel import wheel_seeds
+
+from tests import stack
+from tests.concurrency.together import at_once
+from tests.members import Members
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def direct(servers: stack.Stack) -> str:
+    """The worker's database, for more connections than the pooler lends."""
+    return servers.direct(os.environ["TEST_DATABASE"])
+
+
+@pytest.fixture
+def address() -> str:
+    return f"10.{secrets.randbelow(256)}.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
+
+
+def test_thirty_guesses_at_once_compare_ten_passwords(direct: str, members: Members, address: str) -> None:
+    member = members.new()
+    logins = [member.username, member.email, member.username.upper()] * 10
+    results = at_once(
+        direct, [partial(sessions.attempt, login=login, address=address, now=NOW) for login in logins]
+    )
+    assert Counter(type(result) for result in results) == {sessions.LogInAttempt: 10, TooManyAttempts: 20}, results
+
+
+def test_sixty_guesses_at_once_over_all_accounts_compare_fifty(direct: str, members: Members, address: str) -> None:
+    logins = [members.new().username for _ in range(6)] + [secrets.token_hex(8) for _ in range(6)]
+    results = at_once(
+        direct, [partial(sessions.attempt, login=login, address=address, now=NOW) for login in logins * 5]
+    )
+    assert Counter(type(result) for result in results) == {sessions.LogInAttempt: 50, TooManyAttempts: 10}, results
+
+
+def test_thirty_registrations_at_once_count_ten(direct: str, address: str) -> None:
+    results = at_once(direct, [partial(accounts.count_registration, address=address, now=NOW)] * 30)
+    assert Counter(type(result) for result in results) == {type(None): 10, TooManyAttempts: 20}, results
+
+
+@pytest.mark.parametrize(("shared", "refusal"), [("username", UsernameTaken), ("email", EmailTaken)])
+def test_thirty_registrations_of_one_name_at_once_make_one_account(
+    direct: str, database: sa.Engine, shared: str, refusal: type[Exception]
+) -> None:
+    tail = secrets.token_hex(6)
+    names = [("GOAT" if number % 2 else "goat") + tail for number in range(30)]
+    given = [
+        (name, f"{number}{name}@example.com") if shared == "username" else (f"{name}-{number}", f"{name}@example.com")
+        for number, name in enumerate(names)
+    ]
+    results = at_once(
+        direct,
+        [partial(accounts.register, username=name, email=email, stored="x", now=NOW) for name, email in given],
+    )
+    assert Counter(type(result) for result in results) == {accounts.Account: 1, refusal: 29}, results
+    (account,) = (result for result in results if isinstance(result, accounts.Account))
+    with database.connect() as connection:
+        ids = connection.scalars(sa.select(users.c.id).where(sa.func.lower(users.c[shared]).startswith(f"goat{tail}")))
+        assert ids.all() == [account.id]
+        for table, rows in ((wheel_seeds, 2), (outbox, 1)):
+            count = sa.select(sa.func.count()).where(table.c.user_id == account.id)
+            assert connection.scalar(count) == rows
+
+
+def test_one_token_used_twenty_times_at_once_works_once(direct: str, members: Members, database: sa.Engine) -> None:
+    from goatedvips.domain import mailed_tokens as tokens
+
+    member = members.new(email_verified=False)
+    with database.connect() as connection:
+        connection.execute(
+            sa.insert(mailed_tokens).values(
+                purpose="email_verification",
+                token_hash=tokens.hashed(member.username),
+                address=member.email,
+                user_id=member.id,
+                created_at=NOW,
+                expires_at=NOW + tokens.LASTS,
+            )
+        )
+    results = at_once(direct, [partial(accounts.verify_email, token=member.username, now=NOW)] * 20)
+    assert results.count(None) == 1, results
+
+
+def test_forty_requests_of_one_session_at_once_are_all_known(direct: str, members: Members) -> None:
+    member = members.new()
+    results = at_once(direct, [partial(sessions.known, token=member.token, now=NOW)] * 40)
+    assert set(results) == {sessions.Known(member.id, member.session_id, is_staff=False)}, results

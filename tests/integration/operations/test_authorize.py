@@ -1,0 +1,189 @@
+"""The authorizer says who calls."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from goatedvips import db
+from goatedvips.errors import DatabaseUnavailable
+from goatedvips.models.accounts import sessions, users
+
+from tests.members import Member, Members
+from tests.requests import Functions, event, load
+
+NOW = datetime.now(UTC)
+NOBODY = {"isAuthorized": True, "context": {}}
+
+
+def ask(functions: Functions, *authorization: str, now: datetime = NOW) -> dict[str, Any]:
+    answer: dict[str, Any] = functions.invoke("authorize", {"identitySource": list(authorization)}, now=now)
+    return answer
+
+
+def bearer(member: Member) -> str:
+    return f"Bearer {member.token}"
+
+
+def rows(database: sa.Engine, member: Member) -> tuple[datetime | None, bool, datetime]:
+    """When the member was active last, whether they are, and when their session ends."""
+    with database.connect() as connection:
+        user = connection.execute(sa.select(users).where(users.c.id == member.id)).one()
+        session = connection.execute(sa.select(sessions).where(sessions.c.id == member.session_id)).one()
+    return user.last_active, user.is_active, session.expires_at
+
+
+def test_a_member_and_staff_are_known_by_their_token(functions: Functions, members: Members) -> None:
+    for member in (members.new(), members.staff()):
+        assert ask(functions, bearer(member)) == {
+            "isAuthorized": True,
+            "context": {"user_id": member.id, "session_id": member.session_id, "is_staff": member.is_staff},
+        }
+
+
+def test_the_sample_event_is_understood(functions: Functions, members: Members) -> None:
+    member = members.new()
+    sample = load_sample()
+    assert functions.invoke("authorize", sample) == NOBODY
+    sample["identitySource"] = [bearer(member)]
+    assert functions.invoke("authorize", sample)["context"]["user_id"] == member.id
+
+
+def load_sample() -> dict[str, Any]:
+    return event("get_me") | {"type": "REQUEST", "identitySource": ["Bearer gvp_" + "A" * 43]}
+
+
+def test_the_scheme_is_read_in_any_case(functions: Functions, members: Members) -> None:
+    member = members.new()
+    assert ask(functions, f"bearer {member.token}")["context"]
+    assert ask(functions, f"BEARER  {member.token}")["context"]
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic dXNlcjpwYXNz",
+        "{token}",
+        "Token {token}",
+        "Bearer {token} ",
+        "Bearer {token}\n",
+        "Bearer {token},Bearer {token}",
+        "Bearer {token} {token}",
+        "Bearer {upper}",
+        "Bearer gvp_" + "A" * 43,
+        "Bearer gvp_" + "é" * 43,
+        "Bearer gvp_\ud800" + "A" * 42,
+        "Bearer gvp_\x00" + "A" * 42,
+        "Bearer ' OR 1=1 --",
+        "Bearer " + "A" * 1_000_000,
+        " " * 100_000,
+    ],
+)
+def test_whatever_else_is_in_the_header_is_nobody(functions: Functions, members: Members, authorization: str) -> None:
+    member = members.new()
+    given = authorization.replace("{token}", member.token).replace("{upper}", member.token.upper())
+    assert ask(functions, given) == NOBODY
+
+
+@pytest.mark.parametrize("payload", [{}, {"identitySource": None}, {"identitySource": []}])
+def test_no_header_is_nobody(functions: Functions, payload: dict[str, Any]) -> None:
+    assert functions.invoke("authorize", payload) == NOBODY
+
+
+def test_two_headers_are_nobody(functions: Functions, members: Members) -> None:
+    member = members.new()
+    assert ask(functions, bearer(member), bearer(member)) == NOBODY
+
+
+def test_an_ended_an_expired_and_a_suspended_session_are_nobodys(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    ended, expired = members.new(), members.new()
+    members.end_session(ended)
+    assert ask(functions, bearer(ended)) == NOBODY
+    _, _, end = rows(database, expired)
+    assert ask(functions, bearer(expired), now=end) == NOBODY
+    assert ask(functions, bearer(expired), now=end - timedelta(microseconds=1))["context"]
+    suspended = members.new(suspended_at=NOW)
+    assert ask(functions, bearer(suspended)) == NOBODY
+    assert rows(database, suspended)[0] is None, "and nothing is noted of them"
+
+
+def test_an_excluded_member_is_known(functions: Functions, members: Members) -> None:
+    assert ask(functions, bearer(members.new(excluded_permanently=True)))["context"]
+
+
+def test_activity_is_noted_and_the_session_prolonged_at_most_once_in_5_minutes(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member = members.new()
+    start = NOW + timedelta(minutes=10)
+    ask(functions, bearer(member), now=start)
+    assert rows(database, member) == (start, True, start + timedelta(days=30))
+    ask(functions, bearer(member), now=start + timedelta(minutes=5) - timedelta(microseconds=1))
+    assert rows(database, member) == (start, True, start + timedelta(days=30))
+    later = start + timedelta(minutes=5)
+    ask(functions, bearer(member), now=later)
+    assert rows(database, member) == (later, True, later + timedelta(days=30))
+
+
+def test_who_was_cleared_as_idle_is_active_again(functions: Functions, members: Members, database: sa.Engine) -> None:
+    member = members.new(is_active=False, last_active=NOW - timedelta(days=31))
+    ask(functions, bearer(member))
+    assert rows(database, member)[:2] == (NOW, True)
+
+
+def test_a_row_that_is_being_written_holds_nobody_up(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member = members.new()
+    with database.connect().execution_options(isolation_level="READ COMMITTED") as other, other.begin():
+        other.execute(sa.update(users).where(users.c.id == member.id).values(bio="being written"))
+        assert ask(functions, bearer(member), now=NOW + timedelta(minutes=10))["context"]
+    last_active, _, expires_at = rows(database, member)
+    assert last_active is None
+    assert expires_at == NOW + timedelta(minutes=10, days=30)
+
+
+def test_a_database_out_of_reach_is_an_error_and_not_nobody(
+    functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = db.make_engine("postgresql://api@127.0.0.1:1/nowhere")
+    monkeypatch.setattr(db, "engine", lambda: engine)
+    with pytest.raises(DatabaseUnavailable):
+        ask(functions, bearer(members.new()))
+    assert ask(functions, "Basic dXNlcjpwYXNz") == NOBODY, "what needs no look does without"
+
+
+def test_a_connection_that_breaks_is_tried_once_more(
+    functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from goatedvips.domain import sessions as domain
+
+    real, breaks = domain.known, [True]
+
+    def known(*arguments: Any, **options: Any) -> Any:
+        if breaks.pop():
+            breaks.append(False)
+            raise db.ConnectionLost(retry_after=1)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(load("authorize").sessions, "known", known)
+    assert ask(functions, bearer(members.new()))["context"]
+
+
+def test_it_imports_neither_the_http_edge_nor_pydantic() -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import runpy, sys; runpy.run_path('functions/operations/authorize.py');"
+        "print({'pydantic', 'aws_lambda_powertools', 'argon2', 'boto3', 'goatedvips.http'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": "shared"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,57 @@
+"""Whether the platform is well."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from goatedvips import db
+from goatedvips.models.schema import REVISION
+
+from tests.requests import ROOT, Functions
+
+
+def test_all_is_well(functions: Functions) -> None:
+    answer = functions.call("get_health")
+    assert answer.status == 200
+    assert answer.json == {"status": "ok", "database": "ok", "schema": {"expected": REVISION, "actual": REVISION}}
+
+
+def test_the_code_expects_the_newest_migration() -> None:
+    config = Config(toml_file=Path(ROOT / "pyproject.toml"))
+    assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
+
+
+def test_another_revision_is_told(functions: Functions, database: sa.Engine) -> None:
+    def move(revision: str) -> None:
+        with database.connect() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+    move("platform_tables")
+    try:
+        answer = functions.call("get_health")
+    finally:
+        move(REVISION)
+    assert (answer.status, answer.json["code"]) == (503, "schema_outdated")
+    assert answer.headers["Retry-After"]
+    assert answer.json["database"] == "ok"
+    assert answer.json["schema"] == {"expected": REVISION, "actual": "platform_tables"}
+
+
+def test_a_database_that_was_never_migrated_is_outdated(
+    functions: Functions, servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = db.make_engine(servers.direct("postgres"))
+    monkeypatch.setattr(db, "engine", lambda: engine)
+    answer = functions.call("get_health")
+    assert (answer.status, answer.json["code"]) == (503, "schema_outdated")
+
+
+def test_a_database_out_of_reach_is_told(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = db.make_engine("postgresql://api@127.0.0.1:1/nowhere")
+    monkeypatch.setattr(db, "engine", lambda: engine)
+    answer = functions.call("get_health")
+    assert (answer.status, answer.json["code"]) == (503, "database_unavailable")
+    assert answer.headers["Retry-After"]
+    assert "127.0.0.1" not in answer.text

@@ -1,0 +1,40 @@
+"""The pages that links in mail lead to."""
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from tests.requests import Functions
+
+
+@pytest.mark.parametrize(
+    ("path", "endpoint"),
+    [("/verify", "/v1/email-verifications/confirm"), ("/newsletter/confirm", "/v1/newsletter/confirmations")],
+)
+def test_a_page_runs_its_own_script_and_nothing_else(functions: Functions, path: str, endpoint: str) -> None:
+    answer = functions.call("show_page", path=path)
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.text.startswith("<!doctype html>")
+    assert f'data-endpoint="{endpoint}"' in answer.text
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for tag in ("script", "style"):
+        (content,) = re.findall(f"<{tag}[^>]*>(.*?)</{tag}>", answer.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert not re.search(r"\son\w+=|style=|src=|https?://|\$", answer.text)
+
+
+def test_nothing_of_the_request_is_in_the_page(functions: Functions) -> None:
+    plain = functions.call("show_page", path="/verify").text
+    assert functions.call("show_page", path="/verify", query={"token": "<script>alert(1)</script>"}).text == plain
+
+
+def test_another_path_is_no_page(functions: Functions) -> None:
+    assert functions.call("show_page", path="/reset").status == 404

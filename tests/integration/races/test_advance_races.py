@@ -1,0 +1,163 @@
+"""Races start, end and repeat by the clock."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from goatedvips.domain import race_calendar
+from goatedvips.models.races import wager_race_participants, wager_races
+
+from tests.integration.races.conftest import END, START, Races
+from tests.members import Members
+from tests.requests import Functions, load
+
+MOMENT = timedelta(microseconds=1)
+
+
+@pytest.fixture(autouse=True)
+def _no_other_races(database: sa.Engine) -> Iterator[None]:
+    """A run sees to all races there are."""
+    with database.connect() as connection:
+        connection.execute(sa.delete(wager_race_participants))
+        connection.execute(sa.delete(wager_races))
+    return
+
+
+def run(functions: Functions, now: datetime) -> Any:
+    return functions.invoke("advance_races", {"scheduled_time": "2026-11-24T14:39:00Z"}, now=now)
+
+
+def nothing() -> dict[str, int]:
+    return {"started": 0, "completed": 0, "created": 0}
+
+
+def test_statuses_are_written_when_the_clock_changes_them(races: Races, functions: Functions) -> None:
+    race_id = races.new()
+    for now, status, done in (
+        (START - MOMENT, "upcoming", {}),
+        (START, "live", {"started": 1}),
+        (END - MOMENT, "live", {}),
+        (END, "completed", {"completed": 1}),
+        (END + timedelta(days=1), "completed", {}),
+    ):
+        before = races.row(race_id).updated_at
+        assert run(functions, now) == nothing() | done
+        row = races.row(race_id)
+        assert row.status == status
+        assert row.updated_at == (now if done else before)
+
+
+def test_a_run_three_weeks_late_completes_what_it_never_saw_live(races: Races, functions: Functions) -> None:
+    races.new()
+    assert run(functions, END + timedelta(weeks=3)) == nothing() | {"completed": 1}
+
+
+def test_a_cancelled_race_is_left_alone(races: Races, functions: Functions) -> None:
+    race_id = races.new(cancelled_at=START, time_zone="UTC")
+    assert run(functions, END) == nothing()
+    assert races.row(race_id).status == "upcoming"
+
+
+def test_beside_the_guides_application_its_races_are_its_own(
+    races: Races, members: Members, functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, ours = races.new(), races.new(created_by=members.staff().id)
+    settings = type("Settings", (), {"legacy_app": True})
+    monkeypatch.setattr(load("advance_races"), "settings", settings)
+    assert run(functions, START) == nothing() | {"started": 1}
+    assert (races.row(theirs).status, races.row(ours).status) == ("upcoming", "live")
+    settings.legacy_app = False
+    assert run(functions, START) == nothing() | {"started": 1}
+    assert races.row(theirs).status == "live"
+
+
+def test_the_next_race_is_created_a_week_ahead_and_once(races: Races, members: Members, functions: Functions) -> None:
+    staff = members.staff()
+    race_id = races.new(time_zone="UTC", created_by=staff.id, rules="Play fair.", status="live", settled_at=None)
+    due = END - timedelta(days=7)
+    assert run(functions, due - MOMENT)["created"] == 0
+    assert run(functions, due)["created"] == 1
+    for now in (due, due + timedelta(days=3), END):
+        assert run(functions, now)["created"] == (now == END), "at the end of the first the third is due"
+    (following,) = races.following(race_id)
+    first = races.row(race_id)
+    same = ("title", "type", "prize_pool", "min_wager", "prize_distribution", "rules", "description")
+    assert [getattr(following, name) for name in same] == [getattr(first, name) for name in same]
+    assert (following.start_date, following.end_date) == (END, END + timedelta(days=7))
+    assert (following.time_zone, following.created_by) == ("UTC", staff.id)
+    assert (following.cancelled_at, following.settled_at) == (None, None)
+    assert following.created_at == due
+
+
+def test_a_series_has_neither_gap_nor_overlap_across_clock_changes(races: Races, functions: Functions) -> None:
+    # Berlin's clock goes back on 2026-10-25.
+    start = datetime(2026, 10, 11, 22, tzinfo=UTC)
+    race_id = races.new(
+        type="weekly", time_zone="Europe/Berlin", start_date=start, end_date=start + timedelta(days=7), status="live"
+    )
+    now = start
+    while now < datetime(2026, 11, 20, tzinfo=UTC):
+        run(functions, now)
+        now += timedelta(days=1)
+    windows = []
+    while following := races.following(race_id):
+        windows.append((following[0].start_date, following[0].end_date))
+        race_id = following[0].id
+    assert windows[0][0] == start + timedelta(days=7)
+    assert [end for _, end in windows[:-1]] == [begin for begin, _ in windows[1:]]
+    assert [end - begin for begin, end in windows[:2]] == [timedelta(days=7, hours=1), timedelta(days=7)]
+
+
+def test_windows_that_nobody_ran_in_are_left_out(races: Races, functions: Functions) -> None:
+    race_id = races.new(time_zone="UTC", status="completed")
+    now = END + timedelta(days=24)
+    assert run(functions, now)["created"] == 1
+    (following,) = races.following(race_id)
+    assert (following.start_date, following.end_date) == (END + timedelta(days=21), END + timedelta(days=28))
+    assert following.status == "live"
+    assert run(functions, now)["created"] == 1, "the one a week ahead"
+
+
+def test_cancelling_the_last_race_of_a_series_ends_it(races: Races, functions: Functions) -> None:
+    race_id = races.new(time_zone="UTC", cancelled_at=START)
+    assert run(functions, END)["created"] == 0
+    assert races.following(race_id) == []
+
+
+def test_a_race_that_does_not_repeat_has_no_next(races: Races, functions: Functions) -> None:
+    races.new()
+    assert run(functions, END)["created"] == 0
+
+
+def test_two_runs_at_once_do_everything_once(races: Races, database: sa.Engine) -> None:
+    made = [races.new(time_zone="UTC") for _ in range(20)]
+    ready, done = Barrier(4), []
+
+    def once() -> None:
+        with database.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+            ready.wait()
+            done.append(race_calendar.advance(connection, ours_only=False, now=START))
+
+    threads = [Thread(target=once) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(run.started for run in done) == 20
+    assert sum(run.created for run in done) == 20
+    assert all(len(races.following(race_id)) == 1 for race_id in made)
+
+
+def test_an_error_escapes_so_that_the_run_is_tried_again(
+    races: Races, functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race_id = races.new(time_zone="UTC")
+    with monkeypatch.context() as broken:
+        broken.setattr(race_calendar, "next_window", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(functions, END)
+    assert races.row(race_id).status == "upcoming", "nothing of a failed run stays"
+    assert run(functions, END) == {"started": 0, "completed": 1, "created": 1}

@@ -1,0 +1,109 @@
+"""How a race stands."""
+
+from base64 import urlsafe_b64encode
+from typing import Any
+
+import pytest
+
+from tests.integration.races.conftest import Races
+from tests.members import Members
+from tests.requests import Answer, Functions
+
+
+def board(functions: Functions, race_id: object, **changes: Any) -> Answer:
+    return functions.call("get_leaderboard", path=f"/v1/races/{race_id}/leaderboard", **changes)
+
+
+def test_ranks_come_first_ties_by_who_joined_first_then_the_unranked(
+    races: Races, members: Members, functions: Functions
+) -> None:
+    race_id, people = races.new(), [members.new() for _ in range(6)]
+    for member, rank in zip(people, (None, 3, 1, None, 1, 4), strict=True):
+        races.enter(race_id, member.id, rank=rank, total_wager="1.25")
+    expected = [(1, 2), (1, 4), (3, 1), (4, 5), (None, 0), (None, 3)]
+    for limit in (1, 2, 3, 5, 6, 100):
+        seen, query = [], {"limit": str(limit)}
+        while True:
+            page = board(functions, race_id, query=query).json
+            seen += page["items"]
+            if page["next_cursor"] is None:
+                break
+            assert len(page["items"]) == limit
+            query["cursor"] = page["next_cursor"]
+        assert seen == [
+            {"rank": rank, "user_id": people[who].id, "username": people[who].username, "total_wager": "1.25"}
+            for rank, who in expected
+        ], limit
+
+
+def test_a_hidden_member_keeps_the_place_without_name_and_id(
+    races: Races, members: Members, functions: Functions
+) -> None:
+    race_id, member = races.new(), members.new(hide_name=True, uid="affiliate-secret")
+    races.enter(race_id, member.id, rank=1, total_wager="7")
+    races.enter(race_id, None, rank=2, total_wager="0.005")
+    answer = board(functions, race_id)
+    nobody = {"user_id": None, "username": None}
+    assert answer.json["items"] == [
+        {"rank": 1, "total_wager": "7.00"} | nobody,
+        {"rank": 2, "total_wager": "0.01"} | nobody,
+    ]
+    assert not any(secret in answer.text for secret in (member.username, member.email, "affiliate-secret"))
+
+
+def test_a_race_without_participants_is_empty_and_no_race_is_not_found(races: Races, functions: Functions) -> None:
+    assert board(functions, races.new()).json == {"items": [], "next_cursor": None}
+    for race_id in (2**31 - 1, 2**31, 0, "one"):
+        assert board(functions, race_id).status == 404
+
+
+def test_other_races_stay_out(races: Races, members: Members, functions: Functions) -> None:
+    one, other, member = races.new(), races.new(), members.new()
+    races.enter(other, member.id, rank=1)
+    assert board(functions, one).json["items"] == []
+
+
+def test_who_has_the_answer_is_told_so_in_every_way_of_asking(
+    races: Races, members: Members, functions: Functions
+) -> None:
+    race_id, member = races.new(), members.new()
+    races.enter(race_id, member.id, rank=1)
+    first = board(functions, race_id)
+    tag = first.headers["ETag"]
+    assert tag.startswith('"') and tag.endswith('"')  # noqa: PT018
+    assert first.headers["Cache-Control"] == "no-cache"
+    assert board(functions, race_id).headers["ETag"] == tag
+    for asked in (tag, f"W/{tag}", f'"other", {tag}', f'"a,b",W/{tag},"c"', "*", " * "):
+        same = board(functions, race_id, headers={"if-none-match": asked})
+        assert (same.status, same.text) == (304, ""), asked
+        assert same.headers["ETag"] == tag
+    for asked in ('"other"', tag.strip('"'), "", f"W/{tag[1:]}"):
+        assert board(functions, race_id, headers={"if-none-match": asked}).status == 200, asked
+
+
+def test_every_change_of_the_answer_is_a_new_one(races: Races, members: Members, functions: Functions) -> None:
+    race_id, member = races.new(), members.new()
+    tags = [board(functions, race_id).headers["ETag"]]
+    races.enter(race_id, member.id)
+    tags.append(board(functions, race_id).headers["ETag"])
+    members.change(member, username=f"{member.username}-renamed")
+    tags.append(board(functions, race_id).headers["ETag"])
+    members.change(member, hide_name=True)
+    hidden = board(functions, race_id, headers={"if-none-match": ", ".join(tags)})
+    assert hidden.status == 200
+    assert len({*tags, hidden.headers["ETag"]}) == 4
+    missing = board(functions, 2**31 - 1, headers={"if-none-match": "*"})
+    assert (missing.status, "ETag" in missing.headers) == (404, False)
+
+
+@pytest.mark.parametrize("text", ["", "1", "1,2,3", "x,y", "1.5,2"])
+def test_a_cursor_of_another_list_is_refused(races: Races, functions: Functions, text: str) -> None:
+    answer = board(functions, races.new(), query={"cursor": urlsafe_b64encode(text.encode()).decode()})
+    assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/cursor")
+
+
+def test_a_cursor_far_behind_everyone_finds_nobody(races: Races, members: Members, functions: Functions) -> None:
+    race_id = races.new()
+    races.enter(race_id, members.new().id)
+    cursor = urlsafe_b64encode(b"999999999999999999,999999999999999999").decode()
+    assert board(functions, race_id, query={"cursor": cursor}).json["items"] == []

@@ -1,0 +1,125 @@
+"""A member joins a race."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.integration.races.conftest import END, START, Races
+from tests.members import Member, Members
+from tests.requests import Answer, Functions
+
+LAST_MOMENT = END - timedelta(microseconds=1)
+BEFORE = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def join(functions: Functions, race_id: object, by: Member, **changes: Any) -> Answer:
+    return functions.call("join_race", by=by, path=f"/v1/races/{race_id}/participants", **changes)
+
+
+def test_a_member_joins_with_nothing_wagered_and_no_rank(races: Races, members: Members, functions: Functions) -> None:
+    member, race_id = members.new(), races.new()
+    answer = join(functions, race_id, member, now=BEFORE)
+    assert answer.status == 201
+    assert answer.json == {
+        "race_id": race_id,
+        "user_id": member.id,
+        "joined_at": "2026-05-01T00:00:00Z",
+        "total_wager": "0.00",
+        "rank": None,
+    }
+    (row,) = races.participants(race_id)
+    assert (row.user_id, row.member_key, row.joined_at, row.updated_at) == (member.id, member.id, BEFORE, BEFORE)
+
+
+def test_a_race_is_open_until_the_very_end(races: Races, members: Members, functions: Functions) -> None:
+    race_id = races.new()
+    assert join(functions, race_id, members.new(), now=START).status == 201
+    assert join(functions, race_id, members.new(), now=LAST_MOMENT).status == 201
+    late = join(functions, race_id, members.new(), now=END)
+    assert (late.status, late.json["code"]) == (409, "race_closed")
+    assert len(races.participants(race_id)) == 2
+
+
+def test_joining_again_answers_the_first_participation_also_after_the_end(
+    races: Races, members: Members, functions: Functions
+) -> None:
+    member, race_id = members.new(), races.new()
+    first = join(functions, race_id, member, now=BEFORE)
+    for now in (BEFORE, START, END, END + timedelta(days=100)):
+        again = join(functions, race_id, member, now=now)
+        assert (again.status, again.json) == (200, first.json)
+    assert len(races.participants(race_id)) == 1
+
+
+def test_a_cancelled_or_settled_race_takes_nobody(races: Races, members: Members, functions: Functions) -> None:
+    for columns in ({"cancelled_at": BEFORE}, {"settled_at": BEFORE}):
+        race_id = races.new(**columns)
+        refused = join(functions, race_id, members.new(), now=START)
+        assert (refused.status, refused.json["code"]) == (409, "race_closed")
+        assert races.participants(race_id) == []
+
+
+def test_the_written_status_does_not_matter(races: Races, members: Members, functions: Functions) -> None:
+    assert join(functions, races.new(status="completed"), members.new(), now=START).status == 201
+    assert join(functions, races.new(status="live"), members.new(), now=END).status == 409
+
+
+def test_rows_of_the_guides_application_count_as_joined(races: Races, members: Members, functions: Functions) -> None:
+    member, race_id = members.new(), races.new()
+    first = races.enter(race_id, member.id, total_wager="12.5", rank=3)
+    races.enter(race_id, member.id, total_wager="99", rank=1)
+    answer = join(functions, race_id, member, now=START)
+    assert (answer.status, answer.json["total_wager"], answer.json["rank"]) == (200, "12.50", 3)
+    assert [row.id for row in races.participants(race_id) if row.member_key] == [first]
+    unkeyed = members.new()
+    races.enter(race_id, unkeyed.id, member_key=-unkeyed.id)
+    assert join(functions, race_id, unkeyed, now=START).status == 200
+
+
+def test_what_is_no_race_is_not_found(members: Members, functions: Functions) -> None:
+    member = members.new()
+    for race_id in (2**31 - 1, 2**31, 0, -1, "1.5", "one", "%00", "١"):
+        answer = join(functions, race_id, member, now=START)
+        assert (answer.status, answer.json["code"]) == (404, "not_found"), race_id
+
+
+def test_who_may_not_play_is_told_why(races: Races, members: Members, functions: Functions) -> None:
+    race_id = races.new()
+    for columns, expected in (
+        ({"suspended_at": BEFORE}, (403, "account_suspended")),
+        ({"excluded_until": BEFORE}, (403, "self_excluded")),
+        ({"excluded_permanently": True}, (403, "self_excluded")),
+    ):
+        refused = join(functions, race_id, members.new(**columns), now=START)
+        assert (refused.status, refused.json["code"]) == expected
+    signed_out = members.new()
+    members.end_session(signed_out)
+    assert join(functions, race_id, signed_out).status == 401
+    assert functions.call("join_race").status == 401
+    assert races.participants(race_id) == []
+
+
+def test_an_unverified_member_joins_unless_the_platform_asks_for_it(
+    races: Races, members: Members, functions: Functions, monkeypatch: Any
+) -> None:
+    race_id = races.new()
+    assert join(functions, race_id, members.new(email_verified=False), now=START).status == 201
+    from goatedvips import http
+
+    monkeypatch.setattr(http, "settings", type("Settings", (), {"verified_email_required": True}))
+    refused = join(functions, race_id, members.new(email_verified=False), now=START)
+    assert (refused.status, refused.json["code"]) == (403, "email_unverified")
+    assert join(functions, race_id, members.new(), now=START).status == 201
+
+
+def test_the_same_key_gets_the_same_answer(races: Races, members: Members, functions: Functions) -> None:
+    member, race_id = members.new(), races.new()
+    first, again = (join(functions, race_id, member, now=START, headers={"idempotency-key": "a key"}) for _ in range(2))
+    assert (first.status, again.status) == (201, 201)
+    assert again.text == first.text
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_a_body_is_not_looked_at(races: Races, members: Members, functions: Functions) -> None:
+    member, race_id = members.new(), races.new()
+    answer = join(functions, race_id, member, now=START, body={"user_id": 1, "total_wager": "1000000", "rank": 1})
+    assert (answer.status, answer.json["user_id"], answer.json["total_wager"]) == (201, member.id, "0.00")

@@ -1,0 +1,136 @@
+"""The bytes of the one-flight dialect, seen on the wire, and what it does when a part of a flight fails."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+from goatedvips import postgres  # noqa: F401 - registers the dialect
+
+from tests import stack
+from tests.wire import Wire
+
+
+@pytest.fixture
+def wire(servers: stack.Stack) -> Iterator[Wire]:
+    """A counter in front of PostgreSQL itself."""
+    wire = Wire(servers.postgres)
+    yield wire
+    wire.close()
+
+
+@pytest.fixture
+def engine(wire: Wire) -> Iterator[sa.Engine]:
+    """One connection through the counter."""
+    url = f"postgresql+oneflight://postgres@127.0.0.1:{wire.port}/{stack.TEMPLATE}"
+    engine = sa.create_engine(url, pool_size=1, max_overflow=0, connect_args={"ssl_context": False})
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def commit_in_flight(connection: sa.Connection, _: object, __: str, ___: object, context: sa.ExecutionContext, ____: bool) -> None:
+        if context.execution_options.get("decides"):  # type: ignore[attr-defined]
+            connection.connection.dbapi_connection.commit_with_next = True  # type: ignore[union-attr]
+
+    yield engine
+    engine.dispose()
+
+
+def messages(flight: bytes) -> list[bytes]:
+    """The kinds of messages in a flight; a simple query with its text."""
+    found = []
+    while flight:
+        size = int.from_bytes(flight[1:5])
+        found.append(flight[:1] + (b" " + flight[5:size] if flight[:1] == b"Q" else b""))
+        flight = flight[size + 1 :]
+    return found
+
+
+def test_the_first_connect_takes_one_trip_and_asks_nothing(wire: Wire, engine: sa.Engine) -> None:
+    with engine.connect():
+        pass
+    assert wire.trips == 1
+
+
+def test_begin_and_commit_travel_with_the_statement(wire: Wire, engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text("select cast(:x as int)"), {"x": 1})
+        connection.execute(sa.text("select cast(:x as int)"), {"x": 2}, execution_options={"decides": True})
+    first, last = wire.sent[-2:]
+    assert messages(first) == [b"Q begin transaction", b"P", b"B", b"D", b"E", b"S"]
+    assert messages(last) == [b"P", b"B", b"D", b"E", b"S", b"Q commit"]
+
+
+def test_a_read_in_autocommit_is_the_statement_alone(wire: Wire, engine: sa.Engine) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("select cast(:x as int)"), {"x": 1})
+    assert messages(wire.sent[-1]) == [b"P", b"B", b"D", b"E", b"S"]
+    assert wire.trips == 2
+    with engine.begin() as connection:  # the mode ends with the block
+        connection.execute(sa.text("select cast(:x as int)"), {"x": 1})
+    assert messages(wire.sent[-2])[0] == b"Q begin transaction"
+
+
+def test_the_isolation_level_travels_in_begin(wire: Wire, engine: sa.Engine) -> None:
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+        connection.execute(sa.text("select 1"))
+        level = connection.exec_driver_sql("show transaction_isolation").scalar_one()
+    assert level == "repeatable read"
+    assert messages(wire.sent[1])[0] == b"Q begin transaction isolation level REPEATABLE READ"
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("show transaction_isolation").scalar_one() == "read committed"
+
+
+def test_a_parameter_that_cannot_be_sent_sends_nothing(wire: Wire, engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        before = len(wire.sent)
+        with pytest.raises(UnicodeEncodeError):
+            connection.execute(sa.text("select cast(:x as text)"), {"x": "\ud800"})
+        assert len(wire.sent) == before
+        assert connection.execute(sa.text("select cast(:x as text)"), {"x": "é"}).scalar_one() == "é"
+
+
+def test_after_a_refused_flight_answers_still_match_questions(engine: sa.Engine) -> None:
+    for options in ({}, {"decides": True}):
+        with pytest.raises(sa.exc.DBAPIError) as raised, engine.begin() as connection:
+            connection.execute(sa.text("select 1 / cast(:x as int)"), {"x": 0}, execution_options=options)
+        assert postgres.sqlstate(raised.value.orig) == "22012"
+        assert not raised.value.connection_invalidated
+        with engine.begin() as connection:
+            assert connection.execute(sa.text("select cast(:x as int)"), {"x": 7}).scalar_one() == 7
+
+
+def test_a_refused_statement_with_commit_commits_nothing(engine: sa.Engine) -> None:
+    insert = sa.text("insert into attempts (kind, subject, address, attempted_at) values (:kind, '-', '-', now())")
+    with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
+        connection.execute(insert, {"kind": "flight"})
+        connection.execute(insert, {"kind": None}, execution_options={"decides": True})
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("select count(*) from attempts where kind = 'flight'").scalar_one() == 0
+
+
+def test_values_come_back_as_they_went(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        row = connection.execute(
+            sa.text(
+                "select cast(:money as numeric), cast(:nothing as text), cast(:octets as bytea), cast(:flag as boolean),"
+                " cast(:percent as text), '100%' || cast(:quote as text)"
+            ),
+            {"money": Decimal("0.10"), "nothing": None, "octets": b"\x00\xff", "flag": True, "percent": "%s %(x)s $1", "quote": "'\"\\"},
+        ).one()
+    assert tuple(row) == (Decimal("0.10"), None, b"\x00\xff", True, "%s %(x)s $1", "100%'\"\\")
+
+
+def test_many_rows_come_in_one_trip(wire: Wire, engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        assert len(connection.execute(sa.text("select generate_series(1, cast(:n as int))"), {"n": 50_000}).all()) == 50_000
+    assert wire.trips == 3, "connect, read, roll back"
+
+
+def test_a_cut_connection_is_known_as_one(wire: Wire, engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(sa.text("select 1"))
+        wire.cut()
+        with pytest.raises(sa.exc.DBAPIError) as raised:
+            connection.execute(sa.text("select 1"))
+        assert raised.value.connection_invalidated
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("select 1")).scalar_one() == 1

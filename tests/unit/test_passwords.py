@@ -1,0 +1,108 @@
+"""Which passwords are taken, and how they are stored and compared."""
+
+import pytest
+from goatedvips.domain import passwords
+from goatedvips.errors import InvalidCredentials, ValidationFailed
+
+# Made by the guide's application: crypto.scryptSync(password, salt, 64).toString("hex") + "." + salt
+BY_NODE = {
+    "correct horse battery": (
+        "ba9c3ef700b6de474b706aea98d13043eda61fb74744cfa3ddc2c124d41d72bb"
+        "d9133a089140f0b26271c4d8d5d92dcf186b8f3451bcab31527466fff1000bf8.00112233445566778899aabbccddeeff"
+    ),
+    "pässwörter ünd 🐐": (
+        "cb8e30307644caa7156f2b296eab57f366bca2cca67a4582f9238e950e5eaef1"
+        "b830efd506d79c9c685491f43c2801e37ba858f7098767c5dbc2b1f91a5f1537.00112233445566778899aabbccddeeff"
+    ),
+}
+
+
+@pytest.mark.parametrize("password", BY_NODE)
+def test_what_node_stored_is_verified_and_replaced(password: str) -> None:
+    stored = BY_NODE[password]
+    assert passwords.matches(stored, password)
+    assert not passwords.matches(stored, password + " ")
+    replaced = passwords.verified(stored, password, legacy=False)
+    assert replaced.startswith("$argon2id$")
+    assert passwords.matches(replaced, password)
+
+
+def test_what_node_stored_stays_while_it_runs() -> None:
+    password, stored = next(iter(BY_NODE.items()))
+    assert passwords.verified(stored, password, legacy=True) == stored
+
+
+def test_while_node_runs_its_format_is_written() -> None:
+    stored = passwords.hashed("a new password", legacy=True)
+    key, salt = stored.split(".")
+    assert (len(key), len(salt)) == (128, 32)
+    assert passwords.matches(stored, "a new password")
+    of_ours = passwords.hashed("a new password", legacy=False)
+    rewritten = passwords.verified(of_ours, "a new password", legacy=True)
+    assert passwords.matches(rewritten, "a new password")
+    assert not rewritten.startswith("$")
+
+
+def test_a_hash_of_today_stays_and_a_weaker_one_is_replaced() -> None:
+    stored = passwords.hashed("a new password", legacy=False)
+    assert passwords.verified(stored, "a new password", legacy=False) == stored
+    weaker = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQxMjM0NTY3OA$"
+    import argon2
+
+    weaker = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("a new password")
+    replaced = passwords.verified(weaker, "a new password", legacy=False)
+    assert replaced != weaker
+    assert passwords.matches(replaced, "a new password")
+
+
+@pytest.mark.parametrize(
+    "stored", [None, "", ".", "unusable", "plain text", "$argon2id$", "$2b$12$bcrypt", f"{'0' * 128}.", "ab.cd"]
+)
+def test_what_is_no_hash_matches_nothing(stored: str | None) -> None:
+    for password in ("", "plain text", "unusable", "a" * 10_000):
+        assert not passwords.matches(stored, password)
+    with pytest.raises(InvalidCredentials):
+        passwords.verified(stored, "plain text", legacy=False)
+
+
+@pytest.mark.parametrize("stored", [None, *BY_NODE.values(), passwords._NO_ARGON2, "unusable"])
+def test_a_wrong_password_takes_both_comparisons_whatever_is_stored(
+    stored: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+    for name in ("_by_argon2", "_by_scrypt"):
+        real = getattr(passwords, name)
+
+        def noting(stored: str, password: str, name: str = name, real=real) -> bool:
+            if passwords._is_argon2(stored) or passwords._SCRYPT.fullmatch(stored):
+                compared.append(name)
+            return bool(real(stored, password))
+
+        monkeypatch.setattr(passwords, name, noting)
+    assert not passwords.matches(stored, "a wrong password")
+    assert sorted(compared) == ["_by_argon2", "_by_scrypt"]
+
+
+def test_what_nobody_has_costs_what_everybody_has() -> None:
+    assert not passwords._argon2().check_needs_rehash(passwords._NO_ARGON2)
+    assert passwords._SCRYPT.fullmatch(passwords._NO_SCRYPT)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["1q2w3e4r5t6y", "1Q2W3E4R5T6Y", "Telechargement", "member.of.goats", "MEMBER.OF.GOATS", "Goat@Example.com"],
+)
+def test_what_others_try_first_is_refused(password: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        passwords.check(password, "Member.Of.Goats", "goat@example.com")
+    assert refused.value.members["errors"][0]["pointer"] == "/password"  # type: ignore[index]
+
+
+def test_others_are_taken() -> None:
+    passwords.check("1q2w3e4r5t6y!", "member.of.goats", "goat@example.com")
+
+
+def test_the_list_of_common_passwords_is_long_and_lower_case() -> None:
+    common = passwords._common()
+    assert len(common) > 10_000
+    assert all(entry == entry.lower() for entry in common if not entry.startswith("# "))
