@@ -1,9 +1,11 @@
 """The windows of repeating races, over the clock changes of several zones."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from goatedvips.domain.race_calendar import Window, next_window
 
 ZONES = [
@@ -36,7 +38,7 @@ def test_years_of_windows_begin_and_end_at_local_midnight_without_gap_or_overlap
     zone = ZoneInfo(name)
     windows = series(kind, zone, LONG_AGO, datetime(2027, 1, 1, tzinfo=UTC))
     shortest, longest = LASTS[kind]
-    for window, following in zip(windows, windows[1:], strict=False):
+    for window, following in pairwise(windows):
         assert following.start >= window.end
         if kind != "weekend":
             assert following.start == window.end

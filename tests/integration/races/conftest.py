@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
 from goatedvips.models.races import wager_race_participants, wager_races
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -31,15 +32,15 @@ class Races:
             "prize_distribution": {"1": 50, "2": 30.5},
         } | columns
         with self.database.connect() as connection:
-            return connection.execute(sa.insert(wager_races).values(given).returning(wager_races.c.id)).scalar_one()
+            made = sa.insert(wager_races).values(given).returning(wager_races.c.id)
+            return int(connection.execute(made).scalar_one())
 
     def enter(self, race_id: int, user_id: int | None, **columns: Any) -> int:
         """Let a member take part; the trigger fills the key, as it does for the guide's application."""
         given = {"race_id": race_id, "user_id": user_id, "total_wager": 0} | columns
         with self.database.connect() as connection:
-            return connection.execute(
-                sa.insert(wager_race_participants).values(given).returning(wager_race_participants.c.id)
-            ).scalar_one()
+            made = sa.insert(wager_race_participants).values(given).returning(wager_race_participants.c.id)
+            return int(connection.execute(made).scalar_one())
 
     def row(self, race_id: int) -> Any:
         """The race's row."""

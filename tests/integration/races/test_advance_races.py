@@ -1,15 +1,15 @@
 """Races start, end and repeat by the clock."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
+from goatedvips.config import settings
 from goatedvips.domain import race_calendar
 from goatedvips.models.races import wager_race_participants, wager_races
-
 from tests.integration.races.conftest import END, START, Races
 from tests.members import Members
 from tests.requests import Functions, load
@@ -18,12 +18,11 @@ MOMENT = timedelta(microseconds=1)
 
 
 @pytest.fixture(autouse=True)
-def _no_other_races(database: sa.Engine) -> Iterator[None]:
+def _no_other_races(database: sa.Engine) -> None:
     """A run sees to all races there are."""
     with database.connect() as connection:
         connection.execute(sa.delete(wager_race_participants))
         connection.execute(sa.delete(wager_races))
-    return
 
 
 def run(functions: Functions, now: datetime) -> Any:
@@ -65,11 +64,11 @@ def test_beside_the_guides_application_its_races_are_its_own(
     races: Races, members: Members, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs, ours = races.new(), races.new(created_by=members.staff().id)
-    settings = type("Settings", (), {"legacy_app": True})
-    monkeypatch.setattr(load("advance_races"), "settings", settings)
+    handler = load("advance_races")
+    monkeypatch.setattr(handler, "settings", replace(settings, legacy_app=True))
     assert run(functions, START) == nothing() | {"started": 1}
     assert (races.row(theirs).status, races.row(ours).status) == ("upcoming", "live")
-    settings.legacy_app = False
+    monkeypatch.setattr(handler, "settings", replace(settings, legacy_app=False))
     assert run(functions, START) == nothing() | {"started": 1}
     assert races.row(theirs).status == "live"
 
@@ -130,25 +129,6 @@ def test_cancelling_the_last_race_of_a_series_ends_it(races: Races, functions: F
 def test_a_race_that_does_not_repeat_has_no_next(races: Races, functions: Functions) -> None:
     races.new()
     assert run(functions, END)["created"] == 0
-
-
-def test_two_runs_at_once_do_everything_once(races: Races, database: sa.Engine) -> None:
-    made = [races.new(time_zone="UTC") for _ in range(20)]
-    ready, done = Barrier(4), []
-
-    def once() -> None:
-        with database.execution_options(isolation_level="READ COMMITTED").begin() as connection:
-            ready.wait()
-            done.append(race_calendar.advance(connection, ours_only=False, now=START))
-
-    threads = [Thread(target=once) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(run.started for run in done) == 20
-    assert sum(run.created for run in done) == 20
-    assert all(len(races.following(race_id)) == 1 for race_id in made)
 
 
 def test_an_error_escapes_so_that_the_run_is_tried_again(

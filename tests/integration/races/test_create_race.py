@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from goatedvips.models.operations import audit_log
 
+from goatedvips.models.operations import audit_log
 from tests.integration.races.conftest import END, START, Races
 from tests.members import Member, Members
 from tests.requests import Answer, Functions
@@ -89,7 +89,7 @@ def test_percents_are_kept_as_they_were_written(
         ({"0": 60, "1": 30}, ["/prize_distribution"]),
         ({"2": 60}, ["/prize_distribution"]),
         ({"01": 60}, ["/prize_distribution"]),
-        ({"١": 60}, ["/prize_distribution"]),
+        ({"\u0661": 60}, ["/prize_distribution"]),
         ({"first": 60}, ["/prize_distribution"]),
         ({"1": 0}, ["/prize_distribution/1"]),
         ({"1": -1}, ["/prize_distribution/1"]),

@@ -1,8 +1,13 @@
 """A member joins a race."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from goatedvips import http
+from goatedvips.config import settings
 from tests.integration.races.conftest import END, START, Races
 from tests.members import Member, Members
 from tests.requests import Answer, Functions
@@ -77,7 +82,7 @@ def test_rows_of_the_guides_application_count_as_joined(races: Races, members: M
 
 def test_what_is_no_race_is_not_found(members: Members, functions: Functions) -> None:
     member = members.new()
-    for race_id in (2**31 - 1, 2**31, 0, -1, "1.5", "one", "%00", "١"):
+    for race_id in (2**31 - 1, 2**31, 0, -1, "1.5", "one", "%00", "\u0661"):
         answer = join(functions, race_id, member, now=START)
         assert (answer.status, answer.json["code"]) == (404, "not_found"), race_id
 
@@ -99,13 +104,11 @@ def test_who_may_not_play_is_told_why(races: Races, members: Members, functions:
 
 
 def test_an_unverified_member_joins_unless_the_platform_asks_for_it(
-    races: Races, members: Members, functions: Functions, monkeypatch: Any
+    races: Races, members: Members, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     race_id = races.new()
     assert join(functions, race_id, members.new(email_verified=False), now=START).status == 201
-    from goatedvips import http
-
-    monkeypatch.setattr(http, "settings", type("Settings", (), {"verified_email_required": True}))
+    monkeypatch.setattr(http, "settings", replace(settings, verified_email_required=True))
     refused = join(functions, race_id, members.new(email_verified=False), now=START)
     assert (refused.status, refused.json["code"]) == (403, "email_unverified")
     assert join(functions, race_id, members.new(), now=START).status == 201

@@ -1,0 +1,87 @@
+"""One participation for each member, however often they join at once, and each race started and followed once."""
+
+import os
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+
+from goatedvips.domain import race_calendar, races
+from goatedvips.domain.access import Caller
+from goatedvips.domain.races import Participation
+from goatedvips.models.races import wager_race_participants, wager_races
+from tests import stack
+from tests.concurrency.together import at_once
+from tests.members import Member, Members
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def direct(servers: stack.Stack) -> str:
+    """The worker's database, for more connections than the pooler lends."""
+    return servers.direct(os.environ["TEST_DATABASE"])
+
+
+@pytest.fixture
+def race_ids(database: sa.Engine) -> list[int]:
+    """Twenty races that begin now and repeat, and no others."""
+    given = {
+        "title": "June's first",
+        "type": "weekly",
+        "status": "upcoming",
+        "prize_pool": "500",
+        "start_date": NOW,
+        "end_date": NOW + timedelta(days=7),
+        "min_wager": "10",
+        "prize_distribution": {"1": 50},
+        "time_zone": "UTC",
+    }
+    with database.connect() as connection:
+        connection.execute(sa.delete(wager_race_participants))
+        connection.execute(sa.delete(wager_races))
+        made = sa.insert(wager_races).values([given] * 20).returning(wager_races.c.id)
+        return list(connection.scalars(made))
+
+
+def join_at_once(direct: str, joining: list[Member], race_id: int) -> list[Participation]:
+    callers = [Caller(member.id, member.session_id, "test") for member in joining]
+    results = at_once(direct, [partial(races.join, caller=caller, race_id=race_id, now=NOW) for caller in callers])
+    assert all(isinstance(result, Participation) for result in results), results
+    return [result for result in results if isinstance(result, Participation)]
+
+
+def test_one_member_fifty_times_at_once_takes_part_once(
+    direct: str, members: Members, race_ids: list[int], database: sa.Engine
+) -> None:
+    results = join_at_once(direct, [members.new(seeds=False)] * 50, race_ids[0])
+    assert Counter(result.created for result in results) == {True: 1, False: 49}
+    assert len({result.joined_at for result in results}) == 1
+    with database.connect() as connection:
+        assert len(connection.execute(sa.select(wager_race_participants)).all()) == 1
+
+
+def test_a_hundred_members_at_once_all_take_part(
+    direct: str, members: Members, race_ids: list[int], database: sa.Engine
+) -> None:
+    joining = [members.new(seeds=False) for _ in range(100)]
+    results = join_at_once(direct, joining, race_ids[0])
+    assert all(result.created for result in results)
+    with database.connect() as connection:
+        found = connection.scalars(sa.select(wager_race_participants.c.member_key)).all()
+    assert sorted(found) == sorted(member.id for member in joining)
+
+
+def test_eight_runs_at_once_start_and_follow_every_race_once(
+    direct: str, race_ids: list[int], database: sa.Engine
+) -> None:
+    results = at_once(direct, [partial(race_calendar.advance, ours_only=False, now=NOW)] * 8)
+    runs = [result for result in results if isinstance(result, race_calendar.Advance)]
+    assert len(runs) == 8, results
+    assert (sum(run.started for run in runs), sum(run.created for run in runs)) == (20, 20)
+    with database.connect() as connection:
+        rows = connection.execute(sa.select(wager_races.c.follows_id, wager_races.c.status)).all()
+    assert sorted(row.follows_id for row in rows if row.follows_id) == sorted(race_ids)
+    assert Counter(row.status for row in rows) == {"live": 20, "upcoming": 20}

@@ -1,0 +1,161 @@
+"""The pages that links in mail lead to, in a real browser: Chromium asks, the real handlers answer."""
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from goatedvips.domain import mailed_tokens
+from goatedvips.models.accounts import users
+from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+from tests.members import Members
+from tests.requests import Functions
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ORIGIN = "https://api.goatedvips.example"
+PAGES = {"/verify": "verify_email", "/newsletter/confirm": "confirm_subscription"}
+ENDPOINTS = {
+    "/v1/email-verifications/confirm": "verify_email",
+    "/v1/newsletter/confirmations": "confirm_subscription",
+}
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], headless=True)
+        yield browser
+        browser.close()
+
+
+class Site:
+    """The API as the browser sees it; `broken` says what goes wrong on the way."""
+
+    def __init__(self, page: Page, functions: Functions) -> None:
+        self.page = page
+        self.broken: int | str | None = None
+        self.posted: list[str] = []
+        self.complaints: list[str] = []
+        self._functions = functions
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.route("**/*", self._answer)
+
+    def _answer(self, route: Route) -> None:
+        path = route.request.url.removeprefix(ORIGIN)
+        if path in PAGES:
+            answer = self._functions.call("show_page", path=path)
+        elif path in ENDPOINTS and route.request.method == "POST":
+            self.posted.append(path)
+            if isinstance(self.broken, str):
+                return route.abort(self.broken)
+            if isinstance(self.broken, int):
+                return route.fulfill(status=self.broken, json={"message": "Service Unavailable"})
+            answer = self._functions.call(ENDPOINTS[path], raw=route.request.post_data)
+        else:
+            return route.fulfill(status=204)  # the browser's wish for an icon
+        return route.fulfill(status=answer.status, headers=answer.headers, body=answer.text)
+
+    def open(self, path: str, token: str | None) -> None:
+        self.page.goto("about:blank")
+        self.page.goto(f"{ORIGIN}{path}" + ("" if token is None else f"#token={token}"))
+
+
+@pytest.fixture
+def site(browser: Browser, functions: Functions) -> Iterator[Site]:
+    page = browser.new_page(viewport={"width": 360, "height": 640})
+    yield Site(page, functions)
+    page.close()
+
+
+@pytest.fixture(params=["/verify", "/newsletter/confirm"])
+def link(request: pytest.FixtureRequest, database: sa.Engine, members: Members) -> tuple[str, str, Callable[[], Any]]:
+    """A page's path, a token as it is mailed, and a look at whether it was used."""
+    now = datetime.now(UTC)
+    with database.connect() as connection:
+        if request.param == "/verify":
+            member = members.new(email_verified=False, seeds=False)
+            token = mailed_tokens.make_for_member(connection, member.id, member.email, now=now)
+            look = sa.select(users.c.email_verified).where(users.c.id == member.id)
+        else:
+            given = {"email": f"{secrets.token_hex(6)}@example.com", "is_subscribed": False}
+            row = connection.execute(sa.insert(subscriptions).values(given).returning(subscriptions)).one()
+            token = mailed_tokens.make_for_subscription(connection, row.id, now=now)
+            look = sa.select(subscriptions.c.is_subscribed).where(subscriptions.c.id == row.id)
+
+    def done() -> Any:
+        with database.connect() as connection:
+            return connection.execute(look).scalar_one()
+
+    assert token is not None
+    return request.param, token, done
+
+
+def test_nothing_happens_until_the_button_is_pressed(site: Site, link: Any) -> None:
+    path, token, done = link
+    site.open(path, token)
+    button = site.page.get_by_role("button")
+    expect(button).to_be_visible()
+    assert site.posted == []
+    assert done() is False
+    button.focus()
+    site.page.keyboard.press("Enter")
+    expect(site.page.get_by_role("status")).to_contain_text("Thank you")
+    expect(button).to_be_hidden()
+    assert done() is True
+    assert len(site.posted) == 1
+    assert token not in site.page.url
+    assert site.complaints == [], "its own policy lets it do what it does"
+
+
+def test_a_link_that_is_not_valid_says_so(site: Site, link: Any) -> None:
+    path, token, done = link
+    for wrong in ("made-up", token[::-1], "%00", "x" * 300):
+        site.open(path, wrong)
+        site.page.get_by_role("button").click()
+        expect(site.page.get_by_role("status")).to_contain_text("This link is not valid")
+        expect(site.page.get_by_role("button")).to_be_hidden()
+    assert done() is False
+    site.open(path, None)
+    expect(site.page.get_by_role("status")).to_contain_text("This link is not valid")
+    expect(site.page.get_by_role("button")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("broken", "said"), [(503, "Try again in a moment"), ("internetdisconnected", "offline")])
+def test_what_did_not_work_can_be_tried_again(site: Site, link: Any, broken: int | str, said: str) -> None:
+    path, token, done = link
+    site.open(path, token)
+    site.broken = broken
+    site.page.get_by_role("button").click()
+    expect(site.page.get_by_role("status")).to_contain_text(said)
+    assert done() is False
+    site.broken = None
+    site.page.get_by_role("button").click()
+    expect(site.page.get_by_role("status")).to_contain_text("Thank you")
+    assert done() is True
+
+
+def test_a_page_fits_a_phone_and_can_be_read_by_a_screen_reader(site: Site, link: Any) -> None:
+    path, token, _ = link
+    site.open(path, token)
+    assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert site.page.evaluate("document.documentElement.lang") == "en"
+    expect(site.page.get_by_role("main").get_by_role("heading", level=1)).to_have_count(1)
+    box = site.page.get_by_role("button").bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
+
+
+def test_the_policy_stops_what_was_slipped_in(site: Site) -> None:
+    site.open("/verify", "<img src=x onerror=alert(1)>")
+    site.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<button onclick=\"document.title=1\">x</button>')")
+    site.page.get_by_role("button", name="x", exact=True).click()
+    assert site.page.title() != "1"
+    assert any("Content Security Policy" in complaint for complaint in site.complaints)
