@@ -1,7 +1,8 @@
 """How long each handler takes to import, the greatest part of a cold start that is ours (`make bench`).
 
-Measured is a whole process: Python starts, imports the handler and ends. What counts is the time that it computes, nearly
-all of it, since what else runs on the machine then makes little difference. Beside it, in the same run and in turns, stand
+Measured is a whole process: Python starts, imports the handler and ends. What counts is the time that it computes,
+nearly all of it, since what else runs on the machine then makes little difference. Beside it, in the same run and in
+turns, stand
 
 * the floor: a process that imports the same third-party modules and nothing else, and
 * the naive handler of `benchmarks/naive.py`.

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
+
 from goatedvips.errors import Problem
 from goatedvips.http import HttpApi, created_once, revalidated
 
@@ -28,10 +29,10 @@ NOISE = {"title", "gt", "lt", "ge", "le"}  # titles that repeat a name; pydantic
 type Json = dict[str, Any]
 
 DESCRIPTION = """\
-Money is a decimal string, an instant RFC 3339 in UTC, an id an integer. A field that a request should not have is refused.
+Money is a decimal string, an instant RFC 3339 in UTC, an id an integer. A field that a request does not have is refused.
 
-Errors are problem documents (RFC 9457) with a stable `code`. What API Gateway itself answers (no `Authorization` header,
-unknown route, throttled, time-out) is its own `{"message": …}`.
+Errors are problem documents (RFC 9457) with a stable `code`. What API Gateway itself answers (no `Authorization`
+header, unknown route, throttled, time-out) is its own `{"message": …}`.
 
 Lists are read page by page: `cursor` is the `next_cursor` of the page before.
 

@@ -32,7 +32,6 @@ PRELOADED = (
     "argon2",
     "pg8000.legacy",
     "pydantic",
-    "sqlalchemy.orm",
     "sqlalchemy.dialects.postgresql.pg8000",
 )
 # API Gateway gives up on an integration after 30 s. A request that finds every worker busy waits no longer than that.

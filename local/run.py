@@ -12,7 +12,7 @@ from local import pool
 
 HOST = "127.0.0.1"
 # Where database clients and samconfig.toml find it at every start; another port when this one is taken.
-POSTGRES_PORT = 5433
+POSTGRES_PORT = 54320
 
 
 def main() -> None:

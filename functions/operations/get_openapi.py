@@ -7,10 +7,12 @@ from aws_lambda_powertools.event_handler import Response
 from goatedvips.http import HttpApi, lambda_handler
 
 api = HttpApi("anyone")
-a_document = {200: {"description": "OpenAPI 3.1", "content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
-@api.get("/v1/openapi.json", responses=a_document)
+@api.get(
+    "/v1/openapi.json",
+    responses={200: {"description": "OpenAPI 3.1", "content": {"application/json": {"schema": {"type": "object"}}}}},
+)
 def get_openapi() -> Response[str]:
     document = Path(__file__).with_name("openapi.json").read_text("utf-8")
     return Response(200, "application/json", document, headers={"Cache-Control": "public, max-age=300"})

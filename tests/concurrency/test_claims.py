@@ -2,7 +2,10 @@
 
 import os
 import secrets
+import time
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -36,11 +39,24 @@ def issue(database: sa.Engine, max_claims: int | None) -> tuple[int, str]:
         return made.scalar_one(), code
 
 
-def claim_at_once(direct: str, claimers: list[Member], code: str) -> list[codes.Claim | Exception]:
+def claim_at_once(direct: str, database: sa.Engine, claimers: list[Member], code: str) -> list[codes.Claim | Exception]:
+    """All read the code before the first can claim it: its row is held until every one of them waits."""
     callers = [Caller(member.id, member.session_id, "test") for member in claimers]
-    return at_once(
-        direct, [partial(codes.claim, caller=caller, code=code, address="test", now=NOW) for caller in callers]
-    )
+    works: list[Callable[[sa.Connection], codes.Claim]] = [
+        partial(codes.claim, caller=caller, code=code, address="test", now=NOW) for caller in callers
+    ]
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
+    with database.connect() as holder, database.connect() as watcher, ThreadPoolExecutor(1) as pool:
+        holder.execution_options(isolation_level="READ COMMITTED")
+        holder.execute(sa.select(bonus_codes.c.id).where(bonus_codes.c.code == code).with_for_update())
+        results = pool.submit(lambda: at_once(direct, works))
+        end, waited = time.monotonic() + 60, 0
+        while waited < len(works) and time.monotonic() < end:
+            time.sleep(0.05)
+            waited = watcher.execute(waiting, {"name": os.environ["TEST_DATABASE"]}).scalar_one()
+        holder.commit()
+        assert waited == len(works)
+        return results.result()
 
 
 def assert_kept(database: sa.Engine, code_id: int, count: int) -> None:
@@ -59,7 +75,7 @@ def test_two_hundred_members_at_once_get_as_many_claims_as_there_are(
     two_hundred = [members.new(seeds=False) for _ in range(200)]
     for max_claims, expected in ((10, {codes.Claim: 10, CodeNotClaimable: 190}), (None, {codes.Claim: 200})):
         code_id, code = issue(database, max_claims)
-        results = claim_at_once(direct, two_hundred, code)
+        results = claim_at_once(direct, database, two_hundred, code)
         assert Counter(type(result) for result in results) == expected, results
         assert all(result.created for result in results if isinstance(result, codes.Claim))
         assert_kept(database, code_id, expected[codes.Claim])
@@ -70,7 +86,7 @@ def test_one_member_fifty_times_at_once_has_one_claim_and_one_answer(
     direct: str, members: Members, database: sa.Engine, max_claims: int | None
 ) -> None:
     code_id, code = issue(database, max_claims)
-    results = claim_at_once(direct, [members.new()] * 50, code)
+    results = claim_at_once(direct, database, [members.new()] * 50, code)
     answers = {(result.id, result.claimed_at) for result in results if isinstance(result, codes.Claim)}
     assert len(answers) == 1, results
     assert Counter(result.created for result in results if isinstance(result, codes.Claim)) == {True: 1, False: 49}
@@ -80,7 +96,7 @@ def test_one_member_fifty_times_at_once_has_one_claim_and_one_answer(
 def test_ten_staff_at_once_issue_one_code_of_a_name(direct: str, members: Members, database: sa.Engine) -> None:
     name = f"Goat {secrets.token_hex(6)}"
     staff = [members.staff(seeds=False) for _ in range(10)]
-    works = []
+    works: list[Callable[[sa.Connection], codes.Code]] = []
     for number, member in enumerate(staff):
         text = name if number % 2 else name.upper().replace(" ", "-")
         terms = codes.Terms(text, Decimal(5), "USD", None, NOW + timedelta(days=1), None, None)

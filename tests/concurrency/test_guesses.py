@@ -8,12 +8,13 @@ from functools import partial
 
 import pytest
 import sqlalchemy as sa
+
 from goatedvips.domain import accounts, sessions
+from goatedvips.domain import mailed_tokens as tokens
 from goatedvips.errors import EmailTaken, TooManyAttempts, UsernameTaken
 from goatedvips.models.accounts import mailed_tokens, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.wheel import wheel_seeds
-
 from tests import stack
 from tests.concurrency.together import at_once
 from tests.members import Members
@@ -35,9 +36,7 @@ def address() -> str:
 def test_thirty_guesses_at_once_compare_ten_passwords(direct: str, members: Members, address: str) -> None:
     member = members.new()
     logins = [member.username, member.email, member.username.upper()] * 10
-    results = at_once(
-        direct, [partial(sessions.attempt, login=login, address=address, now=NOW) for login in logins]
-    )
+    results = at_once(direct, [partial(sessions.attempt, login=login, address=address, now=NOW) for login in logins])
     assert Counter(type(result) for result in results) == {sessions.LogInAttempt: 10, TooManyAttempts: 20}, results
 
 
@@ -79,8 +78,6 @@ def test_thirty_registrations_of_one_name_at_once_make_one_account(
 
 
 def test_one_token_used_twenty_times_at_once_works_once(direct: str, members: Members, database: sa.Engine) -> None:
-    from goatedvips.domain import mailed_tokens as tokens
-
     member = members.new(email_verified=False)
     with database.connect() as connection:
         connection.execute(

@@ -4,15 +4,14 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
 from goatedvips.domain import mailed_tokens
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
-
 from tests.members import Members
 from tests.requests import Functions
 
@@ -23,6 +22,8 @@ ENDPOINTS = {
     "/v1/email-verifications/confirm": "verify_email",
     "/v1/newsletter/confirmations": "confirm_subscription",
 }
+
+type Link = tuple[str, str, Callable[[], object]]
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
@@ -76,7 +77,7 @@ def site(browser: Browser, functions: Functions) -> Iterator[Site]:
 
 
 @pytest.fixture(params=["/verify", "/newsletter/confirm"])
-def link(request: pytest.FixtureRequest, database: sa.Engine, members: Members) -> tuple[str, str, Callable[[], Any]]:
+def link(request: pytest.FixtureRequest, database: sa.Engine, members: Members) -> Link:
     """A page's path, a token as it is mailed, and a look at whether it was used."""
     now = datetime.now(UTC)
     with database.connect() as connection:
@@ -90,7 +91,7 @@ def link(request: pytest.FixtureRequest, database: sa.Engine, members: Members) 
             token = mailed_tokens.make_for_subscription(connection, row.id, now=now)
             look = sa.select(subscriptions.c.is_subscribed).where(subscriptions.c.id == row.id)
 
-    def done() -> Any:
+    def done() -> object:
         with database.connect() as connection:
             return connection.execute(look).scalar_one()
 
@@ -98,7 +99,7 @@ def link(request: pytest.FixtureRequest, database: sa.Engine, members: Members) 
     return request.param, token, done
 
 
-def test_nothing_happens_until_the_button_is_pressed(site: Site, link: Any) -> None:
+def test_nothing_happens_until_the_button_is_pressed(site: Site, link: Link) -> None:
     path, token, done = link
     site.open(path, token)
     button = site.page.get_by_role("button")
@@ -115,7 +116,7 @@ def test_nothing_happens_until_the_button_is_pressed(site: Site, link: Any) -> N
     assert site.complaints == [], "its own policy lets it do what it does"
 
 
-def test_a_link_that_is_not_valid_says_so(site: Site, link: Any) -> None:
+def test_a_link_that_is_not_valid_says_so(site: Site, link: Link) -> None:
     path, token, done = link
     for wrong in ("made-up", token[::-1], "%00", "x" * 300):
         site.open(path, wrong)
@@ -129,7 +130,7 @@ def test_a_link_that_is_not_valid_says_so(site: Site, link: Any) -> None:
 
 
 @pytest.mark.parametrize(("broken", "said"), [(503, "Try again in a moment"), ("internetdisconnected", "offline")])
-def test_what_did_not_work_can_be_tried_again(site: Site, link: Any, broken: int | str, said: str) -> None:
+def test_what_did_not_work_can_be_tried_again(site: Site, link: Link, broken: int | str, said: str) -> None:
     path, token, done = link
     site.open(path, token)
     site.broken = broken
@@ -142,7 +143,7 @@ def test_what_did_not_work_can_be_tried_again(site: Site, link: Any, broken: int
     assert done() is True
 
 
-def test_a_page_fits_a_phone_and_can_be_read_by_a_screen_reader(site: Site, link: Any) -> None:
+def test_a_page_fits_a_phone_and_can_be_read_by_a_screen_reader(site: Site, link: Link) -> None:
     path, token, _ = link
     site.open(path, token)
     assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -155,7 +156,9 @@ def test_a_page_fits_a_phone_and_can_be_read_by_a_screen_reader(site: Site, link
 
 def test_the_policy_stops_what_was_slipped_in(site: Site) -> None:
     site.open("/verify", "<img src=x onerror=alert(1)>")
-    site.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<button onclick=\"document.title=1\">x</button>')")
+    site.page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<button onclick=\"document.title=1\">x</button>')"
+    )
     site.page.get_by_role("button", name="x", exact=True).click()
     assert site.page.title() != "1"
     assert any("Content Security Policy" in complaint for complaint in site.complaints)

@@ -14,9 +14,12 @@ from tests.infrastructure.project import FUNCTIONS, ROOT
 SHARED = ROOT / "shared"
 PACKAGE = SHARED / "goatedvips"
 
+POWERTOOLS_RESPONSE = "aws_lambda_powertools.event_handler"
+
 # What each place may import, beside Python's own modules.
 MAY_IMPORT = {
-    "functions": ("clock", "config", "db", "domain", "http", "schedule", "validators"),
+    # An answer with a status or headers of its own is Powertools' Response.
+    "functions": ("clock", "config", "db", "domain", "http", "schedule", "validators", POWERTOOLS_RESPONSE),
     "domain": ("domain", "errors", "models", "sqlalchemy", "argon2"),
     "models": ("models", "sqlalchemy"),
     # Query and header parameters are declared in Powertools' words.

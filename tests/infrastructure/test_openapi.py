@@ -5,22 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from goatedvips.validators.fields import RequestBody
-from local import openapi
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
 
+from goatedvips.validators.fields import RequestBody
+from local import openapi
 from tests.infrastructure.project import FUNCTIONS, Function
+
+type Json = dict[str, Any]
 
 PAGES = {"GET /verify", "GET /newsletter/confirm"}  # for people, not for programs
 
 
 @pytest.fixture(scope="module")
-def document() -> Any:
+def document() -> Json:
     return openapi.document()
 
 
-def operations(document: Any) -> dict[str, Any]:
+def operations(document: Json) -> Json:
     return {
         f"{method.upper()} {path}": operation
         for path, methods in document["paths"].items()
@@ -28,19 +30,19 @@ def operations(document: Any) -> dict[str, Any]:
     }
 
 
-def test_the_file_is_what_the_handlers_say(document: Any) -> None:
+def test_the_file_is_what_the_handlers_say(document: Json) -> None:
     assert json.loads(openapi.FILE.read_text()) == document, "`make openapi` writes it"
 
 
-def test_it_is_valid(document: Any) -> None:
+def test_it_is_valid(document: Json) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
-def test_it_is_the_same_each_time(document: Any) -> None:
+def test_it_is_the_same_each_time(document: Json) -> None:
     assert json.dumps(openapi.document()) == json.dumps(document)
 
 
-def test_every_route_is_in_it_by_the_name_of_its_function(document: Any) -> None:
+def test_every_route_is_in_it_by_the_name_of_its_function(document: Json) -> None:
     routes = {route: function for function in FUNCTIONS for route in function.template_routes - PAGES}
     assert set(operations(document)) == set(routes)
     for route, operation in operations(document).items():
@@ -50,7 +52,7 @@ def test_every_route_is_in_it_by_the_name_of_its_function(document: Any) -> None
     assert {tag["name"] for tag in document["tags"]} == {function.domain for function in routes.values()}
 
 
-def test_who_must_be_signed_in_and_may_send_a_key_is_marked(document: Any) -> None:
+def test_who_must_be_signed_in_and_may_send_a_key_is_marked(document: Json) -> None:
     functions: dict[str, Function] = {function.name: function for function in FUNCTIONS}
     key = {"$ref": "#/components/parameters/IdempotencyKey"}
     for route, operation in operations(document).items():
@@ -59,7 +61,7 @@ def test_who_must_be_signed_in_and_may_send_a_key_is_marked(document: Any) -> No
         assert (key in operation.get("parameters", [])) == (signed_in and route.startswith("POST ")), route
 
 
-def test_every_refusal_is_a_problem_document(document: Any) -> None:
+def test_every_refusal_is_a_problem_document(document: Json) -> None:
     for route, operation in operations(document).items():
         refusals = {status: answer for status, answer in operation["responses"].items() if status > "399"}
         assert "default" in refusals, route
@@ -67,7 +69,7 @@ def test_every_refusal_is_a_problem_document(document: Any) -> None:
     assert "HTTPValidationError" not in json.dumps(document)
 
 
-def test_every_model_is_used_and_no_name_is_a_module_s_own(document: Any) -> None:
+def test_every_model_is_used_and_no_name_is_a_module_s_own(document: Json) -> None:
     text = json.dumps(document)
     for name in document["components"]["schemas"]:
         assert f'"#/components/schemas/{name}"' in text
@@ -92,7 +94,7 @@ def test_a_handler_that_cannot_be_imported_fails_the_document(tmp_path: Path) ->
 
 
 def test_a_drift_is_noticed(
-    document: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    document: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(openapi, "FILE", tmp_path / "openapi.json")
     monkeypatch.setattr(openapi, "document", lambda: document)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from goatedvips import db
-from goatedvips.domain import fairness
+from goatedvips.domain import fairness, mailed_tokens
 
 from tests import stack
 from tests.members import Member, Members
@@ -81,3 +81,10 @@ def test_a_mailed_token_is_used_in_one_trip(wire: Wire, functions: Functions, me
     with db.transaction() as connection:
         token = mailed_tokens.make_for_member(connection, member.id, member.email, now=datetime.now(UTC))
     assert trips(wire, functions, "verify_email", 200, body={"token": token}) == 1
+
+
+def test_a_subscription_takes_one_trip_whatever_its_state(wire: Wire, functions: Functions) -> None:
+    email = f"{secrets.token_hex(6)}@example.com"
+    for _ in range(3):
+        assert trips(wire, functions, "subscribe", 202, body={"email": email}) == 1
+    assert trips(wire, functions, "confirm_subscription", 404, body={"token": "nobody's"}) == 1

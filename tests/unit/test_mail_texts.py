@@ -1,13 +1,17 @@
 """What mail says."""
 
+from collections.abc import Callable
+
 import pytest
+
 from goatedvips.domain import mail_texts
+from goatedvips.domain.mail_texts import Message
 
 LINK = "https://vip.example/verify#token=abc&x=<y>"
 
 
 @pytest.mark.parametrize("text", [mail_texts.verification, mail_texts.newsletter_confirmation])
-def test_both_parts_carry_the_link_and_say_what_happens_to_who_did_not_ask(text) -> None:
+def test_both_parts_carry_the_link_and_say_what_happens_to_who_did_not_ask(text: Callable[[str, str], Message]) -> None:
     message = text("reader@example.com", LINK)
     assert message.to == "reader@example.com"
     assert LINK in message.text.split("\n")

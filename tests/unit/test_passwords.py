@@ -1,6 +1,10 @@
 """Which passwords are taken, and how they are stored and compared."""
 
+from collections.abc import Callable
+
+import argon2
 import pytest
+
 from goatedvips.domain import passwords
 from goatedvips.errors import InvalidCredentials, ValidationFailed
 
@@ -46,9 +50,6 @@ def test_while_node_runs_its_format_is_written() -> None:
 def test_a_hash_of_today_stays_and_a_weaker_one_is_replaced() -> None:
     stored = passwords.hashed("a new password", legacy=False)
     assert passwords.verified(stored, "a new password", legacy=False) == stored
-    weaker = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQxMjM0NTY3OA$"
-    import argon2
-
     weaker = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("a new password")
     replaced = passwords.verified(weaker, "a new password", legacy=False)
     assert replaced != weaker
@@ -73,10 +74,10 @@ def test_a_wrong_password_takes_both_comparisons_whatever_is_stored(
     for name in ("_by_argon2", "_by_scrypt"):
         real = getattr(passwords, name)
 
-        def noting(stored: str, password: str, name: str = name, real=real) -> bool:
+        def noting(stored: str, password: str, name: str = name, real: Callable[[str, str], bool] = real) -> bool:
             if passwords._is_argon2(stored) or passwords._SCRYPT.fullmatch(stored):
                 compared.append(name)
-            return bool(real(stored, password))
+            return real(stored, password)
 
         monkeypatch.setattr(passwords, name, noting)
     assert not passwords.matches(stored, "a wrong password")

@@ -77,7 +77,8 @@ def subscribe(connection: Connection, email: str, source: str | None, *, now: da
     source: where the subscription was asked for, as a front end names it.
     """
     connection.execute(
-        _subscribe, {"asked_email": email, "asked_source": source, "now": now, "mailed_before": now - MAILED_AT_MOST_EVERY}
+        _subscribe,
+        {"asked_email": email, "asked_source": source, "now": now, "mailed_before": now - MAILED_AT_MOST_EVERY},
     )
 
 

@@ -216,7 +216,7 @@ _prolonged = (
     .values(expires_at=_EXPIRES_AT)
     .cte("prolonged")
 )
-_know = select(_live).add_cte(_noted).execution_options(decides=True)
+_know = select(_live).add_cte(_noted, _prolonged).execution_options(decides=True)
 
 
 def token_in(authorization: str) -> str | None:

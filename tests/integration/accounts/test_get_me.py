@@ -21,7 +21,7 @@ def test_a_member_sees_everything_of_theirs_but_the_password(functions: Function
         total_wager=Decimal("1234567890.12345678"),
         wager_today=Decimal("0.1"),
         wager_week=Decimal("12.5"),
-        wager_month=Decimal("40000"),
+        wager_month=Decimal(40000),
         excluded_until=NOON,
         created_at=NOON,
         last_active=NOON,
@@ -52,7 +52,7 @@ def test_a_member_sees_everything_of_theirs_but_the_password(functions: Function
 
 
 def test_an_adopted_row_is_answered_as_it_is(functions: Functions, members: Members) -> None:
-    member = members.new(username="ein Name – länger als dreißig Zeichen " + secrets.token_hex(8), email_verified=None)
+    member = members.new(username="ein Name, länger als dreißig Zeichen " + secrets.token_hex(8), email_verified=None)
     answer = functions.call("get_me", by=member).json
     assert (answer["username"], answer["email_verified"], answer["uid"]) == (member.username, False, None)
     assert (answer["total_wager"], answer["last_active"]) == ("0.00", None)

@@ -2,15 +2,16 @@
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
 from goatedvips.domain import passwords
 from goatedvips.models.accounts import attempts, sessions, users
-
 from tests.members import Member, Members
 from tests.requests import Answer, Functions, load
 
@@ -81,7 +82,7 @@ def test_the_token_opens_the_door(functions: Functions, members: Members) -> Non
 @pytest.mark.parametrize("spelling", [str, str.upper], ids=["as written", "in capitals"])
 @pytest.mark.parametrize("field", ["username", "email"])
 def test_a_name_or_an_address_in_any_spelling_is_known(
-    functions: Functions, members: Members, field: str, spelling: Any
+    functions: Functions, members: Members, field: str, spelling: Callable[[str], str]
 ) -> None:
     member = members.new(password=STORED)
     answer = log_in(functions, spelling(getattr(member, field)))
@@ -211,7 +212,12 @@ def test_fifty_guesses_from_one_address_over_all_accounts_hold_it_back(
         connection.execute(
             sa.insert(attempts),
             [
-                {"kind": "log_in", "subject": f"x{count}", "address": at, "attempted_at": NOON - timedelta(minutes=count / 4)}
+                {
+                    "kind": "log_in",
+                    "subject": f"x{count}",
+                    "address": at,
+                    "attempted_at": NOON - timedelta(minutes=count / 4),
+                }
                 for count in range(49)
             ],
         )

@@ -1,17 +1,18 @@
 """Someone becomes a member."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
 from goatedvips.domain import passwords
 from goatedvips.models.accounts import attempts, sessions, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.wheel import wheel_seeds
-
 from tests.members import Members
 from tests.requests import Answer, Functions, load
 
@@ -28,16 +29,18 @@ def address() -> str:
     return f"2001:db8:{secrets.randbelow(65536):x}:{secrets.randbelow(65536):x}::1"
 
 
-def form(**changes: Any) -> dict[str, Any]:
+def form(**changes: object) -> dict[str, Any]:
     username = name()
     return {"username": username, "email": f"{username}@Example.com", "password": PASSWORD} | changes
 
 
-def register(functions: Functions, at: str | None = None, now: datetime = NOON, **changes: Any) -> Answer:
+def register(functions: Functions, *, at: str | None = None, now: datetime = NOON, **changes: object) -> Answer:
     return functions.call("register", body=form(**changes), address=at or address(), now=now)
 
 
-def test_a_new_member_is_written_with_seeds_and_the_mail_that_verifies(functions: Functions, database: sa.Engine) -> None:
+def test_a_new_member_is_written_with_seeds_and_the_mail_that_verifies(
+    functions: Functions, database: sa.Engine
+) -> None:
     body = form()
     answer = functions.call("register", body=body, address=address(), now=NOON)
     assert answer.status == 201
@@ -65,7 +68,9 @@ def test_the_seeds_are_the_ones_that_the_first_spin_is_drawn_from(
     registered = functions.call("register", body=body, address=address()).json
     session = functions.call("log_in", body={"login": body["username"], "password": PASSWORD}, address=address()).json
     with database.connect() as connection:
-        session_id = connection.scalar(sa.select(sessions.c.id).where(sessions.c.user_id == registered["id"]))
+        session_id = connection.execute(
+            sa.select(sessions.c.id).where(sessions.c.user_id == registered["id"])
+        ).scalar_one()
     member = members.new()
     member = replace(member, id=registered["id"], session_id=session_id, token=session["token"])
     before = functions.call("get_my_wheel", by=member).json
@@ -82,6 +87,7 @@ def test_while_the_old_application_runs_its_format_is_written(
     answer = register(functions)
     with database.connect() as connection:
         stored = connection.scalar(sa.select(users.c.password).where(users.c.id == answer.json["id"]))
+    assert stored
     assert not stored.startswith("$")
     assert passwords.matches(stored, PASSWORD)
 
@@ -90,10 +96,12 @@ def test_while_the_old_application_runs_its_format_is_written(
     ("field", "code"), [("username", "username_taken"), ("email", "email_taken")], ids=["username", "e-mail"]
 )
 @pytest.mark.parametrize("spelling", [str, str.upper, str.lower], ids=["as is", "upper", "lower"])
-def test_what_is_taken_is_refused_in_any_spelling(functions: Functions, field: str, code: str, spelling: Any) -> None:
+def test_what_is_taken_is_refused_in_any_spelling(
+    functions: Functions, field: str, code: str, spelling: Callable[[str], str]
+) -> None:
     first = form()
     assert functions.call("register", body=first, address=address()).status == 201
-    refused = register(functions, **{field: spelling(first[field])})
+    refused = functions.call("register", body=form(**{field: spelling(first[field])}), address=address())
     assert (refused.status, refused.json["code"]) == (409, code)
 
 
@@ -108,8 +116,10 @@ def test_an_adopted_row_without_a_key_still_has_its_spelling(
     functions: Functions, members: Members, database: sa.Engine, field: str, code: str
 ) -> None:
     spelling = f"{name()}@example.com" if field == "email" else name()
-    older = members.new(**{field: spelling.upper(), f"{field}_key": spelling.lower()})
-    adopted = members.new(**{field: spelling, f"{field}_key": None})
+    upper: dict[str, Any] = {field: spelling.upper(), f"{field}_key": spelling.lower()}
+    older = members.new(**upper)
+    without_key: dict[str, Any] = {field: spelling, f"{field}_key": None}
+    adopted = members.new(**without_key)
     with database.connect() as connection:
         connection.execute(sa.text("ALTER TABLE users DISABLE TRIGGER USER"))
         connection.execute(
@@ -117,7 +127,7 @@ def test_an_adopted_row_without_a_key_still_has_its_spelling(
         )
         connection.execute(sa.text("ALTER TABLE users ENABLE TRIGGER USER"))
         assert connection.scalar(sa.select(users.c[f"{field}_key"]).where(users.c.id == adopted.id)) is None
-    refused = register(functions, **{field: spelling})
+    refused = functions.call("register", body=form(**{field: spelling}), address=address())
     assert (refused.status, refused.json["code"]) == (409, code)
 
 
@@ -174,7 +184,7 @@ def test_a_wrong_form_is_refused_and_not_counted(
     functions: Functions, database: sa.Engine, changes: dict[str, Any], pointer: str
 ) -> None:
     at = address()
-    refused = register(functions, at=at, **changes)
+    refused = functions.call("register", body=form(**changes), address=at)
     assert refused.status == 422
     assert [error["pointer"] for error in refused.json["errors"]] == [pointer]
     assert PASSWORD not in refused.text

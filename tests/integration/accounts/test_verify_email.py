@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from goatedvips.models.accounts import mailed_tokens, users
 
+from goatedvips.models.accounts import mailed_tokens, users
 from tests.members import Member, Members
 from tests.requests import Answer, Functions
 

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+
 from goatedvips.domain import mailed_tokens
 from goatedvips.models.accounts import mailed_tokens as tokens
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
-
 from tests.integration.newsletter.test_subscribe import NOON, adopt, ask, fresh, rows
 from tests.requests import Functions
 
@@ -86,7 +86,9 @@ def test_a_token_from_before_the_end_of_a_subscription_is_dead(functions: Functi
     assert (after.is_subscribed, after.unsubscribed_at) == (True, None)
 
 
-def test_a_confirmed_address_can_be_asked_for_again_without_any_effect(functions: Functions, database: sa.Engine) -> None:
+def test_a_confirmed_address_can_be_asked_for_again_without_any_effect(
+    functions: Functions, database: sa.Engine
+) -> None:
     email, subscription_id = pending(functions, database)
     token = mailed(database, subscription_id)
     assert functions.call("confirm_subscription", body={"token": token}, now=NOON).status == 200

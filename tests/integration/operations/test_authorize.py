@@ -1,16 +1,19 @@
 """The authorizer says who calls."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
 from goatedvips import db
+from goatedvips.domain import sessions as domain
 from goatedvips.errors import DatabaseUnavailable
 from goatedvips.models.accounts import sessions, users
-
 from tests.members import Member, Members
-from tests.requests import Functions, event, load
+from tests.requests import Functions, event
 
 NOW = datetime.now(UTC)
 NOBODY = {"isAuthorized": True, "context": {}}
@@ -161,24 +164,18 @@ def test_a_database_out_of_reach_is_an_error_and_not_nobody(
 def test_a_connection_that_breaks_is_tried_once_more(
     functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from goatedvips.domain import sessions as domain
+    real, breaks = domain.known, [False, True]
 
-    real, breaks = domain.known, [True]
-
-    def known(*arguments: Any, **options: Any) -> Any:
+    def known(connection: sa.Connection, token: str, *, now: datetime) -> domain.Known | None:
         if breaks.pop():
-            breaks.append(False)
             raise db.ConnectionLost(retry_after=1)
-        return real(*arguments, **options)
+        return real(connection, token, now=now)
 
-    monkeypatch.setattr(load("authorize").sessions, "known", known)
+    monkeypatch.setattr(domain, "known", known)
     assert ask(functions, bearer(members.new()))["context"]
 
 
 def test_it_imports_neither_the_http_edge_nor_pydantic() -> None:
-    import subprocess
-    import sys
-
     program = (
         "import runpy, sys; runpy.run_path('functions/operations/authorize.py');"
         "print({'pydantic', 'aws_lambda_powertools', 'argon2', 'boto3', 'goatedvips.http'} & set(sys.modules))"

@@ -6,9 +6,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+
 from goatedvips import db
 from goatedvips.models.schema import REVISION
-
+from tests import stack
 from tests.requests import ROOT, Functions
 
 
@@ -40,7 +41,7 @@ def test_another_revision_is_told(functions: Functions, database: sa.Engine) -> 
 
 
 def test_a_database_that_was_never_migrated_is_outdated(
-    functions: Functions, servers, monkeypatch: pytest.MonkeyPatch
+    functions: Functions, servers: stack.Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = db.make_engine(servers.direct("postgres"))
     monkeypatch.setattr(db, "engine", lambda: engine)
