@@ -29,7 +29,7 @@ NOISE = {"title", "gt", "lt", "ge", "le"}  # titles that repeat a name; pydantic
 type Json = dict[str, Any]
 
 DESCRIPTION = """\
-Money is a decimal string, an instant RFC 3339 in UTC, an id an integer. A field that a request does not have is refused.
+Money is a decimal string, an instant RFC 3339 in UTC, an id an integer. An unknown field in a request is refused.
 
 Errors are problem documents (RFC 9457) with a stable `code`. What API Gateway itself answers (no `Authorization`
 header, unknown route, throttled, time-out) is its own `{"message": …}`.

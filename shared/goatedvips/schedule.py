@@ -16,19 +16,25 @@ metrics = Metrics(namespace="GoatedVIPs", service="goatedvips")
 
 type Event = dict[str, Any]
 
-_context: ContextVar[Any] = ContextVar("context")
-
-
-def seconds_left() -> float:
-    """How long the present run may go on before Lambda ends it."""
-    return float(_context.get().get_remaining_time_in_millis()) / 1000
-
 
 class _Context(Protocol):
     """What is read of the context that Lambda passes."""
 
-    function_name: str
-    aws_request_id: str
+    @property
+    def function_name(self) -> str: ...
+
+    @property
+    def aws_request_id(self) -> str: ...
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+_context: ContextVar[_Context] = ContextVar("context")
+
+
+def seconds_left() -> float:
+    """How long the present run may go on before Lambda ends it."""
+    return _context.get().get_remaining_time_in_millis() / 1000
 
 
 def lambda_handler(work: Callable[[], Mapping[str, int]]) -> Callable[[Event, _Context], dict[str, int]]:

@@ -88,3 +88,36 @@ def test_a_subscription_takes_one_trip_whatever_its_state(wire: Wire, functions:
     for _ in range(3):
         assert trips(wire, functions, "subscribe", 202, body={"email": email}) == 1
     assert trips(wire, functions, "confirm_subscription", 404, body={"token": "nobody's"}) == 1
+
+
+def test_a_claim_takes_one_trip_three_with_a_key_and_three_to_be_refused_whatever_the_reason(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    def issue(**terms: object) -> dict[str, str]:
+        given = {"value": "5.00", "expires_at": "2099-01-01T00:00:00Z"} | terms
+        return {"code": functions.call("issue_codes", by=members.staff(), body=given).json["code"]}
+
+    member, code = members.new(), issue()
+    assert trips(wire, functions, "claim_code", 201, by=member, body=code) == 1
+    assert trips(wire, functions, "claim_code", 200, by=member, body=code) == 1
+    key = {"idempotency-key": "k"}
+    assert trips(wire, functions, "claim_code", 201, by=members.new(), body=code, headers=key) == 3
+    for refused in (issue(user_id=member.id), issue(starts_at="2098-01-01T00:00:00Z"), {"code": "absent"}):
+        assert trips(wire, functions, "claim_code", 404, by=members.new(), body=refused) == 3
+    assert trips(wire, functions, "list_codes", 200, by=member) == 1
+
+
+def test_a_code_is_issued_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
+    body = {"value": "5.00", "expires_at": "2099-01-01T00:00:00Z"}
+    assert trips(wire, functions, "issue_codes", 201, by=members.staff(), body=body) == 1
+
+
+def test_a_ticket_takes_one_trip_each_to_be_opened_and_to_be_read(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    member, body = members.new(), {"subject": "Help", "description": "Please."}
+    assert trips(wire, functions, "open_ticket", 201, by=member, body=body) == 1
+    assert trips(wire, functions, "open_ticket", 201, by=member, body=body, headers={"idempotency-key": "k"}) == 3
+    ticket = functions.call("list_tickets", by=member).json["items"][0]
+    assert trips(wire, functions, "list_tickets", 200, by=member) == 1
+    assert trips(wire, functions, "get_ticket", 200, by=member, path=f"/v1/tickets/{ticket['id']}") == 1

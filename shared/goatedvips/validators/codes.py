@@ -8,6 +8,8 @@ from pydantic import Field
 
 from goatedvips.validators.fields import CLEAN, LARGEST_ID, Amount, AnswerBody, Moment, Money, RequestBody
 
+_NAME = r"^[A-Za-z0-9_]+([ -]+[A-Za-z0-9_]+)*$"
+
 
 class ClaimRequest(RequestBody):
     """A code, however it was typed in: case, spaces and dashes don't matter."""
@@ -30,7 +32,7 @@ class CodeClaim(AnswerBody):
 class IssueRequest(RequestBody):
     """What a code is issued with."""
 
-    code: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_]+([ -]+[A-Za-z0-9_]+)*$", min_length=3, max_length=64)] = None
+    code: Annotated[str | None, Field(pattern=_NAME, min_length=3, max_length=64)] = None
     """Letters, digits and underscores, with spaces and dashes in between; absent: one is generated."""
     value: Annotated[Amount, Field(gt=0, lt=Decimal(10) ** 8)]
     currency: Literal["USD"] = "USD"

@@ -82,6 +82,8 @@ def _email(value: str) -> str:
 
 def decimal_string(amount: Decimal) -> str:
     """An exact decimal with two decimals, or more where it has more: never a float, never an exponent."""
+    if not amount.is_finite():  # PostgreSQL's numeric has NaN, and adopted rows answer as they are
+        return str(amount)
     exact = amount.normalize()
     decimals = max(2, -int(exact.as_tuple().exponent))
     return f"{exact:.{decimals}f}"
@@ -99,7 +101,10 @@ type Amount = Annotated[
 """Money in a request, as a decimal string of at most two decimals."""
 
 type Money = Annotated[
-    Decimal, PlainSerializer(decimal_string, return_type=str), WithJsonSchema({"type": "string", "examples": ["12.50"]})
+    Decimal,
+    Field(allow_inf_nan=True),
+    PlainSerializer(decimal_string, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["12.50"]}),
 ]
 """Money in an answer, as a decimal string."""
 

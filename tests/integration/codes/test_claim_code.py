@@ -3,12 +3,14 @@
 import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from goatedvips import http
 from goatedvips.domain import fairness
 from goatedvips.models.accounts import attempts
 from goatedvips.models.codes import bonus_codes, code_claims, rewards
@@ -185,6 +187,9 @@ def test_every_reason_gives_the_same_answer_and_only_the_log_tells_it(
     for reason in ("expired", "not_started", "revoked", "anothers"):
         row, claims, granted = kept(database, reasons[reason])
         assert (row.claims, row.is_used, claims, granted) == (0, False, [], [])
+        with database.connect() as connection:
+            locker = connection.execute(sa.text("SELECT xmax::text FROM bonus_codes WHERE id = :id"), {"id": row.id})
+            assert locker.scalar_one() == "0", "not even a lock was written, whose time would tell"
 
 
 def test_only_the_owner_can_claim_an_owned_code(
@@ -278,6 +283,17 @@ def test_who_may_not_play_is_told_why_and_counts_no_failure(
         members.change(member, suspended_at=None, excluded_until=None, excluded_permanently=False)
         assert failures(database, member) == 0
         assert claim(functions, member, text).status == 201
+
+
+def test_an_unverified_address_is_refused_where_the_platform_asks_for_it(
+    members: Members, functions: Functions, code: Code, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member, text = members.new(email_verified=None), code()
+    monkeypatch.setattr(http, "settings", replace(http.settings, verified_email_required=True))
+    refused = claim(functions, member, text)
+    assert (refused.status, refused.json["code"]) == (403, "email_unverified")
+    members.change(member, email_verified=True)
+    assert claim(functions, member, text).status == 201
 
 
 def test_an_ended_session_is_refused_although_the_authorizer_still_knows_it(

@@ -272,6 +272,19 @@ def test_it_looks_every_two_seconds_and_stays_under_the_rate(
     assert sum(busy.slept) >= 15 / 14
 
 
+def test_a_run_takes_what_another_has_not_and_does_not_wait_for_it(
+    servers: stack.Stack, database: sa.Engine, members: Members
+) -> None:
+    ids = [verification(database, members)[1] for _ in range(3)]
+    url = sa.make_url(servers.direct(database.url.database or "")).set(drivername="postgresql+oneflight")
+    engine = sa.create_engine(url)
+    with engine.begin() as one, engine.begin() as other:
+        other.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
+        assert [mail.id for mail in domain.lease(one, 2, now=NOON)] == ids[:2]
+        assert [mail.id for mail in domain.lease(other, 10, now=NOON)] == ids[2:]
+    engine.dispose()
+
+
 def test_two_runs_at_once_send_each_mail_once(servers: stack.Stack, database: sa.Engine, members: Members) -> None:
     ids = sorted(verification(database, members)[1] for _ in range(40))
     url = sa.make_url(servers.direct(database.url.database or "")).set(drivername="postgresql+oneflight")

@@ -1,0 +1,59 @@
+"""A member sees the commitments before a spin."""
+
+import hashlib
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from goatedvips.models.wheel import wheel_seeds
+
+from tests.members import Members
+from tests.requests import Functions
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def test_the_commitments_are_the_seeds_hashes_and_stay(functions: Functions, members: Members, database: sa.Engine) -> None:
+    member = members.new()
+    shown = functions.call("get_my_wheel", by=member).json
+    with database.connect() as connection:
+        seeds = connection.execute(
+            sa.select(wheel_seeds.c.server_seed)
+            .where(wheel_seeds.c.user_id == member.id)
+            .order_by(wheel_seeds.c.activated_at.is_(None))
+        ).scalars()
+        hashes = [hashlib.sha256(seed).hexdigest() for seed in seeds]
+    assert [shown["server_seed_hash"], shown["next_server_seed_hash"]] == hashes
+    assert (shown["nonce"], shown["client_seed"], shown["next_spin_at"]) == (0, str(member.id), None)
+    assert functions.call("get_my_wheel", by=member).json == shown
+
+
+def test_no_answer_holds_a_seed(functions: Functions, members: Members, database: sa.Engine) -> None:
+    member = members.new()
+    answers = functions.call("get_my_wheel", by=member).text + functions.call("spin_wheel", by=member).text
+    with database.connect() as connection:
+        seeds = connection.execute(sa.select(wheel_seeds.c.server_seed).where(wheel_seeds.c.user_id == member.id))
+        assert not any(seed.hex() in answers for seed in seeds.scalars())
+
+
+def test_after_a_spin_it_says_when_the_next_one_is_due(functions: Functions, members: Members) -> None:
+    member = members.new()
+    functions.call("spin_wheel", by=member, body={"client_seed": "mine"}, now=NOON)
+    shown = functions.call("get_my_wheel", by=member, now=NOON).json
+    assert (shown["nonce"], shown["client_seed"]) == (1, "mine")
+    assert shown["next_spin_at"] == "2026-05-02T00:00:00Z"
+    tomorrow = functions.call("get_my_wheel", by=member, now=datetime(2026, 5, 2, tzinfo=UTC)).json
+    assert tomorrow["next_spin_at"] is None
+
+
+def test_an_adopted_member_gets_seeds_here(functions: Functions, members: Members) -> None:
+    member = members.new(seeds=False)
+    shown = functions.call("get_my_wheel", by=member).json
+    assert len({shown["server_seed_hash"], shown["next_server_seed_hash"]}) == 2
+    assert functions.call("get_my_wheel", by=member).json == shown
+
+
+def test_it_takes_a_member(functions: Functions, members: Members) -> None:
+    assert functions.call("get_my_wheel").status == 401
+    ended = members.new()
+    members.end_session(ended)
+    assert functions.call("get_my_wheel", by=ended).status == 401
