@@ -2,8 +2,9 @@
 
     python verify_spin.py SERVER_SEED_HEX CLIENT_SEED NONCE WEIGHT [WEIGHT …]
 
-prints the commitment (SHA-256 of the server seed), the number that was drawn and the index of the segment. Compare the
-commitment with the `server_seed_hash` that you were shown before the spin, and the index with the spin's `segment_index`.
+prints the commitment (SHA-256 of the server seed), the number that was drawn and the index of the segment. Compare
+the commitment with the `server_seed_hash` that you were shown before the spin, and the index with the spin's
+`segment_index`.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ def draw(server_seed: bytes, client_seed: str, nonce: int, weights: list[int]) -
             number = int.from_bytes(digest[8 * group : 8 * group + 8], "big")
             if number < limit:
                 drawn = number % total
-                for index, weight in enumerate(weights):
+                for index in range(len(weights)):
                     if drawn < sum(weights[: index + 1]):
                         return drawn, index
         turn += 1

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from sqlalchemy import Connection, exists, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
 from goatedvips.domain import accounts, codes, passwords, races
 from goatedvips.domain.access import Caller
 from goatedvips.models.accounts import sessions, users
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.races import wager_race_participants, wager_races
-from sqlalchemy import Connection, exists, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
-
 from migrations.upgrade import engine
 
 STAFF, MEMBER = "shepherd", "goat"
@@ -25,25 +25,30 @@ EVENT_SESSIONS = {MEMBER: 1, STAFF: 2}
 RACERS = 100
 PRIZES = {"1": Decimal(50), "2": Decimal(30), "3": Decimal(20)}
 
+JSON = "-H 'Content-Type: application/json'"
+TAKE_IT_OUT = "python3 -c 'import json, sys; print(json.load(sys.stdin)[\"token\"])'"
 TO_TRY = """\
 Demo accounts: {member} (a member) and {staff} (staff), with the passwords below. Try, in another terminal:
 
 API={base}
-TOKEN=$(curl -s $API/v1/sessions -H 'Content-Type: application/json' \\
-  -d '{{"login": "{member}", "password": "{member_password}"}}' | python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])')
+TOKEN=$(curl -s $API/v1/sessions {json} \\
+  -d '{{"login": "{member}", "password": "{member_password}"}}' | {take_it_out})
 curl -s $API/v1/me -H "Authorization: Bearer $TOKEN"
-curl -s $API/v1/wheel/spins -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"client_seed": "lucky-goat"}}'
-curl -s $API/v1/codes/claim -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"code": "welcome goat"}}'
+curl -s $API/v1/wheel/spins -H "Authorization: Bearer $TOKEN" {json} \\
+  -d '{{"client_seed": "lucky-goat"}}'
+curl -s $API/v1/codes/claim -H "Authorization: Bearer $TOKEN" {json} \\
+  -d '{{"code": "welcome goat"}}'
 curl -s -X POST $API/v1/races/{race}/participants -H "Authorization: Bearer $TOKEN"
 curl -s "$API/v1/races/{live_race}/leaderboard?limit=3"
-curl -s $API/v1/tickets -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -H "Idempotency-Key: $(date +%s)" \\
+curl -s $API/v1/tickets -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $(date +%s)" {json} \\
   -d '{{"subject": "My reward", "description": "Where do I find it?"}}'
-curl -s $API/v1/newsletter/subscriptions -H 'Content-Type: application/json' -d '{{"email": "fan@example.com"}}'
-curl -s $API/v1/accounts -H 'Content-Type: application/json' \\
-  -d '{{"username": "kid'$(date +%s)'", "email": "kid'$(date +%s)'@example.com", "password": "four dancing goats"}}'
-STAFF=$(curl -s $API/v1/sessions -H 'Content-Type: application/json' \\
-  -d '{{"login": "{staff}", "password": "{staff_password}"}}' | python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])')
-curl -s $API/v1/admin/codes -H "Authorization: Bearer $STAFF" -H 'Content-Type: application/json' \\
+curl -s $API/v1/newsletter/subscriptions {json} -d '{{"email": "fan@example.com"}}'
+NAME=kid$(date +%s)
+curl -s $API/v1/accounts {json} \\
+  -d '{{"username": "'$NAME'", "email": "'$NAME'@example.com", "password": "four dancing goats"}}'
+STAFF=$(curl -s $API/v1/sessions {json} \\
+  -d '{{"login": "{staff}", "password": "{staff_password}"}}' | {take_it_out})
+curl -s $API/v1/admin/codes -H "Authorization: Bearer $STAFF" {json} \\
   -d '{{"value": "5.00", "expires_at": "{next_year}-01-01T00:00:00Z", "max_claims": 10}}'
 """
 
@@ -76,6 +81,8 @@ def load(url: str, base: str, folder: Path) -> str:
         race=upcoming,
         live_race=live,
         next_year=now.year + 1,
+        json=JSON,
+        take_it_out=TAKE_IT_OUT,
     )
 
 
@@ -95,7 +102,9 @@ def _person(connection: Connection, name: str, password: str, now: datetime) -> 
         user_id = accounts.register(connection, name, f"{name}@example.com", stored, now=now).id
     elif not passwords.matches(connection.scalar(select(users.c.password).where(users.c.id == user_id)), password):
         # The passwords' file was removed, the data was not.
-        connection.execute(update(users).where(users.c.id == user_id).values(password=passwords.hashed(password, legacy=False)))
+        connection.execute(
+            update(users).where(users.c.id == user_id).values(password=passwords.hashed(password, legacy=False))
+        )
     connection.execute(update(users).where(users.c.id == user_id).values(email_verified=True, is_admin=name == STAFF))
     session = upsert(sessions).values(
         id=EVENT_SESSIONS[name],

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+
 from goatedvips.domain import wheel
 from goatedvips.models.accounts import sessions, users
 

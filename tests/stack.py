@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
+
 from local.postgres import HOST, Server, _as_user, free_port, running
 from migrations.roles import ensure_roles
 from migrations.upgrade import engine, upgrade
@@ -90,8 +92,6 @@ def _pooler(program: str, server: Server, folder: Path) -> Iterator[int]:
 
 
 def _await_listener(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    import socket
-
     end = time.monotonic() + 10
     while time.monotonic() < end and process.poll() is None:
         with socket.socket() as probe:
@@ -112,7 +112,7 @@ def configure(stack: Stack, database: str) -> None:
         AWS_REGION="us-east-1",
         AWS_DEFAULT_REGION="us-east-1",
         AWS_ACCESS_KEY_ID="testing",
-        AWS_SECRET_ACCESS_KEY="testing",  # noqa: S106 - moto's
+        AWS_SECRET_ACCESS_KEY="testing",
         POWERTOOLS_SERVICE_NAME="goatedvips",
         POWERTOOLS_METRICS_NAMESPACE="GoatedVIPs",
     )

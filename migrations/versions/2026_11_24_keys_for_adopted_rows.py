@@ -1,9 +1,9 @@
 """Unique keys that old rows may break, each on a nullable column of its own, and the indexes that our queries need.
 
-The guide's application knows nothing of the keys, so a trigger fills them for its rows, and never makes one of its inserts
-or updates fail: it fills a key only where that is free.  It holds a lock on the key first, because of two rows inserted at
-once neither sees the other; without it the second fails on the unique constraint.  It fires for our rows too, so that ours
-and theirs wait for each other.
+The guide's application knows nothing of the keys, so a trigger fills them for its rows, and never makes one of its
+inserts or updates fail: it fills a key only where that is free.  It holds a lock on the key first, because of two rows
+inserted at once neither sees the other; without it the second fails on the unique constraint.  It fires for our rows
+too, so that ours and theirs wait for each other.
 
 Of old rows that collide the oldest gets the key; the others stay without.
 

@@ -6,7 +6,7 @@ A process serves one event at a time, so a pool of one is enough, and it is what
 import logging
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime

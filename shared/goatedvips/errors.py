@@ -1,7 +1,7 @@
 """What can go wrong, in the platform's own terms: each a status, a stable code and a title (RFC 9457).
 
-A domain function raises these; the HTTP edge writes them down.  `docs/problems.md` explains every code to front ends, and
-a test holds the two together.
+A domain function raises these; the HTTP edge writes them down.  `docs/problems.md` explains every code to front ends,
+and a test holds the two together.
 """
 
 from collections.abc import Mapping

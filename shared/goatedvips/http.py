@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from ipaddress import IPv6Network, ip_address
@@ -274,7 +274,9 @@ def _as_validation_problem(error: RequestValidationError) -> Problem:
         if source == "response":  # our own answer: a defect, not the caller's
             return Problem(reason=f"{fault['loc']}: {fault['msg']}")
         steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path if source != "header")
-        errors.append({"pointer": "".join(f"/{step}" for step in steps), "detail": fault["msg"].removeprefix("Value error, ")})
+        errors.append(
+            {"pointer": "".join(f"/{step}" for step in steps), "detail": fault["msg"].removeprefix("Value error, ")}
+        )
     return ValidationFailed(errors=errors)
 
 

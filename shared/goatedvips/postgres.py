@@ -1,9 +1,9 @@
 """PostgreSQL in one flight: a pg8000 connection and SQLAlchemy dialect that spend one round trip on a statement.
 
-Stock pg8000 sends Parse, Describe and Bind/Execute each with a Sync of its own, and waits after each: three round trips,
-and BEGIN and COMMIT come on top.  Here all messages of a statement travel together with one Sync, BEGIN travels in front
-of the first statement, and COMMIT may travel behind the last.  One Sync also means that a transaction pooler cannot tear
-a statement apart: stock pg8000 in autocommit mode behind PgBouncer was seen to return other clients' rows.
+Stock pg8000 sends Parse, Describe and Bind/Execute each with a Sync of its own, and waits after each: three round
+trips, and BEGIN and COMMIT come on top.  Here all messages of a statement travel together with one Sync, BEGIN travels
+in front of the first statement, and COMMIT may travel behind the last.  One Sync also means that a transaction pooler
+cannot tear a statement apart: stock pg8000 in autocommit mode behind PgBouncer was seen to return other clients' rows.
 
 The bytes rely on the inside of one pg8000 release.  With any other release `TransactionalDialect` serves instead: stock
 messages, every statement inside a transaction, autocommit refused, same results.
@@ -45,7 +45,7 @@ _ROLLBACK = _create_message(QUERY, b"rollback" + NULL_BYTE)
 
 
 class Connection(pg8000.legacy.Connection):
-    """A connection whose peer may already be gone when it is closed: that is no error, and nobody wants its traceback."""
+    """A connection whose peer may be gone when it is closed: that is no error, and nobody wants its traceback."""
 
     def close(self) -> None:
         buffer = self._sock
@@ -120,7 +120,7 @@ class OneFlightConnection(Connection):
         return _create_message(PARSE, parse) + _create_message(BIND, bind) + describe + EXECUTE_MSG + SYNC_MSG
 
     def _exchange(self, message: bytes, parts: list[Context]) -> None:
-        """Write one flight, then read the answer to each part, a refused part included, before the first error is raised."""
+        """Write one flight, then read the answer to each part before the first error is raised."""
         if self._sock is None:
             raise pg8000.InterfaceError("connection is closed")
         refusal = None
@@ -142,6 +142,8 @@ class OneFlightConnection(Connection):
 
 class _Cursor(pg8000.legacy.Cursor):
     """pg8000's cursor without its rewriting of placeholders: SQLAlchemy already writes `$1`."""
+
+    _input_oids: Sequence[int]
 
     def execute(self, operation: str, args: Sequence[object] = (), stream: object = None) -> "_Cursor":
         if stream is not None:

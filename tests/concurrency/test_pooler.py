@@ -9,8 +9,8 @@ from typing import Literal
 import pg8000
 import pytest
 import sqlalchemy as sa
-from goatedvips import postgres  # noqa: F401 - registers the dialects
 
+from goatedvips import postgres  # noqa: F401 - registers the dialects
 from tests import stack
 
 THREADS = 24
@@ -42,7 +42,9 @@ def test_six_thousand_statements_get_six_thousand_right_answers(
             expected = thread * 10_000 + turn
             with connection() as asking:
                 # The text differs in each statement: what the pooler mixes up, shows.
-                got = asking.execute(sa.text(f"select cast(:x as int), '{expected}' as s{thread}"), {"x": expected}).one()
+                got = asking.execute(
+                    sa.text(f"select cast(:x as int), '{expected}' as s{thread}"), {"x": expected}
+                ).one()
             found["right" if tuple(got) == (expected, str(expected)) else "wrong"] += 1
         return found
 
@@ -55,5 +57,8 @@ def test_six_thousand_statements_get_six_thousand_right_answers(
 def test_the_fall_back_refuses_autocommit(servers: stack.Stack) -> None:
     url = sa.make_url(servers.direct(stack.TEMPLATE)).set(drivername="postgresql+transactional")
     engine = sa.create_engine(url, connect_args={"ssl_context": False})
-    with pytest.raises(pg8000.NotSupportedError, match=r"autocommit needs pg8000 1\.31\.6"), engine.connect() as connection:
+    with (
+        pytest.raises(pg8000.NotSupportedError, match=r"autocommit needs pg8000 1\.31\.6"),
+        engine.connect() as connection,
+    ):
         connection.execution_options(isolation_level="AUTOCOMMIT")

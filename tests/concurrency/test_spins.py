@@ -7,12 +7,12 @@ from functools import partial
 
 import pytest
 import sqlalchemy as sa
+
 from goatedvips.domain import fairness, wheel
 from goatedvips.domain.access import Caller
 from goatedvips.errors import AlreadySpun
 from goatedvips.models.codes import bonus_codes, rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
-
 from tests import stack
 from tests.concurrency.together import at_once, call_at_once
 from tests.members import Members

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from goatedvips import db
 from sqlalchemy import Connection
 
+from goatedvips import db
 from tests.requests import Context, event, function_name, load
 
 
@@ -56,7 +56,7 @@ def call_at_once(address: str, name: str, count: int, **changes: Any) -> list[di
 def _call(address: str, name: str, given: dict[str, Any], ready: Any, answers: Any) -> None:
     os.environ["DATABASE_URL"] = address
     engine = db.make_engine(address)
-    db.engine = lambda: engine  # type: ignore[assignment] - as if this process had read its own settings
+    setattr(db, "engine", lambda: engine)  # noqa: B010 - as if this process had read its own settings
     handler = load(name).handler
     with db.engine().connect():
         pass

@@ -10,10 +10,12 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
+
 from goatedvips import db
+from goatedvips.config import settings
 from goatedvips.errors import Conflict, DatabaseUnavailable, NotFound, Problem, SchemaOutdated, ValidationFailed
 from goatedvips.models.accounts import attempts
-
+from local.postgres import free_port
 from tests import stack
 from tests.members import Members
 from tests.requests import Functions
@@ -73,7 +75,7 @@ def test_a_connection_unused_for_a_minute_is_replaced_before_use(
     assert wire.connections == 1
     wire.cut()
     now = time.monotonic()
-    monkeypatch.setattr(db.time, "monotonic", lambda: now + 61)
+    monkeypatch.setattr("goatedvips.db.time.monotonic", lambda: now + 61)
     assert functions.call("spin_wheel", by=members.new()).status == 201
     assert wire.connections == 2
 
@@ -88,7 +90,7 @@ def test_a_closed_pool_leaves_no_traceback(wire: Wire, caplog: pytest.LogCapture
 
 
 def test_a_database_out_of_reach_is_unavailable(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
-    use(monkeypatch, f"postgresql://api@127.0.0.1:{stack.free_port()}/nowhere")
+    use(monkeypatch, f"postgresql://api@127.0.0.1:{free_port()}/nowhere")
     refused = functions.call("get_wheel")
     assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
     assert "127.0.0.1" not in refused.text
@@ -161,7 +163,7 @@ def test_a_statement_that_decides_is_committed_although_the_block_fails_afterwar
 def test_queries_are_logged_with_their_time_and_without_their_values(
     servers: stack.Stack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(db, "settings", replace(db.settings, query_log=True))
+    monkeypatch.setattr(db, "settings", replace(settings, query_log=True))
     engine = use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"]))
     with caplog.at_level(logging.INFO, "goatedvips.db"), db.reading() as connection:
         connection.execute(sa.text("select cast(:secret as text)"), {"secret": "hunter2"})
@@ -187,4 +189,3 @@ def test_away_from_home_tls_is_verified(monkeypatch: pytest.MonkeyPatch) -> None
     assert isinstance(context, ssl.SSLContext)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
-

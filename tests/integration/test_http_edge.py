@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+
 from goatedvips import db, http
+from goatedvips.config import settings
 from goatedvips.domain import idempotency
 from goatedvips.models.operations import idempotency_records
 from goatedvips.models.wheel import wheel_spins
-
 from tests.members import Members
 from tests.requests import Context, Functions, event, load
 
@@ -216,8 +217,8 @@ def test_the_next_request_inherits_nothing_from_the_one_before(
 def test_a_query_log_line_carries_the_request_id(
     functions: Functions, printed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db, "settings", replace(db.settings, query_log=True))
-    engine = db.make_engine(db.settings.database_url)
+    monkeypatch.setattr(db, "settings", replace(settings, query_log=True))
+    engine = db.make_engine(settings.database_url)
     monkeypatch.setattr(db, "engine", lambda: engine)
     answer = functions.call("get_wheel")
     engine.dispose()

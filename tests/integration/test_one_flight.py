@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
-from goatedvips import postgres  # noqa: F401 - registers the dialect
 
+from goatedvips import postgres
 from tests import stack
 from tests.wire import Wire
 
@@ -26,8 +26,10 @@ def engine(wire: Wire) -> Iterator[sa.Engine]:
     engine = sa.create_engine(url, pool_size=1, max_overflow=0, connect_args={"ssl_context": False})
 
     @sa.event.listens_for(engine, "before_cursor_execute")
-    def commit_in_flight(connection: sa.Connection, _: object, __: str, ___: object, context: sa.ExecutionContext, ____: bool) -> None:
-        if context.execution_options.get("decides"):  # type: ignore[attr-defined]
+    def commit_in_flight(
+        connection: sa.Connection, _: object, __: str, ___: object, context: sa.ExecutionContext, ____: bool
+    ) -> None:
+        if context.execution_options.get("decides"):
             connection.connection.dbapi_connection.commit_with_next = True  # type: ignore[union-attr]
 
     yield engine
@@ -111,17 +113,27 @@ def test_values_come_back_as_they_went(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         row = connection.execute(
             sa.text(
-                "select cast(:money as numeric), cast(:nothing as text), cast(:octets as bytea), cast(:flag as boolean),"
-                " cast(:percent as text), '100%' || cast(:quote as text)"
+                "select cast(:money as numeric), cast(:nothing as text), cast(:octets as bytea),"
+                " cast(:flag as boolean), cast(:percent as text), '100%' || cast(:quote as text)"
             ),
-            {"money": Decimal("0.10"), "nothing": None, "octets": b"\x00\xff", "flag": True, "percent": "%s %(x)s $1", "quote": "'\"\\"},
+            {
+                "money": Decimal("0.10"),
+                "nothing": None,
+                "octets": b"\x00\xff",
+                "flag": True,
+                "percent": "%s %(x)s $1",
+                "quote": "'\"\\",
+            },
         ).one()
     assert tuple(row) == (Decimal("0.10"), None, b"\x00\xff", True, "%s %(x)s $1", "100%'\"\\")
 
 
 def test_many_rows_come_in_one_trip(wire: Wire, engine: sa.Engine) -> None:
     with engine.connect() as connection:
-        assert len(connection.execute(sa.text("select generate_series(1, cast(:n as int))"), {"n": 50_000}).all()) == 50_000
+        assert (
+            len(connection.execute(sa.text("select generate_series(1, cast(:n as int))"), {"n": 50_000}).all())
+            == 50_000
+        )
     assert wire.trips == 3, "connect, read, roll back"
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
 from goatedvips import db
 from goatedvips.domain import fairness, mailed_tokens
-
 from tests import stack
-from tests.members import Member, Members
+from tests.members import Members
 from tests.requests import Functions
 from tests.wire import Wire
 

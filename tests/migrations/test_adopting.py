@@ -31,7 +31,7 @@ def rows_of(database: Engine, columns: dict[str, str]) -> dict[str, list[tuple[o
     """Return what the given columns hold, table by table."""
     with database.connect() as connection:
         return {
-            name: [tuple(row) for row in connection.execute(text(f"SELECT {columns[name]} FROM {name} ORDER BY id"))]  # noqa: S608 - names out of the kept dump
+            name: [tuple(row) for row in connection.execute(text(f"SELECT {columns[name]} FROM {name} ORDER BY id"))]
             for name in GUIDE_TABLES
         }
 

@@ -1,4 +1,4 @@
-"""The keys that adopted rows may break: whom the back-fill gives them to, and what the guide's application never notices."""
+"""The keys that adopted rows may break: who gets them, and what the guide's application never notices."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,8 @@ INSERT INTO bonus_codes (code, user_id, expires_at, is_used) VALUES
 INSERT INTO wager_races (title, type, status, prize_pool, start_date, end_date, min_wager, prize_distribution) VALUES
     ('old', 'weekly', 'completed', 1, '2020-01-01', '2020-01-08', 0, '{}'),
     ('running', 'weekly', 'live', 1, '2020-01-01', '2999-01-08', 0, '{}');
-INSERT INTO wager_race_participants (race_id, user_id, total_wager) VALUES (1, 1, 5), (1, 1, 6), (1, 2, 7), (NULL, 1, 8);
+INSERT INTO wager_race_participants (race_id, user_id, total_wager) VALUES
+    (1, 1, 5), (1, 1, 6), (1, 2, 7), (NULL, 1, 8);
 INSERT INTO newsletter_subscriptions (email) VALUES ('A@x.com'), ('a@x.com');
 """
 
@@ -67,7 +68,10 @@ def test_a_later_row_of_the_old_application_gets_a_free_key_and_never_fails(adop
         """,
     )
     assert column(adopted, "SELECT username_key FROM users WHERE id > 3 ORDER BY id") == ["new", None]
-    assert column(adopted, "SELECT spin_day = now()::date FROM wheel_spins WHERE user_id = 2 ORDER BY id") == [True, None]
+    assert column(adopted, "SELECT spin_day = now()::date FROM wheel_spins WHERE user_id = 2 ORDER BY id") == [
+        True,
+        None,
+    ]
 
 
 def test_a_renamed_row_takes_its_key_along(adopted: str) -> None:
@@ -81,7 +85,8 @@ def test_a_renamed_row_takes_its_key_along(adopted: str) -> None:
 
 INSERTS: dict[str, Callable[[int], str]] = {
     "users": lambda turn: (
-        f"INSERT INTO users (username, password, email) VALUES ('{mixed('racer', turn)}', 'x', '{mixed('racer@x', turn)}')"
+        "INSERT INTO users (username, password, email) "
+        f"VALUES ('{mixed('racer', turn)}', 'x', '{mixed('racer@x', turn)}')"
     ),
     "wheel_spins": lambda _: "INSERT INTO wheel_spins (user_id, segment_index) VALUES (3, 0)",
     "wager_race_participants": lambda _: (

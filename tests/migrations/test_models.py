@@ -41,7 +41,7 @@ def test_relations_lead_both_ways_and_only_when_asked(url: str, database: Engine
     )
     member = User(
         username="ann",
-        password="x",  # noqa: S106 - any text
+        password="x",
         email="ann@example.com",
         wheel_spins=[WheelSpin(segment_index=1)],
         bonus_codes=[BonusCode(code="WELCOME", expires_at=NOON)],

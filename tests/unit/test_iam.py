@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import boto3
 import pytest
+
 from goatedvips import iam
 
 KEYS = iam.Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+with=signs")

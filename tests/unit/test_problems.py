@@ -16,7 +16,9 @@ def kinds(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
 
 
 def test_the_page_explains_each_code_with_its_status() -> None:
-    explained = {(code, int(status)) for code, status in re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE.read_text(), re.MULTILINE)}
+    explained = {
+        (code, int(status)) for code, status in re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE.read_text(), re.MULTILINE)
+    }
     assert explained == {(kind.code, kind.status) for kind in kinds()}
 
 

@@ -1,7 +1,8 @@
-"""Who calls, and what they may do: decided by the database in the first statement of every request that changes something.
+"""Who calls, and what they may do: decided by the database, in the first statement of what changes anything.
 
-The authorizer's word may be a minute old.  So each such statement starts from one of the parts below, which are empty when
-the caller has lost the right, and everything else in it hangs on their row.  Where nothing came back, `explain` says why.
+The authorizer's word may be a minute old.  So each such statement starts from one of the parts below, which are empty
+when the caller has lost the right, and everything else in it hangs on their row.  Where nothing came back, `explain`
+says why.
 """
 
 from dataclasses import dataclass
@@ -79,7 +80,9 @@ _explanation = (
 )
 
 
-def explain(connection: Connection, caller: Caller, *, now: datetime, playing: bool = False, staff: bool = False) -> None:
+def explain(
+    connection: Connection, caller: Caller, *, now: datetime, playing: bool = False, staff: bool = False
+) -> None:
     """Refuse a caller whom one of the parts left out; return where the caller was not the reason.
 
     Raises

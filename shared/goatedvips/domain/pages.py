@@ -1,4 +1,4 @@
-"""Lists in pages: each starts behind the last item of the one before (keyset), so nothing is counted or skipped over."""
+"""Lists in pages: each starts behind the last item of the one before (keyset), so nothing is counted or skipped."""
 
 import base64
 import binascii

@@ -1,5 +1,4 @@
-"""The provably fair wheel: one spin a member and UTC day, drawn here from seeds that were committed to beforehand.
-"""
+"""The provably fair wheel: one spin a member and UTC day, drawn here from seeds that were committed to beforehand."""
 
 import secrets
 from dataclasses import dataclass

@@ -7,8 +7,9 @@ from sqlalchemy import Constraint, DateTime, Dialect, ForeignKeyConstraint, Meta
 
 
 def _referent(key: Constraint, _: Table) -> str:
-    """Name what a foreign key points to, read from its text: a handler that needs one domain's tables imports no other's."""
-    assert isinstance(key, ForeignKeyConstraint)
+    """Name what a foreign key points to, read from its text: who needs one domain's tables imports no other's."""
+    if not isinstance(key, ForeignKeyConstraint):
+        raise TypeError(f"only foreign keys point anywhere, not {key!r}")
     return key.elements[0].target_fullname.replace(".", "_")
 
 

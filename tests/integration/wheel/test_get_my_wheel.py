@@ -4,15 +4,17 @@ import hashlib
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from goatedvips.models.wheel import wheel_seeds
 
+from goatedvips.models.wheel import wheel_seeds
 from tests.members import Members
 from tests.requests import Functions
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-def test_the_commitments_are_the_seeds_hashes_and_stay(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_the_commitments_are_the_seeds_hashes_and_stay(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
     member = members.new()
     shown = functions.call("get_my_wheel", by=member).json
     with database.connect() as connection:

@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 import sqlalchemy as sa
-from goatedvips.models.wheel import wheel_versions
 
+from goatedvips.models.wheel import wheel_versions
 from tests.members import Members
 from tests.requests import Functions
 
@@ -38,9 +38,14 @@ def test_a_new_version_is_spun_from_then_on(functions: Functions, members: Membe
     try:
         wheel = functions.call("get_wheel").json
         assert wheel["version"] == version
-        assert [part["odds"] for part in wheel["segments"]] == ["0.3333333333333333333333333333", "0.6666666666666666666666666667"]
+        assert [part["odds"] for part in wheel["segments"]] == [
+            "0.3333333333333333333333333333",
+            "0.6666666666666666666666666667",
+        ]
         assert functions.call("spin_wheel", by=members.new()).json["segment"]["label"] in {"Half", "Nothing"}
     finally:
         with database.connect() as connection:
-            connection.execute(sa.text("update wheel_spins set version_id = 1 where version_id = :version"), {"version": version})
+            connection.execute(
+                sa.text("update wheel_spins set version_id = 1 where version_id = :version"), {"version": version}
+            )
             connection.execute(sa.delete(wheel_versions).where(wheel_versions.c.id == version))

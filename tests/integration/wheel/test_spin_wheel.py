@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 
+import pytest
 import sqlalchemy as sa
+
 from goatedvips.domain import fairness, wheel
 from goatedvips.models.codes import bonus_codes, rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
-
 from tests.members import Members
 from tests.requests import Functions
 
@@ -15,11 +16,13 @@ DAYS_LAST_MICROSECOND = datetime(2026, 5, 1, 23, 59, 59, 999_999, tzinfo=UTC)
 NEXT_DAY = datetime(2026, 5, 2, tzinfo=UTC)
 
 
-def always(monkeypatch, index: int) -> None:
+def always(monkeypatch: pytest.MonkeyPatch, index: int) -> None:
     monkeypatch.setattr(fairness, "draw", lambda *_: index)
 
 
-def test_a_spin_can_be_verified_from_what_was_published_before(members: Members, functions: Functions, database) -> None:
+def test_a_spin_can_be_verified_from_what_was_published_before(
+    members: Members, functions: Functions, database: sa.Engine
+) -> None:
     member = members.new()
     before = functions.call("get_my_wheel", by=member).json
     spin = functions.call("spin_wheel", by=member, body={"client_seed": "lucky"})
@@ -42,7 +45,9 @@ def test_a_spin_can_be_verified_from_what_was_published_before(members: Members,
     assert spin.json["segment"] == {key: segments[drawn][key] for key in ("label", "weight", "value")}
 
 
-def test_a_win_comes_with_its_code_and_its_reward(members: Members, functions: Functions, database, monkeypatch) -> None:
+def test_a_win_comes_with_its_code_and_its_reward(
+    members: Members, functions: Functions, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     always(monkeypatch, 2)
     member = members.new()
     answer = functions.call("spin_wheel", by=member, now=NOON).json
@@ -55,7 +60,9 @@ def test_a_win_comes_with_its_code_and_its_reward(members: Members, functions: F
     assert (reward.source_type, reward.source_id, str(reward.amount)) == ("spin", answer["id"], "25.00")
 
 
-def test_a_loss_leaves_nothing_but_the_spin(members: Members, functions: Functions, database, monkeypatch) -> None:
+def test_a_loss_leaves_nothing_but_the_spin(
+    members: Members, functions: Functions, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     always(monkeypatch, 6)
     member = members.new()
     answer = functions.call("spin_wheel", by=member).json
@@ -65,7 +72,9 @@ def test_a_loss_leaves_nothing_but_the_spin(members: Members, functions: Functio
         assert connection.execute(sa.select(rewards).where(rewards.c.user_id == member.id)).all() == []
 
 
-def test_the_second_spin_of_a_day_is_refused_with_the_first_ones_id(members: Members, functions: Functions, database) -> None:
+def test_the_second_spin_of_a_day_is_refused_with_the_first_ones_id(
+    members: Members, functions: Functions, database: sa.Engine
+) -> None:
     member = members.new()
     first = functions.call("spin_wheel", by=member, now=NOON).json
     again = functions.call("spin_wheel", by=member, now=DAYS_LAST_MICROSECOND)
@@ -82,7 +91,9 @@ def test_the_second_spin_of_a_day_is_refused_with_the_first_ones_id(members: Mem
 def test_the_client_seed_used_last_is_used_again(members: Members, functions: Functions) -> None:
     member = members.new()
     seeds = [
-        functions.call("spin_wheel", by=member, now=datetime(2026, 5, day, tzinfo=UTC), body=body).json["fairness"]["client_seed"]
+        functions.call("spin_wheel", by=member, now=datetime(2026, 5, day, tzinfo=UTC), body=body).json["fairness"][
+            "client_seed"
+        ]
         for day, body in ((1, {}), (2, {"client_seed": "mine"}), (3, {"client_seed": None}))
     ]
     assert seeds == [str(member.id), "mine", "mine"]
@@ -92,7 +103,9 @@ def test_an_adopted_member_gets_seeds_with_the_first_spin(members: Members, func
     member = members.new(seeds=False)
     spin = functions.call("spin_wheel", by=member)
     assert spin.status == 201
-    assert spin.json["fairness"]["server_seed_hash"] == functions.call("get_my_wheel", by=member).json["server_seed_hash"]
+    assert (
+        spin.json["fairness"]["server_seed_hash"] == functions.call("get_my_wheel", by=member).json["server_seed_hash"]
+    )
 
 
 def test_who_may_not_play_is_told_why_and_keeps_the_spin(members: Members, functions: Functions) -> None:
@@ -108,7 +121,9 @@ def test_who_may_not_play_is_told_why_and_keeps_the_spin(members: Members, funct
         assert functions.call("spin_wheel", by=member).status == 201
 
 
-def test_an_ended_session_is_refused_although_the_authorizer_still_knows_it(members: Members, functions: Functions) -> None:
+def test_an_ended_session_is_refused_although_the_authorizer_still_knows_it(
+    members: Members, functions: Functions
+) -> None:
     member = members.new()
     members.end_session(member)
     refused = functions.call("spin_wheel", by=member)
