@@ -5,10 +5,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
-
 from goatedvips.config import settings
 from goatedvips.db import transaction
 from goatedvips.domain import outbox
@@ -62,6 +58,9 @@ def send(message: Message) -> None:
 
 @cache
 def _client() -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
+    import boto3  # most runs find no mail, and do without its 300 ms
+    from botocore.config import Config
+
     # The outbox tries again; a run of the sender leaves 10 s for its last message.
     limits = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
     return boto3.client("sesv2", config=limits)
@@ -73,5 +72,5 @@ def _text(data: str) -> dict[str, str]:
 
 def _reason(error: Exception) -> str:
     """What went wrong, to be kept: never the error's message, which may quote the mail and so the token in it."""
-    code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
+    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")  # as botocore's ClientError has it
     return f"{type(error).__name__} {code}".strip()

@@ -1,6 +1,5 @@
 """Bonus codes: issued by staff and by wins of the wheel, claimed once a member, by as many members as each allows."""
 
-import secrets
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, attempts, pages
+from goatedvips.domain import access, attempts, code_generator, pages
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.errors import CodeNotClaimable, CodeTaken, ValidationFailed
 from goatedvips.models.accounts import attempts as attempt_rows
@@ -31,8 +30,6 @@ from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes, code_claims, rewards
 from goatedvips.models.operations import audit_log
 
-ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # 32 letters that are not mistaken for each other: 5 bits each
-LENGTH = 16
 FAILED_CLAIMS = attempts.Throttle("claim", limit=10, window=timedelta(minutes=10))
 
 
@@ -77,12 +74,6 @@ class Code(Terms):
 
     id: int
     claims: int
-
-
-def new_code() -> str:
-    """A code that cannot be guessed: 80 random bits, in groups that can be read out."""
-    letters = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-    return "-".join(letters[start : start + 4] for start in range(0, LENGTH, 4))
 
 
 _player = access.player()
@@ -279,7 +270,7 @@ def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime
         detail = "must be in the future and after starts_at"
         raise ValidationFailed(errors=[{"pointer": "/expires_at", "detail": detail}])
     given = asdict(terms) | {
-        "code": terms.code or new_code(),
+        "code": terms.code or code_generator.new_code(),
         "max_claims": terms.max_claims if terms.user_id is None else 1,
     }
     parameters = caller.parameters(now) | {f"new_{name}": value for name, value in given.items()}

@@ -1,34 +1,25 @@
 """The provably fair wheel: one spin a member and UTC day, drawn here from seeds that were committed to beforehand."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     Connection,
-    Insert,
-    LargeBinary,
-    Text,
     bindparam,
-    cast,
     func,
     insert,
     literal,
-    null,
     select,
     true,
-    union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, codes, fairness
+from goatedvips.domain import access, code_generator, fairness, seeds
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.errors import AlreadySpun
-from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes, rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions
 
@@ -116,40 +107,6 @@ def current(connection: Connection) -> Wheel:
     return Wheel.of(*connection.execute(_newest).one())
 
 
-# Cast, because a UNION would take what has no type of its own for text.
-_ACTIVE_SEED = cast(bindparam("active_seed"), LargeBinary)
-_UPCOMING_SEED = cast(bindparam("upcoming_seed"), LargeBinary)
-
-
-def first_seeds(owner: CTE) -> Insert:
-    """Make the first two server seeds of the member in this part, unless they are there; bound to `fresh_seeds`."""
-    client_seed = cast(owner.c.id, Text)
-    pair = union_all(
-        select(owner.c.id, _ACTIVE_SEED, client_seed, NOW, NOW),
-        select(owner.c.id, _UPCOMING_SEED, client_seed, NOW, null()),
-    )
-    return (
-        upsert(wheel_seeds)
-        .from_select(["user_id", "server_seed", "client_seed", "created_at", "activated_at"], pair)
-        .on_conflict_do_nothing()
-    )
-
-
-def fresh_seeds() -> dict[str, bytes]:
-    """Two seeds that nobody has seen, the active and the upcoming one."""
-    return {"active_seed": secrets.token_bytes(32), "upcoming_seed": secrets.token_bytes(32)}
-
-
-_seeds = first_seeds(select(bindparam("owner", type_=users.c.id.type).label("id")).cte("owner")).execution_options(
-    decides=True
-)
-
-
-def commit_seeds(connection: Connection, user_id: int, *, now: datetime) -> None:
-    """Make a member's first two server seeds, the active and the upcoming one, unless they are there."""
-    connection.execute(_seeds, {"owner": user_id, "now": now} | fresh_seeds())
-
-
 _active = wheel_seeds.alias("active")
 _upcoming = wheel_seeds.alias("upcoming")
 _today = select(wheel_spins.c.id).where(
@@ -184,7 +141,7 @@ def mine(connection: Connection, caller: Caller, *, now: datetime) -> MyWheel:
     row = connection.execute(_mine, parameters).one_or_none()
     if row is None:
         access.explain(connection, caller, now=now)
-        commit_seeds(connection, caller.user_id, now=now)
+        seeds.commit(connection, caller.user_id, now=now)
         row = connection.execute(_mine, parameters).one()
     return MyWheel(
         server_seed_hash=fairness.commitment(row.server_seed),
@@ -277,14 +234,14 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
     ready = connection.execute(_ready, parameters).one_or_none()
     if ready is None:
         access.explain(connection, caller, now=now, playing=True)
-        commit_seeds(connection, caller.user_id, now=now)
+        seeds.commit(connection, caller.user_id, now=now)
         ready = connection.execute(_ready, parameters).one()
 
     wheel = Wheel.of(ready.version_id, ready.segments)
     client_seed = client_seed or ready.client_seed
     index = fairness.draw(ready.server_seed, client_seed, ready.nonce, [segment.weight for segment in wheel.segments])
     segment = wheel.segments[index]
-    code = codes.new_code() if segment.wins else None
+    code = code_generator.new_code() if segment.wins else None
     parameters |= {
         "today": now.date(),
         "drawn_index": index,
