@@ -9,7 +9,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from local import database, template
+from local import database, demo, template
 from local.pool import BASE_VARIABLES, Function
 from local.postgres import free_port
 
@@ -36,7 +35,8 @@ def emulator() -> str:
     program = Path(package.origin).parent / "local" / "rapid" / f"aws-lambda-rie-{kind}"
     if os.access(program, os.X_OK):
         return str(program)
-    copy = Path(tempfile.gettempdir()) / f"aws-lambda-rie-{os.getuid()}"  # wheels don't always keep the x bit
+    database.FOLDER.mkdir(exist_ok=True)
+    copy = database.FOLDER / "aws-lambda-rie"  # wheels don't always keep the x bit
     copy.write_bytes(program.read_bytes())
     copy.chmod(0o700)
     return str(copy)
@@ -100,6 +100,8 @@ def main(name: str, file: str | None = None) -> None:
     base = f"http://127.0.0.1:{os.environ.get('PORT') or '3000'}"
     with database.chosen() as url:
         database.upgrade(url)
+        if "DATABASE_URL" not in os.environ:
+            demo.load(url, base, database.FOLDER)  # whom the sample events come from
         plan = template.load(template.parameters(url, base), base)
         function = plan.function(name)
         path = Path(file or database.ROOT / "events" / f"{function.file.stem}.json")

@@ -29,7 +29,7 @@ NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 SETTINGS = (
     f"listen_addresses={HOST}",
     "unix_socket_directories=",
-    "max_connections=300",
+    "max_connections=600",
     "timezone=UTC",
     "log_timezone=UTC",
 )

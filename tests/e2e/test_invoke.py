@@ -1,0 +1,64 @@
+"""Every function, with its sample event, on Lambda's own runtime client."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import demo, template
+from local.invoke import invoke
+from local.postgres import free_port
+from tests import stack
+
+ROOT = Path(__file__).parents[2]
+NAMES = sorted(path.stem for path in (ROOT / "functions").glob("*/*.py"))
+# What the sample event of a function with a route is answered with, where that is not 200.
+STATUS = {
+    "claim_code": 201,
+    "confirm_subscription": 404,  # the sample's token was never mailed
+    "create_race": 201,
+    "get_ticket": 404,  # nobody has opened one
+    "issue_codes": 201,
+    "join_race": 201,
+    "log_in": 401,  # the sample's password is nobody's
+    "open_ticket": 201,
+    "register": 201,
+    "spin_wheel": 201,
+    "subscribe": 202,
+    "verify_email": 404,
+}
+
+
+@pytest.fixture(scope="module")
+def plan(servers: stack.Stack, tmp_path_factory: pytest.TempPathFactory) -> template.Template:
+    """The template, on a database with demo data."""
+    name = f"invoked_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    stack.copy(servers, name)
+    url = servers.direct(name)
+    base = f"http://127.0.0.1:{free_port()}"
+    demo.load(url, base, tmp_path_factory.mktemp("demo"))
+    return template.load(template.parameters(url, base), base)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the runtime interface emulator runs on Linux alone")
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "send_notifications"])
+def test_a_function_answers_its_sample_event(name: str, plan: template.Template) -> None:
+    event = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    answer = invoke(plan.function(name), event)
+    match name:
+        case "authorize":
+            assert answer == {"isAuthorized": True, "context": {}}
+        case "advance_races":
+            assert answer.keys() == {"started", "completed", "created"}
+        case _:
+            assert answer["statusCode"] == STATUS.get(name, 200), answer
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the runtime interface emulator runs on Linux alone")
+def test_the_long_one_too(plan: template.Template) -> None:
+    function = plan.function("send_notifications")
+    shorter = type(function)(**{**vars(function), "timeout": 12})  # it stops 10 s before its end
+    event = json.loads((ROOT / "events" / "send_notifications.json").read_text())
+    assert invoke(shorter, event).keys() == {"sent", "dropped", "retried", "given_up"}

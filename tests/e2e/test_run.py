@@ -1,0 +1,228 @@
+"""`make run` as a newcomer meets it: started, tried by its printed lines, stopped, started again on the same data."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from local.postgres import free_port
+from tests.members import Member, Members
+
+ROOT = Path(__file__).parents[2]
+START = """
+import pathlib, sys
+from local import database
+database.FOLDER = pathlib.Path(sys.argv[1])
+from local.run import main
+main()
+"""
+READY_SECONDS = 60
+
+
+@dataclass
+class Run:
+    """A running platform."""
+
+    process: subprocess.Popen[str]
+    printed: str
+    seconds: float
+    """Until it was ready."""
+
+    @property
+    def base(self) -> str:
+        """Where the API is."""
+        return self.found(r"The API is at (\S+),")
+
+    @property
+    def database(self) -> sa.Engine:
+        """Its database, as the owner; each statement commits."""
+        url = sa.make_url(self.found(r"The database is (\S+)")).set(drivername="postgresql+pg8000")
+        return sa.create_engine(url, isolation_level="AUTOCOMMIT")
+
+    def found(self, pattern: str) -> str:
+        """What was printed in this place."""
+        match = re.search(pattern, self.printed)
+        assert match, self.printed
+        return match[1]
+
+    def stop(self) -> float:
+        """Press Ctrl-C; how long it took to end."""
+        started = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=30)
+        return time.monotonic() - started
+
+
+def start(folder: Path) -> Run:
+    """Start it, and read what it prints until it is ready."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, str(folder)],
+        cwd=ROOT,
+        env=os.environ | {"PORT": str(free_port()), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'shared'}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if line.startswith("Ctrl-C"):
+            return Run(process, printed, time.monotonic() - started)
+    raise AssertionError(printed)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("local")
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Iterator[Run]:
+    started = start(folder)
+    yield started
+    if started.process.poll() is None:
+        started.stop()
+
+
+def documents(text: str) -> Iterator[Any]:
+    """The JSON documents that were printed one behind the other."""
+    decoder = json.JSONDecoder()
+    while text:
+        document, end = decoder.raw_decode(text)
+        yield document
+        text = text[end:].lstrip()
+
+
+def test_the_printed_lines_do_what_they_say(run: Run) -> None:
+    lines = run.printed[run.printed.index("API=") : run.printed.index("Ctrl-C")]
+    done = subprocess.run(["bash", "-euc", lines], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answers = list(documents(done.stdout))
+    me, spin, claim, joined, leaderboard, ticket, subscription, account, code = answers
+    assert (me["username"], me["is_staff"]) == ("goat", False)
+    assert spin["fairness"]["client_seed"] == "lucky-goat"
+    assert claim["code"] == "WELCOME-GOAT"
+    assert joined["user_id"] == me["id"]
+    assert [part["rank"] for part in leaderboard["items"]] == [1, 2, 3]
+    assert ticket["status"] == "open"
+    assert subscription == {"status": "pending"}
+    assert account["username"].startswith("kid")
+    assert code["max_claims"] == 10
+
+
+def test_the_mail_arrives_and_its_link_works_once(run: Run) -> None:
+    httpx.post(f"{run.base}/v1/newsletter/subscriptions", json={"email": "reader@example.com"})
+    end = time.monotonic() + 30
+    caught: list[dict[str, str]] = []
+    while not caught and time.monotonic() < end:
+        caught = httpx.get(f"{run.base}/mail.json", params={"to": "reader@example.com"}).json()["items"]
+        time.sleep(0.2)
+    (mail,) = caught
+    link = re.search(r"(http\S+/newsletter/confirm)#token=(\S+)", mail["text"])
+    assert link is not None, mail["text"]
+    assert httpx.get(link[1]).headers["content-type"].startswith("text/html")
+    confirm = f"{run.base}/v1/newsletter/confirmations"
+    assert httpx.post(confirm, json={"token": link[2]}).status_code == 200
+    again = httpx.post(confirm, json={"token": link[2]})
+    assert (again.status_code, again.json()["code"]) == (404, "token_invalid")
+
+
+def test_each_of_many_at_once_sees_their_own_data_alone(run: Run) -> None:
+    members = Members(run.database)
+    fifty = [members.new() for _ in range(50)]
+    staff = members.staff()
+    name = f"ISOLATION {os.getpid()}"
+    with httpx.Client(base_url=run.base, timeout=60, limits=httpx.Limits(max_connections=None)) as client:
+
+        def call(member: Member, method: str, path: str, **body: object) -> dict[str, object]:
+            token = {"Authorization": f"Bearer {member.token}"}
+            answer = client.request(method, path, headers=token, json=body or None)
+            assert answer.status_code in {200, 201}, answer.text
+            found: dict[str, object] = answer.json()
+            return found
+
+        call(staff, "POST", "/v1/admin/codes", code=name, value="1.00", expires_at="2999-01-01T00:00:00Z")
+
+        def act(turn: int) -> bool:
+            member, step = fifty[turn % 50], turn // 50
+            match step % 8:
+                case 0 | 1:
+                    me = call(member, "GET", "/v1/me")
+                    return (me["id"], me["username"], me["email"]) == (member.id, member.username, member.email)
+                case 2:
+                    ticket = call(member, "POST", "/v1/tickets", subject=member.username, description="mine")
+                    return (ticket["user_id"], ticket["subject"]) == (member.id, member.username)
+                case 3:
+                    tickets = call(member, "GET", "/v1/tickets?limit=100")["items"]
+                    assert isinstance(tickets, list)
+                    return {ticket["subject"] for ticket in tickets} <= {member.username}
+                case 4:
+                    return call(member, "POST", "/v1/codes/claim", code=name)["code"] == name
+                case 5:
+                    claims = call(member, "GET", "/v1/codes")["items"]
+                    assert isinstance(claims, list)
+                    return len(claims) <= 1
+                case 6:
+                    return call(member, "POST", "/v1/races/2/participants")["user_id"] == member.id
+            return call(member, "GET", "/v1/me/wheel")["client_seed"] == str(member.id)
+
+        with ThreadPoolExecutor(800) as pool:
+            right = list(pool.map(act, range(800)))
+    assert right == [True] * 800
+    with run.database.connect() as connection:
+        subjects = connection.execute(
+            sa.text(
+                "select t.subject, u.username from support_tickets t join users u on u.id = t.user_id"
+                " where u.username like 'member-%'"
+            )
+        ).all()
+        claimed = connection.execute(
+            sa.text("select user_id from code_claims where user_id between :first and :last"),
+            {"first": fifty[0].id, "last": fifty[-1].id},
+        ).scalars()
+        assert len(subjects) == 100
+        assert all(subject == username for subject, username in subjects)
+        assert sorted(claimed) == [member.id for member in fifty]
+
+
+def test_it_ran_the_schedules(run: Run, folder: Path) -> None:
+    end = time.monotonic() + 70
+    log = folder / "functions.log"
+    while "AdvanceRacesFunction" not in log.read_text() and time.monotonic() < end:
+        time.sleep(0.5)
+    lines = [json.loads(line) for line in log.read_text().splitlines() if '"AdvanceRacesFunction"' in line]
+    assert any(line.get("message") == "ended" for line in lines), lines
+
+
+def test_a_second_one_on_the_same_data_says_so(run: Run, folder: Path) -> None:
+    with pytest.raises(AssertionError, match="Another `make run`"):
+        start(folder)
+
+
+def test_it_stops_at_once_and_starts_again_on_the_same_data(run: Run, folder: Path) -> None:
+    with run.database.connect() as connection:
+        before = connection.execute(sa.text("select count(*) from users")).scalar_one()
+    assert run.stop() < 5
+    assert run.process.returncode == 0
+    again = start(folder)
+    try:
+        assert again.seconds < 2 * 5, "5 s on a machine that does nothing else"
+        assert again.found(r'"goat", "password": "(\S+)"') == run.found(r'"goat", "password": "(\S+)"')
+        with again.database.connect() as connection:
+            assert connection.execute(sa.text("select count(*) from users")).scalar_one() == before
+    finally:
+        again.stop()
