@@ -11,13 +11,13 @@ from alembic.util import CommandError
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from goatedvips.postgres import LOCAL_HOSTS
 from local import postgres
 from migrations import upgrade as migrations
-from migrations.roles import ensure_roles
+from migrations.roles_and_time_limits import ensure_roles
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".local"
-LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 
 def created(server: postgres.Server) -> str:

@@ -99,8 +99,8 @@ def main(name: str, file: str | None = None) -> None:
     """Invoke the function, print its answer as JSON, and exit with 1 when it failed."""
     base = f"http://127.0.0.1:{os.environ.get('PORT') or '3000'}"
     with database.chosen() as url:
-        database.upgrade(url)
         if "DATABASE_URL" not in os.environ:
+            database.upgrade(url)
             demo.load(url, base, database.FOLDER)  # whom the sample events come from
         plan = template.load(template.parameters(url, base), base)
         function = plan.function(name)

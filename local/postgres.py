@@ -29,7 +29,7 @@ NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 SETTINGS = (
     f"listen_addresses={HOST}",
     "unix_socket_directories=",
-    "max_connections=600",
+    "max_connections=1000",
     "timezone=UTC",
     "log_timezone=UTC",
 )
@@ -132,7 +132,7 @@ def _initialise(data: Path) -> None:
     _hand_over(new)
     arguments = ["--pgdata", str(new), "--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--no-sync"]
     arguments += ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"]
-    result = subprocess.run(_as_user(program("initdb"), *arguments), capture_output=True, text=True, check=False)
+    result = subprocess.run(unprivileged(program("initdb"), *arguments), capture_output=True, text=True, check=False)
     if result.returncode != 0:
         shutil.rmtree(new, ignore_errors=True)
         raise PostgresError(f"PostgreSQL could not make its data folder {data}: {_reason(result.stderr)}")
@@ -147,7 +147,7 @@ def _start(folder: Path, port: int | None, settings: tuple[str, ...]) -> tuple[s
     with log.open("wb") as output:
         # A session of its own: Ctrl-C in the terminal must reach our process first, which stops the server last.
         process = subprocess.Popen(
-            _as_user(program("postgres"), "-D", str(data), *options),
+            unprivileged(program("postgres"), "-D", str(data), *options),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -237,7 +237,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _as_user(*command: str) -> list[str]:
+def unprivileged(*command: str) -> list[str]:
     """Return the command, started by a user that PostgreSQL accepts."""
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     script = str(Path(__file__).with_name("as_user.py"))

@@ -32,7 +32,6 @@ def run(port: int) -> None:
 
     with ExitStack() as stack:
         database.FOLDER.mkdir(exist_ok=True)
-        (database.FOLDER / ".gitignore").write_text("*\n")
         wanted = POSTGRES_PORT if is_free(POSTGRES_PORT) else None
         url = database.created(stack.enter_context(postgres.running(database.FOLDER, wanted)))
         database.upgrade(url)

@@ -51,6 +51,11 @@ class Handler(WSGIRequestHandler):
         self.wfile.flush()
         return proceed
 
+    def log_error(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401  the names of the base class
+        """Say nothing of a connection that was idle for too long: it is closed, as on AWS."""
+        if not isinstance(args[0] if args else None, TimeoutError):
+            super().log_error(format, *args)
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Leave the console to what matters; the functions' log has every request."""
 

@@ -17,8 +17,8 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
 
-from goatedvips.postgres import DRIVER
-from migrations.roles import ensure_roles
+from goatedvips.postgres import DRIVER, LOCAL_HOSTS
+from migrations.roles_and_time_limits import ensure_roles
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def engine(url: str) -> Engine:
 
 def connect_arguments(address: URL) -> dict[str, ssl.SSLContext]:
     """Return pg8000's arguments for a verified connection, or none for a server on this machine."""
-    is_here = address.host in {None, "localhost", "127.0.0.1", "::1"}
+    is_here = address.host in {None, *LOCAL_HOSTS}
     return {} if is_here else {"ssl_context": ssl.create_default_context()}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from goatedvips.domain import seeds as wheel_seeds
+from goatedvips.domain import server_seeds
 from goatedvips.models.accounts import sessions, users
 
 
@@ -61,7 +61,7 @@ class Members:
                 .returning(sessions.c.id)
             ).scalar_one()
             if seeds:
-                wheel_seeds.commit(connection, row.id, now=now)
+                server_seeds.ensure(connection, row.id, now=now)
         return Member(row.id, row.username, row.email, session_id, token, is_staff)
 
     def staff(self, **columns: Any) -> Member:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from local.postgres import HOST, Server, _as_user, free_port, running
-from migrations.roles import ensure_roles
+from local.postgres import HOST, Server, free_port, running, unprivileged
+from migrations.roles_and_time_limits import ensure_roles
 from migrations.upgrade import engine, upgrade
 
 TEMPLATE = "migrated"
@@ -82,7 +82,7 @@ def _pooler(program: str, server: Server, folder: Path) -> Iterator[int]:
         """.replace("\n        ", "\n")
     )
     with (folder / "pgbouncer.log").open("wb") as log:
-        process = subprocess.Popen(_as_user(program, str(folder / "pgbouncer.ini")), stdout=log, stderr=log)
+        process = subprocess.Popen(unprivileged(program, str(folder / "pgbouncer.ini")), stdout=log, stderr=log)
     try:
         _await_listener(process, port, folder / "pgbouncer.log")
         yield port

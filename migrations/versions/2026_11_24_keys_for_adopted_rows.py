@@ -1,9 +1,10 @@
 """Unique keys that old rows may break, each on a nullable column of its own, and the indexes that our queries need.
 
-The guide's application knows nothing of the keys, so a trigger fills them for its rows, and never makes one of its
-inserts or updates fail: it fills a key only where that is free.  It holds a lock on the key first, because of two rows
-inserted at once neither sees the other; without it the second fails on the unique constraint.  It fires for our rows
-too, so that ours and theirs wait for each other.
+The guide's application knows nothing of the keys, so triggers fill them for its rows, and never make one of its inserts
+or updates fail: they fill a key only where that is free.  They hold a lock on the key first, because of two rows
+inserted at once neither sees the other; without it the second fails on the unique constraint.  They fire for our rows
+too, so that ours and theirs wait for each other; but for no update that leaves the key and what it is made of alone,
+since a statement that updates every member would run out of locks.
 
 Of old rows that collide the oldest gets the key; the others stay without.
 
@@ -47,8 +48,10 @@ CREATE OR REPLACE FUNCTION fill_{table}_{key}() RETURNS trigger LANGUAGE plpgsql
 DECLARE
     wanted {table}.{key}%TYPE := {wanted};
 BEGIN
-    IF TG_OP = 'UPDATE' AND {wanted_before} IS DISTINCT FROM wanted AND NEW.{key} IS NOT DISTINCT FROM OLD.{key} THEN
-        NEW.{key} := NULL;
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.{key} IS NOT DISTINCT FROM OLD.{key} AND {made_of_new} IS DISTINCT FROM {made_of_old} THEN
+            NEW.{key} := NULL;
+        END IF;
     END IF;
     IF wanted IS NOT NULL {scope_given} THEN
         PERFORM pg_advisory_xact_lock(hashtextextended(concat_ws(':', '{table}.{key}', wanted{scope_values}), 0));
@@ -60,8 +63,12 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
-CREATE OR REPLACE TRIGGER fill_{key} BEFORE INSERT OR UPDATE ON {table}
+CREATE OR REPLACE TRIGGER fill_{key}_of_new BEFORE INSERT ON {table}
     FOR EACH ROW EXECUTE FUNCTION fill_{table}_{key}();
+CREATE OR REPLACE TRIGGER fill_{key}_of_changed BEFORE UPDATE ON {table}
+    FOR EACH ROW
+    WHEN (NEW.{key} IS NULL OR NEW.{key} IS DISTINCT FROM OLD.{key} OR {made_of_new} IS DISTINCT FROM {made_of_old})
+    EXECUTE FUNCTION fill_{table}_{key}();
 """
 
 BACK_FILL = """
@@ -88,20 +95,25 @@ def upgrade() -> None:
 
 
 def add_key(table: str, key: str, expression: str, scope: tuple[str, ...]) -> None:
-    """Add the trigger and fill old rows in one transaction: its lock keeps others from writing in between."""
+    """Add the triggers and fill old rows in one transaction: its lock keeps others from writing in between."""
+
+    def made_of(row: str) -> str:
+        return f"ROW({', '.join([expression.format(r=row), *(f'{row}.{column}' for column in scope)])})"
+
     op.execute(
         TRIGGER.format(
             table=table,
             key=key,
             wanted=expression.format(r="NEW"),
-            wanted_before=expression.format(r="OLD"),
+            made_of_new=made_of("NEW"),
+            made_of_old=made_of("OLD"),
             scope_given="".join(f"AND NEW.{column} IS NOT NULL" for column in scope),
             scope_values="".join(f", NEW.{column}" for column in scope),
             scope_equal="".join(f"AND {column} = NEW.{column}" for column in scope),
         )
     )
     partition = ", ".join([*(f"r.{column}" for column in scope), expression.format(r="r")])
-    op.execute(f"ALTER TABLE {table} DISABLE TRIGGER fill_{key}")
+    op.execute(f"ALTER TABLE {table} DISABLE TRIGGER fill_{key}_of_changed")
     op.execute(
         BACK_FILL.format(
             table=table,
@@ -112,7 +124,7 @@ def add_key(table: str, key: str, expression: str, scope: tuple[str, ...]) -> No
             partition=partition,
         )
     )
-    op.execute(f"ALTER TABLE {table} ENABLE TRIGGER fill_{key}")
+    op.execute(f"ALTER TABLE {table} ENABLE TRIGGER fill_{key}_of_changed")
 
 
 def add_unique(table: str, columns: tuple[str, ...]) -> None:

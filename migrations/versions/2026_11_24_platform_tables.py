@@ -61,7 +61,7 @@ def upgrade() -> None:
         "idempotency_records",
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("body_hash", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
@@ -69,7 +69,9 @@ def upgrade() -> None:
         sa.Column("answer", sa.Text()),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="idempotency_records_user_id_users_id_fk"),
         sa.PrimaryKeyConstraint("id", name="idempotency_records_pkey"),
-        sa.UniqueConstraint("user_id", "request", "key", name="idempotency_records_user_id_request_key_unique"),
+        sa.UniqueConstraint(
+            "user_id", "request_hash", "key", name="idempotency_records_user_id_request_hash_key_unique"
+        ),
     )
     op.create_index("idempotency_records_created_at_idx", "idempotency_records", ["created_at"])
     op.create_table(

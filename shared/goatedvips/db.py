@@ -19,11 +19,10 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from goatedvips.config import settings
 from goatedvips.errors import Conflict, DatabaseUnavailable, Problem, SchemaOutdated, ValidationFailed
-from goatedvips.postgres import DRIVER, ONE_FLIGHT, message, sqlstate
+from goatedvips.postgres import DRIVER, LOCAL_HOSTS, ONE_FLIGHT, message, sqlstate
 
 logger = logging.getLogger("goatedvips.db")
 
-_LOCAL = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}
 _IDLE_LIMIT = 60.0  # seconds; a frozen environment wakes with a socket whose peer may be long gone
 
 _enclosing: ContextVar[Connection | None] = ContextVar("enclosing", default=None)
@@ -93,7 +92,7 @@ def make_engine(address: str) -> Engine:
     """
     url = make_url(address)
     options: dict[str, Any] = {"timeout": settings.database_socket_timeout}
-    if url.host not in _LOCAL:
+    if url.host not in LOCAL_HOSTS:
         options["ssl_context"] = ssl.create_default_context()
     made = create_engine(
         url.set(drivername=DRIVER), pool_size=1, max_overflow=0, connect_args=options, hide_parameters=True
@@ -132,7 +131,7 @@ def _problem(error: DBAPIError) -> Problem:
             return SchemaOutdated(retry_after=5, reason=reason)
         case ("22", _):  # a value that no column holds: the last net under the validators
             return ValidationFailed(reason=reason)
-        case ("23", _):
+        case ("23", "23503" | "23505"):  # the others are what our own statements must not do
             return Conflict(reason=reason)
         case ("08" | "28" | "3D" | "40" | "53" | "55" | "57" | "58", _):
             return DatabaseUnavailable(retry_after=1, reason=reason)

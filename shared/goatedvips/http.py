@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from ipaddress import IPv6Network, ip_address
@@ -49,6 +49,7 @@ type Answer = dict[str, Any]
 type Who = Literal["anyone", "member", "staff"]
 
 BODY_LIMIT = 64 * 1024  # bytes
+MOST_FAULTS = 100  # told of one request
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
@@ -66,7 +67,7 @@ class HttpApi(APIGatewayHttpResolver):
     def __init__(self, who: Who) -> None:
         super().__init__(enable_validation=True, json_body_deserializer=_parse)
         self.who = who
-        self.use([_read_again, _answer_once])
+        self.use([_refuse_unwanted, _read_again, _answer_once])
         self.exception_handler([Exception])(self._refuse)
 
     @property
@@ -131,7 +132,7 @@ class HttpApi(APIGatewayHttpResolver):
         """The problem document of whatever went wrong."""
         problem = _as_problem(error)
         self._said |= {"code": problem.code, "reason": problem.reason}
-        if problem.status >= 500 and not isinstance(error, Problem):
+        if problem.status == 500:
             logger.error("failed", exc_info=error)
         document = {
             "type": f"/problems/{problem.code}",
@@ -142,6 +143,8 @@ class HttpApi(APIGatewayHttpResolver):
             "request_id": self.request_id,
             **problem.members,
         }
+        if problem.status == 422:
+            document.setdefault("errors", [{"pointer": "", "detail": problem.detail}])
         headers = {} if problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
         return Response(problem.status, _PROBLEM, json.dumps(document, default=_rfc3339), headers=headers)
 
@@ -217,30 +220,56 @@ def _check_body(event: Event) -> None:
         raise MalformedRequest from error
 
 
+def _refuse_unwanted(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
+    """Hold a request that changes something to the fields that its route has, be they none."""
+    event = api.current_event
+    if event.http_method != "GET" and not api.context["_route"].dependant.body_params:
+        fields = event.json_body
+        if not isinstance(fields, dict):
+            raise ValidationFailed("The request body must be an object")
+        if fields:
+            unwanted = [{"pointer": _pointer([name]), "detail": "Extra inputs are not permitted"} for name in fields]
+            raise ValidationFailed(errors=unwanted)
+    return proceed(api)
+
+
+def _key(api: HttpApi) -> str | None:
+    """The key by which the request is answered once: of a signed-in POST that has one."""
+    event = api.current_event
+    return event.headers.get("idempotency-key") if api.who != "anyone" and event.http_method == "POST" else None
+
+
 def _read_again(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
     """Try once more what may safely be done twice, when the connection broke on the way."""
     try:
         return proceed(api)
     except ConnectionLost:
-        if api.current_event.http_method != "GET" and "idempotency-key" not in api.current_event.headers:
+        if api.current_event.http_method != "GET" and _key(api) is None:
             raise
         return proceed(api)
 
 
 def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
     """Answer a signed-in POST with an Idempotency-Key once, and repeat that answer to whoever repeats the request."""
-    event = api.current_event
-    key = event.headers.get("idempotency-key")
-    if key is None or api.who == "anyone" or event.http_method != "POST":
+    event, key = api.current_event, _key(api)
+    if key is None:
         return proceed(api)
     if not _KEY.fullmatch(key):
         detail = "1 to 255 printable ASCII characters"
-        raise ValidationFailed(errors=[{"pointer": "", "detail": f"Idempotency-Key: {detail}"}])
+        raise ValidationFailed(f"Idempotency-Key: {detail}")
     query = event.raw_query_string
     request = f"{event.http_method} {event.raw_path}{'?' if query else ''}{query}"
     with enclosing_transaction() as connection:
         try:
-            record = idempotency.claim(connection, api.caller, request, key, _body(event.raw_event), now=utc_now())
+            record = idempotency.claim(
+                connection,
+                api.caller,
+                request,
+                key,
+                _body(event.raw_event),
+                staff=api.who == "staff",
+                now=utc_now(),
+            )
         except DBAPIError as error:
             if sqlstate(error.orig) == "55P03":
                 raise IdempotencyInProgress(retry_after=1) from error
@@ -273,11 +302,13 @@ def _as_validation_problem(error: RequestValidationError) -> Problem:
             return NotFound()
         if source == "response":  # our own answer: a defect, not the caller's
             return Problem(reason=f"{fault['loc']}: {fault['msg']}")
-        steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path if source != "header")
-        errors.append(
-            {"pointer": "".join(f"/{step}" for step in steps), "detail": fault["msg"].removeprefix("Value error, ")}
-        )
-    return ValidationFailed(errors=errors)
+        pointer = "" if source == "header" else _pointer(path)
+        errors.append({"pointer": pointer, "detail": fault["msg"].removeprefix("Value error, ")})
+    return ValidationFailed(errors=errors[:MOST_FAULTS])
+
+
+def _pointer(steps: Iterable[object]) -> str:
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)
 
 
 def _as_answer(response: Response[str]) -> Answer:

@@ -38,6 +38,8 @@ from sqlalchemy.dialects.postgresql.pg8000 import PGDialect_pg8000
 from sqlalchemy.engine.interfaces import IsolationLevel
 
 TESTED_PG8000 = "1.31.6"
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
+"""To all others connections are over TLS, their certificates verified."""
 
 _BEGIN = "begin transaction"
 _COMMIT = _create_message(QUERY, b"commit" + NULL_BYTE)
@@ -61,7 +63,6 @@ class OneFlightConnection(Connection):
 
     begin_statement = _BEGIN  # carries the isolation level: no SET, so nothing that pins a proxied session
     commit_with_next = False  # set right before the statement that ends its transaction
-    _begin_waits = False
 
     def cursor(self) -> "_Cursor":
         return _Cursor(self)
@@ -152,6 +153,7 @@ class _Cursor(pg8000.legacy.Cursor):
         try:
             self._context = self._c.fly(operation, args, oids)
         except pg8000.DatabaseError as error:
+            _fields(error).pop("D", None)  # quotes values, and what went wrong is logged
             kind = pg8000.IntegrityError if sqlstate(error)[:2] == "23" else pg8000.ProgrammingError
             raise (error if isinstance(error, kind) else kind(*error.args)) from error
         self._row_iter = iter(self._context.rows or ())

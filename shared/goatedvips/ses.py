@@ -72,5 +72,6 @@ def _text(data: str) -> dict[str, str]:
 
 def _reason(error: Exception) -> str:
     """What went wrong, to be kept: never the error's message, which may quote the mail and so the token in it."""
-    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")  # as botocore's ClientError has it
+    answer = getattr(error, "response", None) or {}  # none where SES did not answer
+    code = answer.get("Error", {}).get("Code", "")
     return f"{type(error).__name__} {code}".strip()

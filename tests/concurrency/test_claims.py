@@ -17,17 +17,10 @@ from goatedvips.domain import codes
 from goatedvips.domain.access import Caller
 from goatedvips.errors import CodeNotClaimable, CodeTaken
 from goatedvips.models.codes import bonus_codes, code_claims, rewards
-from tests import stack
 from tests.concurrency.together import at_once
 from tests.members import Member, Members
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def direct(servers: stack.Stack) -> str:
-    """The worker's database, for more connections than the pooler lends."""
-    return servers.direct(os.environ["TEST_DATABASE"])
 
 
 def issue(database: sa.Engine, max_claims: int | None) -> tuple[int, str]:

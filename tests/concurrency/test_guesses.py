@@ -1,6 +1,5 @@
 """However many guess at once, no more than the limit get to compare; and one name makes one account."""
 
-import os
 import secrets
 from collections import Counter
 from datetime import UTC, datetime
@@ -15,17 +14,10 @@ from goatedvips.errors import EmailTaken, TooManyAttempts, UsernameTaken
 from goatedvips.models.accounts import mailed_tokens, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.wheel import wheel_seeds
-from tests import stack
 from tests.concurrency.together import at_once
 from tests.members import Members
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def direct(servers: stack.Stack) -> str:
-    """The worker's database, for more connections than the pooler lends."""
-    return servers.direct(os.environ["TEST_DATABASE"])
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """One participation for each member, however often they join at once, and each race started and followed once."""
 
-import os
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,17 +11,10 @@ from goatedvips.domain import race_calendar, races
 from goatedvips.domain.access import Caller
 from goatedvips.domain.races import Participation
 from goatedvips.models.races import wager_race_participants, wager_races
-from tests import stack
 from tests.concurrency.together import at_once
 from tests.members import Member, Members
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def direct(servers: stack.Stack) -> str:
-    """The worker's database, for more connections than the pooler lends."""
-    return servers.direct(os.environ["TEST_DATABASE"])
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Behind a transaction pooler every statement gets its own answer, with either dialect."""
 
+import os
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ def test_six_thousand_statements_get_six_thousand_right_answers(
 ) -> None:
     if servers.pooler is None:
         pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
-    url = sa.make_url(servers.pooled(stack.TEMPLATE)).set(drivername=f"postgresql+{dialect}")
+    url = sa.make_url(servers.pooled(os.environ["TEST_DATABASE"])).set(drivername=f"postgresql+{dialect}")
     engine = sa.create_engine(url, pool_size=THREADS, connect_args={"ssl_context": False})
     start = threading.Barrier(THREADS)
 
@@ -55,7 +56,7 @@ def test_six_thousand_statements_get_six_thousand_right_answers(
 
 
 def test_the_fall_back_refuses_autocommit(servers: stack.Stack) -> None:
-    url = sa.make_url(servers.direct(stack.TEMPLATE)).set(drivername="postgresql+transactional")
+    url = sa.make_url(servers.direct(os.environ["TEST_DATABASE"])).set(drivername="postgresql+transactional")
     engine = sa.create_engine(url, connect_args={"ssl_context": False})
     with (
         pytest.raises(pg8000.NotSupportedError, match=r"autocommit needs pg8000 1\.31\.6"),

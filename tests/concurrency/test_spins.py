@@ -1,6 +1,5 @@
 """One spin a day, however many are asked for at once."""
 
-import os
 from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
@@ -13,17 +12,10 @@ from goatedvips.domain.access import Caller
 from goatedvips.errors import AlreadySpun
 from goatedvips.models.codes import bonus_codes, rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
-from tests import stack
 from tests.concurrency.together import at_once, call_at_once
 from tests.members import Members
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture
-def direct(servers: stack.Stack) -> str:
-    """The worker's database, for more connections than the pooler lends."""
-    return servers.direct(os.environ["TEST_DATABASE"])
 
 
 @pytest.mark.parametrize("seeds", [True, False], ids=["member", "adopted member"])

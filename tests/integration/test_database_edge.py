@@ -18,7 +18,7 @@ from goatedvips.models.accounts import attempts
 from local.postgres import free_port
 from tests import stack
 from tests.members import Members
-from tests.requests import Functions
+from tests.requests import Functions, load
 from tests.wire import Wire
 
 
@@ -67,6 +67,26 @@ def test_a_write_with_a_key_may_be_done_twice_and_so_is_tried_again(
     assert functions.call("spin_wheel", by=members.new(), headers={"idempotency-key": "k"}).status == 201
 
 
+def test_who_is_nobody_has_no_key_and_is_not_tried_again(
+    wire: Wire, functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions.call("get_wheel")
+    load("register")
+
+    def hashed(*_: object, **__: object) -> str:
+        wire.cut()
+        return "stored"
+
+    monkeypatch.setattr("goatedvips.domain.passwords.hashed", hashed)
+    body = {
+        "username": f"cut-{os.getpid()}",
+        "email": f"cut-{os.getpid()}@example.com",
+        "password": "four dancing goats",
+    }
+    refused = functions.call("register", body=body, headers={"idempotency-key": "k"})
+    assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
+
+
 def test_a_connection_unused_for_a_minute_is_replaced_before_use(
     wire: Wire, functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,7 +128,8 @@ def test_a_database_without_the_schema_is_outdated(
     ("statement", "problem"),
     [
         ("insert into wheel_spins (user_id, segment_index) values (2147483647, 0)", Conflict),
-        ("insert into wheel_spins (segment_index) values (null)", Conflict),
+        ("insert into wheel_spins (segment_index) values (null)", Problem),
+        ("insert into users (username, email, password) values ('-', '-', '-'), ('-', '+', '-')", Conflict),
         ("select nothing from users", SchemaOutdated),
         ("select 2147483647::int + 1", ValidationFailed),
         ("select pg_sleep(30)", DatabaseUnavailable),

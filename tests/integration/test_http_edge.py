@@ -1,8 +1,10 @@
 """What every endpoint does alike: shown on the wheel."""
 
 import base64
+import hashlib
 import io
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -91,6 +93,16 @@ def test_a_key_belongs_to_a_member_a_path_and_a_body(functions: Functions, membe
     assert functions.call("spin_wheel", by=members.new(), body={"client_seed": "x"}, headers=KEY).status == 201
 
 
+def test_every_422_says_where(functions: Functions, members: Members) -> None:
+    member = members.new()
+    functions.call("spin_wheel", by=member, body={}, headers=KEY)
+    reused = functions.call("spin_wheel", by=member, body={"client_seed": "x"}, headers=KEY)
+    assert reused.json["errors"] == [{"pointer": "", "detail": "This Idempotency-Key was used with another body"}]
+    many = functions.call("spin_wheel", by=member, body={f"field/{number}": 1 for number in range(1_000)})
+    assert many.json["errors"][0]["pointer"] == "/field~10"
+    assert len(many.json["errors"]) == 100
+
+
 def test_a_key_is_forgotten_after_a_day(functions: Functions, members: Members) -> None:
     member = members.new()
     functions.call("spin_wheel", by=member, body={}, headers=KEY, now=NOON)
@@ -144,6 +156,20 @@ def test_a_replay_still_takes_a_live_session(functions: Functions, members: Memb
     assert functions.call("spin_wheel", by=member, body={}, headers=KEY).status == 401
 
 
+def test_a_replay_still_takes_one_of_the_staff(functions: Functions, members: Members) -> None:
+    staff = members.staff()
+    body = {"value": "1.00", "expires_at": "2999-01-01T00:00:00Z"}
+    assert functions.call("issue_codes", by=staff, body=body, headers=KEY).status == 201
+    members.change(staff, is_admin=False)
+    refused = functions.call("issue_codes", by=staff, body=body, headers=KEY)
+    assert (refused.status, refused.json["code"]) == (403, "forbidden")
+
+
+def test_a_key_goes_with_a_query_of_any_length(functions: Functions, members: Members) -> None:
+    query = {"q": secrets.token_hex(4_000)}
+    assert functions.call("spin_wheel", by=members.new(), body={}, headers=KEY, query=query).status == 201
+
+
 def test_a_second_request_gives_up_waiting_for_the_first(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
@@ -152,7 +178,7 @@ def test_a_second_request_gives_up_waiting_for_the_first(
         first.execute(
             sa.insert(idempotency_records).values(
                 user_id=member.id,
-                request="POST /v1/wheel/spins",
+                request_hash=hashlib.sha256(b"POST /v1/wheel/spins").digest(),
                 key="a key",
                 body_hash=b"",
                 created_at=datetime.now(UTC),

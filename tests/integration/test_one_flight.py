@@ -1,5 +1,6 @@
 """The bytes of the one-flight dialect, seen on the wire, and what it does when a part of a flight fails."""
 
+import os
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -22,7 +23,7 @@ def wire(servers: stack.Stack) -> Iterator[Wire]:
 @pytest.fixture
 def engine(wire: Wire) -> Iterator[sa.Engine]:
     """One connection through the counter."""
-    url = f"postgresql+oneflight://postgres@127.0.0.1:{wire.port}/{stack.TEMPLATE}"
+    url = f"postgresql+oneflight://postgres@127.0.0.1:{wire.port}/{os.environ['TEST_DATABASE']}"
     engine = sa.create_engine(url, pool_size=1, max_overflow=0, connect_args={"ssl_context": False})
 
     @sa.event.listens_for(engine, "before_cursor_execute")

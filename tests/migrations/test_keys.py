@@ -83,6 +83,22 @@ def test_a_renamed_row_takes_its_key_along(adopted: str) -> None:
     assert column(adopted, "SELECT username_key FROM users ORDER BY id") == ["ram", "goat", None]
 
 
+def test_a_participation_that_moves_takes_its_key_along(adopted: str) -> None:
+    run_sql(adopted, "INSERT INTO wager_race_participants (race_id, user_id, total_wager) VALUES (2, 1, 0)")
+    run_sql(adopted, "UPDATE wager_race_participants SET race_id = 2")
+    assert column(adopted, "SELECT member_key FROM wager_race_participants ORDER BY id") == [None, None, 2, None, 1]
+
+
+def test_an_update_that_touches_no_key_takes_no_lock(adopted: str) -> None:
+    run_sql(adopted, "INSERT INTO users (username, password, email) SELECT n, 'x', n FROM generate_series(1, 1000) n")
+    with engine(adopted).connect() as connection:
+        connection.execute(
+            text("UPDATE users SET total_wager = 1 WHERE username_key IS NOT NULL AND email_key IS NOT NULL")
+        )
+        locks = connection.execute(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")).scalar_one()
+    assert locks == 0
+
+
 INSERTS: dict[str, Callable[[int], str]] = {
     "users": lambda turn: (
         "INSERT INTO users (username, password, email) "

@@ -28,7 +28,8 @@ class Caller:
         """What the parts below are bound to."""
         return {
             "caller_id": self.user_id,
-            "session_id": self.session_id,
+            "caller_session_id": self.session_id,
+            "caller_request_id": self.request_id,
             "now": now,
             "verified_email_required": self.verified_email_required,
         }
@@ -44,7 +45,7 @@ _account: Select[int] = (
     select(users.c.id)
     .join(sessions, sessions.c.user_id == users.c.id)
     .where(
-        sessions.c.id == bindparam("session_id"),
+        sessions.c.id == bindparam("caller_session_id"),
         users.c.id == CALLER_ID,
         LIVE,
         users.c.suspended_at.is_(None),
@@ -76,7 +77,7 @@ _explanation = (
         _unverified.label("unverified"),
     )
     .join(sessions, sessions.c.user_id == users.c.id)
-    .where(sessions.c.id == bindparam("session_id"), users.c.id == CALLER_ID)
+    .where(sessions.c.id == bindparam("caller_session_id"), users.c.id == CALLER_ID)
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Text, bindparam, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, attempts, mailed_tokens, seeds
+from goatedvips.domain import access, attempts, mailed_tokens, server_seeds
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.errors import EmailTaken, TokenInvalid, UsernameTaken
 from goatedvips.models.accounts import attempts as attempt_rows
@@ -68,7 +68,9 @@ _mailed = (
     )
     .cte("mailed")
 )
-_register = select(_account).add_cte(seeds.first(_account).cte("seeds"), _mailed).execution_options(decides=True)
+_register = (
+    select(_account).add_cte(server_seeds.first_two(_account).cte("seeds"), _mailed).execution_options(decides=True)
+)
 _username_taken = select(users.c.id).where(
     or_(users.c.username == _USERNAME, users.c.username_key == func.lower(_USERNAME))
 )
@@ -86,7 +88,7 @@ def register(connection: Connection, username: str, email: str, stored: str, *, 
     UsernameTaken, EmailTaken: by whatever spelling, ignoring case.
     """
     parameters = {"given_username": username, "given_email": email, "stored": stored, "now": now}
-    account = connection.execute(_register, parameters | seeds.fresh()).one_or_none()
+    account = connection.execute(_register, parameters | server_seeds.fresh()).one_or_none()
     if account is None:
         taken = connection.execute(_username_taken, parameters).first()
         raise UsernameTaken if taken else EmailTaken

@@ -22,15 +22,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, attempts, code_generator, pages
+from goatedvips.domain import access, attempts, audit, code_generator, pages
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.errors import CodeNotClaimable, CodeTaken, ValidationFailed
 from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes, code_claims, rewards
-from goatedvips.models.operations import audit_log
 
 FAILED_CLAIMS = attempts.Throttle("claim", limit=10, window=timedelta(minutes=10))
+"""Of one member. A failure is written after its roll-back: claims sent at once all pass, then none for ten minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,22 +238,7 @@ _issued = (
     .returning(*(bonus_codes.c[field.name] for field in fields(Code)))
     .cte("issued")
 )
-_audited = (
-    insert(audit_log)
-    .from_select(
-        ["staff_id", "action", "subject_id", "after", "request_id", "created_at"],
-        select(
-            CALLER_ID,
-            literal("issue_code"),
-            _issued.c.id,
-            func.to_jsonb(_issued.table_valued()),
-            bindparam("request_id", type_=audit_log.c.request_id.type),
-            NOW,
-        ),
-    )
-    .cte("audited")
-)
-_issuing = select(_issued).add_cte(_audited).execution_options(decides=True)
+_issuing = select(_issued).add_cte(audit.noted("issue_code", _issued)).execution_options(decides=True)
 _owner_is_there = select(or_(_no_owner, _owner_exists))
 
 
@@ -274,7 +259,6 @@ def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime
         "max_claims": terms.max_claims if terms.user_id is None else 1,
     }
     parameters = caller.parameters(now) | {f"new_{name}": value for name, value in given.items()}
-    parameters["request_id"] = caller.request_id
     issued = connection.execute(_issuing, parameters).one_or_none()
     if issued is None:
         access.explain(connection, caller, now=now, staff=True)

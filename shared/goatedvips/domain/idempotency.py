@@ -4,8 +4,9 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy import CTE, Connection, bindparam, case, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import ReturningInsert
 
 from goatedvips.domain import access
 from goatedvips.domain.access import NOW, Caller
@@ -24,22 +25,29 @@ class Record:
     answer: str | None
 
 
-_caller = access.member()
-_new = insert(records).from_select(
-    ["user_id", "request", "key", "body_hash", "created_at"],
-    select(_caller.c.id, bindparam("request"), bindparam("key"), bindparam("body_hash"), NOW),
-)
-_expired = records.c.created_at <= bindparam("kept_since", type_=records.c.created_at.type)
-# The update changes nothing but an expired record: its lock is what the second of two requests waits for.
-_claim = _new.on_conflict_do_update(
-    index_elements=["user_id", "request", "key"],
-    set_={
-        "body_hash": case((_expired, _new.excluded.body_hash), else_=records.c.body_hash),
-        "status": case((_expired, None), else_=records.c.status),
-        "answer": case((_expired, None), else_=records.c.answer),
-        "created_at": case((_expired, _new.excluded.created_at), else_=records.c.created_at),
-    },
-).returning(records.c.id, records.c.body_hash, records.c.status, records.c.answer)
+_REQUEST_HASH = bindparam("given_request_hash", type_=records.c.request_hash.type)
+
+
+def _claim(caller: CTE) -> ReturningInsert[int, bytes, int | None, str | None]:
+    """The statement that takes a key; its lock on the record is what the second of two requests waits for."""
+    new = insert(records).from_select(
+        ["user_id", "request_hash", "key", "body_hash", "created_at"],
+        select(caller.c.id, _REQUEST_HASH, bindparam("given_key"), bindparam("given_body_hash"), NOW),
+    )
+    expired = records.c.created_at <= bindparam("kept_since", type_=records.c.created_at.type)
+    return new.on_conflict_do_update(
+        index_elements=["user_id", "request_hash", "key"],
+        set_={  # of a record that has not expired nothing changes
+            "body_hash": case((expired, new.excluded.body_hash), else_=records.c.body_hash),
+            "status": case((expired, None), else_=records.c.status),
+            "answer": case((expired, None), else_=records.c.answer),
+            "created_at": case((expired, new.excluded.created_at), else_=records.c.created_at),
+        },
+    ).returning(records.c.id, records.c.body_hash, records.c.status, records.c.answer)
+
+
+_claim_of_member = _claim(access.member())
+_claim_of_staff = _claim(access.staff())
 _keep = (
     update(records)
     .where(records.c.id == bindparam("record_id"))
@@ -48,24 +56,32 @@ _keep = (
 )
 
 
-def claim(connection: Connection, caller: Caller, request: str, key: str, body: bytes, *, now: datetime) -> Record:
+def claim(
+    connection: Connection, caller: Caller, request: str, key: str, body: bytes, *, staff: bool, now: datetime
+) -> Record:
     """Take the key for this request, or find the answer that it already had; a second request waits for the first.
 
     Parameters
     ----------
     request: method, path and query, as they were called.
-    body: the request's body as it came; its SHA-256 is kept.
+    body: the request's body as it came; of both, the SHA-256 is kept.
+    staff: whether the request takes one of the staff, which a replay then takes too.
 
     Raises
     ------
     IdempotencyKeyReused: the key came with another body within the last 24 hours.
-    Unauthenticated, AccountSuspended: the caller has no live session.
+    Unauthenticated, AccountSuspended, Forbidden
     """
     body_hash = hashlib.sha256(body).digest()
-    parameters = {"request": request, "key": key, "body_hash": body_hash, "kept_since": now - KEPT}
-    row = connection.execute(_claim, parameters | caller.parameters(now)).one_or_none()
+    parameters = caller.parameters(now) | {
+        "given_request_hash": hashlib.sha256(request.encode()).digest(),
+        "given_key": key,
+        "given_body_hash": body_hash,
+        "kept_since": now - KEPT,
+    }
+    row = connection.execute(_claim_of_staff if staff else _claim_of_member, parameters).one_or_none()
     if row is None:
-        access.explain(connection, caller, now=now)
+        access.explain(connection, caller, now=now, staff=staff)
         raise AssertionError("a record is claimed for every live caller")
     if row.body_hash != body_hash:
         raise IdempotencyKeyReused

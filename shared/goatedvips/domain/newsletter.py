@@ -36,7 +36,7 @@ _asked_again = (
             <= bindparam("mailed_before", type_=subscriptions.c.confirmation_sent_at.type),
         ),
     )
-    .values(confirmation_sent_at=NOW, source=_SOURCE)
+    .values(confirmation_sent_at=NOW, source=func.coalesce(_SOURCE, subscriptions.c.source))
     .returning(subscriptions.c.id, subscriptions.c.email)
     .cte("asked_again")
 )

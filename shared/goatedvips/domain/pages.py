@@ -40,9 +40,13 @@ def position(cursor: str | None, *start: int) -> tuple[int, ...]:
     except (binascii.Error, UnicodeError):
         text = ""
     found = tuple(int(part) for part in text.split(",")) if _POSITION.fullmatch(text) else ()
-    if len(found) != len(start):
+    if len(found) != len(start) or _cursor(found) != cursor:
         raise _unknown()
     return found
+
+
+def _cursor(key: tuple[int, ...]) -> str:
+    return base64.urlsafe_b64encode(",".join(map(str, key)).encode()).decode()
 
 
 def microseconds(instant: datetime) -> int:
@@ -77,5 +81,4 @@ def page[Item](found: Sequence[Item], limit: int, key: Callable[[Item], tuple[in
     items = found[:limit]
     if len(found) <= limit:
         return Page(items, None)
-    text = ",".join(map(str, key(items[-1])))
-    return Page(items, base64.urlsafe_b64encode(text.encode()).decode())
+    return Page(items, _cursor(key(items[-1])))

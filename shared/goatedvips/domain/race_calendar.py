@@ -87,7 +87,7 @@ _due = (
         races.c.status != status_by_clock,
         or_(not_(_OURS_ONLY), races.c.created_by.is_not(None)),
     )
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True, key_share=True)
     .cte("due")
 )
 _advance = (
@@ -107,7 +107,7 @@ _ending = (
         ~exists().where(_next.c.follows_id == races.c.id),
     )
     .order_by(races.c.end_date, races.c.id)
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True, key_share=True)
 )
 _START = bindparam("start", type_=races.c.start_date.type)
 _END = bindparam("end", type_=races.c.end_date.type)

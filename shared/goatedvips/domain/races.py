@@ -31,11 +31,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, pages
+from goatedvips.domain import access, audit, pages
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.pages import Page
 from goatedvips.errors import NotFound, RaceClosed, ValidationFailed
-from goatedvips.models.operations import audit_log
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
 
@@ -111,7 +110,12 @@ _told = (
     races.c.rules,
     races.c.description,
 )
-_crowd = select(func.count()).where(participants.c.race_id == races.c.id).scalar_subquery()
+# Of an adopted member's rows in a race the oldest, which has the key, is the participation.
+_crowd = (
+    select(func.count())
+    .where(participants.c.race_id == races.c.id, participants.c.member_key.is_not(None))
+    .scalar_subquery()
+)
 _races: Select[*tuple[Any, ...]] = select(*_told, _crowd.label("participants"))
 _LAST = (pages.microseconds(datetime.max.replace(tzinfo=UTC)), 2**31 - 1)
 _WANTED = bindparam("wanted_status", type_=Text)
@@ -170,8 +174,8 @@ _participation = (
     participants.c.total_wager,
     participants.c.rank,
 )
-_mine = participants.c.race_id == RACE_ID, participants.c.user_id == CALLER_ID
-# The unique (race, member) decides. Rows of the guide's application may lack the key, so they are looked for by member.
+_mine = participants.c.race_id == RACE_ID, participants.c.member_key == CALLER_ID
+# The unique (race, member) decides.
 _joined = (
     upsert(participants)
     .from_select(
@@ -185,13 +189,7 @@ _joined = (
     .returning(*_participation)
     .cte("joined")
 )
-_first = (
-    select(*_participation, false().label("created"))
-    .where(*_mine)
-    .order_by(participants.c.id)
-    .limit(1)
-    .subquery("first")
-)
+_first = select(*_participation, false().label("created")).where(*_mine).subquery("first")
 _join = union_all(select(_joined, true().label("created")), select(_first).join(_player, true())).execution_options(
     decides=True
 )
@@ -244,26 +242,13 @@ _created = (
         [*_given, "prize_distribution", "created_by", "created_at", "updated_at"],
         select(*_given.values(), _distribution, _staff.c.id, NOW, NOW),
     )
-    .returning(*_told, races.c.time_zone, races.c.created_by)
+    .returning(*_told, races.c.time_zone)
     .cte("created")
 )
-_audited = (
-    insert(audit_log)
-    .from_select(
-        ["staff_id", "action", "subject_id", "after", "request_id", "created_at"],
-        select(
-            _created.c.created_by,
-            literal("create_race"),
-            _created.c.id,
-            func.to_jsonb(_created.table_valued()),
-            bindparam("request_id", type_=Text),
-            NOW,
-        ),
-    )
-    .cte("audited")
-)
 _create: Select[*tuple[Any, ...]] = (
-    select(*(_created.c[column.name] for column in _told), literal(0)).add_cte(_audited).execution_options(decides=True)
+    select(*(_created.c[column.name] for column in _told), literal(0))
+    .add_cte(audit.noted("create_race", _created))
+    .execution_options(decides=True)
 )
 
 
@@ -281,7 +266,6 @@ def create(connection: Connection, caller: Caller, race: NewRace, *, now: dateti
     parameters = {f"new_{name}": getattr(race, name) for name in _given if name != "status"} | {
         "new_status": "live" if race.start_date <= now else "upcoming",
         "new_prize_distribution": f"{{{percents}}}",
-        "request_id": caller.request_id,
     }
     row = connection.execute(_create, caller.parameters(now) | parameters).one_or_none()
     if row is None:

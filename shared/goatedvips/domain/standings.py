@@ -39,7 +39,7 @@ _in_race = (
         participants.c.rank,
         participants.c.total_wager,
     )
-    .where(participants.c.race_id == RACE_ID)
+    .where(participants.c.race_id == RACE_ID, participants.c.member_key.is_not(None))
     .limit(bindparam("limit"))
 )
 # Two walks along the index, because no one comparison says "behind this rank, or unranked" so that it helps a search.

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, code_generator, fairness, seeds
+from goatedvips.domain import access, code_generator, fairness, server_seeds
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.errors import AlreadySpun
 from goatedvips.models.codes import bonus_codes, rewards
@@ -141,7 +141,7 @@ def mine(connection: Connection, caller: Caller, *, now: datetime) -> MyWheel:
     row = connection.execute(_mine, parameters).one_or_none()
     if row is None:
         access.explain(connection, caller, now=now)
-        seeds.commit(connection, caller.user_id, now=now)
+        server_seeds.ensure(connection, caller.user_id, now=now)
         row = connection.execute(_mine, parameters).one()
     return MyWheel(
         server_seed_hash=fairness.commitment(row.server_seed),
@@ -234,7 +234,7 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
     ready = connection.execute(_ready, parameters).one_or_none()
     if ready is None:
         access.explain(connection, caller, now=now, playing=True)
-        seeds.commit(connection, caller.user_id, now=now)
+        server_seeds.ensure(connection, caller.user_id, now=now)
         ready = connection.execute(_ready, parameters).one()
 
     wheel = Wheel.of(ready.version_id, ready.segments)

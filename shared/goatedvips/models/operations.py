@@ -22,13 +22,13 @@ idempotency_records = Table(
     metadata,
     Column("id", BigInteger, primary_key=True),
     Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
-    Column("request", Text, nullable=False),  # method, path and query
+    Column("request_hash", LargeBinary, nullable=False),  # SHA-256 of method, path and query
     Column("key", Text, nullable=False),
     Column("body_hash", LargeBinary, nullable=False),  # SHA-256
     Column("created_at", Instant, nullable=False),
     Column("status", SmallInteger),
     Column("answer", Text),
-    UniqueConstraint("user_id", "request", "key"),
+    UniqueConstraint("user_id", "request_hash", "key"),
     Index("idempotency_records_created_at_idx", "created_at"),
 )
 

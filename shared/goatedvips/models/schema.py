@@ -49,6 +49,13 @@ class Instant(TypeDecorator[datetime]):
         return value.astimezone(UTC).replace(tzinfo=None)
 
     @override
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Say what the database leaves out: that the stored time is UTC."""
-        return None if value is None else value.replace(tzinfo=UTC)
+    def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
+        """Say what the database leaves out: that the stored time is UTC.
+
+        What no calendar of ours holds, such as an adopted `infinity`, comes as text, and is answered as its nearest.
+        """
+        if value is None:
+            return None
+        if isinstance(value, str):
+            value = datetime.min if value.startswith("-") or value.endswith("BC") else datetime.max  # noqa: DTZ901
+        return value.replace(tzinfo=UTC)

@@ -7,10 +7,10 @@ from pydantic import Field, StringConstraints
 
 from goatedvips.validators.fields import CLEAN, AnswerBody, Email, Money, RequestBody
 
-type NewPassword = Annotated[str, CLEAN, StringConstraints(min_length=12, max_length=128)]
+type NewPassword = Annotated[str, StringConstraints(min_length=12, max_length=128), CLEAN]
 """A password to be set. Rules that need more than its text are the domain's."""
 
-_Entered = Annotated[str, CLEAN, StringConstraints(min_length=1, max_length=1000)]
+_Entered = Annotated[str, StringConstraints(min_length=1, max_length=1000), CLEAN]
 
 
 class RegisterRequest(RequestBody):
@@ -58,7 +58,7 @@ class NewSession(AnswerBody):
 class VerifyEmailRequest(RequestBody):
     """What a link in a mail carried."""
 
-    token: Annotated[str, CLEAN, StringConstraints(min_length=1, max_length=200)]
+    token: Annotated[str, StringConstraints(max_length=200), CLEAN]
 
 
 class VerifiedEmail(AnswerBody):

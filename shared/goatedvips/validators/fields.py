@@ -20,6 +20,7 @@ from pydantic import (
 
 _ID = re.compile(r"[1-9][0-9]{0,9}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]{1,2})?")
 # What RFC 5321 allows without quoting: whatever would end the address, or begin another, in a header is left out.
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]{1,64}@([^\W_]([\w-]{0,61}[^\W_])?\.)+[^\W_]([\w-]{0,61}[^\W_])")
@@ -56,8 +57,8 @@ def _id(value: object) -> object:
 
 
 def _written(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("must be a string in RFC 3339 format")  # noqa: TRY004 - pydantic wants a ValueError
+    if not (isinstance(value, str) and _INSTANT.fullmatch(value)):
+        raise ValueError('must be an instant as RFC 3339 has it, such as "2026-05-01T12:00:00Z"')
     return value
 
 

@@ -11,7 +11,7 @@ class SubscriptionRequest(RequestBody):
     """An address that may want the newsletter."""
 
     email: Email
-    source: Annotated[str, CLEAN, StringConstraints(max_length=200)] | None = None
+    source: Annotated[str, StringConstraints(max_length=200), CLEAN] | None = None
     """Where the subscription was asked for, such as a page's name."""
 
 
@@ -24,7 +24,7 @@ class PendingSubscription(AnswerBody):
 class ConfirmationRequest(RequestBody):
     """The token out of a mailed link."""
 
-    token: Annotated[str, CLEAN, StringConstraints(max_length=200)]
+    token: Annotated[str, StringConstraints(max_length=200), CLEAN]
 
 
 class ConfirmedSubscription(AnswerBody):

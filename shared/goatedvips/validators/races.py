@@ -22,8 +22,8 @@ type RaceType = Literal["weekly", "monthly", "weekend"]
 type RaceStatus = Annotated[Literal["upcoming", "live", "completed", "cancelled"] | None, Query()]
 """Which races are asked for; absent: all."""
 
-type _Title = Annotated[str, CLEAN, StringConstraints(min_length=1, max_length=120)]
-type _Text = Annotated[str, CLEAN, StringConstraints(max_length=10_000)]
+type _Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), CLEAN]
+type _Text = Annotated[str, StringConstraints(max_length=10_000), CLEAN]
 
 _WHOLE = 100  # percent
 _DECIMALS = 2
@@ -36,9 +36,11 @@ def _percent(value: object) -> object:
     percent = Decimal(value)
     if not 0 < percent <= _WHOLE:
         raise ValueError("must be above 0 and at most 100")
-    if -int(percent.normalize().as_tuple().exponent) > _DECIMALS:
+    _, digits, exponent = percent.as_tuple()
+    beyond = digits[max(0, len(digits) + int(exponent) + _DECIMALS) :] if int(exponent) < -_DECIMALS else ()
+    if any(beyond):  # looked at by its digits, since arithmetic rounds
         raise ValueError("must have at most two decimals")
-    return percent
+    return percent.quantize(Decimal("0.01")).normalize()
 
 
 def _zone(value: str) -> str:

@@ -80,12 +80,12 @@ def test_a_token_of_an_address_that_was_changed_proves_nothing(
     assert is_verified(database, member) is False
 
 
-@pytest.mark.parametrize("token", ["x", "A" * 43, "é" * 43, "' OR 1=1 --", "gvp_" + "A" * 43, " "])
+@pytest.mark.parametrize("token", ["", "x", "A" * 43, "é" * 43, "' OR 1=1 --", "gvp_" + "A" * 43, " "])
 def test_what_was_never_mailed_proves_nothing(functions: Functions, token: str) -> None:
     assert refused(confirm(functions, token))
 
 
-@pytest.mark.parametrize("token", ["", "\x00", "\ud800", "a" * 201, 7, None, ["a"]])
+@pytest.mark.parametrize("token", ["\x00", "\ud800", "a" * 201, 7, None, ["a"]])
 def test_what_is_no_token_at_all_is_refused(functions: Functions, token: object) -> None:
     answer = confirm(functions, token)
     assert answer.status == 422

@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
 from moto import mock_aws
 from moto.core.base_backend import BackendDict
 from moto.sesv2.models import sesv2_backends
@@ -203,14 +209,15 @@ def test_what_fails_is_tried_again_ever_later_and_given_up_after_eight_tries(
     assert len(tried) == TRIES
 
 
+@pytest.mark.parametrize("failure", [EndpointConnectionError, ReadTimeoutError, ConnectionClosedError])
 def test_one_bad_mail_keeps_none_back(
-    database: sa.Engine, members: Members, send: Send, monkeypatch: pytest.MonkeyPatch
+    database: sa.Engine, members: Members, send: Send, monkeypatch: pytest.MonkeyPatch, failure: type[HTTPClientError]
 ) -> None:
     reached: list[str] = []
 
     def deliver(message: Message) -> None:
         if message.to == bad.email:
-            raise EndpointConnectionError(endpoint_url="https://email.us-east-1.amazonaws.com")
+            raise failure(endpoint_url="https://email.us-east-1.amazonaws.com")
         reached.append(message.to)
 
     monkeypatch.setattr(ses, "send", deliver)

@@ -141,3 +141,13 @@ def test_an_error_escapes_so_that_the_run_is_tried_again(
             run(functions, END)
     assert races.row(race_id).status == "upcoming", "nothing of a failed run stays"
     assert run(functions, END) == {"started": 0, "completed": 1, "created": 1}
+
+
+def test_a_race_starts_while_somebody_joins_it(
+    races: Races, members: Members, functions: Functions, database: sa.Engine
+) -> None:
+    race_id, member = races.new(), members.new()
+    with database.connect().execution_options(isolation_level="READ COMMITTED") as joining:
+        joining.execute(sa.insert(wager_race_participants).values(race_id=race_id, user_id=member.id, total_wager=0))
+        assert run(functions, START) == nothing() | {"started": 1}
+        joining.commit()

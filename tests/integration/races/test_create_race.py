@@ -63,9 +63,7 @@ def test_the_audit_log_has_it(members: Members, functions: Functions, database: 
     assert entry.after["prize_distribution"] == BODY["prize_distribution"]
 
 
-def test_percents_are_kept_as_they_were_written(
-    races: Races, members: Members, functions: Functions, database: sa.Engine
-) -> None:
+def test_percents_are_kept_exactly(races: Races, members: Members, functions: Functions, database: sa.Engine) -> None:
     written = json.dumps(BODY | {"prize_distribution": 0}).replace(
         '"prize_distribution": 0', '"prize_distribution": {"2": 33.33, "1": 5e1, "3": 0.01, "4": 16.660}'
     )
@@ -75,7 +73,7 @@ def test_percents_are_kept_as_they_were_written(
         stored = connection.execute(
             sa.text("SELECT prize_distribution::text FROM wager_races WHERE id = :id"), {"id": answer.json["id"]}
         ).scalar_one()
-    assert stored == '{"1": 50, "2": 33.33, "3": 0.01, "4": 16.660}'
+    assert stored == '{"1": 50, "2": 33.33, "3": 0.01, "4": 16.66}'
 
 
 @pytest.mark.parametrize(
@@ -218,3 +216,47 @@ def test_the_same_key_announces_one_race(members: Members, functions: Functions,
     assert first.text == again.text
     with database.connect() as connection:
         assert len(connection.execute(sa.select(audit_log).where(audit_log.c.staff_id == staff.id)).all()) == 1
+
+
+@pytest.mark.parametrize(
+    "percents",
+    [
+        '{"1": 1e-999999999999999999}',
+        '{"1": 1e-30000000}',
+        '{"1": 50.0000000000000000000000000000001}',
+        '{"1": 33.3300000000000000000000000000000000000001}',
+        '{"1": 99.99, "2": 0.0100000000000000000000000000001}',
+    ],
+)
+def test_percents_are_held_to_two_decimals_by_their_digits(
+    members: Members, functions: Functions, percents: str
+) -> None:
+    raw = json.dumps(BODY | {"prize_distribution": None}).replace("null", percents, 1)
+    refused = functions.call("create_race", by=members.staff(), now=NOW, raw=raw)
+    assert refused.status == 422
+    assert {error["pointer"].rpartition("/")[0] for error in refused.json["errors"]} == {"/prize_distribution"}
+
+
+def test_percents_may_be_written_with_zeros_behind(members: Members, functions: Functions) -> None:
+    raw = json.dumps(BODY | {"prize_distribution": None}).replace("null", '{"1": 50.000000, "2": 3e1}', 1)
+    answer = functions.call("create_race", by=members.staff(), now=NOW, raw=raw)
+    assert answer.json["prize_distribution"] == {"1": 50, "2": 30}
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        "1893456000",
+        "2026-06-09",
+        "2026-06-09 00:00:00Z",
+        "2026-06-09T00:00Z",
+        "2026-06-09T00:00:00",
+        "2026-06-09T00:00:00+0200",
+    ],
+)
+def test_instants_are_held_to_rfc_3339(members: Members, functions: Functions, instant: str) -> None:
+    assert faults(create(functions, members.staff(), end_date=instant)) == ["/end_date"]
+
+
+def test_a_title_is_more_than_spaces(members: Members, functions: Functions) -> None:
+    assert faults(create(functions, members.staff(), title="   ")) == ["/title"]

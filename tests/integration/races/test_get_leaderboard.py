@@ -41,14 +41,18 @@ def test_a_hidden_member_keeps_the_place_without_name_and_id(
 ) -> None:
     race_id, member = races.new(), members.new(hide_name=True, uid="affiliate-secret")
     races.enter(race_id, member.id, rank=1, total_wager="7")
-    races.enter(race_id, None, rank=2, total_wager="0.005")
     answer = board(functions, race_id)
-    nobody = {"user_id": None, "username": None}
-    assert answer.json["items"] == [
-        {"rank": 1, "total_wager": "7.00"} | nobody,
-        {"rank": 2, "total_wager": "0.01"} | nobody,
-    ]
+    assert answer.json["items"] == [{"rank": 1, "user_id": None, "username": None, "total_wager": "7.00"}]
     assert not any(secret in answer.text for secret in (member.username, member.email, "affiliate-secret"))
+
+
+def test_of_an_adopted_members_rows_the_oldest_counts(races: Races, members: Members, functions: Functions) -> None:
+    race_id, member = races.new(), members.new()
+    races.enter(race_id, member.id, rank=2, total_wager="7")
+    races.enter(race_id, member.id, rank=1, total_wager="9")
+    races.enter(race_id, None, rank=3, total_wager="1")
+    assert [item["total_wager"] for item in board(functions, race_id).json["items"]] == ["7.00"]
+    assert functions.call("get_race", path=f"/v1/races/{race_id}").json["participants"] == 1
 
 
 def test_a_race_without_participants_is_empty_and_no_race_is_not_found(races: Races, functions: Functions) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from goatedvips import http
 from goatedvips.config import settings
@@ -75,9 +76,6 @@ def test_rows_of_the_guides_application_count_as_joined(races: Races, members: M
     answer = join(functions, race_id, member, now=START)
     assert (answer.status, answer.json["total_wager"], answer.json["rank"]) == (200, "12.50", 3)
     assert [row.id for row in races.participants(race_id) if row.member_key] == [first]
-    unkeyed = members.new()
-    races.enter(race_id, unkeyed.id, member_key=-unkeyed.id)
-    assert join(functions, race_id, unkeyed, now=START).status == 200
 
 
 def test_what_is_no_race_is_not_found(members: Members, functions: Functions) -> None:
@@ -122,7 +120,28 @@ def test_the_same_key_gets_the_same_answer(races: Races, members: Members, funct
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
-def test_a_body_is_not_looked_at(races: Races, members: Members, functions: Functions) -> None:
-    member, race_id = members.new(), races.new()
-    answer = join(functions, race_id, member, now=START, body={"user_id": 1, "total_wager": "1000000", "rank": 1})
-    assert (answer.status, answer.json["user_id"], answer.json["total_wager"]) == (201, member.id, "0.00")
+def test_a_body_is_held_to_having_no_fields(races: Races, members: Members, functions: Functions) -> None:
+    race_id, member = races.new(), members.new()
+    path = f"/v1/races/{race_id}/participants"
+    for raw, status in (('{"user_id": 1}', 422), ("[]", 422), ("{", 400), ("{}", 201)):
+        answer = functions.call("join_race", by=member, path=path, raw=raw, now=START)
+        assert answer.status == status, raw
+    assert len(races.participants(race_id)) == 1
+
+
+def test_an_end_that_no_calendar_has_is_answered_as_the_last_instant(
+    races: Races, members: Members, functions: Functions, database: sa.Engine
+) -> None:
+    for end in ("infinity", "12000-01-01"):
+        race_id = races.new(end_date=sa.text(f"'{end}'"), start_date=sa.text("'-infinity'"))
+        answer = functions.call("get_race", path=f"/v1/races/{race_id}")
+        assert (answer.json["start_date"], answer.json["end_date"]) == (
+            "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59.999999Z",
+        )
+        assert functions.call("list_races", query={"limit": "100"}).status == 200
+        assert functions.call("list_races", query={"limit": "1"}).status == 200
+        assert join(functions, race_id, members.new(), now=START).status == 201
+    with database.connect() as connection:  # other tests look at whole lists
+        connection.execute(sa.text("delete from wager_race_participants"))
+        connection.execute(sa.text("delete from wager_races"))

@@ -52,7 +52,14 @@ def test_an_old_ticket_reads_as_it_is(members: Members, functions: Functions, da
 
 
 def test_a_page_that_there_cannot_be_is_refused(members: Members, functions: Functions) -> None:
-    for query in ({"limit": "0"}, {"limit": "101"}, {"cursor": "x"}, {"cursor": "MSwy"}):
+    for query in (
+        {"limit": "0"},
+        {"limit": "101"},
+        {"cursor": "x"},
+        {"cursor": "MSwy"},
+        {"cursor": "MTAw!!!!"},
+        {"cursor": "MDAwMDE="},
+    ):
         assert functions.call("list_tickets", by=members.new(), query=query).status == 422
 
 

@@ -9,6 +9,13 @@ ROLES = {
 }
 
 
+KEPT_FROM_FUNCTIONS = {
+    "alembic_version": "INSERT, UPDATE, DELETE",  # the health check reads it; only a migration writes it
+    "audit_log": "UPDATE, DELETE",
+    "wheel_versions": "UPDATE, DELETE",  # a spin keeps the wheel that it was drawn on
+}
+
+
 def ensure_roles(connection: Connection) -> None:
     """Create the roles or bring them up to date, with rights on every table that there is and that this role will make.
 
@@ -37,9 +44,9 @@ def ensure_roles(connection: Connection) -> None:
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {roles}",
     ):
         connection.execute(text(statement))
-    # The health check reads the revision; only a migration writes it.
-    if connection.scalar(text("SELECT to_regclass('public.alembic_version')")):
-        connection.execute(text(f"REVOKE INSERT, UPDATE, DELETE ON public.alembic_version FROM {roles}"))
+    for table, kept_from in KEPT_FROM_FUNCTIONS.items():
+        if connection.scalar(text("SELECT to_regclass(:name)"), {"name": f"public.{table}"}):
+            connection.execute(text(f"REVOKE {kept_from} ON public.{table} FROM {roles}"))
     # On Amazon RDS its members log in with an IAM token in place of a password.
     if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = 'rds_iam'")):
         connection.execute(text(f"GRANT rds_iam TO {roles}"))

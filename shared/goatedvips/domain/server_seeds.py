@@ -15,7 +15,7 @@ _ACTIVE_SEED = cast(bindparam("active_seed"), LargeBinary)
 _UPCOMING_SEED = cast(bindparam("upcoming_seed"), LargeBinary)
 
 
-def first(owner: CTE) -> Insert:
+def first_two(owner: CTE) -> Insert:
     """Make the first two server seeds of the member in this part, unless they are there; bound to `fresh`."""
     client_seed = cast(owner.c.id, Text)
     pair = union_all(
@@ -34,11 +34,11 @@ def fresh() -> dict[str, bytes]:
     return {"active_seed": secrets.token_bytes(32), "upcoming_seed": secrets.token_bytes(32)}
 
 
-_seeds = first(select(bindparam("owner", type_=users.c.id.type).label("id")).cte("owner")).execution_options(
+_seeds = first_two(select(bindparam("owner", type_=users.c.id.type).label("id")).cte("owner")).execution_options(
     decides=True
 )
 
 
-def commit(connection: Connection, user_id: int, *, now: datetime) -> None:
+def ensure(connection: Connection, user_id: int, *, now: datetime) -> None:
     """Make a member's first two server seeds, the active and the upcoming one, unless they are there."""
     connection.execute(_seeds, {"owner": user_id, "now": now} | fresh())

@@ -1,0 +1,57 @@
+"""No parameter of a statement is silently taken for a column.
+
+SQLAlchemy writes an execution parameter that is named like a column of the table that is updated, or inserted into by
+VALUES, into that column: also inside a CTE, and without a word.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import BindParameter, Executable, Insert, Update
+from sqlalchemy.sql import visitors
+
+from goatedvips import domain
+from goatedvips.domain.access import Caller
+
+MODULES = [
+    importlib.import_module(f"goatedvips.domain.{module.name}") for module in pkgutil.iter_modules(domain.__path__)
+]
+STATEMENTS = [
+    pytest.param(value, id=f"{module.__name__.rpartition('.')[2]}.{name}")
+    for module in MODULES
+    for name, value in vars(module).items()
+    if isinstance(value, Executable)
+]
+ALWAYS = set(Caller(1, 2, "3").parameters(datetime.now(UTC)))
+
+
+def parts(statement: Executable) -> Iterator[visitors.ExternallyTraversible]:
+    """All that a statement is made of, whatever hangs on its CTEs included."""
+    seen: set[int] = set()
+    waiting: list[visitors.ExternallyTraversible] = [statement]  # type: ignore[list-item]
+    while waiting:
+        part = waiting.pop()
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield part
+            waiting.extend(part.get_children())
+            waiting.extend(getattr(part, "_independent_ctes", ()))
+            waiting.extend(element for element in [getattr(part, "element", None)] if element is not None)
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_no_parameter_is_named_like_a_column_that_is_written(statement: Executable) -> None:
+    found = list(parts(statement))
+    names = ALWAYS | {part.key for part in found if isinstance(part, BindParameter)}
+    for part in found:
+        if isinstance(part, Update) or (isinstance(part, Insert) and part.select is None):
+            columns = set(part.table.c.keys())
+            assert not names & columns, part.table
+
+
+def test_the_statements_are_found() -> None:
+    assert len(STATEMENTS) > 40
+    assert any(isinstance(part, Update) for parameter in STATEMENTS for part in parts(parameter.values[0]))  # type: ignore[arg-type]
