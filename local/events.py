@@ -23,10 +23,11 @@ TEXT_TYPES = re.compile(
 def http_event(request: Request, route_key: str, parameters: dict[str, str]) -> dict[str, Any]:
     """Return the event of a request.
 
-    Args:
-        request: the request, its body read whole.
-        route_key: method and path of the route in the template, as in `GET /v1/races/{id}`.
-        parameters: values of the path's parameters, decoded.
+    Parameters
+    ----------
+    request: the request, its body read whole.
+    route_key: method and path of the route in the template, as in `GET /v1/races/{id}`.
+    parameters: values of the path's parameters, decoded.
 
     """
     now = datetime.now(UTC)

@@ -119,9 +119,10 @@ class Pool:
     def invoke(self, name: str, event: Any, request_id: str | None = None) -> Any:  # noqa: ANN401  any JSON value
         """Run a function on an event and return its answer.
 
-        Raises:
-            FunctionTimeoutError: it took longer than its time-out, or none of its workers became free.
-            FunctionError: it raised, or its process died.
+        Raises
+        ------
+        FunctionTimeoutError: it took longer than its time-out, or none of its workers became free.
+        FunctionError: it raised, or its process died.
 
         """
         function = self.functions[name]

@@ -70,13 +70,15 @@ def free_port() -> int:
 def running(folder: Path, port: int | None = None, *, durable: bool = True) -> Iterator[Server]:
     """Start PostgreSQL on a data folder, made when it is absent, and stop it at the end.
 
-    Args:
-        folder: what the server owns: its data, its log, its lock.
-        port: where to listen; a free port when absent.
-        durable: false trades safety at a power cut for speed, for tests.
+    Parameters
+    ----------
+    folder: what the server owns: its data, its log, its lock.
+    port: where to listen; a free port when absent.
+    durable: false trades safety at a power cut for speed, for tests.
 
-    Raises:
-        PostgresError: the folder is in use or broken, or the port is taken.
+    Raises
+    ------
+    PostgresError: the folder is in use or broken, or the port is taken.
 
     """
     folder = folder.resolve()

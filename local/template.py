@@ -74,10 +74,11 @@ class Template:
 def parameters(database_url: str, base_url: str, chosen: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the values of the template's parameters on this machine.
 
-    Args:
-        database_url: `postgresql://…` of the server that functions use.
-        base_url: where the local API and its mail catcher listen.
-        chosen: settings that a developer may choose by an environment variable.
+    Parameters
+    ----------
+    database_url: `postgresql://…` of the server that functions use.
+    base_url: where the local API and its mail catcher listen.
+    chosen: settings that a developer may choose by an environment variable.
 
     """
     match = re.fullmatch(r"postgresql://[^@]*@([^:/]+):(\d+)/(\w+)", database_url)
@@ -103,8 +104,9 @@ def parameters(database_url: str, base_url: str, chosen: Mapping[str, str] = os.
 def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template.yaml") -> Template:
     """Read the template with the given values of its parameters.
 
-    Raises:
-        TemplateError: SAM's local side lost the authorizer of a route that the template guards.
+    Raises
+    ------
+    TemplateError: SAM's local side lost the authorizer of a route that the template guards.
 
     """
     overrides = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, NO_VALUE: NO_VALUE, **values}

@@ -67,11 +67,12 @@ class Context:
 def work(connection: Connection, variables: dict[str, str], path: list[str], log: str) -> None:
     """Answer calls until the other end of the connection is closed.
 
-    Args:
-        connection: calls come in, answers go out.
-        variables: the whole environment; nothing of the developer's shell is left, least of all AWS credentials.
-        path: folders of the layers, which come first on `sys.path`, as `/opt/python` does.
-        log: the file that takes what handlers print and log.
+    Parameters
+    ----------
+    connection: calls come in, answers go out.
+    variables: the whole environment; nothing of the developer's shell is left, least of all AWS credentials.
+    path: folders of the layers, which come first on `sys.path`, as `/opt/python` does.
+    log: the file that takes what handlers print and log.
 
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the pool ends workers

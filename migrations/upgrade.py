@@ -45,8 +45,9 @@ def connect_arguments(address: URL) -> dict[str, ssl.SSLContext]:
 def upgrade(url: str) -> None:
     """Upgrade the database at this address to the newest schema; quick when it is there already.
 
-    Raises:
-        CommandError: the database holds some of the guide's tables but not all of it, or another upgrade holds on.
+    Raises
+    ------
+    CommandError: the database holds some of the guide's tables but not all of it, or another upgrade holds on.
     """
     with engine(url).connect() as connection:
         upgrade_connected(connection)
@@ -55,8 +56,9 @@ def upgrade(url: str) -> None:
 def upgrade_connected(connection: Connection) -> None:
     """Upgrade over a direct connection, not one through a pooler: the lock belongs to the session.
 
-    Raises:
-        CommandError: as `upgrade`.
+    Raises
+    ------
+    CommandError: as `upgrade`.
     """
     set_time_zone(connection)
     config = Config(attributes={"connection": connection})

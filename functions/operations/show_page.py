@@ -24,7 +24,7 @@ SCRIPT, STYLE = (
 )
 POLICY = f"default-src 'none'; script-src 'sha256-{SCRIPT}'; style-src 'sha256-{STYLE}'; connect-src 'self'; "
 POLICY += "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-HEADERS = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 
 api = HttpApi("anyone")
 
@@ -33,7 +33,7 @@ api = HttpApi("anyone")
 @api.get("/newsletter/confirm", include_in_schema=False)
 def show_page() -> Response[str]:
     page = Template(HTML).substitute(TEXTS[api.current_event.path])
-    return Response(200, "text/html; charset=utf-8", page, headers=HEADERS | {"X-Content-Type-Options": "nosniff"})
+    return Response(200, "text/html; charset=utf-8", page, headers=HEADERS | {"Content-Security-Policy": POLICY})
 
 
 handler = lambda_handler(api)

@@ -183,8 +183,9 @@ Table(
 def upgrade() -> None:
     """Create the tables, or adopt those that are there.
 
-    Raises:
-        CommandError: some of the guide is there and some is not. Nothing was changed.
+    Raises
+    ------
+    CommandError: some of the guide is there and some is not. Nothing was changed.
     """
     connection = op.get_bind()
     inspector = inspect(connection)

@@ -1,4 +1,4 @@
-"""Members and staff."""
+"""Members and staff, their sessions, and what is counted and mailed to prove who they are."""
 
 from sqlalchemy import (
     BigInteger,
@@ -73,7 +73,7 @@ mailed_tokens = Table(
     Column("used_at", Instant),
 )
 
-# What is counted to slow guessing down; `purge_expired` drops them after a day.
+# What is counted to slow guessing down.
 attempts = Table(
     "attempts",
     metadata,

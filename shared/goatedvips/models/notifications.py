@@ -1,4 +1,4 @@
-"""What members wish to be notified of."""
+"""What members wish to be notified of, and the mail that waits to be sent."""
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB

@@ -31,8 +31,9 @@ metadata = MetaData(
 class Instant(TypeDecorator[datetime]):
     """An aware UTC datetime in Python, kept as `timestamp without time zone` in UTC, as the guide's tables have it.
 
-    Raises:
-        ValueError: a naive datetime was given. Which instant it means would depend on who wrote it.
+    Raises
+    ------
+    ValueError: a naive datetime was given. Which instant it means would depend on who wrote it.
     """
 
     impl = DateTime
