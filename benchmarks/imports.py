@@ -1,8 +1,8 @@
 """How long each handler takes to import, the greatest part of a cold start that is ours (`make bench`).
 
 Measured is a whole process: Python starts, imports the handler and ends. What counts is the time that it computes,
-nearly all of it, since what else runs on the machine then makes little difference. Beside it, in the same run and in
-turns, stand
+nearly all of it, in the least disturbed of several rounds, since what else the machine does can only add. Who seems to
+be above a limit is measured again. Beside it, in the same run and in turns, stand
 
 * the floor: a process that imports the same third-party modules and nothing else, and
 * the naive handler of `benchmarks/naive.py`.
@@ -13,14 +13,15 @@ All have bytecode, as on Lambda; a first round, not counted, writes it. The stat
 
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = int(os.environ.get("ROUNDS", "7"))
+AGAIN = 2
 MOST_OF_FLOOR, MOST_OF_NAIVE = 1.15, 0.5
 
 # Prints the third-party modules that an import brought, in their order.
@@ -48,8 +49,13 @@ def main(chosen: list[str]) -> int:
             floor = place / f"floor_of_{handler.stem}.py"
             floor.write_text("".join(f"import {name}\n" for name in listed.split()))
             modules += [handler.stem, floor.stem]
+        names = [handler.stem for handler in handlers]
         times = measure(modules, environment)
-    return report([handler.stem for handler in handlers], times)
+        for _ in range(AGAIN):
+            for name in filter(partial(is_above, times), names):
+                for module, least in measure([name, f"floor_of_{name}"], environment).items():
+                    times[module] = min(times[module], least)
+    return report(names, times)
 
 
 def lambda_environment(place: Path) -> dict[str, str]:
@@ -69,7 +75,7 @@ def lambda_environment(place: Path) -> dict[str, str]:
 
 
 def measure(modules: list[str], environment: dict[str, str]) -> dict[str, float]:
-    """Return the median milliseconds of a process that imports each module; rounds go through all of them in turn."""
+    """Return the least milliseconds of a process that imports each module; rounds go through all of them in turn."""
     taken: dict[str, list[float]] = {module: [] for module in modules}
     for number in range(ROUNDS + 1):
         for module in modules:
@@ -79,17 +85,23 @@ def measure(modules: list[str], environment: dict[str, str]) -> dict[str, float]
             if number > 0:
                 seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
                 taken[module].append(seconds * 1000)
-    return {module: statistics.median(values) for module, values in taken.items()}
+    return {module: min(values) for module, values in taken.items()}
+
+
+def is_above(times: dict[str, float], name: str) -> bool:
+    """Whether a handler takes longer to import than it may."""
+    floor, naive = times[f"floor_of_{name}"], times["benchmarks.naive"]
+    return times[name] > floor * MOST_OF_FLOOR or times[name] > naive * MOST_OF_NAIVE
 
 
 def report(names: list[str], times: dict[str, float]) -> int:
     """Print what was measured, the limits and who is above them."""
     naive = times["benchmarks.naive"]
-    print(f"{'import of':24}{'ms':>8}{'floor':>8}{'÷ floor':>9}{'÷ naive':>9}   (medians of {ROUNDS})")
+    print(f"{'import of':24}{'ms':>8}{'floor':>8}{'÷ floor':>9}{'÷ naive':>9}   (least of {ROUNDS})")
     failed = False
     for name in names:
         taken, floor = times[name], times[f"floor_of_{name}"]
-        above = taken > floor * MOST_OF_FLOOR or taken > naive * MOST_OF_NAIVE
+        above = is_above(times, name)
         failed |= above
         print(f"{name:24}{taken:8.0f}{floor:8.0f}{taken / floor:9.2f}{taken / naive:9.2f}{'   above' if above else ''}")
     print(f"{'naive':24}{naive:8.0f}\nlimits: {MOST_OF_FLOOR} of the floor, {MOST_OF_NAIVE} of the naive handler")
