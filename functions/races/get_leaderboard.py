@@ -1,7 +1,7 @@
 """GET /v1/races/{id}/leaderboard: how a race stands, by rank."""
 
 from goatedvips.db import reading
-from goatedvips.domain import standings
+from goatedvips.domain import leaderboard
 from goatedvips.http import HttpApi, lambda_handler, revalidated
 from goatedvips.validators.fields import PathId
 from goatedvips.validators.pages import Cursor, Limit, Page
@@ -13,7 +13,7 @@ api = HttpApi("anyone")
 @api.get("/v1/races/<id>/leaderboard", middlewares=[revalidated])
 def get_leaderboard(id: PathId, limit: Limit = 20, cursor: Cursor = None) -> Page[Standing]:  # noqa: A002
     with reading() as connection:
-        return Page[Standing].model_validate(standings.leaderboard(connection, id, limit=limit, cursor=cursor))
+        return Page[Standing].model_validate(leaderboard.page(connection, id, limit=limit, cursor=cursor))
 
 
 handler = lambda_handler(api)

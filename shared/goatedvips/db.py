@@ -160,14 +160,14 @@ def _commit_in_flight(connection: Connection, _: object, __: str, ___: object, c
 def _sign_in(_: object, __: object, ___: object, parameters: dict[str, Any]) -> None:
     import os
 
-    from goatedvips import iam
+    from goatedvips import iam_token
 
-    parameters["password"] = iam.token(
+    parameters["password"] = iam_token.sign(
         parameters["host"],
         parameters["port"],
         parameters["user"],
         region=os.environ["AWS_REGION"],
-        keys=iam.credentials(),
+        keys=iam_token.credentials(),
         now=datetime.now(UTC),
     )
 

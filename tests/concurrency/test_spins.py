@@ -1,7 +1,7 @@
 """One spin a day, however many are asked for at once."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -37,6 +37,16 @@ def test_fifty_spins_at_once_are_one(
             sa.select(wheel_seeds.c.nonce).where(wheel_seeds.c.user_id == member.id).order_by(wheel_seeds.c.nonce)
         )
         assert nonces.scalars().all() == [0, 1], "the upcoming seed is untouched, the active one used once"
+
+
+def test_spins_of_two_days_at_once_draw_with_different_nonces(direct: str, members: Members) -> None:
+    member = members.new()
+    caller = Caller(member.id, member.session_id, "test")
+    days = [NOW + timedelta(days=day) for day in range(10)]
+    results = at_once(direct, [partial(wheel.spin, caller=caller, client_seed=None, now=day) for day in days])
+    assert all(isinstance(result, wheel.Spin) for result in results), results
+    nonces = [result.fairness.nonce for result in results if isinstance(result, wheel.Spin)]
+    assert sorted(nonces) == list(range(10))
 
 
 def test_fifty_posts_with_one_key_have_one_effect_and_one_answer(

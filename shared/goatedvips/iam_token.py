@@ -45,7 +45,7 @@ def credentials() -> Credentials:
     )
 
 
-def token(host: str, port: int, user: str, *, region: str, keys: Credentials, now: datetime) -> str:
+def sign(host: str, port: int, user: str, *, region: str, keys: Credentials, now: datetime) -> str:
     """An RDS authentication token for `user` at `host:port`, valid for 15 minutes from `now` (aware, UTC)."""
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{stamp[:8]}/{region}/rds-db/aws4_request"

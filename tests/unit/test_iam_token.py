@@ -9,9 +9,9 @@ from urllib.parse import parse_qs
 import boto3
 import pytest
 
-from goatedvips import iam
+from goatedvips import iam_token
 
-KEYS = iam.Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+with=signs")
+KEYS = iam_token.Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "session/token+with=signs")
 HOST = "proxy.example.eu-central-1.rds.amazonaws.com"
 
 
@@ -20,7 +20,7 @@ def test_the_token_says_and_signs_what_botocores_does(session: str) -> None:
     client = boto3.Session(KEYS.access_key, KEYS.secret_key, session or None).client("rds", region_name="eu-central-1")
     theirs = client.generate_db_auth_token(HOST, 5432, "api")
     signed_at = datetime.strptime(parse_qs(theirs)["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    ours = iam.token(HOST, 5432, "api", region="eu-central-1", keys=KEYS._replace(token=session), now=signed_at)
+    ours = iam_token.sign(HOST, 5432, "api", region="eu-central-1", keys=KEYS._replace(token=session), now=signed_at)
     assert ours.partition("?")[0] == theirs.partition("?")[0]
     assert parse_qs(ours.partition("?")[2]) == parse_qs(theirs.partition("?")[2])
 
@@ -29,7 +29,7 @@ def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", raising=False)
     for name, value in zip(("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"), KEYS, strict=True):
         monkeypatch.setenv(f"AWS_{name}", value)
-    assert iam.credentials() == KEYS
+    assert iam_token.credentials() == KEYS
 
 
 def test_under_snapstart_keys_come_from_the_container_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,6 +49,6 @@ def test_under_snapstart_keys_come_from_the_container_endpoint(monkeypatch: pyte
     threading.Thread(target=server.handle_request, daemon=True).start()
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{server.server_port}/credentials")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "let-me-in")
-    assert iam.credentials() == KEYS
+    assert iam_token.credentials() == KEYS
     assert asked == ["let-me-in"]
     server.server_close()

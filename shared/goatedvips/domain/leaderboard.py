@@ -67,7 +67,7 @@ _standings = (
 )
 
 
-def leaderboard(connection: Connection, race_id: int, *, limit: int, cursor: str | None) -> Page[Standing]:
+def page(connection: Connection, race_id: int, *, limit: int, cursor: str | None) -> Page[Standing]:
     """The participants by rank, then those without one; of who hides their name neither name nor id.
 
     Raises
