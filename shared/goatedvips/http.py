@@ -82,7 +82,7 @@ class HttpApi(APIGatewayHttpResolver):
         known = self._event["requestContext"].get("authorizer", {}).get("lambda") or {}
         if "session_id" not in known:
             raise Unauthenticated
-        if self.who == "staff" and not known["is_staff"]:
+        if self.who == "staff" and known["is_staff"] is not True:
             raise Forbidden
         return Caller(
             user_id=int(known["user_id"]),

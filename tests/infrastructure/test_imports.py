@@ -91,7 +91,11 @@ def test_only_the_edges_know_powertools_boto3_and_the_environment() -> None:
         environment |= {file.stem} if "environ" in file.read_text() else set()
     assert powertools <= EDGES
     assert boto3 <= {"ses"}
-    assert environment <= {"config", "iam_token", "db"}  # the last two for what Lambda itself sets: credentials and region
+    assert environment <= {
+        "config",
+        "iam_token",
+        "db",
+    }  # the last two for what Lambda itself sets: credentials and region
 
 
 def test_nothing_that_runs_on_lambda_needs_tests_or_the_local_side() -> None:

@@ -121,3 +121,29 @@ def test_a_ticket_takes_one_trip_each_to_be_opened_and_to_be_read(
     ticket = functions.call("list_tickets", by=member).json["items"][0]
     assert trips(wire, functions, "list_tickets", 200, by=member) == 1
     assert trips(wire, functions, "get_ticket", 200, by=member, path=f"/v1/tickets/{ticket['id']}") == 1
+
+
+def test_a_race_takes_one_trip_each_to_be_made_joined_and_read(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    body = {
+        "title": "Counted",
+        "type": "weekly",
+        "prize_pool": "100.00",
+        "start_date": "2099-01-01T00:00:00Z",
+        "end_date": "2099-01-08T00:00:00Z",
+        "min_wager": "0.00",
+        "prize_distribution": {"1": 100},
+    }
+    staff = members.staff()
+    assert trips(wire, functions, "create_race", 201, by=staff, body=body) == 1
+    race = functions.call("create_race", by=staff, body=body).json["id"]
+    joining = f"/v1/races/{race}/participants"
+    member = members.new()
+    assert trips(wire, functions, "join_race", 201, by=member, path=joining) == 1
+    assert trips(wire, functions, "join_race", 200, by=member, path=joining) == 1
+    key = {"idempotency-key": "k"}
+    assert trips(wire, functions, "join_race", 201, by=members.new(), path=joining, headers=key) == 3
+    assert trips(wire, functions, "list_races", 200) == 1
+    assert trips(wire, functions, "get_race", 200, path=f"/v1/races/{race}") == 1
+    assert trips(wire, functions, "get_leaderboard", 200, path=f"/v1/races/{race}/leaderboard") == 1
