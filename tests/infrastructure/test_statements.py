@@ -1,7 +1,8 @@
-"""No parameter of a statement is silently taken for a column.
+"""What every statement of the domain must hold to.
 
-SQLAlchemy writes an execution parameter that is named like a column of the table that is updated, or inserted into by
-VALUES, into that column: also inside a CTE, and without a word.
+RDS Proxy pins the session of a statement that is longer than 16 KB.  And no parameter may silently be taken for a
+column: SQLAlchemy writes an execution parameter that is named like a column of the table that is updated, or inserted
+into by VALUES, into that column: also inside a CTE, and without a word.
 """
 
 import importlib
@@ -10,11 +11,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import BindParameter, Executable, Insert, Update
+from sqlalchemy import BindParameter, ClauseElement, Executable, Insert, Update
 from sqlalchemy.sql import visitors
 
 from goatedvips import domain
 from goatedvips.domain.access import Caller
+from goatedvips.postgres import OneFlightDialect
 
 MODULES = [
     importlib.import_module(f"goatedvips.domain.{module.name}") for module in pkgutil.iter_modules(domain.__path__)
@@ -50,6 +52,11 @@ def test_no_parameter_is_named_like_a_column_that_is_written(statement: Executab
         if isinstance(part, Update) or (isinstance(part, Insert) and part.select is None):
             columns = set(part.table.c.keys())
             assert not names & columns, part.table
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_no_statement_pins_a_session_by_its_length(statement: ClauseElement) -> None:
+    assert len(str(statement.compile(dialect=OneFlightDialect())).encode()) < 16 * 1024
 
 
 def test_the_statements_are_found() -> None:
