@@ -38,6 +38,8 @@ for name, module in list(sys.modules.items()):
 def main(chosen: list[str]) -> int:
     """Measure, print a table, and return the process's status."""
     handlers = [file for file in sorted((ROOT / "functions").glob("*/*.py")) if not chosen or file.stem in chosen]
+    if unknown := set(chosen) - {file.stem for file in handlers}:
+        sys.exit(f"There is no function {', '.join(sorted(unknown))}.")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         environment = lambda_environment(place)

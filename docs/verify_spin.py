@@ -33,8 +33,12 @@ def draw(server_seed: bytes, client_seed: str, nonce: int, weights: list[int]) -
 if __name__ == "__main__":
     if len(sys.argv) < 5:
         sys.exit(__doc__)
-    seed = bytes.fromhex(sys.argv[1])
-    number, segment = draw(seed, sys.argv[2], int(sys.argv[3]), [int(weight) for weight in sys.argv[4:]])
+    try:
+        seed, nonce = bytes.fromhex(sys.argv[1]), int(sys.argv[3])
+        given = [int(weight) for weight in sys.argv[4:]]
+    except ValueError as error:
+        sys.exit(f"{error}\n{__doc__}")
+    number, segment = draw(seed, sys.argv[2], nonce, given)
     print("commitment:", hashlib.sha256(seed).hexdigest())
     print("drawn:", number)
     print("segment_index:", segment)

@@ -80,6 +80,8 @@ CHECKS: dict[str, Check] = {
 
 def main(chosen: list[str]) -> int:
     """Run the checks, print a line for each, then what the failed ones said; return the process's status."""
+    if unknown := set(chosen) - CHECKS.keys():
+        sys.exit(f"There is no check {', '.join(sorted(unknown))}. There are: {', '.join(CHECKS)}.")
     failures: dict[str, str] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         waiting = {pool.submit(timed, CHECKS[name]): name for name in chosen or CHECKS}

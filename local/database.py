@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alembic.util import CommandError
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from goatedvips.postgres import LOCAL_HOSTS
 from local import postgres
@@ -33,13 +33,19 @@ def created(server: postgres.Server) -> str:
 
 def upgrade(url: str) -> None:
     """Bring a database to the newest schema, its clock to UTC and the functions' roles up to date."""
+    shown = make_url(url).render_as_string(hide_password=True)
     try:
         migrations.upgrade(url)
+    except (CommandError, SQLAlchemyError) as error:
+        sys.exit(f"The database {shown} could not be upgraded: {_sentence(error)}")
+    try:
         with migrations.engine(url).begin() as connection:
             ensure_roles(connection)
-    except (CommandError, SQLAlchemyError) as error:
-        shown = make_url(url).render_as_string(hide_password=True)
-        sys.exit(f"The database {shown} could not be upgraded: {_sentence(error)}")
+    except SQLAlchemyError as error:
+        sys.exit(
+            f"The schema of {shown} is the newest, but the functions' roles could not be seen to: {_sentence(error)}. "
+            "It takes a login with CREATEROLE; run this again with one."
+        )
 
 
 def drop_everything(url: str) -> None:
@@ -77,10 +83,36 @@ def reset(url: str) -> None:
 def chosen() -> Iterator[str]:
     """Return DATABASE_URL, or else the local database's, whose server is started for as long as it is needed."""
     if url := os.environ.get("DATABASE_URL"):
+        try:
+            is_postgres = make_url(url).get_backend_name() in {"postgresql", "postgres"}
+        except (ArgumentError, ValueError):
+            is_postgres = False
+        if not is_postgres:
+            sys.exit("DATABASE_URL must be as in postgresql://user:password@host:5432/database.")
         yield url
-        return
-    with postgres.reached(FOLDER) as server:
+    else:
+        with local() as url:
+            yield url
+
+
+@contextmanager
+def local() -> Iterator[str]:
+    """Return the local database's URL, whose server is started for as long as it is needed."""
+    with usable(FOLDER), postgres.reached(FOLDER) as server:
         yield created(server)
+
+
+@contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """End with a sentence where the local data cannot be read or written."""
+    try:
+        folder.mkdir(exist_ok=True)
+        yield
+    except (OSError, SQLAlchemyError) as error:
+        sys.exit(
+            f"The local data in {folder} cannot be used ({_sentence(error)}): see that the folder can be written and "
+            "the disk is not full; if the data is broken, remove the folder, which deletes it, and start again."
+        )
 
 
 def _sentence(error: Exception) -> str:
@@ -100,6 +132,8 @@ def main(command: str) -> None:
     steps.addFilter(lambda record: "Running" in str(record.msg))  # its other lines say nothing to a person
     with chosen() as url:
         {"upgrade": upgrade, "reset": reset}[command](url)
+        if command == "reset" and "DATABASE_URL" not in os.environ:
+            print("The next `make run` loads the demo data again.")  # noqa: T201
         print(f"Ready: {make_url(url).render_as_string(hide_password=True)}")  # noqa: T201
 
 

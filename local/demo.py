@@ -33,22 +33,22 @@ Demo accounts: {member} (a member) and {staff} (staff), with the passwords below
 API={base}
 TOKEN=$(curl -s $API/v1/sessions {json} \\
   -d '{{"login": "{member}", "password": "{member_password}"}}' | {take_it_out})
-curl -s $API/v1/me -H "Authorization: Bearer $TOKEN"
-curl -s $API/v1/wheel/spins -H "Authorization: Bearer $TOKEN" {json} \\
+curl -sw "\\n" $API/v1/me -H "Authorization: Bearer $TOKEN"
+curl -sw "\\n" $API/v1/wheel/spins -H "Authorization: Bearer $TOKEN" {json} \\
   -d '{{"client_seed": "lucky-goat"}}'
-curl -s $API/v1/codes/claim -H "Authorization: Bearer $TOKEN" {json} \\
+curl -sw "\\n" $API/v1/codes/claim -H "Authorization: Bearer $TOKEN" {json} \\
   -d '{{"code": "welcome goat"}}'
-curl -s -X POST $API/v1/races/{race}/participants -H "Authorization: Bearer $TOKEN"
-curl -s "$API/v1/races/{live_race}/leaderboard?limit=3"
-curl -s $API/v1/tickets -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $(date +%s)" {json} \\
+curl -sw "\\n" -X POST $API/v1/races/{race}/participants -H "Authorization: Bearer $TOKEN"
+curl -sw "\\n" "$API/v1/races/{live_race}/leaderboard?limit=3"
+curl -sw "\\n" $API/v1/tickets -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $(date +%s)" {json} \\
   -d '{{"subject": "My reward", "description": "Where do I find it?"}}'
-curl -s $API/v1/newsletter/subscriptions {json} -d '{{"email": "fan@example.com"}}'
+curl -sw "\\n" $API/v1/newsletter/subscriptions {json} -d '{{"email": "fan@example.com"}}'
 NAME=kid$(date +%s)
-curl -s $API/v1/accounts {json} \\
+curl -sw "\\n" $API/v1/accounts {json} \\
   -d '{{"username": "'$NAME'", "email": "'$NAME'@example.com", "password": "four dancing goats"}}'
 STAFF=$(curl -s $API/v1/sessions {json} \\
   -d '{{"login": "{staff}", "password": "{staff_password}"}}' | {take_it_out})
-curl -s $API/v1/admin/codes -H "Authorization: Bearer $STAFF" {json} \\
+curl -sw "\\n" $API/v1/admin/codes -H "Authorization: Bearer $STAFF" {json} \\
   -d '{{"value": "5.00", "expires_at": "{next_year}-01-01T00:00:00Z", "max_claims": 10}}'
 """
 
@@ -88,11 +88,14 @@ def load(url: str, base: str, folder: Path) -> str:
 
 def _passwords(file: Path) -> dict[str, str]:
     """The demo accounts' passwords, made at the first start."""
-    if not file.exists():
+    try:
+        known: dict[str, str] = json.loads(file.read_text())
+        return {name: known[name] for name in (STAFF, MEMBER)}
+    except (OSError, ValueError, KeyError):
+        made = {name: f"demo-{secrets.token_urlsafe(9)}" for name in (STAFF, MEMBER)}
         file.touch(mode=0o600)
-        file.write_text(json.dumps({name: f"demo-{secrets.token_urlsafe(9)}" for name in (STAFF, MEMBER)}))
-    made: dict[str, str] = json.loads(file.read_text())
-    return made
+        file.write_text(json.dumps(made))
+        return made
 
 
 def _person(connection: Connection, name: str, password: str, now: datetime) -> None:

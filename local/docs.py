@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import aws_lambda_powertools
-from flask import Flask, Response, send_from_directory
+from flask import Flask, Response, redirect, send_from_directory
+from werkzeug.wrappers import Response as BaseResponse
 
 ASSETS = Path(aws_lambda_powertools.__file__).parent / "event_handler" / "openapi" / "swagger_ui"
 PAGE = """<!doctype html>
@@ -22,6 +23,10 @@ SwaggerUIBundle({
 
 def serve(app: Flask) -> None:
     """Add the page and its two files."""
+
+    @app.get("/")
+    def start() -> BaseResponse:
+        return redirect("/docs")
 
     @app.get("/docs")
     def docs() -> str:

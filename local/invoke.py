@@ -98,10 +98,9 @@ def _post(url: str, event: object, seconds: int) -> Any:  # noqa: ANN401  any JS
 def main(name: str, file: str | None = None) -> None:
     """Invoke the function, print its answer as JSON, and exit with 1 when it failed."""
     base = f"http://127.0.0.1:{os.environ.get('PORT') or '3000'}"
-    with database.chosen() as url:
-        if "DATABASE_URL" not in os.environ:
-            database.upgrade(url)
-            demo.load(url, base, database.FOLDER)  # whom the sample events come from
+    with database.local() as url:
+        database.upgrade(url)
+        demo.load(url, base, database.FOLDER)  # whom the sample events come from
         plan = template.load(template.parameters(url, base), base)
         function = plan.function(name)
         path = Path(file or database.ROOT / "events" / f"{function.file.stem}.json")
@@ -111,7 +110,8 @@ def main(name: str, file: str | None = None) -> None:
             sys.exit(f"{path} is no JSON file that can be read: {error}")
         answer = invoke(function, event)
     print(json.dumps(answer, indent=2, ensure_ascii=False))  # noqa: T201
-    sys.exit(1 if isinstance(answer, dict) and {"errorType", "errorMessage"} <= answer.keys() else 0)
+    failed = isinstance(answer, dict) and ("errorType" in answer or answer.get("statusCode", 200) >= 500)  # noqa: PLR2004
+    sys.exit(int(failed))
 
 
 if __name__ == "__main__":

@@ -258,6 +258,8 @@ def _hand_over(folder: Path) -> None:
 
 def _reason(log: str) -> str:
     """Return the line of a log that says why, in PostgreSQL's words."""
+    if "No space left on device" in log:
+        return "the disk is full"
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     told = [line.split(": ", 1)[-1].strip() for line in lines if any(w in line for w in ("FATAL", "PANIC", "error:"))]
     return (told or lines or ["it said nothing"])[-1]

@@ -31,7 +31,7 @@ def run(port: int) -> None:
     from local import database, postgres  # noqa: PLC0415  they load for a second
 
     with ExitStack() as stack:
-        database.FOLDER.mkdir(exist_ok=True)
+        stack.enter_context(database.usable(database.FOLDER))
         wanted = POSTGRES_PORT if is_free(POSTGRES_PORT) else None
         url = database.created(stack.enter_context(postgres.running(database.FOLDER, wanted)))
         database.upgrade(url)
@@ -78,7 +78,12 @@ def chosen_port() -> int:
         sys.exit(f"PORT={given} is no port: choose a number from 1 to 65535.")
     port = int(given)
     if not is_free(port):
-        sys.exit(f"Port {port} is taken: end what uses it, or choose another one, as in `make run PORT={port + 1}`.")
+        sys.exit(
+            sys.exit(
+                f"Port {port} is taken, perhaps by a `make run` that is still there: end what uses it, "
+                f"or choose another one, as in `make run PORT={port + 1}`."
+            )
+        )
     return port
 
 

@@ -85,7 +85,7 @@ def parameters(database_url: str, base_url: str, chosen: Mapping[str, str] = os.
     if match is None:
         raise TemplateError(f"Not the URL of a PostgreSQL database: {database_url}")
     host, port, name = match.groups()
-    return {
+    values = {
         "DatabaseHost": host,
         "DatabasePort": port,
         "DatabaseName": name,
@@ -99,6 +99,10 @@ def parameters(database_url: str, base_url: str, chosen: Mapping[str, str] = os.
         "LegacyApp": chosen.get("LEGACY_APP", "false"),
         "QueryLog": chosen.get("QUERY_LOG", "false"),
     }
+    for name in ("VERIFIED_EMAIL_REQUIRED", "LEGACY_APP", "QUERY_LOG"):
+        if chosen.get(name, "false") not in {"true", "false"}:
+            raise TemplateError(f"{name} must be true or false, not {chosen[name]!r}.")
+    return values
 
 
 def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template.yaml") -> Template:

@@ -60,22 +60,22 @@ def upgrade_connected(connection: Connection) -> None:
     ------
     CommandError: as `upgrade`.
     """
-    set_time_zone(connection)
+    connection.execute(text("SET timezone TO 'UTC'"))  # what a step's now() follows
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     newest = ScriptDirectory.from_config(config).get_current_head()
     current = MigrationContext.configure(connection).get_current_revision()
     # Alembic leaves a transaction that it finds open alone, and then can't give each step its own.
     connection.commit()
-    if current == newest:
-        return
-    take_lock(connection)
-    try:
-        command.upgrade(config, "head")
-    finally:
-        connection.rollback()
-        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
-        connection.commit()
+    if current != newest:
+        take_lock(connection)
+        try:
+            command.upgrade(config, "head")
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
+            connection.commit()
+    set_time_zone(connection)
 
 
 def set_time_zone(connection: Connection) -> None:
@@ -88,14 +88,15 @@ def set_time_zone(connection: Connection) -> None:
         " JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = current_database() AND setrole = 0"
     )
     if not connection.scalar(is_set):
-        zone, database = connection.execute(text("SELECT current_setting('TimeZone'), current_database()")).one()
+        zone, database = connection.execute(
+            text("SELECT reset_val, current_database() FROM pg_settings WHERE name = 'TimeZone'")
+        ).one()
         if zone != "UTC":
             logger.warning(
                 "database %s: time zone %s becomes UTC; times stored before stay as they are", database, zone
             )
         name = connection.dialect.identifier_preparer.quote(database)
         connection.execute(text(f"ALTER DATABASE {name} SET timezone TO 'UTC'"))
-        connection.execute(text("SET timezone TO 'UTC'"))
     connection.commit()
 
 

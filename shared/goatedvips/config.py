@@ -31,7 +31,10 @@ class Settings:
 
 
 def _flag(name: str) -> bool:
-    return os.environ.get(name, "").lower() == "true"
+    value = os.environ.get(name) or "false"
+    if value not in {"true", "false"}:  # a switch that protects must not be off because of its spelling
+        raise ValueError(f"{name} must be true or false, not {value!r}")
+    return value == "true"
 
 
 def _read() -> Settings:

@@ -113,3 +113,12 @@ def test_keys_under_other_names_are_keys(guide_url: str, database: Engine) -> No
 
     with database.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
+
+
+def test_a_refused_database_keeps_its_time_zone(guide_url: str, database: Engine) -> None:
+    run_sql(guide_url, f"ALTER DATABASE {database.url.database} SET timezone TO 'America/New_York'")
+    run_sql(guide_url, "DROP TABLE historical_races")
+    with pytest.raises(CommandError, match="historical_races is missing"):
+        upgrade(guide_url)
+    with database.connect() as connection:
+        assert connection.exec_driver_sql("SHOW timezone").scalar_one() == "America/New_York"

@@ -1,0 +1,27 @@
+"""What the environment may say."""
+
+import pytest
+
+from goatedvips import config
+
+
+@pytest.mark.parametrize(("value", "meant"), [("true", True), ("false", False), ("", False), (None, False)])
+def test_a_switch_is_true_or_false(monkeypatch: pytest.MonkeyPatch, value: str | None, meant: bool) -> None:
+    monkeypatch.delenv("VERIFIED_EMAIL_REQUIRED", raising=False)
+    if value is not None:
+        monkeypatch.setenv("VERIFIED_EMAIL_REQUIRED", value)
+    assert config._read().verified_email_required is meant
+
+
+@pytest.mark.parametrize("value", ["yes", "1", "True", " true"])
+def test_a_switch_spelled_otherwise_is_refused_rather_than_off(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("VERIFIED_EMAIL_REQUIRED", value)
+    with pytest.raises(ValueError, match="VERIFIED_EMAIL_REQUIRED must be true or false"):
+        config._read()
+
+
+def test_links_lead_to_the_front_end_or_else_to_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_URL", "https://api.example/")
+    assert config._read().link_base == "https://api.example"
+    monkeypatch.setenv("APP_URL", "https://front.example/")
+    assert config._read().link_base == "https://front.example"
