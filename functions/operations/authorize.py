@@ -1,14 +1,17 @@
 """The API's authorizer: says who calls, and lets everyone through; the routes themselves refuse.
 
-It imports little, because a cold start of it comes on top of another's.  Whatever the header holds is answered.  A
-database out of reach is not: the error escapes and API Gateway answers 500, where "nobody" would log members out.
+It imports little, because a cold start of it comes on top of another's.  Whatever the header holds is answered.  With
+the database out of reach it says that it could not look: "nobody" would log members out, and an error would be answered
+by API Gateway in its own words.  The route then looks for itself, since the gateway keeps this answer too.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from goatedvips.clock import utc_now
 from goatedvips.db import ConnectionLost, transaction
 from goatedvips.domain import sessions
+from goatedvips.errors import Problem
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
@@ -19,12 +22,13 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
 
 def _context(token: str) -> dict[str, Any]:
     try:
-        known = _known(token)
-    except ConnectionLost:  # it may safely be done twice
-        known = _known(token)
-    if known is None:
-        return {}
-    return {"user_id": known.user_id, "session_id": known.session_id, "is_staff": known.is_staff}
+        try:
+            known = _known(token)
+        except ConnectionLost:  # it may safely be done twice
+            known = _known(token)
+    except Problem:
+        return {"undecided": True}
+    return asdict(known) if known else {}
 
 
 def _known(token: str) -> sessions.Known | None:

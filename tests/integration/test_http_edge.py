@@ -17,6 +17,7 @@ from goatedvips.config import settings
 from goatedvips.domain import idempotency
 from goatedvips.models.operations import idempotency_records
 from goatedvips.models.wheel import wheel_spins
+from local.postgres import free_port
 from tests.members import Members
 from tests.requests import Context, Functions, event, load
 
@@ -41,6 +42,26 @@ def test_a_problem_has_all_that_rfc_9457_and_we_promise(functions: Functions) ->
 
 def test_the_caller_is_asked_for_before_the_body_is_looked_at(functions: Functions) -> None:
     assert functions.call("spin_wheel", raw="{").status == 401
+
+
+def test_where_the_authorizer_could_not_look_the_edge_does(
+    functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member, stranger = members.new(), replace(members.new(), token="gvp_" + "x" * 43)
+    for who, status in ((member, 200), (stranger, 401)):
+        given = event("get_me", by=who, headers={"authorization": f"Bearer {who.token}"})
+        given["requestContext"]["authorizer"] = {"lambda": {"undecided": True}}
+        answer = load("get_me").handler(given, Context("GetMeFunction", "1"))
+        assert answer["statusCode"] == status
+    engine = db.make_engine(f"postgresql://api@127.0.0.1:{free_port()}/nowhere")
+    monkeypatch.setattr(db, "engine", lambda: engine)
+    bearer = f"Bearer {member.token}"
+    said = functions.invoke("authorize", {"identitySource": [bearer]})
+    assert said == {"isAuthorized": True, "context": {"undecided": True}}
+    given = event("get_me", headers={"authorization": bearer})
+    given["requestContext"]["authorizer"] = {"lambda": said["context"]}
+    answer = load("get_me").handler(given, Context("GetMeFunction", "1"))
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (503, "database_unavailable")
 
 
 @pytest.mark.parametrize(
