@@ -1,6 +1,7 @@
 """`make openapi`: writes the API's OpenAPI document, made from what the handlers themselves declare.
 
-Powertools describes paths and bodies; what is the same for all routes is added here once.  `--check` writes nothing and
+Powertools describes paths and bodies; `openapi_sources` finds the words and samples that belong to them, and
+`openapi_problems` the refusals.  What is the same for all routes is added here once.  `--check` writes nothing and
 fails when the file is not what it should be.
 """
 
@@ -18,8 +19,9 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 
-from goatedvips.errors import Problem
 from goatedvips.http import HttpApi, created_once, revalidated
+from local.openapi_problems import problem_model, problems
+from local.openapi_sources import describe_parameters, describe_schemas, sample
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "functions" / "operations" / "openapi.json"
@@ -131,9 +133,15 @@ def described(module: ModuleType, api: HttpApi, file: Path) -> Json:
     """Return what Powertools says of a handler, tidied and completed."""
     part: Json = tidied(json.loads(api.get_openapi_json_schema(openapi_version="3.1.0")))
     part["components"] = {"schemas": part.get("components", {}).get("schemas", {})}
+    describe_schemas(part["components"]["schemas"])
     for path, operations in part.setdefault("paths", {}).items():
         for method, operation in operations.items():
-            complete(operation, module, api, file, method=method, path=path)
+            keyed = method == "post" and api.who != "anyone"
+            complete(operation, module, api, file, keyed=keyed)
+            answers = operation["responses"] | problems(operation, module, api, path, keyed=keyed)
+            operation["responses"] = dict(sorted(answers.items()))
+            if body := operation.get("requestBody"):
+                complete_body(body, part["components"]["schemas"], file)
     models = part["components"]["schemas"]
     part = with_private_models_in_place(part, {name: model for name, model in models.items() if name.startswith("_")})
     part["components"]["schemas"] = used_models(part)
@@ -174,19 +182,20 @@ def used_models(part: Json) -> Json:
     return found
 
 
-def complete(operation: Json, module: ModuleType, api: HttpApi, file: Path, *, method: str, path: str) -> None:
+def complete(operation: Json, module: ModuleType, api: HttpApi, file: Path, *, keyed: bool) -> None:
     """Add what an operation has in common with the others of its kind."""
-    said, _, details = inspect.cleandoc(module.__doc__ or "").partition("\n\n")
+    said = inspect.cleandoc(module.__doc__ or "").partition("\n\n")[0]  # the rest is for who works on it
     summary = " ".join(re.sub(r"^[A-Z]+ \S+: ", "", said).split()).rstrip(".")
     operation["operationId"] = file.stem
     operation["summary"] = summary[:1].upper() + summary[1:]
     operation.pop("description", None)
-    if details:
-        operation["description"] = details
     operation["tags"] = [file.parent.name]
     operation["responses"].pop("422", None)
     parameters = operation.setdefault("parameters", [])
-    asks = [*parameters]
+    describe_parameters(parameters, getattr(module, file.stem))
+    for parameter in parameters:
+        if parameter["in"] == "path":
+            parameter["example"] = json.loads(sample(file.stem)["pathParameters"][parameter["name"]])
     responses = operation["responses"]
     for status, response in responses.items():
         response["description"] = HTTPStatus(int(status)).phrase
@@ -199,32 +208,20 @@ def complete(operation: Json, module: ModuleType, api: HttpApi, file: Path, *, m
         responses["304"] = {"description": "The copy is as it should be", "headers": responses["200"]["headers"]}
     if api.who != "anyone":
         operation["security"] = [{"session": []}]
-        if method == "post":
-            parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
-            for response in responses.values():
-                response["headers"]["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
+    if keyed:
+        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+        for response in responses.values():
+            response["headers"]["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
     if not parameters:
         del operation["parameters"]
-    responses |= problems(path, takes_body="requestBody" in operation, asks=bool(asks), signed_in=api.who != "anyone")
-    operation["responses"] = dict(sorted(responses.items()))
 
 
-def problems(path: str, *, takes_body: bool, asks: bool, signed_in: bool) -> Json:
-    """Return the refusals that follow from an operation's form, by status."""
-    found = {"default": "Any other problem"}
-    if takes_body:
-        found |= {
-            "400": "The body is not JSON",
-            "413": "The body is larger than 64 KiB",
-            "415": "The body is not application/json",
-        }
-    if takes_body or asks:
-        found["422"] = "The request does not have the right form"
-    if signed_in:
-        found |= {"401": "No live session", "403": "Not allowed to this caller"}
-    if "{" in path:
-        found["404"] = "Absent, or not the caller's"
-    return {status: {"$ref": "#/components/responses/Problem", "description": said} for status, said in found.items()}
+def complete_body(body: Json, models: Json, file: Path) -> None:
+    """Say whether a body may be left out, which is an empty object's short form, and give the sample event's."""
+    media = body["content"]["application/json"]
+    schema = models.get(str(media["schema"].get("$ref")).removeprefix(MODELS), media["schema"])
+    body["required"] = bool(schema.get("required"))
+    media["example"] = json.loads(sample(file.stem)["body"])
 
 
 def agree_on_models(models: dict[str, Json], part: Json, file: Path) -> None:
@@ -232,37 +229,6 @@ def agree_on_models(models: dict[str, Json], part: Json, file: Path) -> None:
     for name, model in part.get("components", {}).get("schemas", {}).items():
         if models.setdefault(name, model) != model:
             raise SystemExit(f"{file}: another handler has a different model {name!r}; give one of them another name.")
-
-
-def problem_model() -> Json:
-    """Describe a problem document (RFC 9457)."""
-    codes, waiting = {Problem.code}, [Problem]
-    while waiting:
-        waiting += (kinds := waiting.pop().__subclasses__())
-        codes |= {kind.code for kind in kinds}
-    text = {"type": "string"}
-    fault = {
-        "type": "object",
-        "required": ["pointer", "detail"],
-        "properties": {
-            "pointer": {**text, "description": "JSON pointer into the body, or to a parameter."},
-            "detail": text,
-        },
-    }
-    return {
-        "type": "object",
-        "description": "A problem document (RFC 9457); some codes have further members.",
-        "required": ["type", "title", "status", "detail", "code", "request_id"],
-        "properties": {
-            "type": {**text, "description": "`/problems/` and the code."},
-            "title": text,
-            "status": {"type": "integer"},
-            "detail": text,
-            "code": {**text, "description": "Stable; more may come.", "examples": sorted(codes)},
-            "request_id": text,
-            "errors": {"type": "array", "items": fault, "description": "With 422: what is wrong, and where."},
-        },
-    }
 
 
 def main(arguments: list[str]) -> int:

@@ -1,16 +1,23 @@
 """The API's OpenAPI document says what the handlers do."""
 
+import ast
+import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
 
+from goatedvips import errors
+from goatedvips.domain import wheel
+from goatedvips.errors import Problem
 from goatedvips.validators.fields import RequestBody
-from local import openapi
-from tests.infrastructure.project import FUNCTIONS, Function
+from local import openapi, openapi_problems
+from tests.infrastructure.project import FUNCTIONS, ROOT, Function
 
 type Json = dict[str, Any]
 
@@ -27,6 +34,15 @@ def operations(document: Json) -> Json:
         f"{method.upper()} {path}": operation
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
+    }
+
+
+def listed(operation: Json) -> dict[str, list[str]]:
+    """Return the codes that an operation lists, by status."""
+    return {
+        status: re.findall(r"`(\w+)`", answer["description"])
+        for status, answer in operation["responses"].items()
+        if status > "399"
     }
 
 
@@ -67,6 +83,105 @@ def test_every_refusal_is_a_problem_document(document: Json) -> None:
         assert "default" in refusals, route
         assert {answer["$ref"] for answer in refusals.values()} == {"#/components/responses/Problem"}
     assert "HTTPValidationError" not in json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "codes"),
+    [
+        ("POST /v1/wheel/spins", "409", ["already_spun", "idempotency_in_progress"]),
+        ("POST /v1/wheel/spins", "403", ["account_suspended", "email_unverified", "self_excluded"]),
+        ("POST /v1/wheel/spins", "422", ["idempotency_key_reused", "validation_failed"]),
+        ("POST /v1/accounts", "409", ["email_taken", "username_taken"]),
+        ("POST /v1/accounts", "429", ["too_many_attempts"]),
+        ("POST /v1/sessions", "401", ["invalid_credentials"]),
+        ("POST /v1/admin/codes", "403", ["account_suspended", "forbidden"]),
+        ("POST /v1/admin/codes", "409", ["code_taken", "idempotency_in_progress"]),
+        ("POST /v1/codes/claim", "404", ["code_not_claimable"]),
+        ("POST /v1/races/{id}/participants", "409", ["idempotency_in_progress", "race_closed"]),
+        ("POST /v1/races/{id}/participants", "415", []),
+        ("GET /v1/races/{id}", "422", []),
+        ("GET /v1/races/{id}/leaderboard", "404", ["not_found"]),
+        ("GET /v1/health", "503", ["database_unavailable", "schema_outdated"]),
+        ("GET /v1/openapi.json", "503", []),
+    ],
+)
+def test_a_route_s_problems_are_listed(document: Json, route: str, status: str, codes: list[str]) -> None:
+    assert listed(operations(document)[route]).get(status, []) == codes
+
+
+def test_every_problem_is_listed_by_its_status_and_some_route_has_it(document: Json) -> None:
+    kinds = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Problem)}
+    found = set()
+    for route, operation in operations(document).items():
+        for status, codes in listed(operation).items():
+            found |= set(codes)
+            assert status == "default" or {str(kinds[code].status) for code in codes} == {status}, route
+    assert found == kinds.keys() - {"conflict"}, "a conflict may come of any statement: it is what `default` is for"
+
+
+def test_a_docstring_of_the_domain_names_every_problem_that_the_function_raises() -> None:
+    for file in sorted((ROOT / "shared/goatedvips/domain").glob("[!_]*.py")):
+        module = importlib.import_module(f"goatedvips.domain.{file.stem}")
+        for function in ast.parse(file.read_text()).body:
+            if isinstance(function, ast.FunctionDef):
+                raised = {
+                    name.id
+                    for statement in ast.walk(function)
+                    if isinstance(statement, ast.Raise) and statement.exc
+                    for name in ast.walk(statement.exc)
+                    if isinstance(name, ast.Name) and isinstance(kind := getattr(errors, name.id, None), type)
+                    if issubclass(kind, Problem)
+                }
+                if raised:
+                    named = openapi_problems.problems_named(getattr(module, function.name))
+                    assert raised <= {kind.__name__ for kind in named}, f"{file.stem}.{function.name}"
+
+
+def test_what_is_no_problem_under_raises_fails_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "Spin.\n\nRaises\n------\nAlreadySpun, NotFound: or both,\n    at once: Whatever\nForbidden\n\nNobody"
+    monkeypatch.setattr(wheel.spin, "__doc__", said)
+    assert openapi_problems.problems_named(wheel.spin) == {errors.AlreadySpun, errors.NotFound, errors.Forbidden}
+    monkeypatch.setattr(wheel.spin, "__doc__", said.replace("NotFound", "LookupError"))
+    with pytest.raises(SystemExit, match=r"goatedvips\.domain\.wheel\.spin: 'LookupError'"):
+        openapi.document()
+
+
+def test_every_model_field_and_parameter_is_described(document: Json) -> None:
+    for name, model in document["components"]["schemas"].items():
+        assert model["description"], name
+        for field, schema in model.get("properties", {}).items():
+            assert schema.get("description"), f"{name}.{field}"
+    for route, operation in operations(document).items():
+        for parameter in operation.get("parameters", []):
+            assert "$ref" in parameter or parameter["description"], f"{route} {parameter['name']}"
+
+
+def test_no_words_are_lost_on_the_way(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["TicketWithMessages"]["properties"]["user_id"]["description"] == "Its owner."  # inherited
+    assert schemas["RacePage"]["properties"]["next_cursor"]["description"].startswith("The next page's")  # generic
+    assert schemas["Health"]["properties"]["schema"]["description"]  # by its alias
+    assert '"1", "2"' in schemas["RaceRequest"]["properties"]["prize_distribution"]["description"]
+
+
+def test_what_a_handler_s_docstring_says_to_its_maintainers_is_not_in_it(document: Json) -> None:
+    assert not any("description" in operation for operation in operations(document).values())
+
+
+def test_every_body_has_an_example_that_fits(document: Json) -> None:
+    for route, operation in operations(document).items():
+        if "requestBody" in operation:
+            media = operation["requestBody"]["content"]["application/json"]
+            schema = media["schema"] | {"components": document["components"]}
+            OAS31Validator(schema).validate(media["example"])
+            assert not OAS31Validator(schema).is_valid(media["example"] | {"unknown": 1}), route
+        for parameter in operation.get("parameters", []):
+            assert parameter.get("in") != "path" or parameter["example"], route
+
+
+def test_a_body_may_be_left_out_where_all_its_fields_may(document: Json) -> None:
+    bodies = {route: one["requestBody"] for route, one in operations(document).items() if "requestBody" in one}
+    assert [route for route, body in bodies.items() if not body["required"]] == ["POST /v1/wheel/spins"]
 
 
 def test_every_model_is_used_and_no_name_is_a_module_s_own(document: Json) -> None:

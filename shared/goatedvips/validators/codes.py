@@ -15,18 +15,24 @@ class ClaimRequest(RequestBody):
     """A code, however it was typed in: case, spaces and dashes don't matter."""
 
     code: Annotated[str, CLEAN]
+    """As the member typed it."""
 
 
 class CodeClaim(AnswerBody):
     """A member's claim of a code."""
 
     id: int
+    """The claim's id, not the code's."""
     code: str
+    """In the spelling it was issued with."""
     value: Money | None
     """Null: not known, of codes that are older than this platform."""
     currency: str
+    """Of `value`, by ISO 4217."""
     claimed_at: datetime
+    """The first time, however often it was claimed."""
     expires_at: datetime
+    """When the code can no longer be claimed; the claim stays."""
 
 
 class IssueRequest(RequestBody):
@@ -35,7 +41,9 @@ class IssueRequest(RequestBody):
     code: Annotated[str | None, Field(pattern=_NAME, min_length=3, max_length=64)] = None
     """Letters, digits and underscores, with spaces and dashes in between; absent: one is generated."""
     value: Annotated[Amount, Field(gt=0, lt=Decimal(10) ** 8)]
+    """What a claim is worth."""
     currency: Literal["USD"] = "USD"
+    """Of `value`, by ISO 4217."""
     starts_at: Moment | None = None
     """Absent: at once."""
     expires_at: Moment
@@ -50,11 +58,20 @@ class IssuedCode(AnswerBody):
     """A code as staff see it."""
 
     id: int
+    """The code's id."""
     code: str
+    """As given, or generated."""
     value: Money | None
+    """What a claim is worth."""
     currency: str
+    """Of `value`, by ISO 4217."""
     starts_at: datetime | None
+    """From when it can be claimed; null: at once."""
     expires_at: datetime
+    """From when it can no longer be claimed."""
     max_claims: int | None
+    """How many members can claim it; null: no limit."""
     claims: int
+    """How many have claimed it."""
     user_id: int | None
+    """The member who alone can claim it; null: anyone."""

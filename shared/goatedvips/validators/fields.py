@@ -94,7 +94,7 @@ CLEAN = BeforeValidator(_clean)
 """For text in a request: NFC, without NUL and lone surrogates; lengths count after it."""
 
 type PathId = Annotated[int, Path(), BeforeValidator(_id), Field(le=LARGEST_ID)]
-"""An id in a path: anything but a positive 32-bit integer names nothing, 404."""
+"""An id; anything but a positive 32-bit integer names nothing: 404."""
 
 type Amount = Annotated[
     Decimal, BeforeValidator(_amount), WithJsonSchema({"type": "string", "examples": ["12.50"]}, mode="validation")
@@ -110,7 +110,7 @@ type Money = Annotated[
 """Money in an answer, as a decimal string."""
 
 type Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_utc)]
-"""An instant in a request: RFC 3339 with an offset; UTC from here on."""
+"""An instant in a request: RFC 3339 with any offset."""
 
 type Email = Annotated[
     str,

@@ -18,14 +18,16 @@ def _limit(value: object) -> object:
 
 
 type Limit = Annotated[int, Query(ge=1, le=100), BeforeValidator(_limit)]
-"""How many items a page has at most; `limit: Limit = 20`."""
+"""How many items a page has at most."""
 
 type Cursor = Annotated[str | None, Query(max_length=100)]
-"""Where the page starts: the `next_cursor` of the page before; `cursor: Cursor = None`."""
+"""Where the page starts: the `next_cursor` of the page before; absent: at the beginning."""
 
 
 class Page[Item](AnswerBody):
     """A page of a list; `next_cursor` is null on the last one."""
 
     items: list[Item]
+    """At most `limit`."""
     next_cursor: str | None
+    """The next page's `cursor`; null: there is none."""

@@ -19,6 +19,7 @@ from pydantic import (
 from goatedvips.validators.fields import CLEAN, Amount, AnswerBody, Moment, Money, RequestBody
 
 type RaceType = Literal["weekly", "monthly", "weekend"]
+"""How often such a race is held; where it repeats, its windows follow from it."""
 type RaceStatus = Annotated[Literal["upcoming", "live", "completed", "cancelled"] | None, Query()]
 """Which races are asked for; absent: all."""
 
@@ -70,16 +71,25 @@ class RaceRequest(RequestBody):
     """A race to be announced."""
 
     title: _Title
+    """Shown as it is."""
     type: RaceType
+    """A name for its length; the dates decide."""
     prize_pool: Annotated[Amount, Field(gt=0, lt=_POOL_BOUND)]
+    """What `prize_distribution` shares out."""
     start_date: Moment
+    """Inclusive; in the past: live at once."""
     end_date: Moment
+    """In the future and after start_date; exclusive."""
     min_wager: Amount
+    """Announced as the least wager for a prize; joining does not ask for it."""
     prize_distribution: Annotated[dict[str, Percent], Field(min_length=1)]
-    """Percent of the pool by rank, from "1" on without a gap, 100 at most in all."""
+    """Percent of the pool by rank: keys "1", "2" and so on without a gap, 100 at most in all."""
     rules: _Text | None = None
+    """Plain text."""
     description: _Text | None = None
+    """Plain text."""
     repeat: RaceRepeat | None = None
+    """Absent: the race takes place once."""
 
     @property
     def time_zone(self) -> str | None:
@@ -114,22 +124,32 @@ class Race(AnswerBody):
     """A race; its status follows the clock."""
 
     id: int
+    """The race's id."""
     title: str
+    """As staff wrote it."""
     type: str
+    """`weekly`, `monthly` or `weekend`."""
     status: str
+    """`upcoming`, `live`, `completed` or `cancelled`."""
     prize_pool: Money
+    """What `prize_distribution` shares out."""
     start_date: datetime
+    """Inclusive."""
     end_date: datetime
+    """Exclusive."""
     min_wager: Money
+    """Announced as the least wager for a prize; joining does not ask for it."""
     prize_distribution: Annotated[
         JsonValue,
         WithJsonSchema(
             {"type": "object", "additionalProperties": {"type": "number"}, "examples": [{"1": 50, "2": 30.5}]}
         ),
     ]
-    """Percent of the pool by rank."""
+    """Percent of the pool by rank: keys "1", "2" and so on."""
     rules: str | None
+    """Plain text."""
     description: str | None
+    """Plain text."""
     participants: int
     """How many take part."""
 
@@ -138,17 +158,25 @@ class Standing(AnswerBody):
     """A participant as the leaderboard shows them."""
 
     rank: int | None
+    """1 is the best; null: not ranked yet."""
     user_id: int | None
+    """Null where the member hides their name."""
     username: str | None
     """Null, as the id is, where the member hides their name."""
     total_wager: Money
+    """Wagered within the race."""
 
 
 class Participation(AnswerBody):
     """A member's part in a race."""
 
     race_id: int
+    """The race."""
     user_id: int
+    """The member."""
     joined_at: datetime
+    """The first time, however often they joined."""
     total_wager: Money
+    """Wagered within the race."""
     rank: int | None
+    """1 is the best; null: not ranked yet."""

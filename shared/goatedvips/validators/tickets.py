@@ -13,38 +13,53 @@ class TicketRequest(RequestBody):
     """What a member asks support for."""
 
     subject: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=150), CLEAN]
+    """One line for lists."""
     description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN]
+    """Plain text."""
     priority: Literal["low", "medium", "high"] = "medium"
+    """How urgent the member finds it."""
 
 
 class Ticket(AnswerBody):
     """A ticket; `status` is `open`, `in_progress` or `closed`."""
 
     id: int
+    """The ticket's id."""
     user_id: int | None
     """Its owner."""
     subject: str
+    """One line for lists."""
     description: str
+    """What it was opened with; messages come after it."""
     status: str
+    """`open`, `in_progress` or `closed`."""
     priority: str
+    """`low`, `medium` or `high`."""
     created_at: datetime
+    """When it was opened."""
     updated_at: datetime
+    """When it last changed."""
 
 
 class TicketMessage(AnswerBody):
     """What was written on a ticket."""
 
     id: int
+    """The message's id."""
     author: str | None
     """A username; null for a staff reply as members see it."""
     is_staff_reply: bool
+    """Written by staff, not by the owner."""
     internal: bool
     """A note among staff; members never get one."""
     message: str
+    """Plain text."""
     created_at: datetime
+    """When it was written."""
 
 
 class TicketWithMessages(Ticket):
     """A ticket with a page of its messages, oldest first."""
 
     messages: Page[TicketMessage]
+    """`limit` and `cursor` page through these."""
