@@ -92,7 +92,16 @@ COMPONENTS: Json = {
                 "Retry-After": {"$ref": "#/components/headers/RetryAfter"},
             },
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
+        },
+        "Unauthenticated": {
+            "description": "There is no live session; without an `Authorization` header API Gateway says so itself.",
+            "content": {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+                "application/json": {
+                    "schema": {"type": "object", "properties": {"message": {"type": "string", "const": "Unauthorized"}}}
+                },
+            },
+        },
     },
 }
 
@@ -138,7 +147,7 @@ def described(module: ModuleType, api: HttpApi, file: Path) -> Json:
         for method, operation in operations.items():
             keyed = method == "post" and api.who != "anyone"
             complete(operation, module, api, file, keyed=keyed)
-            answers = operation["responses"] | problems(operation, module, api, path, keyed=keyed)
+            answers = operation["responses"] | problems(operation, module, api, path, method, keyed=keyed)
             operation["responses"] = dict(sorted(answers.items()))
             if body := operation.get("requestBody"):
                 complete_body(body, part["components"]["schemas"], file)

@@ -31,10 +31,10 @@ RAISES = re.compile(r"^Raises\n-+\n((?:.+\n?)+)", re.MULTILINE)
 type Json = dict[str, Any]
 
 
-def problems(operation: Json, module: ModuleType, api: HttpApi, path: str, *, keyed: bool) -> Json:
+def problems(operation: Json, module: ModuleType, api: HttpApi, path: str, method: str, *, keyed: bool) -> Json:
     """Return the refusals of an operation by status: those of what it calls, and those that follow from its form."""
     kinds = problems_raised(module)
-    if "requestBody" in operation:
+    if method != "get":  # be it to have no fields
         kinds |= {MalformedRequest, BodyTooLarge, UnsupportedMediaType, ValidationFailed}
     if any(parameter.get("in") == "query" for parameter in operation.get("parameters", [])):
         kinds.add(ValidationFailed)
@@ -51,8 +51,12 @@ def problems(operation: Json, module: ModuleType, api: HttpApi, path: str, *, ke
     said: dict[str, list[str]] = {"default": [f"Any other problem, such as `{Problem.code}`"]}
     for kind in sorted(kinds, key=lambda kind: kind.code):
         said.setdefault(str(kind.status), []).append(f"`{kind.code}`: {kind.title}")
+    guarded = {"401": "Unauthenticated"} if api.who != "anyone" else {}
     return {
-        status: {"$ref": "#/components/responses/Problem", "description": "; ".join(lines)}
+        status: {
+            "$ref": f"#/components/responses/{guarded.get(status, 'Problem')}",
+            "description": "; ".join(lines),
+        }
         for status, lines in said.items()
     }
 

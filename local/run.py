@@ -79,10 +79,8 @@ def chosen_port() -> int:
     port = int(given)
     if not is_free(port):
         sys.exit(
-            sys.exit(
-                f"Port {port} is taken, perhaps by a `make run` that is still there: end what uses it, "
-                f"or choose another one, as in `make run PORT={port + 1}`."
-            )
+            f"Port {port} is taken, perhaps by a `make run` that is still there: end what uses it, "
+            f"or choose another one, as in `make run PORT={port + 1}`."
         )
     return port
 

@@ -4,6 +4,7 @@ Werkzeug closes every connection after one answer, because it does not know how 
 unread. Here the body is read whole before the application runs, so connections stay open, as they do on AWS.
 """
 
+import sys
 from io import BytesIO
 from typing import Any
 
@@ -101,6 +102,11 @@ class Server(ThreadedWSGIServer):
     def __init__(self, host: str, port: int, app: Any) -> None:  # noqa: ANN401  a WSGI application
         """Listen; a taken port ends the program."""
         super().__init__(host, port, app, handler=Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  as the base class has it
+        """Say nothing of a client that went away before its answer came."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002, ANN401  the name of the base class
         """Say errors alone."""

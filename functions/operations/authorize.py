@@ -5,6 +5,7 @@ the database out of reach it says that it could not look: "nobody" would log mem
 by API Gateway in its own words.  The route then looks for itself, since the gateway keeps this answer too.
 """
 
+import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +13,8 @@ from goatedvips.clock import utc_now
 from goatedvips.db import ConnectionLost, transaction
 from goatedvips.domain import sessions
 from goatedvips.errors import Problem
+
+logger = logging.getLogger(__name__)
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
@@ -26,7 +29,8 @@ def _context(token: str) -> dict[str, Any]:
             known = _known(token)
         except ConnectionLost:  # it may safely be done twice
             known = _known(token)
-    except Problem:
+    except Problem as problem:
+        logger.warning("undecided: %s", problem.reason)
         return {"undecided": True}
     return asdict(known) if known else {}
 

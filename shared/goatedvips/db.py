@@ -125,7 +125,7 @@ def _problem(error: DBAPIError) -> Problem:
     Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
     """
     state = sqlstate(error.orig)
-    reason = f"{state} {message(error.orig)}"
+    reason = f"{state} {message(error.orig)}".strip()
     match state[:2], state:
         case ("42", "42P01" | "42703" | "42883"):
             return SchemaOutdated(retry_after=5, reason=reason)

@@ -50,6 +50,7 @@ type Answer = dict[str, Any]
 type Who = Literal["anyone", "member", "staff"]
 
 BODY_LIMIT = 64 * 1024  # bytes
+PATIENCE = 3.0  # seconds; a database that was silent for longer is not waited for again
 MOST_FAULTS = 100  # told of one request
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
@@ -123,7 +124,8 @@ class HttpApi(APIGatewayHttpResolver):
                 if self.who != "anyone":
                     self._caller = self._identified()
                     self._said["user_id"] = self.caller.user_id
-                _check_body(event)
+                if http["method"] != "GET":  # which has none that means anything
+                    _check_body(event)
                 answer = super().resolve(event, context)
             except Exception as error:  # noqa: BLE001 - the last resort: an answer, never a stack trace
                 answer = _as_answer(self._refuse(error))
@@ -261,10 +263,12 @@ def _key(api: HttpApi) -> str | None:
 
 def _read_again(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
     """Try once more what may safely be done twice, when the connection broke on the way."""
+    started = perf_counter()
     try:
         return proceed(api)
     except ConnectionLost:
-        if api.current_event.http_method != "GET" and _key(api) is None:
+        silent = perf_counter() - started > PATIENCE
+        if silent or (api.current_event.http_method != "GET" and _key(api) is None):
             raise
         return proceed(api)
 

@@ -152,3 +152,9 @@ def _names(value: object) -> Iterator[str]:
                 yield from [item] if isinstance(item, str) else item
             else:
                 yield from _names(item)
+
+
+def test_the_authorizer_has_the_time_to_say_that_it_could_not_look() -> None:
+    (authorizer,) = (function for function in FUNCTIONS if function.name == "authorize")
+    seconds = float(authorizer.resource["Environment"]["Variables"]["DATABASE_SOCKET_TIMEOUT"])
+    assert 2 * seconds < authorizer.resource["Timeout"]

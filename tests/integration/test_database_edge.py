@@ -47,6 +47,16 @@ def test_a_read_whose_connection_broke_is_tried_again(wire: Wire, functions: Fun
     assert wire.connections == 2
 
 
+def test_a_read_that_waited_in_vain_is_not_tried_again(
+    wire: Wire, functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions.call("get_wheel")
+    wire.cut()
+    monkeypatch.setattr("goatedvips.http.PATIENCE", -1.0)
+    refused = functions.call("get_wheel")
+    assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
+
+
 def test_a_write_whose_connection_broke_is_left_to_the_caller(
     wire: Wire, functions: Functions, members: Members
 ) -> None:

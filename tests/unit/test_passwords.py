@@ -1,5 +1,7 @@
 """Which passwords are taken, and how they are stored and compared."""
 
+import hashlib
+import unicodedata
 from collections.abc import Callable
 
 import argon2
@@ -107,3 +109,13 @@ def test_the_list_of_common_passwords_is_long_and_lower_case() -> None:
     common = passwords._common()
     assert len(common) > 10_000
     assert all(entry == entry.lower() for entry in common if not entry.startswith("# "))
+
+
+def test_a_password_is_the_same_however_its_accents_are_typed() -> None:
+    composed, decomposed = "übergröße 123", unicodedata.normalize("NFD", "übergröße 123")
+    assert composed != decomposed
+    for hashed_by_us in (passwords.hashed(decomposed, legacy=False), passwords.hashed(decomposed, legacy=True)):
+        assert passwords.matches(hashed_by_us, composed)
+        assert passwords.matches(hashed_by_us, decomposed)
+    key = hashlib.scrypt(decomposed.encode(), salt=b"5a17", n=16_384, r=8, p=1, dklen=64)
+    assert passwords.matches(f"{key.hex()}.5a17", decomposed), "the guide's application hashed what was typed"

@@ -2,12 +2,15 @@
 
 Stored is an argon2id hash; or, of members of the guide's application, `key.salt` in hex, where the key is scrypt's over
 the salt's hex text with Node's defaults.  While that application runs beside this one, its format is written.
+
+We hash passwords in NFC; the guide's application hashed them as they were typed, so its hashes are tried with both.
 """
 
 import hashlib
 import hmac
 import re
 import secrets
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,8 +52,8 @@ def hashed(password: str, *, legacy: bool) -> str:
     """
     if legacy:
         salt = secrets.token_hex(16)
-        return f"{_scrypt(password, salt).hex()}.{salt}"
-    return _argon2().hash(password)
+        return f"{_scrypt(_nfc(password), salt).hex()}.{salt}"
+    return _argon2().hash(_nfc(password))
 
 
 def matches(stored: str | None, password: str) -> bool:
@@ -107,14 +110,21 @@ def _by_argon2(stored: str, password: str) -> bool:
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
-        return _argon2().verify(stored, password)
+        return _argon2().verify(stored, _nfc(password))
     except (VerificationError, InvalidHashError):
         return False
 
 
 def _by_scrypt(stored: str, password: str) -> bool:
     parts = _SCRYPT.fullmatch(stored)
-    return parts is not None and hmac.compare_digest(_scrypt(password, parts[2]), bytes.fromhex(parts[1]))
+    return parts is not None and any(
+        hmac.compare_digest(_scrypt(spelling, parts[2]), bytes.fromhex(parts[1]))
+        for spelling in dict.fromkeys((password, _nfc(password)))
+    )
+
+
+def _nfc(password: str) -> str:
+    return unicodedata.normalize("NFC", password)
 
 
 def _scrypt(password: str, salt: str) -> bytes:

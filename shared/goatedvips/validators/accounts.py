@@ -5,12 +5,12 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from goatedvips.validators.fields import CLEAN, AnswerBody, Email, Money, RequestBody
+from goatedvips.validators.fields import AS_TYPED, CLEAN, AnswerBody, Email, Money, RequestBody
 
 type NewPassword = Annotated[str, StringConstraints(min_length=12, max_length=128), CLEAN]
 """A password to be set."""
 
-_Entered = Annotated[str, StringConstraints(min_length=1, max_length=1000), CLEAN]
+_Entered = Annotated[str, StringConstraints(min_length=1, max_length=1000), AS_TYPED]
 
 
 class RegisterRequest(RequestBody):

@@ -40,14 +40,17 @@ class AnswerBody(BaseModel):
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
-def _clean(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    if "\x00" in value:
+def _whole(value: object) -> object:
+    if isinstance(value, str) and "\x00" in value:
         raise ValueError("must not contain NUL")
-    if _SURROGATE.search(value):
+    if isinstance(value, str) and _SURROGATE.search(value):
         raise ValueError("must be Unicode without lone surrogates")
-    return unicodedata.normalize("NFC", value)
+    return value
+
+
+def _clean(value: object) -> object:
+    whole = _whole(value)
+    return unicodedata.normalize("NFC", whole) if isinstance(whole, str) else whole
 
 
 def _id(value: object) -> object:
@@ -89,6 +92,9 @@ def decimal_string(amount: Decimal) -> str:
     decimals = max(2, -int(exact.as_tuple().exponent))
     return f"{exact:.{decimals}f}"
 
+
+AS_TYPED = BeforeValidator(_whole)
+"""For text that is compared with what an older application kept: without NUL and lone surrogates, else as it came."""
 
 CLEAN = BeforeValidator(_clean)
 """For text in a request: NFC, without NUL and lone surrogates; lengths count after it."""
