@@ -3,15 +3,12 @@
 A handler's file has one `HttpApi`, one route and `handler = lambda_handler(api)`.
 """
 
-import base64
-import binascii
 import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
-from decimal import Decimal
 from ipaddress import IPv6Network, ip_address
 from time import perf_counter
 from typing import Any, Literal, override
@@ -24,20 +21,18 @@ from aws_lambda_powertools.metrics import MetricUnit
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 
+from goatedvips import bodies
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import ConnectionLost, enclosing_transaction, transaction
 from goatedvips.domain import idempotency
 from goatedvips.domain.access import Caller
 from goatedvips.errors import (
-    BodyTooLarge,
     Forbidden,
     IdempotencyInProgress,
-    MalformedRequest,
     NotFound,
     Problem,
     Unauthenticated,
-    UnsupportedMediaType,
     ValidationFailed,
 )
 from goatedvips.postgres import sqlstate
@@ -49,10 +44,8 @@ type Event = dict[str, Any]
 type Answer = dict[str, Any]
 type Who = Literal["anyone", "member", "staff"]
 
-BODY_LIMIT = 64 * 1024  # bytes
 PATIENCE = 3.0  # seconds; a database that was silent for longer is not waited for again
 MOST_FAULTS = 100  # told of one request
-_JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _QUOTED = re.compile(r'"[^"]*"')
@@ -67,7 +60,7 @@ class HttpApi(APIGatewayHttpResolver):
     """
 
     def __init__(self, who: Who) -> None:
-        super().__init__(enable_validation=True, json_body_deserializer=_parse)
+        super().__init__(enable_validation=True, json_body_deserializer=bodies.parse)
         self.who = who
         self.use([_refuse_unwanted, _read_again, _answer_once])
         self.exception_handler([Exception])(self._refuse)
@@ -125,7 +118,7 @@ class HttpApi(APIGatewayHttpResolver):
                     self._caller = self._identified()
                     self._said["user_id"] = self.caller.user_id
                 if http["method"] != "GET":  # which has none that means anything
-                    _check_body(event)
+                    bodies.prepare(event)
                 answer = super().resolve(event, context)
             except Exception as error:  # noqa: BLE001 - the last resort: an answer, never a stack trace
                 answer = _as_answer(self._refuse(error))
@@ -167,7 +160,7 @@ def lambda_handler(api: HttpApi) -> Callable[[Event, Any], Answer]:
 
 def created_once[M: BaseModel](body: M, *, created: bool) -> Response[M]:
     """201 for what was created now, 200 for the same asked for again."""
-    return Response(201 if created else 200, _JSON, body)
+    return Response(201 if created else 200, bodies.JSON, body)
 
 
 def revalidated(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
@@ -195,51 +188,6 @@ def _looked_up(authorization: str) -> dict[str, Any]:
     with transaction() as connection:
         known = sessions.known(connection, token, now=utc_now())
     return asdict(known) if known else {}
-
-
-def _parse(text: str) -> Any:
-    """JSON as RFC 8259 has it, numbers with a fraction as exact decimals.
-
-    Raises
-    ------
-    MalformedRequest
-    """
-
-    def refuse(constant: str) -> None:
-        raise MalformedRequest(f"{constant} is not JSON")
-
-    try:
-        return json.loads(text, parse_float=Decimal, parse_constant=refuse)
-    except (ValueError, ArithmeticError, RecursionError) as error:  # ArithmeticError: an exponent that no decimal has
-        raise MalformedRequest from error
-
-
-def _body(event: Event) -> bytes:
-    body = event.get("body") or ""
-    try:
-        return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise MalformedRequest from error
-
-
-def _check_body(event: Event) -> None:
-    """Refuse a body that no route wants, and let an absent one be an empty object: its fields may all be optional.
-
-    Raises
-    ------
-    BodyTooLarge, UnsupportedMediaType, MalformedRequest
-    """
-    body = _body(event)
-    if len(body) > BODY_LIMIT:
-        raise BodyTooLarge
-    media_type = event["headers"].get("content-type", _JSON).split(";")[0].strip().lower()
-    if body and media_type != _JSON:
-        raise UnsupportedMediaType
-    event["headers"]["content-type"] = _JSON
-    try:
-        event["body"], event["isBase64Encoded"] = body.decode() or "{}", False
-    except UnicodeDecodeError as error:
-        raise MalformedRequest from error
 
 
 def _refuse_unwanted(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
@@ -290,7 +238,7 @@ def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> R
                 api.caller,
                 request,
                 key,
-                _body(event.raw_event),
+                bodies.octets(event.raw_event),
                 staff=api.who == "staff",
                 now=utc_now(),
             )
@@ -299,7 +247,7 @@ def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> R
                 raise IdempotencyInProgress(retry_after=1) from error
             raise
         if record.answer is not None:
-            return Response(record.status or 200, _JSON, record.answer, headers={"Idempotency-Replayed": "true"})
+            return Response(record.status or 200, bodies.JSON, record.answer, headers={"Idempotency-Replayed": "true"})
         response = proceed(api)
         response.body = json.dumps(response.body, separators=(",", ":"))
         idempotency.keep(connection, record, response.status_code, response.body)
