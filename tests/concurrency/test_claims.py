@@ -1,11 +1,8 @@
 """Exactly as many claims as a code allows, and one for each member, however many come at once."""
 
-import os
 import secrets
-import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -17,7 +14,7 @@ from goatedvips.domain import codes
 from goatedvips.domain.access import Caller
 from goatedvips.errors import CodeNotClaimable, CodeTaken
 from goatedvips.models.codes import bonus_codes, code_claims, rewards
-from tests.concurrency.together import at_once
+from tests.concurrency.together import at_once, at_once_behind
 from tests.members import Member, Members
 
 NOW = datetime.now(UTC)
@@ -33,23 +30,12 @@ def issue(database: sa.Engine, max_claims: int | None) -> tuple[int, str]:
 
 
 def claim_at_once(direct: str, database: sa.Engine, claimers: list[Member], code: str) -> list[codes.Claim | Exception]:
-    """All read the code before the first can claim it: its row is held until every one of them waits."""
     callers = [Caller(member.id, member.session_id, "test") for member in claimers]
     works: list[Callable[[sa.Connection], codes.Claim]] = [
         partial(codes.claim, caller=caller, code=code, address="test", now=NOW) for caller in callers
     ]
-    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
-    with database.connect() as holder, database.connect() as watcher, ThreadPoolExecutor(1) as pool:
-        holder.execution_options(isolation_level="READ COMMITTED")
-        holder.execute(sa.select(bonus_codes.c.id).where(bonus_codes.c.code == code).with_for_update())
-        results = pool.submit(lambda: at_once(direct, works))
-        end, waited = time.monotonic() + 60, 0
-        while waited < len(works) and time.monotonic() < end:
-            time.sleep(0.05)
-            waited = watcher.execute(waiting, {"name": os.environ["TEST_DATABASE"]}).scalar_one()
-        holder.commit()
-        assert waited == len(works)
-        return results.result()
+    row = sa.select(bonus_codes.c.id).where(bonus_codes.c.code == code)
+    return at_once_behind(database, row, direct, works)
 
 
 def assert_kept(database: sa.Engine, code_id: int, count: int) -> None:

@@ -11,7 +11,7 @@ from goatedvips.domain import race_calendar, races
 from goatedvips.domain.access import Caller
 from goatedvips.domain.races import Participation
 from goatedvips.models.races import wager_race_participants, wager_races
-from tests.concurrency.together import at_once
+from tests.concurrency.together import at_once, at_once_behind
 from tests.members import Member, Members
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -38,9 +38,11 @@ def race_ids(database: sa.Engine) -> list[int]:
         return list(connection.scalars(made))
 
 
-def join_at_once(direct: str, joining: list[Member], race_id: int) -> list[Participation]:
+def join_at_once(database: sa.Engine, direct: str, joining: list[Member], race_id: int) -> list[Participation]:
     callers = [Caller(member.id, member.session_id, "test") for member in joining]
-    results = at_once(direct, [partial(races.join, caller=caller, race_id=race_id, now=NOW) for caller in callers])
+    works = [partial(races.join, caller=caller, race_id=race_id, now=NOW) for caller in callers]
+    row = sa.select(wager_races.c.id).where(wager_races.c.id == race_id)  # which each new participation refers to
+    results = at_once_behind(database, row, direct, works)
     assert all(isinstance(result, Participation) for result in results), results
     return [result for result in results if isinstance(result, Participation)]
 
@@ -48,7 +50,7 @@ def join_at_once(direct: str, joining: list[Member], race_id: int) -> list[Parti
 def test_one_member_fifty_times_at_once_takes_part_once(
     direct: str, members: Members, race_ids: list[int], database: sa.Engine
 ) -> None:
-    results = join_at_once(direct, [members.new(seeds=False)] * 50, race_ids[0])
+    results = join_at_once(database, direct, [members.new(seeds=False)] * 50, race_ids[0])
     assert Counter(result.created for result in results) == {True: 1, False: 49}
     assert len({result.joined_at for result in results}) == 1
     with database.connect() as connection:
@@ -59,7 +61,7 @@ def test_a_hundred_members_at_once_all_take_part(
     direct: str, members: Members, race_ids: list[int], database: sa.Engine
 ) -> None:
     joining = [members.new(seeds=False) for _ in range(100)]
-    results = join_at_once(direct, joining, race_ids[0])
+    results = join_at_once(database, direct, joining, race_ids[0])
     assert all(result.created for result in results)
     with database.connect() as connection:
         found = connection.scalars(sa.select(wager_race_participants.c.member_key)).all()

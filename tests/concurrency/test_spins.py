@@ -12,7 +12,7 @@ from goatedvips.domain.access import Caller
 from goatedvips.errors import AlreadySpun
 from goatedvips.models.codes import bonus_codes, rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
-from tests.concurrency.together import at_once, call_at_once
+from tests.concurrency.together import at_once, at_once_behind, call_at_once
 from tests.members import Members
 
 NOW = datetime.now(UTC)
@@ -25,7 +25,9 @@ def test_fifty_spins_at_once_are_one(
     monkeypatch.setattr(fairness, "draw", lambda *_: 0)
     member = members.new(seeds=seeds)
     caller = Caller(member.id, member.session_id, "test")
-    results = at_once(direct, [partial(wheel.spin, caller=caller, client_seed=None, now=NOW)] * 50)
+    works = [partial(wheel.spin, caller=caller, client_seed=None, now=NOW)] * 50
+    row = sa.select(wheel_seeds.c.id).where(wheel_seeds.c.user_id == member.id, wheel_seeds.c.activated_at.is_not(None))
+    results = at_once_behind(database, row, direct, works) if seeds else at_once(direct, works)
     assert Counter(type(result) for result in results) == {wheel.Spin: 1, AlreadySpun: 49}, results
     (spin,) = (result for result in results if isinstance(result, wheel.Spin))
     assert {result.members["spin_id"] for result in results if isinstance(result, AlreadySpun)} == {spin.id}

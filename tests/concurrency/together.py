@@ -3,17 +3,19 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from goatedvips import db
 from tests.requests import Context, event, function_name, load
 
 
-def at_once[T](address: str, works: list[Callable[[Connection], T]]) -> list[T | Exception]:
+def at_once[T](address: str, works: Sequence[Callable[[Connection], T]]) -> list[T | Exception]:
     """Run each in a thread, in a transaction of its own; what it returned or raised, in order.
 
     It goes through the database edge as a function does, but for the one connection a process.
@@ -35,6 +37,27 @@ def at_once[T](address: str, works: list[Callable[[Connection], T]]) -> list[T |
 
     with ThreadPoolExecutor(len(works)) as pool:
         return list(pool.map(run, works))
+
+
+def at_once_behind[T](
+    database: sa.Engine, row: sa.Select[Any], address: str, works: Sequence[Callable[[Connection], T]]
+) -> list[T | Exception]:
+    """As `at_once`, but all have begun before the first can act: a row that they need is held until every one waits.
+
+    Released by a barrier alone, they may come one after the other, and what is missing between them does not show.
+    """
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
+    with database.connect() as holder, database.connect() as watcher, ThreadPoolExecutor(1) as pool:
+        holder.execution_options(isolation_level="READ COMMITTED")
+        holder.execute(row.with_for_update()).one()
+        results = pool.submit(lambda: at_once(address, works))
+        end, waited = time.monotonic() + 60, 0
+        while waited < len(works) and time.monotonic() < end:
+            time.sleep(0.05)
+            waited = watcher.execute(waiting, {"name": os.environ["TEST_DATABASE"]}).scalar_one()
+        holder.commit()
+        assert waited == len(works)
+        return results.result()
 
 
 def call_at_once(address: str, name: str, count: int, **changes: Any) -> list[dict[str, Any]]:
