@@ -170,8 +170,7 @@ def revalidated(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Re
     as a member's name that was changed or hidden.
     """
     response = proceed(api)
-    response.body = json.dumps(response.body, separators=(",", ":"))
-    tag = f'"{hashlib.sha256(response.body.encode()).hexdigest()}"'
+    tag = f'"{hashlib.sha256(_written(response).encode()).hexdigest()}"'
     response.headers |= {"ETag": tag, "Cache-Control": "no-cache"}  # copies may be kept, and are asked about each time
     known = api.current_event.headers.get("if-none-match", "")
     if known.strip() == "*" or tag in _QUOTED.findall(known):  # W/ before a tag makes no difference here
@@ -227,8 +226,7 @@ def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> R
     if key is None:
         return proceed(api)
     if not _KEY.fullmatch(key):
-        detail = "1 to 255 printable ASCII characters"
-        raise ValidationFailed(f"Idempotency-Key: {detail}")
+        raise ValidationFailed("Idempotency-Key: 1 to 255 printable ASCII characters")
     query = event.raw_query_string
     request = f"{event.http_method} {event.raw_path}{'?' if query else ''}{query}"
     with enclosing_transaction() as connection:
@@ -249,9 +247,14 @@ def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> R
         if record.answer is not None:
             return Response(record.status or 200, bodies.JSON, record.answer, headers={"Idempotency-Replayed": "true"})
         response = proceed(api)
-        response.body = json.dumps(response.body, separators=(",", ":"))
-        idempotency.keep(connection, record, response.status_code, response.body)
+        idempotency.keep(connection, record, response.status_code, _written(response))
     return response
+
+
+def _written(response: Response[Any]) -> str:
+    """The body as it will be sent, to the byte, and in the response from now on."""
+    response.body = json.dumps(response.body, separators=(",", ":"))
+    return response.body
 
 
 def _as_problem(error: Exception) -> Problem:

@@ -5,16 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    bindparam,
-    func,
-    insert,
-    literal,
-    select,
-    true,
-    update,
-)
+from sqlalchemy import Connection, bindparam, func, insert, literal, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import access, code_generator, fairness, server_seeds
