@@ -12,6 +12,8 @@ ROLES = {
 KEPT_FROM_FUNCTIONS = {
     "alembic_version": "INSERT, UPDATE, DELETE",  # the health check reads it; only a migration writes it
     "audit_log": "UPDATE, DELETE",
+    "identity_key": "SELECT, INSERT, UPDATE, DELETE",  # identity_hash reads it, with its owner's rights
+    "tier_versions": "UPDATE, DELETE",
     "wheel_versions": "UPDATE, DELETE",  # a spin keeps the wheel that it was drawn on
 }
 

@@ -72,6 +72,10 @@ class EmailUnverified(Problem):
     status, code, title = 403, "email_unverified", "Confirm your e-mail address first"
 
 
+class OwnRights(Problem):
+    status, code, title = 403, "own_rights", "Nobody changes their own rights"
+
+
 class NotFound(Problem):
     status, code, title = 404, "not_found", "There is nothing here"
 
@@ -98,6 +102,30 @@ class EmailTaken(Problem):
 
 class UsernameTaken(Problem):
     status, code, title = 409, "username_taken", "This username is taken"
+
+
+class ExclusionRunning(Problem):
+    status, code, title = 409, "exclusion_running", "Your exclusion has not ended yet"
+
+
+class ExclusionShorter(Problem):
+    status, code, title = 409, "exclusion_shorter", "An exclusion is never shortened"
+
+
+class LastStaff(Problem):
+    status, code, title = 409, "last_staff", "There must always be one of the staff"
+
+
+class LinkDecided(Problem):
+    status, code, title = 409, "link_decided", "This request has been decided"
+
+
+class LinkPending(Problem):
+    status, code, title = 409, "link_pending", "A request of yours is waiting to be decided"
+
+
+class UidTaken(Problem):
+    status, code, title = 409, "uid_taken", "This casino account belongs to another member"
 
 
 class RaceClosed(Problem):

@@ -89,8 +89,10 @@ def test_versions_and_snapshots_are_for_functions_that_a_member_waits_for(functi
         assert properties["AutoPublishAlias"] == "live"
         assert properties["AutoPublishAliasAllProperties"] is True  # else a change of the layer publishes nothing
         assert properties["SnapStart"] == {"ApplyOn": "PublishedVersions"}
-    if function.who == "member":
+    if function.who == "member" and function.domain != "accounts":
         assert chosen
+    if function.domain == "accounts":  # what is done once in a while does not pay for its snapshots
+        assert bool(chosen) == (function.name in {"log_in", "get_me"})
 
 
 def test_a_change_of_the_layer_publishes_new_versions() -> None:

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     Index,
@@ -46,6 +47,17 @@ users = Table(
     Column("excluded_until", Instant),
     Column("excluded_permanently", Boolean, nullable=False, server_default=text("false")),
     Column("hide_name", Boolean, nullable=False, server_default=text("false")),
+    Column("suspended_reason", Text),  # for staff
+    Column("erased_at", Instant),  # the row stays, without anything of the member: others point to it
+    Index("users_created_at_idx", "created_at"),
+    # Few rows each, for the staff's filters and figures, and for the guard of the last of the staff.
+    Index("users_staff_idx", "id", postgresql_where=text("is_admin")),
+    Index("users_suspended_idx", "id", postgresql_where=text("suspended_at IS NOT NULL")),
+    Index("users_excluded_idx", "id", postgresql_where=text("excluded_until IS NOT NULL OR excluded_permanently")),
+    Index("users_active_idx", "last_active", postgresql_where=text("is_active")),
+    Index("users_wager_today_idx", "wager_today", postgresql_where=text("wager_today > 0")),
+    Index("users_wager_week_idx", "wager_week", postgresql_where=text("wager_week > 0")),
+    Index("users_wager_month_idx", "wager_month", postgresql_where=text("wager_month > 0")),
 )
 
 sessions = Table(
@@ -64,7 +76,8 @@ mailed_tokens = Table(
     "mailed_tokens",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("purpose", Text, nullable=False),  # email_verification, newsletter_confirmation
+    # email_verification, email_change, password_reset, newsletter_confirmation
+    Column("purpose", Text, nullable=False),
     Column("token_hash", LargeBinary, nullable=False, unique=True),  # SHA-256
     Column("address", Text, nullable=False),
     Column("user_id", Integer, ForeignKey("users.id"), index=True),
@@ -78,10 +91,45 @@ attempts = Table(
     "attempts",
     metadata,
     Column("id", BigInteger, primary_key=True),
-    Column("kind", Text, nullable=False),  # log_in, register, claim
+    Column("kind", Text, nullable=False),  # log_in, register, claim, mail
     Column("subject", Text, nullable=False),  # the account that was tried, the member who tried
     Column("address", Text, nullable=False),  # IPv4, or the /64 of an IPv6 address
     Column("attempted_at", Instant, nullable=False),
     Index("attempts_kind_subject_attempted_at_idx", "kind", "subject", "attempted_at"),
     Index("attempts_kind_address_attempted_at_idx", "kind", "address", "attempted_at"),
+)
+
+# A member's wish to have an account at the casino taken for theirs; staff decide.
+account_links = Table(
+    "account_links",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("requested_at", Instant, nullable=False),
+    Column("decision", Text),  # approved, refused; null: pending
+    Column("reason", Text),
+    Column("decided_at", Instant),
+    Column("decided_by", Integer, ForeignKey("users.id"), index=True),
+    Index("account_links_user_id_id_idx", "user_id", "id"),
+    Index("account_links_pending_key", "user_id", unique=True, postgresql_where=text("decision IS NULL")),
+)
+
+# What is kept of erased members' addresses and uids: keyed hashes alone. An exclusion survives by them.
+erased_identities = Table(
+    "erased_identities",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("identity", LargeBinary, nullable=False, unique=True),  # identity_hash(kind, value)
+    Column("erased_at", Instant, nullable=False),
+    Column("excluded_until", Instant),
+    Column("excluded_permanently", Boolean, nullable=False, server_default=text("false")),
+)
+
+# One row, made by a migration and read by the database's function identity_hash alone.
+identity_key = Table(
+    "identity_key",
+    metadata,
+    Column("id", Boolean, CheckConstraint("id", name="identity_key_one_row"), primary_key=True),
+    Column("key", LargeBinary, nullable=False),
 )

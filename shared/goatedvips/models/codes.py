@@ -21,6 +21,7 @@ bonus_codes = Table(
     Column("claims", Integer, nullable=False, server_default=text("0")),
     Column("revoked_at", Instant),
     Column("spin_id", Integer, ForeignKey("wheel_spins.id"), unique=True),  # the win that issued it
+    Index("bonus_codes_user_id_id_idx", "user_id", "id"),
 )
 
 code_claims = Table(
@@ -45,6 +46,8 @@ rewards = Table(
     Column("amount", Numeric(18, 2), nullable=False),
     Column("currency", Text, nullable=False, server_default="USD"),
     Column("created_at", Instant, nullable=False),
+    Column("fulfilled_at", Instant),  # when staff handed it over
     UniqueConstraint("source_type", "source_id", "user_id"),
     Index("rewards_user_id_id_idx", "user_id", "id"),
+    Index("rewards_unfulfilled_idx", "id", postgresql_where=text("fulfilled_at IS NULL")),
 )

@@ -23,8 +23,9 @@ outbox = Table(
     "outbox",
     metadata,
     Column("id", BigInteger, primary_key=True),
-    Column("kind", Text, nullable=False),  # verification, newsletter_confirmation, ticket_opened
-    Column("user_id", Integer, ForeignKey("users.id")),
+    # verification, password_reset, email_change, email_changed, link_decided, newsletter_confirmation, ticket_opened
+    Column("kind", Text, nullable=False),
+    Column("user_id", Integer, ForeignKey("users.id"), index=True),
     Column("address", Text),  # null: the staff's
     Column("payload", JSONB, nullable=False, server_default=text("'{}'")),
     Column("created_at", Instant, nullable=False),
@@ -34,5 +35,6 @@ outbox = Table(
     Column("sent_at", Instant),
     Column("failed_at", Instant),
     Column("last_error", Text),
+    Index("outbox_failed_at_idx", "failed_at", postgresql_where=text("failed_at IS NOT NULL")),
     Index("outbox_due_at_idx", "due_at", "id", postgresql_where=text("sent_at IS NULL AND failed_at IS NULL")),
 )

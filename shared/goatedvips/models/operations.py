@@ -36,11 +36,12 @@ audit_log = Table(
     "audit_log",
     metadata,
     Column("id", BigInteger, primary_key=True),
-    Column("staff_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("staff_id", Integer, ForeignKey("users.id"), nullable=False, index=True),
     Column("action", Text, nullable=False),
     Column("subject_id", Integer, nullable=False),
     Column("before", JSONB),
     Column("after", JSONB),
     Column("request_id", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Index("audit_log_subject_id_id_idx", "subject_id", "id"),
 )

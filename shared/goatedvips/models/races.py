@@ -44,6 +44,7 @@ wager_race_participants = Table(
     Column("member_key", Integer),  # the member; null in an adopted row that repeats an older one's
     UniqueConstraint("race_id", "member_key"),
     Index("wager_race_participants_race_id_rank_id_idx", "race_id", "rank", "id"),
+    Index("wager_race_participants_user_id_id_idx", "user_id", "id"),
 )
 
 historical_races = Table(

@@ -16,6 +16,7 @@ support_tickets = Table(
     Column("created_at", Instant, nullable=False, server_default=func.now()),
     Column("updated_at", Instant, nullable=False, server_default=func.now()),
     Index("support_tickets_user_id_id_idx", "user_id", "id"),
+    Index("support_tickets_waiting_idx", "priority", "created_at", postgresql_where=text("status <> 'closed'")),
 )
 
 ticket_messages = Table(
@@ -29,4 +30,5 @@ ticket_messages = Table(
     Column("is_staff_reply", Boolean, nullable=False, server_default=text("false")),
     Column("is_internal", Boolean, nullable=False, server_default=text("false")),
     Index("ticket_messages_ticket_id_id_idx", "ticket_id", "id"),
+    Index("ticket_messages_user_id_id_idx", "user_id", "id"),
 )
