@@ -5,7 +5,7 @@ PYTHON     := .venv/bin/python
 READY      := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench invoke openapi db-upgrade db-reset requirements clean
+.PHONY: help run test check bench invoke staff openapi db-check db-adopt db-upgrade db-reset requirements clean
 
 help:               ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -16,14 +16,23 @@ run: $(READY)       ## the platform on http://127.0.0.1:3000 (PORT=…), until C
 test: $(READY)      ## every test, in parallel (ARGS="-k spin")
 	@$(PYTHON) -m pytest -n auto $(ARGS)
 
-bench: $(READY)     ## what is measured, and against what
-	@$(PYTHON) -m benchmarks.imports $(ARGS)
+bench: $(READY)     ## what is measured, and against what: WHAT=imports, log_in_timing, upgrade_under_load
+	@$(PYTHON) -m benchmarks.$(or $(WHAT),imports) $(ARGS)
 
 invoke: $(READY)    ## one function on Lambda's runtime client: FUNCTION=spin_wheel [EVENT=file.json]
 	@$(PYTHON) -m local.invoke "$(FUNCTION)" "$(EVENT)"
 
+staff: $(READY)     ## make a member one of the staff: USER=name, with STACK=name in a stack on AWS
+	@$(PYTHON) -m local.staff "$(origin USER)"
+
 openapi: $(READY)   ## write the API's OpenAPI document
 	@$(PYTHON) -m local.openapi
+
+db-check: $(READY)  ## what is wrong with a database, here or for DATABASE_URL, and what to do (ARGS=--all names every row)
+	@$(PYTHON) -m local.database_check $(ARGS)
+
+db-adopt: $(READY)  ## take over the Drizzle application's database, DATABASE_URL=…; asks first (YES=1)
+	@$(PYTHON) -m local.database_adopt
 
 db-upgrade: $(READY) ## newest schema, here or for DATABASE_URL=postgresql://user:password@host:port/database
 	@$(PYTHON) -m local.database upgrade

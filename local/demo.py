@@ -8,8 +8,9 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, exists, func, insert, select, update
+from sqlalchemy import Connection, Table, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import accounts, codes, passwords, races
@@ -17,6 +18,7 @@ from goatedvips.domain.access import Caller
 from goatedvips.models.accounts import sessions, users
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.races import wager_race_participants, wager_races
+from goatedvips.validators.tables import insert_schema
 from migrations.upgrade import engine
 
 STAFF, MEMBER = "shepherd", "goat"
@@ -108,16 +110,20 @@ def _person(connection: Connection, name: str, password: str, now: datetime) -> 
         connection.execute(
             update(users).where(users.c.id == user_id).values(password=passwords.hashed(password, legacy=False))
         )
-    connection.execute(update(users).where(users.c.id == user_id).values(email_verified=True, is_admin=name == STAFF))
-    session = upsert(sessions).values(
-        id=EVENT_SESSIONS[name],
-        user_id=user_id,
-        token_hash=secrets.token_bytes(32),
-        created_at=now,
-        expires_at=now + timedelta(days=365),
-    )
+    able = {"email_verified": True, "is_admin": name == STAFF, "excluded_until": None, "excluded_permanently": False}
+    connection.execute(update(users).where(users.c.id == user_id).values(able))
+    row = {
+        "id": EVENT_SESSIONS[name],
+        "user_id": user_id,
+        "token_hash": secrets.token_bytes(32),
+        "created_at": now,
+        "expires_at": now + timedelta(days=365),
+    }
+    session = upsert(sessions).values(_checked(sessions, [row]))
     connection.execute(
-        session.on_conflict_do_update(index_elements=["id"], set_={"expires_at": session.excluded.expires_at})
+        session.on_conflict_do_update(
+            index_elements=["id"], set_={"expires_at": session.excluded.expires_at, "ended_at": None}
+        )
     )
     connection.execute(
         select(func.setval("sessions_id_seq", func.greatest(func.max(sessions.c.id), max(EVENT_SESSIONS.values()))))
@@ -156,33 +162,35 @@ def _racers(connection: Connection, race_id: int, now: datetime) -> None:
     if connection.scalar(select(exists().where(wager_race_participants.c.race_id == race_id))):
         return
     names = [f"racer-{number:03}" for number in range(1, RACERS + 1)]
-    new = upsert(users).values(
-        [
-            {
-                "username": name,
-                "username_key": name,
-                "email": f"{name}@example.com",
-                "email_key": f"{name}@example.com",
-                "password": "",
-                "hide_name": number % 10 == 0,
-            }
-            for number, name in enumerate(names, 1)
-        ]
-    )
-    connection.execute(new.on_conflict_do_nothing())
+    new = [
+        {
+            "username": name,
+            "username_key": name,
+            "email": f"{name}@example.com",
+            "email_key": f"{name}@example.com",
+            "password": "",
+            "hide_name": number % 10 == 0,
+        }
+        for number, name in enumerate(names, 1)
+    ]
+    connection.execute(upsert(users).values(_checked(users, new)).on_conflict_do_nothing())
     ids = connection.execute(select(users.c.id).where(users.c.username.in_(names)).order_by(users.c.username)).scalars()
-    connection.execute(
-        insert(wager_race_participants),
-        [
-            {
-                "race_id": race_id,
-                "user_id": user_id,
-                "member_key": user_id,
-                "rank": rank,
-                "total_wager": Decimal(100_000 - 900 * rank),
-                "joined_at": now,
-                "updated_at": now,
-            }
-            for rank, user_id in enumerate(ids, 1)
-        ],
-    )
+    places = [
+        {
+            "race_id": race_id,
+            "user_id": user_id,
+            "member_key": user_id,
+            "rank": rank,
+            "total_wager": Decimal(100_000 - 900 * rank),
+            "joined_at": now,
+            "updated_at": now,
+        }
+        for rank, user_id in enumerate(ids, 1)
+    ]
+    connection.execute(insert(wager_race_participants), _checked(wager_race_participants, places))
+
+
+def _checked(table: Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows to insert, held against what the table takes."""
+    schema = insert_schema(table)
+    return [schema.model_validate(row).values() for row in rows]

@@ -38,7 +38,8 @@ header, unknown route, throttled, time-out) is its own `{"message": …}`.
 
 Lists are read page by page: `cursor` is the `next_cursor` of the page before.
 
-A signed-in POST with an `Idempotency-Key` is answered once: for 24 hours the same request gets the same answer.
+A signed-in POST with an `Idempotency-Key` is answered once: for 24 hours the same request gets the same answer. Where
+the body has a password, the header means nothing.
 """
 TAGS = {
     "accounts": "Members and their sessions.",
@@ -145,7 +146,7 @@ def described(module: ModuleType, api: HttpApi, file: Path) -> Json:
     describe_schemas(part["components"]["schemas"])
     for path, operations in part.setdefault("paths", {}).items():
         for method, operation in operations.items():
-            keyed = method == "post" and api.who != "anyone"
+            keyed = method == "post" and api.keyed
             complete(operation, module, api, file, keyed=keyed)
             answers = operation["responses"] | problems(operation, module, api, path, method, keyed=keyed)
             operation["responses"] = dict(sorted(answers.items()))
@@ -205,9 +206,23 @@ def complete(operation: Json, module: ModuleType, api: HttpApi, file: Path, *, k
     for parameter in parameters:
         if parameter["in"] == "path":
             parameter["example"] = json.loads(sample(file.stem)["pathParameters"][parameter["name"]])
-    responses = operation["responses"]
+    complete_responses(operation["responses"], parameters, module)
+    if api.who != "anyone":
+        operation["security"] = [{"session": []}]
+    if keyed:
+        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+        for response in operation["responses"].values():
+            response["headers"]["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
+    if not parameters:
+        del operation["parameters"]
+
+
+def complete_responses(responses: Json, parameters: list[Json], module: ModuleType) -> None:
+    """Add what the responses of an operation have in common, and those that its handler's edge gives."""
     for status, response in responses.items():
         response["description"] = HTTPStatus(int(status)).phrase
+        if int(status) == HTTPStatus.NO_CONTENT:
+            del response["content"]
         response["headers"] = {"X-Request-Id": {"$ref": "#/components/headers/XRequestId"}}
     if getattr(module, "created_once", None) is created_once:
         responses["200"] = deepcopy(responses["201"]) | {"description": "There already: what was created first"}
@@ -215,21 +230,13 @@ def complete(operation: Json, module: ModuleType, api: HttpApi, file: Path, *, k
         parameters.append({"$ref": "#/components/parameters/IfNoneMatch"})
         responses["200"]["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
         responses["304"] = {"description": "The copy is as it should be", "headers": responses["200"]["headers"]}
-    if api.who != "anyone":
-        operation["security"] = [{"session": []}]
-    if keyed:
-        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
-        for response in responses.values():
-            response["headers"]["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
-    if not parameters:
-        del operation["parameters"]
 
 
 def complete_body(body: Json, models: Json, file: Path) -> None:
     """Say whether a body may be left out, which is an empty object's short form, and give the sample event's."""
     media = body["content"]["application/json"]
     schema = models.get(str(media["schema"].get("$ref")).removeprefix(MODELS), media["schema"])
-    body["required"] = bool(schema.get("required"))
+    body["required"] = bool(schema.get("required") or schema.get("minProperties"))
     media["example"] = json.loads(sample(file.stem)["body"])
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from goatedvips.domain import server_seeds
 from goatedvips.models.accounts import sessions, users
+from goatedvips.validators.tables import insert_schema
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,18 @@ class Members:
         } | columns
         now = datetime.now(UTC)
         with self.database.connect() as connection:
-            row = connection.execute(sa.insert(users).values(given).returning(users)).one()
+            user = insert_schema(users).model_validate(given)
+            row = connection.execute(sa.insert(users).values(user.values()).returning(users)).one()
+            session = insert_schema(sessions).model_validate(
+                {
+                    "user_id": row.id,
+                    "token_hash": hashlib.sha256(token.encode()).digest(),
+                    "created_at": now,
+                    "expires_at": now + timedelta(days=30),
+                }
+            )
             session_id = connection.execute(
-                sa.insert(sessions)
-                .values(
-                    user_id=row.id,
-                    token_hash=hashlib.sha256(token.encode()).digest(),
-                    created_at=now,
-                    expires_at=now + timedelta(days=30),
-                )
-                .returning(sessions.c.id)
+                sa.insert(sessions).values(session.values()).returning(sessions.c.id)
             ).scalar_one()
             if seeds:
                 server_seeds.ensure(connection, row.id, now=now)

@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
-from goatedvips.domain import accounts
+from goatedvips.domain import profiles
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts import Me
 
@@ -12,7 +12,7 @@ api = HttpApi("member")
 @api.get("/v1/me")
 def get_me() -> Me:
     with reading() as connection:
-        return Me.model_validate(accounts.me(connection, api.caller, now=utc_now()))
+        return Me.model_validate(profiles.me(connection, api.caller, now=utc_now()))
 
 
 handler = lambda_handler(api)

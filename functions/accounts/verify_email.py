@@ -1,8 +1,8 @@
-"""POST /v1/email-verifications/confirm: whoever has the mailed token proves the member's e-mail address."""
+"""POST /v1/email-verifications/confirm: whoever has the mailed token proves the member's e-mail address, old or new."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import accounts
+from goatedvips.domain import addresses
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts import VerifiedEmail, VerifyEmailRequest
 
@@ -12,7 +12,7 @@ api = HttpApi("anyone")
 @api.post("/v1/email-verifications/confirm")
 def verify_email(body: VerifyEmailRequest) -> VerifiedEmail:
     with transaction() as connection:
-        accounts.verify_email(connection, body.token, now=utc_now())
+        addresses.verify(connection, body.token, now=utc_now())
     return VerifiedEmail(email_verified=True)
 
 

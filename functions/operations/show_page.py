@@ -1,4 +1,4 @@
-"""GET /verify and GET /newsletter/confirm: where links in mail lead when there is no front end.
+"""GET /verify, GET /reset and GET /newsletter/confirm: where links in mail lead when there is no front end.
 
 A page changes nothing until its button is pressed: mail scanners open links too. The token stands behind the `#`, which
 browsers do not send, so no log has it.
@@ -30,6 +30,7 @@ api = HttpApi("anyone")
 
 
 @api.get("/verify", include_in_schema=False)
+@api.get("/reset", include_in_schema=False)
 @api.get("/newsletter/confirm", include_in_schema=False)
 def show_page() -> Response[str]:
     page = Template(HTML).substitute(TEXTS[api.current_event.path])

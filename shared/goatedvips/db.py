@@ -77,6 +77,15 @@ def reading() -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """A transaction that only reads, and all of whose statements see what was committed before the first."""
+    with _translated(), engine().connect() as connection:
+        connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
+
+
 @cache
 def engine() -> Engine:
     """The process's engine; it connects at the first use, so nothing of it is in a snapshot."""

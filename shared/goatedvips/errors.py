@@ -88,6 +88,10 @@ class TokenInvalid(Problem):
     status, code, title = 404, "token_invalid", "This link is not valid, or no longer"
 
 
+class AlreadyLinked(Problem):
+    status, code, title = 409, "already_linked", "This casino account is linked to you already"
+
+
 class AlreadySpun(Problem):
     status, code, title = 409, "already_spun", "You have had today's spin"
 
@@ -102,6 +106,10 @@ class EmailTaken(Problem):
 
 class UsernameTaken(Problem):
     status, code, title = 409, "username_taken", "This username is taken"
+
+
+class ExportTooLarge(Problem):
+    status, code, title = 409, "export_too_large", "There is more about you than one answer can hold"
 
 
 class ExclusionRunning(Problem):

@@ -3,6 +3,7 @@
 A handler's file has one `HttpApi`, one route and `handler = lambda_handler(api)`.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -57,11 +58,14 @@ class HttpApi(APIGatewayHttpResolver):
     Parameters
     ----------
     who: whom the route is for; the caller is checked before anything else of the request is looked at.
+    keyed: whether a signed-in POST is answered once by its Idempotency-Key. Not where the body has a password: the
+        attempt must be committed before it is compared, and a fast hash of the body would give it away.
     """
 
-    def __init__(self, who: Who) -> None:
+    def __init__(self, who: Who, *, keyed: bool = True) -> None:
         super().__init__(enable_validation=True, json_body_deserializer=bodies.parse)
         self.who = who
+        self.keyed = keyed and who != "anyone"
         self.use([_refuse_unwanted, _read_again, _answer_once])
         self.exception_handler([Exception])(self._refuse)
 
@@ -163,6 +167,18 @@ def created_once[M: BaseModel](body: M, *, created: bool) -> Response[M]:
     return Response(201 if created else 200, bodies.JSON, body)
 
 
+def download(packed: bytes, name: str) -> Response[str]:
+    """JSON that is gzip already, to be kept as a file by this name and in no cache."""
+    headers = {
+        "Content-Encoding": "gzip",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+    }
+    response = Response(200, bodies.JSON, base64.b64encode(packed).decode(), headers=headers)
+    response.base64_encoded = True  # API Gateway sends the octets
+    return response
+
+
 def revalidated(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
     """A route's middleware: an answer with its ETag, or 304 to who says that they have it (RFC 9110, section 13.1.2).
 
@@ -203,9 +219,9 @@ def _refuse_unwanted(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) 
 
 
 def _key(api: HttpApi) -> str | None:
-    """The key by which the request is answered once: of a signed-in POST that has one."""
+    """The key by which the request is answered once: of a signed-in POST that has one, where one means anything."""
     event = api.current_event
-    return event.headers.get("idempotency-key") if api.who != "anyone" and event.http_method == "POST" else None
+    return event.headers.get("idempotency-key") if api.keyed and event.http_method == "POST" else None
 
 
 def _read_again(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
@@ -245,7 +261,8 @@ def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> R
                 raise IdempotencyInProgress(retry_after=1) from error
             raise
         if record.answer is not None:
-            return Response(record.status or 200, bodies.JSON, record.answer, headers={"Idempotency-Replayed": "true"})
+            media_type = bodies.JSON if record.answer else None
+            return Response(record.status or 200, media_type, record.answer, headers={"Idempotency-Replayed": "true"})
         response = proceed(api)
         idempotency.keep(connection, record, response.status_code, _written(response))
     return response
@@ -253,7 +270,7 @@ def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> R
 
 def _written(response: Response[Any]) -> str:
     """The body as it will be sent, to the byte, and in the response from now on."""
-    response.body = json.dumps(response.body, separators=(",", ":"))
+    response.body = "" if response.body is None else json.dumps(response.body, separators=(",", ":"))
     return response.body
 
 

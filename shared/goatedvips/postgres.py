@@ -13,11 +13,12 @@ Protocol: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FL
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import pg8000
 import pg8000.legacy
-from pg8000.converters import make_params
+from pg8000.converters import TIMESTAMP, make_params
 from pg8000.core import (
     BIND,
     DESCRIBE,
@@ -48,6 +49,10 @@ _ROLLBACK = _create_message(QUERY, b"rollback" + NULL_BYTE)
 
 class Connection(pg8000.legacy.Connection):
     """A connection whose peer may be gone when it is closed: that is no error, and nobody wants its traceback."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register_in_adapter(TIMESTAMP, _timestamp)
 
     def close(self) -> None:
         buffer = self._sock
@@ -215,6 +220,14 @@ registry.register("postgresql.oneflight", __name__, "OneFlightDialect")
 registry.register("postgresql.transactional", __name__, "TransactionalDialect")
 ONE_FLIGHT = pg8000.__version__ == TESTED_PG8000
 DRIVER = "postgresql+oneflight" if ONE_FLIGHT else "postgresql+transactional"
+
+
+def _timestamp(text: str) -> datetime | str:
+    """What no datetime holds stays text. pg8000 itself has dateutil guess, and takes a year BC for one AD."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text
 
 
 def sqlstate(error: BaseException | None) -> str:

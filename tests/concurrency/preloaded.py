@@ -4,3 +4,5 @@ from tests.concurrency import together  # noqa: F401
 from tests.requests import load
 
 load("spin_wheel")
+load("log_in")
+load("change_password")

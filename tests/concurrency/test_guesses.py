@@ -4,17 +4,18 @@ import secrets
 from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import accounts, sessions
+from goatedvips.domain import accounts, addresses, sessions
 from goatedvips.domain import mailed_tokens as tokens
 from goatedvips.errors import EmailTaken, TooManyAttempts, UsernameTaken
 from goatedvips.models.accounts import mailed_tokens, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.wheel import wheel_seeds
-from tests.concurrency.together import at_once
+from tests.concurrency.together import at_once, at_once_behind
 from tests.members import Members
 
 NOW = datetime.now(UTC)
@@ -25,23 +26,30 @@ def address() -> str:
     return f"10.{secrets.randbelow(256)}.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
 
 
-def test_thirty_guesses_at_once_compare_ten_passwords(direct: str, members: Members, address: str) -> None:
+def test_thirty_guesses_at_once_compare_ten_passwords(
+    patient: str, members: Members, database: sa.Engine, door: sa.Select[Any], address: str
+) -> None:
     member = members.new()
     logins = [member.username, member.email, member.username.upper()] * 10
-    results = at_once(direct, [partial(sessions.attempt, login=login, address=address, now=NOW) for login in logins])
+    works = [partial(sessions.attempt, login=login, address=address, now=NOW) for login in logins]
+    results = at_once_behind(database, door, patient, works)
     assert Counter(type(result) for result in results) == {sessions.LogInAttempt: 10, TooManyAttempts: 20}, results
 
 
-def test_sixty_guesses_at_once_over_all_accounts_compare_fifty(direct: str, members: Members, address: str) -> None:
+def test_sixty_guesses_at_once_over_all_accounts_compare_fifty(
+    patient: str, members: Members, database: sa.Engine, door: sa.Select[Any], address: str
+) -> None:
     logins = [members.new().username for _ in range(6)] + [secrets.token_hex(8) for _ in range(6)]
-    results = at_once(
-        direct, [partial(sessions.attempt, login=login, address=address, now=NOW) for login in logins * 5]
-    )
+    works = [partial(sessions.attempt, login=login, address=address, now=NOW) for login in logins * 5]
+    results = at_once_behind(database, door, patient, works)
     assert Counter(type(result) for result in results) == {sessions.LogInAttempt: 50, TooManyAttempts: 10}, results
 
 
-def test_thirty_registrations_at_once_count_ten(direct: str, address: str) -> None:
-    results = at_once(direct, [partial(accounts.count_registration, address=address, now=NOW)] * 30)
+def test_thirty_registrations_at_once_count_ten(
+    patient: str, database: sa.Engine, door: sa.Select[Any], address: str
+) -> None:
+    works = [partial(accounts.count_registration, address=address, now=NOW)] * 30
+    results = at_once_behind(database, door, patient, works)
     assert Counter(type(result) for result in results) == {type(None): 10, TooManyAttempts: 20}, results
 
 
@@ -82,7 +90,7 @@ def test_one_token_used_twenty_times_at_once_works_once(direct: str, members: Me
                 expires_at=NOW + tokens.LASTS,
             )
         )
-    results = at_once(direct, [partial(accounts.verify_email, token=member.username, now=NOW)] * 20)
+    results = at_once(direct, [partial(addresses.verify, token=member.username, now=NOW)] * 20)
     assert results.count(None) == 1, results
 
 

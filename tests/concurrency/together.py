@@ -4,8 +4,9 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,18 +47,26 @@ def at_once_behind[T](
 
     Released by a barrier alone, they may come one after the other, and what is missing between them does not show.
     """
+    with ThreadPoolExecutor(1) as pool:
+        with held_for(database, row, len(works)):
+            results = pool.submit(lambda: at_once(address, works))
+        return results.result()
+
+
+@contextmanager
+def held_for(database: sa.Engine, row: sa.Select[Any], count: int) -> Iterator[None]:
+    """Hold a row while the block starts what needs it, and until so many wait."""
     waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
-    with database.connect() as holder, database.connect() as watcher, ThreadPoolExecutor(1) as pool:
+    with database.connect() as holder, database.connect() as watcher:
         holder.execution_options(isolation_level="READ COMMITTED")
         holder.execute(row.with_for_update()).one()
-        results = pool.submit(lambda: at_once(address, works))
+        yield
         end, waited = time.monotonic() + 60, 0
-        while waited < len(works) and time.monotonic() < end:
+        while waited < count and time.monotonic() < end:
             time.sleep(0.05)
             waited = watcher.execute(waiting, {"name": os.environ["TEST_DATABASE"]}).scalar_one()
         holder.commit()
-        assert waited == len(works)
-        return results.result()
+        assert waited == count
 
 
 def call_at_once(address: str, name: str, count: int, **changes: Any) -> list[dict[str, Any]]:

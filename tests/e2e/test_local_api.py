@@ -51,7 +51,7 @@ def handler(event, context):
     return {"isAuthorized": token != "refused", "context": {"user": token}}
 """
 ECHO = """
-import json, os, time
+import base64, gzip, json, os, time
 calls = 0
 def handler(event, context):
     global calls
@@ -59,6 +59,10 @@ def handler(event, context):
     query = event.get("queryStringParameters") or {}
     if "raise" in query: raise ValueError("on purpose")
     if "die" in query: os._exit(3)
+    if "packed" in query:
+        body = base64.b64encode(gzip.compress(b'{"goat": 1}')).decode()
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        return {"statusCode": 200, "headers": headers, "body": body, "isBase64Encoded": True}
     time.sleep(float(query.get("sleep", 0)))
     seen = {"event": event, "environment": dict(os.environ), "pid": os.getpid(), "request": context.aws_request_id}
     return {"statusCode": 201, "cookies": ["a=1", "b=2"], "body": json.dumps(seen),
@@ -192,6 +196,12 @@ def test_an_answer_carries_its_cookies_and_the_connection_stays_open(client: htt
     response = client.get("/open/1")
     assert response.headers.get_list("Set-Cookie") == ["a=1", "b=2"]
     assert response.headers.get("Connection") != "close"
+
+
+def test_a_packed_answer_arrives_as_its_octets(client: httpx.Client) -> None:
+    answer = client.get("/open/1?packed=1")
+    assert (answer.headers["content-encoding"], answer.headers["content-type"]) == ("gzip", "application/json")
+    assert answer.json() == {"goat": 1}
 
 
 def test_hundreds_at_once_each_get_their_own_answer(base: str) -> None:

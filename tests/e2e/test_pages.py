@@ -12,14 +12,16 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from goatedvips.domain import mailed_tokens
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
-from tests.members import Members
+from tests.credentials import NEW_PASSWORD, STORED, log_in, row
+from tests.members import Member, Members
 from tests.requests import Functions
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ORIGIN = "https://api.goatedvips.example"
-PAGES = {"/verify": "verify_email", "/newsletter/confirm": "confirm_subscription"}
+PAGES = {"/verify", "/reset", "/newsletter/confirm"}
 ENDPOINTS = {
     "/v1/email-verifications/confirm": "verify_email",
+    "/v1/password-resets/confirm": "reset_password",
     "/v1/newsletter/confirmations": "confirm_subscription",
 }
 
@@ -45,9 +47,13 @@ class Site:
         self.posted: list[str] = []
         self.complaints: list[str] = []
         self._functions = functions
-        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("console", lambda message: self._hear(message.type, message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.route("**/*", self._answer)
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:  # and no advice on forms
+            self.complaints.append(text)
 
     def _answer(self, route: Route) -> None:
         path = route.request.url.removeprefix(ORIGIN)
@@ -74,6 +80,16 @@ def site(browser: Browser, functions: Functions) -> Iterator[Site]:
     page = browser.new_page(viewport={"width": 360, "height": 640})
     yield Site(page, functions)
     page.close()
+
+
+@pytest.fixture
+def reset(database: sa.Engine, members: Members) -> tuple[Member, str]:
+    """A member with a token that sets their password."""
+    member, now = members.new(password=STORED, seeds=False), datetime.now(UTC)
+    with database.connect() as connection:
+        token = mailed_tokens.make_for_reset(connection, member.id, member.email, asked_at=now, now=now)
+    assert token is not None
+    return member, token
 
 
 @pytest.fixture(params=["/verify", "/newsletter/confirm"])
@@ -162,3 +178,87 @@ def test_the_policy_stops_what_was_slipped_in(site: Site) -> None:
     site.page.get_by_role("button", name="x", exact=True).click()
     assert site.page.title() != "1"
     assert any("Content Security Policy" in complaint for complaint in site.complaints)
+
+
+def test_a_password_is_set_by_the_form(site: Site, reset: tuple[Member, str], functions: Functions) -> None:
+    member, token = reset
+    site.open("/reset", token)
+    field = site.page.get_by_label("New password")
+    expect(field).to_have_attribute("type", "password")
+    expect(field).to_have_attribute("autocomplete", "new-password")
+    assert site.posted == []
+    field.fill(NEW_PASSWORD)
+    field.press("Enter")
+    expect(site.page.get_by_role("status")).to_contain_text("your new password is set")
+    expect(field).to_be_hidden()
+    assert len(site.posted) == 1
+    assert token not in site.page.url
+    assert site.complaints == []
+    assert log_in(functions, member.username, NEW_PASSWORD, datetime.now(UTC)).status == 201
+
+
+def test_a_refused_password_says_why_and_can_be_chosen_anew(
+    site: Site, reset: tuple[Member, str], database: sa.Engine
+) -> None:
+    member, token = reset
+    site.open("/reset", token)
+    field, button = site.page.get_by_label("New password"), site.page.get_by_role("button")
+    for short in ("", "eleven char"):
+        field.fill(short)
+        button.click()
+        assert site.posted == [], "the browser itself says so"
+    for refused, why in (
+        ("1q2w3e4r5t6y", "must not be one of the commonest passwords"),
+        (member.username, "must not be the username or the e-mail address"),
+        ("a" * 129, "should have at most 128 characters"),
+    ):
+        field.fill(refused)
+        button.click()
+        expect(site.page.get_by_role("status")).to_contain_text(why)
+        expect(field).to_be_focused()
+    assert row(database, member).password == STORED
+    field.fill(NEW_PASSWORD)
+    button.click()
+    expect(site.page.get_by_role("status")).to_contain_text("Thank you")
+    assert row(database, member).password != STORED
+
+
+def test_a_link_to_a_password_that_is_not_valid_says_so(site: Site, reset: tuple[Member, str]) -> None:
+    _, token = reset
+    for wrong in (token[::-1], "x" * 300, None):
+        site.open("/reset", wrong)
+        if wrong is not None:
+            site.page.get_by_label("New password").fill(NEW_PASSWORD)
+            site.page.get_by_role("button").click()
+        expect(site.page.get_by_role("status")).to_contain_text("This link is not valid")
+        expect(site.page.get_by_role("button")).to_be_hidden()
+
+
+def test_the_form_fits_a_phone_and_what_did_not_work_can_be_tried_again(site: Site, reset: tuple[Member, str]) -> None:
+    site.open("/reset", reset[1])
+    assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    field = site.page.get_by_label("New password")
+    box = field.bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
+    field.fill(NEW_PASSWORD)
+    site.broken = 503
+    site.page.get_by_role("button").click()
+    expect(site.page.get_by_role("status")).to_contain_text("Try again in a moment")
+    site.broken = None
+    site.page.get_by_role("button").click()
+    expect(site.page.get_by_role("status")).to_contain_text("Thank you")
+
+
+def test_a_new_address_is_confirmed_or_taken_by_somebody_else(
+    site: Site, members: Members, database: sa.Engine
+) -> None:
+    member, now = members.new(seeds=False), datetime.now(UTC)
+    for email, said in ((members.new(seeds=False).email, "has an account"), (f"new-{member.email}", "Thank you")):
+        with database.connect() as connection:
+            token = mailed_tokens.make_for_change(connection, member.id, email, asked_at=now, now=now)
+        site.open("/verify", token)
+        site.page.get_by_role("button").click()
+        expect(site.page.get_by_role("status")).to_contain_text(said)
+        expect(site.page.get_by_role("button")).to_be_hidden()
+    assert row(database, member).email == f"new-{member.email}"

@@ -127,20 +127,26 @@ def test_the_printed_lines_do_what_they_say(run: Run) -> None:
     assert code["max_claims"] == 10
 
 
-def test_the_mail_arrives_and_its_link_works_once(run: Run) -> None:
-    httpx.post(f"{run.base}/v1/newsletter/subscriptions", json={"email": "reader@example.com"})
+def token_mailed(run: Run, to: str, page: str) -> str:
+    """The token of the link in the one mail that was sent there; its page is there too."""
     end = time.monotonic() + 30
     caught: list[dict[str, str]] = []
     while not caught and time.monotonic() < end:
-        caught = httpx.get(f"{run.base}/mail.json", params={"to": "reader@example.com"}).json()["items"]
+        caught = httpx.get(f"{run.base}/mail.json", params={"to": to}).json()["items"]
         time.sleep(0.2)
     (mail,) = caught
-    link = re.search(r"(http\S+/newsletter/confirm)#token=(\S+)", mail["text"])
+    link = re.search(rf"(http\S+/{page})#token=(\S+)", mail["text"])
     assert link is not None, mail["text"]
     assert httpx.get(link[1]).headers["content-type"].startswith("text/html")
+    return link[2]
+
+
+def test_the_mail_arrives_and_its_link_works_once(run: Run) -> None:
+    httpx.post(f"{run.base}/v1/newsletter/subscriptions", json={"email": "reader@example.com"})
+    token = token_mailed(run, "reader@example.com", "newsletter/confirm")
     confirm = f"{run.base}/v1/newsletter/confirmations"
-    assert httpx.post(confirm, json={"token": link[2]}).status_code == 200
-    again = httpx.post(confirm, json={"token": link[2]})
+    assert httpx.post(confirm, json={"token": token}).status_code == 200
+    again = httpx.post(confirm, json={"token": token})
     assert (again.status_code, again.json()["code"]) == (404, "token_invalid")
 
 
@@ -200,6 +206,42 @@ def test_each_of_many_at_once_sees_their_own_data_alone(run: Run) -> None:
         assert len(subjects) == 100
         assert all(subject == username for subject, username in subjects)
         assert sorted(claimed) == [member.id for member in fifty]
+
+
+def test_what_was_lost_is_missed_at_once_although_the_authorizer_s_answer_is_kept(run: Run) -> None:
+    members = Members(run.database)
+    head = members.staff()
+
+    def call(member: Member, method: str, path: str, **body: object) -> int:
+        token = {"Authorization": f"Bearer {member.token}"}
+        return httpx.request(method, f"{run.base}{path}", headers=token, json=body or None, timeout=30).status_code
+
+    def tried(staff: Member) -> tuple[int, int]:
+        return (
+            call(staff, "GET", "/v1/admin/overview"),
+            call(staff, "POST", "/v1/tickets", subject="Still here", description="?"),
+        )
+
+    logs_out, suspended, demoted, resets = (members.staff() for _ in range(4))
+    assert [tried(staff) for staff in (logs_out, suspended, demoted, resets)] == [(200, 201)] * 4  # kept from now on
+
+    assert call(logs_out, "DELETE", "/v1/sessions/current") == 204
+    assert call(head, "PATCH", f"/v1/admin/members/{suspended.id}", suspended=True, reason="Enough.") == 200
+    assert call(head, "PATCH", f"/v1/admin/members/{demoted.id}", is_admin=False) == 200
+    httpx.post(f"{run.base}/v1/password-resets", json={"email": resets.email})
+    assert (
+        httpx.post(
+            f"{run.base}/v1/password-resets/confirm",
+            json={"token": token_mailed(run, resets.email, "reset"), "password": "nine lonely lambs"},
+        ).status_code
+        == 204
+    )
+
+    assert tried(logs_out) == (401, 401)
+    assert tried(suspended) == (403, 403)
+    assert tried(demoted) == (403, 201)
+    assert tried(resets) == (401, 401)
+    assert call(logs_out, "GET", "/v1/tickets") == 200  # the answer is kept, and what only reads believes it
 
 
 def test_it_ran_the_schedules(run: Run, folder: Path) -> None:

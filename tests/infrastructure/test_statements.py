@@ -21,11 +21,22 @@ from goatedvips.postgres import OneFlightDialect
 MODULES = [
     importlib.import_module(f"goatedvips.domain.{module.name}") for module in pkgutil.iter_modules(domain.__path__)
 ]
+
+
+def statements(value: object) -> Iterator[Executable]:
+    """Find a statement, or those in a list of them."""
+    if isinstance(value, Executable):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from statements(part)
+
+
 STATEMENTS = [
-    pytest.param(value, id=f"{module.__name__.rpartition('.')[2]}.{name}")
+    pytest.param(statement, id=f"{module.__name__.rpartition('.')[2]}.{name}")
     for module in MODULES
     for name, value in vars(module).items()
-    if isinstance(value, Executable)
+    for statement in statements(value)
 ]
 ALWAYS = set(Caller(1, 2, "3").parameters(datetime.now(UTC)))
 

@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from aws_lambda_powertools.event_handler import Response
 
 from goatedvips import db, http
 from goatedvips.config import settings
 from goatedvips.domain import idempotency
+from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.models.operations import idempotency_records
 from goatedvips.models.wheel import wheel_spins
 from local.postgres import free_port
@@ -102,6 +104,27 @@ def test_a_repeated_key_gets_the_first_answer_byte_for_byte(functions: Functions
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.headers["X-Request-Id"] != first.headers["X-Request-Id"]
+
+
+def test_an_answer_without_a_body_is_repeated_without_one(
+    functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = HttpApi("member")
+    done: list[int] = []
+
+    @api.post("/v1/wheel/spins", status_code=204)
+    def act() -> Response[None]:
+        done.append(1)
+        return Response(204)
+
+    monkeypatch.setattr(load("spin_wheel"), "handler", lambda_handler(api))
+    member = members.new()
+    for key in ({}, KEY, KEY):
+        answer = functions.call("spin_wheel", by=member, body={}, headers=key)
+        assert (answer.status, answer.text) == (204, "")
+        assert "Content-Type" not in answer.headers
+    assert answer.headers["Idempotency-Replayed"] == "true"
+    assert len(done) == 2
 
 
 def test_a_key_belongs_to_a_member_a_path_and_a_body(functions: Functions, members: Members) -> None:

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
 
 from goatedvips import postgres
+from goatedvips.models.schema import Instant
 from tests import stack
 from tests.wire import Wire
 
@@ -127,6 +129,21 @@ def test_values_come_back_as_they_went(engine: sa.Engine) -> None:
             },
         ).one()
     assert tuple(row) == (Decimal("0.10"), None, b"\x00\xff", True, "%s %(x)s $1", "100%'\"\\")
+
+
+@pytest.mark.parametrize("driver", ["oneflight", "transactional"])
+def test_an_instant_that_no_calendar_of_ours_holds_is_its_nearest(servers: stack.Stack, driver: str) -> None:
+    url = sa.make_url(servers.direct(os.environ["TEST_DATABASE"])).set(drivername=f"postgresql+{driver}")
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    half = datetime(2026, 5, 1, 12, 0, 0, 500_000, UTC)
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
+        for stored, read in (
+            *(("0044-03-15 12:00:00 BC", first), ("-infinity", first), ("0001-01-01", first)),
+            *(("infinity", last), ("294276-12-31", last), ("9999-12-31 23:59:59.999999", last)),
+            ("2026-05-01 12:00:00.5", half),
+        ):
+            value = sa.literal_column(f"timestamp '{stored}'", Instant())
+            assert connection.execute(sa.select(value)).scalar_one() == read, stored
 
 
 def test_many_rows_come_in_one_trip(wire: Wire, engine: sa.Engine) -> None:

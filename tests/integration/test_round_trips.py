@@ -10,8 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import db
-from goatedvips.domain import fairness, mailed_tokens
+from goatedvips.domain import fairness, mailed_tokens, passwords
+from goatedvips.domain.personal_data import HOLDINGS
 from tests import stack
+from tests.lives import PASSWORD, STORED
 from tests.members import Members
 from tests.requests import Functions
 from tests.wire import Wire
@@ -76,11 +78,111 @@ def test_a_member_and_the_health_are_read_in_one_trip(wire: Wire, functions: Fun
     assert trips(wire, functions, "get_health", 200) == 1
 
 
+def test_a_profile_takes_one_trip_each_to_be_changed_and_to_be_read(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    member = members.new()
+    assert trips(wire, functions, "update_me", 200, by=member, body={"bio": "Grass."}) == 1
+    assert trips(wire, functions, "get_profile", 200, path=f"/v1/users/{member.id}") == 1
+
+
+def test_an_exclusion_takes_one_trip_each_to_begin_and_to_end(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    member = members.new()
+    assert trips(wire, functions, "end_exclusion", 204, by=member) == 1
+    assert trips(wire, functions, "exclude_me", 201, by=member, body={"days": 2}) == 1
+    assert trips(wire, functions, "exclude_me", 201, by=member, body={"days": 3}, headers={"idempotency-key": "k"}) == 3
+
+
+def test_a_link_takes_one_trip_each_to_be_asked_for_seen_and_decided(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    staff = members.staff()
+    for decision in ("refused", "approved"):
+        member = members.new()
+        assert trips(wire, functions, "link_account", 202, by=member, body={"uid": secrets.token_hex(8)}) == 1
+        assert trips(wire, functions, "list_links", 200, by=staff) == 1
+        link_id = functions.call("list_links", by=staff, query={"limit": "100"}).json["items"][-1]["id"]
+        path, body = f"/v1/admin/account-links/{link_id}/decision", {"decision": decision, "reason": "So."}
+        assert trips(wire, functions, "decide_link", 200, by=staff, path=path, body=body) == 1
+
+
 def test_a_mailed_token_is_used_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
-    member = members.new(email_verified=False)
+    member, now = members.new(email_verified=False), datetime.now(UTC)
     with db.transaction() as connection:
-        token = mailed_tokens.make_for_member(connection, member.id, member.email, now=datetime.now(UTC))
+        token = mailed_tokens.make_for_member(connection, member.id, member.email, now=now)
+        email = f"new-{member.email}"
+        change = mailed_tokens.make_for_change(connection, member.id, email, asked_at=now, now=now)
     assert trips(wire, functions, "verify_email", 200, body={"token": token}) == 1
+    assert trips(wire, functions, "verify_email", 200, body={"token": change}) == 1
+
+
+def test_mail_is_asked_for_in_two_trips_whatever_comes_of_it(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    """One to take the address's turn, and one that decides."""
+    known, suspended = members.new(), members.new(suspended_at=datetime.now(UTC))
+    for email in (known.email, suspended.email, f"{secrets.token_hex(6)}@example.com", *[known.email] * 3):
+        assert trips(wire, functions, "request_password_reset", 202, body={"email": email}) == 2
+    for member in (known, members.new(email_verified=False)):
+        assert trips(wire, functions, "request_verification", 202, by=member) == 2
+
+
+def test_a_password_is_reset_in_three_trips_and_changed_in_five(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    """A look before the new one is hashed, two to count the guess in its turn, and two that end the sessions too."""
+    password, now = "goats like long walks", datetime.now(UTC)
+    member, other = (members.new(password=passwords.hashed(password, legacy=False)) for _ in range(2))
+    with db.transaction() as connection:
+        token = mailed_tokens.make_for_reset(connection, member.id, member.email, asked_at=now, now=now)
+    body = {"current_password": password, "new_password": "sheep prefer short ones"}
+    assert trips(wire, functions, "change_password", 401, by=member, body=body | {"current_password": "x"}) == 3
+    assert trips(wire, functions, "change_password", 204, by=other, body=body) == 5
+    by_token = {"token": token, "password": "sheep prefer short ones"}
+    assert trips(wire, functions, "reset_password", 204, body=by_token) == 3
+    assert trips(wire, functions, "reset_password", 404, body=by_token) == 1
+
+
+def test_another_address_is_asked_for_in_six_trips(wire: Wire, functions: Functions, members: Members) -> None:
+    """Two each to count it as a registration, to count the guess, and to count the mail, in their turns."""
+    password = "goats like long walks"
+    member = members.new(password=passwords.hashed(password, legacy=False))
+    body = {"email": f"new-{member.email}", "current_password": password}
+    network = f"2001:db8:{secrets.randbelow(65536):x}::1"
+    assert trips(wire, functions, "change_email", 202, by=member, body=body, address=network) == 6
+    body["email"] = members.new().email
+    assert trips(wire, functions, "change_email", 409, by=member, body=body, address=network) == 6
+
+
+def test_a_member_logs_out_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
+    assert trips(wire, functions, "log_out", 204, by=members.new()) == 1
+
+
+def test_an_export_takes_a_trip_a_table_and_an_erasure_little_more(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    """Once in a life each: what counts is that no statement is long, and that their number does not grow with rows."""
+    members.staff()
+    member = members.new(password=STORED)
+    tables = len(HOLDINGS)
+    assert trips(wire, functions, "export_me", 200, by=member) == tables + 2
+    assert trips(wire, functions, "erase_me", 204, by=member, body={"password": PASSWORD}) == 32
+
+
+def test_staff_read_in_one_trip_and_change_a_member_in_two(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    """One to hold the caller's and the member's rows, and one that decides."""
+    staff, member = members.staff(), members.new()
+    path = f"/v1/admin/members/{member.id}"
+    assert trips(wire, functions, "list_members", 200, by=staff, query={"q": member.username}) == 1
+    assert trips(wire, functions, "get_member", 200, by=staff, path=path) == 1
+    assert trips(wire, functions, "get_overview", 200, by=staff) == 1
+    for body in ({"suspended": True, "reason": "So."}, {"suspended": False}, {"is_admin": True}):
+        assert trips(wire, functions, "update_member", 200, by=staff, path=path, body=body) == 2
+    assert wire.count(lambda: functions.invoke("grant_staff", {"username": member.username})) == 1
 
 
 def test_a_subscription_takes_one_trip_whatever_its_state(wire: Wire, functions: Functions) -> None:

@@ -39,6 +39,8 @@ CALLER_ID = bindparam("caller_id", type_=users.c.id.type)
 NOW = bindparam("now", type_=sessions.c.expires_at.type)
 
 LIVE = and_(sessions.c.ended_at.is_(None), sessions.c.expires_at > NOW)
+COMPARED = bindparam("compared", type_=users.c.password.type)
+"""The stored password that the caller's was compared with."""
 _excluded = or_(users.c.excluded_permanently, users.c.excluded_until.is_not(None))
 _unverified = and_(bindparam("verified_email_required"), users.c.email_verified.is_not(True))
 _account: Select[int] = (
@@ -49,23 +51,41 @@ _account: Select[int] = (
         users.c.id == CALLER_ID,
         LIVE,
         users.c.suspended_at.is_(None),
+        users.c.erased_at.is_(None),
     )
 )
 
 
-def member() -> CTE:
-    """The caller's row, `id`: with a live session, not suspended."""
-    return _account.cte("caller")
+def member(*, only_reads: bool = False) -> CTE:
+    """The caller's row, `id`: with a live session, not suspended.
+
+    Their row is held, from being erased alone: an erasure sees what this writes, or this sees that they are erased.
+
+    Parameters
+    ----------
+    only_reads: the statement writes nothing of theirs, so there is nothing to hold.
+    """
+    held = _account if only_reads else _account.with_for_update(of=users, read=True, key_share=True)
+    return held.cte("caller")
 
 
 def player() -> CTE:
-    """As `member`, and through the eligibility gate: not excluded, and verified where the platform asks for it."""
-    return _account.where(~_excluded, ~_unverified).cte("caller")
+    """As `member`, and through the eligibility gate: not excluded, and verified where the platform asks for it.
+
+    Their row is held until the play commits. An exclusion or a suspension waits for the plays that have passed, and who
+    waits for it here is looked at again: when it has committed, no play of theirs commits any more.
+    """
+    return _account.where(~_excluded, ~_unverified).with_for_update(of=users, read=True).cte("caller")
 
 
 def staff() -> CTE:
     """As `member`, and one of the staff."""
     return _account.where(users.c.is_admin).cte("caller")
+
+
+def proved() -> CTE:
+    """As `member`, while the stored password is still `COMPARED`; their row is locked, so it stays that."""
+    return _account.where(users.c.password == COMPARED).with_for_update(of=users).cte("caller")
 
 
 _explanation = (

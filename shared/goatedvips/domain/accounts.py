@@ -1,15 +1,14 @@
-"""Accounts: becoming a member, proving an address, and what members see of themselves."""
+"""Accounts: becoming a member."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Text, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Text, bindparam, func, insert, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, attempts, mailed_tokens, server_seeds
-from goatedvips.domain.access import NOW, Caller
-from goatedvips.errors import EmailTaken, TokenInvalid, UsernameTaken
+from goatedvips.domain import attempts, identities, server_seeds
+from goatedvips.domain.access import NOW
+from goatedvips.errors import EmailTaken, UsernameTaken
 from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.accounts import users
 from goatedvips.models.notifications import outbox
@@ -44,6 +43,7 @@ def count_registration(connection: Connection, address: str, *, now: datetime) -
 
 _USERNAME = bindparam("given_username", type_=Text)
 _EMAIL = bindparam("given_email", type_=Text)
+_kept = identities.kept_exclusion("email", _EMAIL).cte("kept")
 # Any of the four unique keys decides: an adopted row may have the exact spelling and no key.
 _account = (
     upsert(users)
@@ -55,6 +55,9 @@ _account = (
         password=bindparam("stored"),
         email_verified=False,
         created_at=NOW,
+        # Who was excluded when they were erased is so when they come back.
+        excluded_until=select(_kept.c.excluded_until).scalar_subquery(),
+        excluded_permanently=select(_kept.c.excluded_permanently).scalar_subquery(),
     )
     .on_conflict_do_nothing()
     .returning(users.c.id, users.c.username, users.c.email_verified)
@@ -93,62 +96,3 @@ def register(connection: Connection, username: str, email: str, stored: str, *, 
         taken = connection.execute(_username_taken, parameters).first()
         raise UsernameTaken if taken else EmailTaken
     return Account(account.id, account.username, account.email_verified)
-
-
-_token = mailed_tokens.used("email_verification")
-_verify = (
-    update(users)
-    .where(users.c.id == _token.c.user_id, users.c.email == _token.c.address)
-    .values(email_verified=True)
-    .returning(users.c.id)
-    .execution_options(decides=True)
-)
-
-
-def verify_email(connection: Connection, token: str, *, now: datetime) -> None:
-    """Take a mailed token as the proof that the member reads mail at their address.
-
-    Raises
-    ------
-    TokenInvalid: unknown, used, expired, or the account has another address now.
-    """
-    parameters = {"given_hash": mailed_tokens.hashed(token), "now": now}
-    if connection.execute(_verify, parameters).one_or_none() is None:
-        raise TokenInvalid
-
-
-_member = access.member()
-_me: Select[Any] = select(
-    users.c.id,
-    users.c.username,
-    users.c.email,
-    func.coalesce(users.c.email_verified, False).label("email_verified"),
-    users.c.is_admin.label("is_staff"),
-    users.c.bio,
-    users.c.profile_color,
-    users.c.verified,
-    users.c.uid,
-    users.c.hide_name,
-    users.c.total_wager,
-    users.c.wager_today,
-    users.c.wager_week,
-    users.c.wager_month,
-    users.c.excluded_until,
-    users.c.excluded_permanently,
-    users.c.created_at,
-    users.c.last_active,
-).join(_member, _member.c.id == users.c.id)
-
-
-def me(connection: Connection, caller: Caller, *, now: datetime) -> Row[Any]:
-    """What members see of themselves.
-
-    Raises
-    ------
-    Unauthenticated, AccountSuspended
-    """
-    row = connection.execute(_me, caller.parameters(now)).one_or_none()
-    if row is None:
-        access.explain(connection, caller, now=now)
-        raise AssertionError("there is a row for every live caller")
-    return row

@@ -66,12 +66,16 @@ def counted(kind: str, subject: str, address: str, *, now: datetime) -> Insert:
     return insert(attempts).values(kind=kind, subject=subject, address=address, attempted_at=now)
 
 
-TURN = func.pg_advisory_xact_lock(func.hashtextextended(bindparam("turn"), 0)).label("turn")
-"""Lets no two transactions count for one `turn` at once.
+def in_turn(name: ColumnElement[str]) -> ColumnElement[None]:
+    """Lets no two transactions count for one `name` at once, until their end.
 
-It belongs into a statement before the one that counts: a statement sees what was committed before it began, not what
-was committed while it waited.
-"""
+    It belongs into a statement before the one that counts: a statement sees what was committed before it began, not
+    what was committed while it waited.
+    """
+    return func.pg_advisory_xact_lock(func.hashtextextended(name, 0)).label("turn")
+
+
+TURN = in_turn(bindparam("turn", type_=Text))
 
 
 def turn(kind: str, address: str) -> dict[str, str]:

@@ -13,8 +13,8 @@ type Kind = Literal["email", "uid"]
 
 
 def identity(kind: Kind, value: ColumnElement[str]) -> ColumnElement[bytes]:
-    """The keyed hash by which an address, ignoring case, or a uid is remembered."""
-    known_by = func.lower(value) if kind == "email" else value
+    """The keyed hash by which an address, ignoring case, or a uid is remembered; in NFC, which old rows need not be."""
+    known_by = func.normalize(func.lower(value) if kind == "email" else value)
     return func.identity_hash(literal(kind), known_by, type_=erased_identities.c.identity.type)
 
 

@@ -41,6 +41,46 @@ def verification(to: str, link: str) -> Message:
     )
 
 
+def password_reset(to: str, link: str) -> Message:
+    """The way back in for who has forgotten their password."""
+    return _message(
+        to,
+        "Set a new password",
+        [
+            "Somebody, we hope you, asked to set a new password for the GoatedVIPs account with this e-mail address.",
+            "The link works once, for an hour. If it was not you, ignore this mail: your password stays as it is.",
+        ],
+        link=link,
+        label="Set a new password",
+    )
+
+
+def email_change(to: str, link: str) -> Message:
+    """Proof that the address which a member wishes to have is theirs."""
+    return _message(
+        to,
+        "Confirm your new e-mail address",
+        [
+            "Please confirm that this is to be the e-mail address of your GoatedVIPs account.",
+            "The link works once, for 24 hours. If you have not asked for this, ignore this mail: nothing happens.",
+        ],
+        link=link,
+        label="Use this address",
+    )
+
+
+def email_changed(to: str) -> Message:
+    """News for the address that a member had before: of who takes an account over, it is the only trace."""
+    return _message(
+        to,
+        "Your e-mail address was changed",
+        [
+            "Your GoatedVIPs account has another e-mail address now. We write to that one from now on.",
+            "If it was not you, write to our support at once: somebody else knows your password.",
+        ],
+    )
+
+
 def newsletter_confirmation(to: str, link: str) -> Message:
     """The second half of the double opt-in."""
     return _message(
@@ -53,6 +93,15 @@ def newsletter_confirmation(to: str, link: str) -> Message:
         link=link,
         label="Subscribe me",
     )
+
+
+def link_decided(to: str, *, uid: str, decision: str, reason: str | None) -> Message:
+    """What has become of a member's request to link their casino account."""
+    approved = decision == "approved"
+    subject = "Your casino account is linked" if approved else "Your casino account was not linked"
+    said = f"You asked us to link the casino account {uid}. "
+    said += "We have: it is yours here from now on." if approved else "We have not. You can ask again at any time."
+    return _message(to, subject, [said, *([f"Our reason: {reason}"] if reason else [])])
 
 
 def ticket_opened(

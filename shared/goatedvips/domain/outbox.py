@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, case, delete, null, or_, select, u
 from goatedvips.domain import mail_texts, mailed_tokens
 from goatedvips.domain.access import NOW
 from goatedvips.domain.mail_texts import Message
-from goatedvips.models.accounts import users
+from goatedvips.models.accounts import account_links, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.tickets import support_tickets
 
@@ -39,6 +39,8 @@ class Mail:
     payload: dict[str, Any]
     attempts: int
     """The present one included."""
+    asked_at: datetime
+    """When what it tells of came about."""
 
 
 _waiting = outbox.c.sent_at.is_(None) & outbox.c.failed_at.is_(None)
@@ -54,7 +56,15 @@ _lease = (
     update(outbox)
     .where(outbox.c.id == _due.c.id)
     .values(leased_until=bindparam("lease_ends_at", type_=outbox.c.leased_until.type), attempts=outbox.c.attempts + 1)
-    .returning(outbox.c.id, outbox.c.kind, outbox.c.user_id, outbox.c.address, outbox.c.payload, outbox.c.attempts)
+    .returning(
+        outbox.c.id,
+        outbox.c.kind,
+        outbox.c.user_id,
+        outbox.c.address,
+        outbox.c.payload,
+        outbox.c.attempts,
+        outbox.c.created_at,
+    )
     .execution_options(decides=True)
 )
 
@@ -74,6 +84,15 @@ _ticket = (
     select(support_tickets.c.subject, support_tickets.c.priority, support_tickets.c.description, users.c.username)
     .outerjoin(users, users.c.id == support_tickets.c.user_id)
     .where(support_tickets.c.id == bindparam("ticket_id"))
+)
+
+# Mail that is not critical goes to no unverified address, and to none that was changed since.
+_link = (
+    select(account_links.c.uid, account_links.c.decision, account_links.c.reason)
+    .join(users, users.c.id == account_links.c.user_id)
+    .where(
+        account_links.c.id == bindparam("link_id"), users.c.email == bindparam("owner_email"), users.c.email_verified
+    )
 )
 
 
@@ -97,10 +116,21 @@ def compose(connection: Connection, mail: Mail, *, link_base: str, staff_address
             token = mailed_tokens.make_for_member(connection, user_id, address, now=now)
             link = f"{link_base}/verify#token={token}"
             return mail_texts.verification(address, link) if token else None
+        case Mail(kind="password_reset", user_id=int(user_id), address=str(address), asked_at=asked_at):
+            token = mailed_tokens.make_for_reset(connection, user_id, address, asked_at=asked_at, now=now)
+            return mail_texts.password_reset(address, f"{link_base}/reset#token={token}") if token else None
+        case Mail(kind="email_change", user_id=int(user_id), address=str(address), asked_at=asked_at):
+            token = mailed_tokens.make_for_change(connection, user_id, address, asked_at=asked_at, now=now)
+            return mail_texts.email_change(address, f"{link_base}/verify#token={token}") if token else None
+        case Mail(kind="email_changed", address=str(address)):
+            return mail_texts.email_changed(address)
         case Mail(kind="newsletter_confirmation", address=str(address), payload={"subscription_id": int(subscription)}):
             token = mailed_tokens.make_for_subscription(connection, subscription, now=now)
             link = f"{link_base}/newsletter/confirm#token={token}"
             return mail_texts.newsletter_confirmation(address, link) if token else None
+        case Mail(kind="link_decided", address=str(address), payload={"link_id": int(link_id)}):
+            decided = connection.execute(_link, {"link_id": link_id, "owner_email": address}).one_or_none()
+            return mail_texts.link_decided(address, **decided._asdict()) if decided else None
         case Mail(kind="ticket_opened", payload={"ticket_id": int(ticket_id)}):
             ticket = connection.execute(_ticket, {"ticket_id": ticket_id}).one_or_none() if staff_address else None
             return mail_texts.ticket_opened(staff_address, ticket_id, **ticket._asdict()) if ticket else None

@@ -21,13 +21,19 @@ if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
 _SCRYPT = re.compile(r"([0-9a-f]{128})\.(.+)", re.IGNORECASE)
+# Source: OWASP, Password Storage Cheat Sheet: Argon2id with m=19456 (19 MiB), t=2, p=1.
+_MEMORY, _ROUNDS, _LANES = 19_456, 2, 1
 # Of random passwords that nobody kept: what comparing takes time with where there is nothing to compare.
 _NO_SCRYPT = f"{'0' * 128}.{'0' * 32}"
-_NO_ARGON2 = "$argon2id$v=19$m=65536,t=3,p=4$UMa7uH7vV9ukjDYhErNn4Q$ZelXrElcQ0NLE8FGHFfV0MGDyfyxckXolQFc5F9Ykp0"
+_NO_ARGON2 = "$argon2id$v=19$m=19456,t=2,p=1$dUCwRMGsdj5jtcwm4lUaeQ$PDiDkKw5XOoMkp+GhF5PLHE7mzlp5DYG8n++yqR5XUk"
 
 
-def check(password: str, username: str, email: str) -> None:
+def check(password: str, username: str, email: str, *, field: str = "password") -> None:
     """Refuse a new password that others would try first.
+
+    Parameters
+    ----------
+    field: the request's field that it came in.
 
     Raises
     ------
@@ -40,7 +46,7 @@ def check(password: str, username: str, email: str) -> None:
         reason = "must not be one of the commonest passwords"
     else:
         return
-    raise ValidationFailed(errors=[{"pointer": "/password", "detail": reason}])
+    raise ValidationFailed(errors=[{"pointer": f"/{field}", "detail": reason}])
 
 
 def hashed(password: str, *, legacy: bool) -> str:
@@ -72,6 +78,17 @@ def matches(stored: str | None, password: str) -> bool:
     return False
 
 
+def confirm(stored: str | None, password: str) -> None:
+    """Compare, and change nothing.
+
+    Raises
+    ------
+    InvalidCredentials
+    """
+    if not matches(stored, password):
+        raise InvalidCredentials
+
+
 def verified(stored: str | None, password: str, *, legacy: bool) -> str:
     """Compare, and return what to store from now on: the same, or the password in today's format.
 
@@ -93,7 +110,7 @@ def _common() -> frozenset[str]:
 def _argon2() -> "PasswordHasher":
     from argon2 import PasswordHasher
 
-    return PasswordHasher()
+    return PasswordHasher(time_cost=_ROUNDS, memory_cost=_MEMORY, parallelism=_LANES)
 
 
 def _is_outdated(stored: str, *, legacy: bool) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Boolean, Connection, Text, bindparam, case, exists, literal, not_, or_, select, update
+from sqlalchemy import Boolean, Connection, Text, and_, bindparam, case, exists, literal, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain.access import NOW
@@ -79,13 +79,14 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 _OURS_ONLY = bindparam("ours_only", type_=Boolean)
-# Locked rows are another run's, or are being changed: the next run sees to what is left.
+# Locked rows are another run's, or are being changed: the next run sees to what is left.  Races of the guide's
+# application are its own while it runs; those that ended before the adoption count as settled, and stay as they are.
 _due = (
     select(races.c.id)
     .where(
         races.c.cancelled_at.is_(None),
         races.c.status != status_by_clock,
-        or_(not_(_OURS_ONLY), races.c.created_by.is_not(None)),
+        or_(races.c.created_by.is_not(None), and_(not_(_OURS_ONLY), races.c.settled_at.is_(None))),
     )
     .with_for_update(skip_locked=True, key_share=True)
     .cte("due")

@@ -6,10 +6,10 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Text, bindparam, case, delete, func, insert, or_, select, true, update
+from sqlalchemy import CTE, Connection, Text, bindparam, case, delete, func, insert, or_, select, true, update
 
-from goatedvips.domain import attempts, passwords
-from goatedvips.domain.access import LIVE, NOW
+from goatedvips.domain import access, attempts, passwords
+from goatedvips.domain.access import COMPARED, LIVE, NOW, Caller
 from goatedvips.errors import AccountSuspended, InvalidCredentials
 from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.accounts import sessions, users
@@ -27,7 +27,7 @@ _BEARER = re.compile(r"Bearer +(gvp_[A-Za-z0-9_-]{43})", re.ASCII | re.IGNORECAS
 
 @dataclass(frozen=True, slots=True)
 class LogInAttempt:
-    """A counted attempt; without an account where nobody goes by the name."""
+    """A counted attempt to prove a password; without an account where nobody goes by the name."""
 
     id: int
     account_id: int | None
@@ -106,8 +106,26 @@ def attempt(connection: Connection, login: str, address: str, *, now: datetime) 
     account = connection.execute(_find, {"login": login} | attempts.turn("log_in", address)).one()
     # An unknown name is as good a subject, but it may be a password in the wrong field.
     subject = str(account.id or hashlib.sha256(login.lower().encode()).hexdigest())
-    attempt_id = attempts.count(connection, _count, subject, address, now=now)
-    return LogInAttempt(attempt_id, account.id, account.password)
+    return LogInAttempt(guess(connection, subject, address, now=now), account.id, account.password)
+
+
+def guess(connection: Connection, subject: str, address: str, *, now: datetime) -> int:
+    """Count a guess at a password, in the turn of its address, and return the attempt's id.
+
+    Raises
+    ------
+    TooManyAttempts
+    """
+    return attempts.count(connection, _count, subject, address, now=now)
+
+
+ATTEMPT_ID = bindparam("attempt_id", type_=attempt_rows.c.id.type)
+
+
+def taken_back(proof: CTE) -> CTE:
+    """The part of a statement that takes `ATTEMPT_ID` back, where there is a row of `proof`."""
+    the_attempt = select(ATTEMPT_ID).select_from(proof).scalar_subquery()
+    return delete(attempt_rows).where(attempt_rows.c.id == the_attempt).cte("taken_back")
 
 
 # An account whose password or right to log in has changed meanwhile stays as it is, and nothing hangs on it.
@@ -115,7 +133,7 @@ _right = (
     update(users)
     .where(
         users.c.id == bindparam("account_id"),
-        users.c.password == bindparam("compared"),
+        users.c.password == COMPARED,
         users.c.suspended_at.is_(None),
     )
     .values(password=bindparam("stored"))
@@ -128,12 +146,6 @@ _right = (
     )
     .cte("account")
 )
-_ATTEMPT_ID = bindparam("attempt_id", type_=attempt_rows.c.id.type)
-_taken_back = (
-    delete(attempt_rows)
-    .where(attempt_rows.c.id == select(_ATTEMPT_ID).select_from(_right).scalar_subquery())
-    .cte("taken_back")
-)
 # A parameter named as a column of an updated table would be written into it.
 _TOKEN_HASH = bindparam("given_hash", type_=sessions.c.token_hash.type)
 _EXPIRES_AT = bindparam("session_expires_at", type_=sessions.c.expires_at.type)
@@ -144,7 +156,7 @@ _opened = (
     )
     .cte("opened")
 )
-_open = select(_right).add_cte(_taken_back, _opened).execution_options(decides=True)
+_open = select(_right).add_cte(taken_back(_right), _opened).execution_options(decides=True)
 _present = select(users.c.password, users.c.suspended_at).where(users.c.id == bindparam("account_id"))
 
 
@@ -184,6 +196,48 @@ def log_in(connection: Connection, attempt: LogInAttempt, password: str, stored:
         raise InvalidCredentials
     user = User(account.id, account.username, account.email, account.email_verified, account.is_admin)
     return NewSession(token, now + LASTS, user)
+
+
+_others = (
+    update(sessions)
+    .where(
+        sessions.c.user_id == bindparam("owner_id"),
+        sessions.c.id.is_distinct_from(bindparam("kept_id", type_=sessions.c.id.type)),
+        sessions.c.ended_at.is_(None),
+    )
+    .values(ended_at=NOW)
+    .execution_options(decides=True)
+)
+
+
+def end_all(connection: Connection, user_id: int, *, but: int | None = None, now: datetime) -> None:
+    """End a member's sessions, but for one.
+
+    It is a statement after the one that locked and changed their row: so it sees what a log-in opened until then.
+    """
+    connection.execute(_others, {"owner_id": user_id, "kept_id": but, "now": now})
+
+
+_caller = access.member()
+_end = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("caller_session_id"), sessions.c.user_id == _caller.c.id)
+    .values(ended_at=NOW)
+    .returning(sessions.c.id)
+    .execution_options(decides=True)
+)
+
+
+def end(connection: Connection, caller: Caller, *, now: datetime) -> None:
+    """End the caller's session: log them out.
+
+    Raises
+    ------
+    Unauthenticated, AccountSuspended
+    """
+    if connection.execute(_end, caller.parameters(now)).one_or_none() is None:
+        access.explain(connection, caller, now=now)
+        raise AssertionError("there is a session for every live caller")
 
 
 _live = (

@@ -48,8 +48,16 @@ users = Table(
     Column("excluded_permanently", Boolean, nullable=False, server_default=text("false")),
     Column("hide_name", Boolean, nullable=False, server_default=text("false")),
     Column("suspended_reason", Text),  # for staff
+    Column("credentials_changed_at", Instant),  # password or e-mail: what was asked for by mail before is dead
     Column("erased_at", Instant),  # the row stays, without anything of the member: others point to it
     Index("users_created_at_idx", "created_at"),
+    # Who has the same name, ignoring case, whether or not with the key; and whose begins so.
+    Index(
+        "users_lower_username_idx",
+        func.lower(text("username")).label("key"),
+        postgresql_ops={"key": "text_pattern_ops"},
+    ),
+    Index("users_lower_email_idx", func.lower(text("email")).label("key"), postgresql_ops={"key": "text_pattern_ops"}),
     # Few rows each, for the staff's filters and figures, and for the guard of the last of the staff.
     Index("users_staff_idx", "id", postgresql_where=text("is_admin")),
     Index("users_suspended_idx", "id", postgresql_where=text("suspended_at IS NOT NULL")),

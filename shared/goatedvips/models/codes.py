@@ -22,6 +22,7 @@ bonus_codes = Table(
     Column("revoked_at", Instant),
     Column("spin_id", Integer, ForeignKey("wheel_spins.id"), unique=True),  # the win that issued it
     Index("bonus_codes_user_id_id_idx", "user_id", "id"),
+    Index("bonus_codes_without_key_idx", text("code_key(code)"), postgresql_where=text("code_key IS NULL")),
 )
 
 code_claims = Table(

@@ -1,6 +1,6 @@
 """Newsletter subscriptions."""
 
-from sqlalchemy import Boolean, Column, Integer, Table, Text, func, text
+from sqlalchemy import Boolean, Column, Index, Integer, Table, Text, func, text
 
 from goatedvips.models.schema import Instant, metadata
 
@@ -17,4 +17,5 @@ newsletter_subscriptions = Table(
     Column("confirmation_sent_at", Instant),
     Column("confirmed_at", Instant),  # null in adopted rows, which count as confirmed
     Column("consent_address", Text),  # where the confirmation came from
+    Index("newsletter_subscriptions_without_key_idx", text("lower(email)"), postgresql_where=text("email_key IS NULL")),
 )

@@ -45,6 +45,12 @@ wager_race_participants = Table(
     UniqueConstraint("race_id", "member_key"),
     Index("wager_race_participants_race_id_rank_id_idx", "race_id", "rank", "id"),
     Index("wager_race_participants_user_id_id_idx", "user_id", "id"),
+    Index(
+        "wager_race_participants_without_key_idx",
+        "race_id",
+        "user_id",
+        postgresql_where=text("member_key IS NULL"),
+    ),
 )
 
 historical_races = Table(

@@ -20,6 +20,12 @@ wheel_spins = Table(
     Column("nonce", Integer),
     Column("client_seed", Text),
     UniqueConstraint("user_id", "spin_day"),
+    Index(
+        "wheel_spins_without_day_idx",
+        "user_id",
+        text('(("timestamp")::date)'),
+        postgresql_where=text("spin_day IS NULL"),
+    ),
 )
 
 # Never edited: a spin keeps the wheel that it was drawn on.

@@ -1,7 +1,7 @@
 """Requests and answers of accounts and sessions."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -9,6 +9,8 @@ from goatedvips.validators.fields import AS_TYPED, CLEAN, AnswerBody, Email, Mon
 
 type NewPassword = Annotated[str, StringConstraints(min_length=12, max_length=128), CLEAN]
 """A password to be set."""
+
+_MailedToken = Annotated[str, StringConstraints(max_length=200), CLEAN]
 
 _Entered = Annotated[str, StringConstraints(min_length=1, max_length=1000), AS_TYPED]
 
@@ -70,10 +72,17 @@ class NewSession(AnswerBody):
     """Who has logged in."""
 
 
+class RequestedMail(AnswerBody):
+    """The same whether a mail goes out or not: who has an account is nobody else's business."""
+
+    status: Literal["requested"] = "requested"
+    """A link is mailed where there is one to send; at most 3 an hour to one address."""
+
+
 class VerifyEmailRequest(RequestBody):
     """What a link in a mail carried."""
 
-    token: Annotated[str, StringConstraints(max_length=200), CLEAN]
+    token: _MailedToken
     """What stands behind `#token=` in the mailed link."""
 
 
@@ -82,6 +91,47 @@ class VerifiedEmail(AnswerBody):
 
     email_verified: bool
     """Always true."""
+
+
+class PasswordResetRequest(RequestBody):
+    """Who has forgotten their password, they say."""
+
+    email: Email
+    """The address of the account."""
+
+
+class ResetPasswordRequest(RequestBody):
+    """A new password, by a mailed link."""
+
+    token: _MailedToken
+    """What stands behind `#token=` in the mailed link."""
+    password: NewPassword
+    """Not a common one, nor the username or the e-mail address."""
+
+
+class ChangePasswordRequest(RequestBody):
+    """A new password, by the present one."""
+
+    current_password: _Entered
+    """As it was set: case matters."""
+    new_password: NewPassword
+    """Not a common one, nor the username or the e-mail address."""
+
+
+class ChangeEmailRequest(RequestBody):
+    """Another address for an account."""
+
+    email: Email
+    """Unique, ignoring case; the account has it once the link is used that is mailed there."""
+    current_password: _Entered
+    """As it was set: case matters."""
+
+
+class ErasureRequest(RequestBody):
+    """Who wants nothing of them to be kept."""
+
+    password: _Entered
+    """The present one: case matters."""
 
 
 class Me(AnswerBody):

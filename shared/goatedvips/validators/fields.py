@@ -40,7 +40,8 @@ class AnswerBody(BaseModel):
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
+    """Refuse text that PostgreSQL cannot hold."""
     if isinstance(value, str) and "\x00" in value:
         raise ValueError("must not contain NUL")
     if isinstance(value, str) and _SURROGATE.search(value):
@@ -49,8 +50,8 @@ def _whole(value: object) -> object:
 
 
 def _clean(value: object) -> object:
-    whole = _whole(value)
-    return unicodedata.normalize("NFC", whole) if isinstance(whole, str) else whole
+    text = whole(value)
+    return unicodedata.normalize("NFC", text) if isinstance(text, str) else text
 
 
 def _id(value: object) -> object:
@@ -93,11 +94,14 @@ def decimal_string(amount: Decimal) -> str:
     return f"{exact:.{decimals}f}"
 
 
-AS_TYPED = BeforeValidator(_whole)
+AS_TYPED = BeforeValidator(whole)
 """For text that is compared with what an older application kept: without NUL and lone surrogates, else as it came."""
 
 CLEAN = BeforeValidator(_clean)
 """For text in a request: NFC, without NUL and lone surrogates; lengths count after it."""
+
+IN_UTC = AfterValidator(_utc)
+"""For an aware instant, of any offset."""
 
 type PathId = Annotated[int, Path(), BeforeValidator(_id), Field(le=LARGEST_ID)]
 """An id; anything but a positive 32-bit integer names nothing: 404."""
@@ -115,7 +119,7 @@ type Money = Annotated[
 ]
 """Money in an answer, as a decimal string."""
 
-type Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_utc)]
+type Moment = Annotated[AwareDatetime, BeforeValidator(_written), IN_UTC]
 """An instant in a request: RFC 3339 with any offset."""
 
 type Email = Annotated[

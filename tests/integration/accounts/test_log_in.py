@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from benchmarks.log_in_timing import best_threshold, refusals
 from goatedvips.domain import passwords
 from goatedvips.models.accounts import attempts, sessions, users
 from tests.members import Member, Members
@@ -315,3 +317,17 @@ def test_an_idempotency_key_means_nothing_here(functions: Functions, members: Me
         for _ in range(2)
     }
     assert len(tokens) == 2
+
+
+@pytest.mark.parametrize("stored", [STORED, BY_NODE], ids=["argon2", "scrypt"])
+def test_what_is_computed_does_not_tell_whether_the_account_exists(members: Members, stored: str) -> None:
+    """As `benchmarks.log_in_timing`, by the processor's time, which the machine's other work does not disturb."""
+    known, unknown = refusals([members.new(password=stored).username], 30, time.process_time)
+    right = best_threshold(known, unknown)
+    assert right < 0.85, "of equal distributions it is more in less than one of 100,000 runs"
+
+
+def test_the_best_threshold_is_found_in_either_direction() -> None:
+    assert best_threshold([1, 2, 3, 4], [1, 2, 3, 4]) == 0.5
+    assert best_threshold([1, 2, 3, 4], [5, 6, 7, 8]) == best_threshold([5, 6, 7, 8], [1, 2, 3, 4]) == 1
+    assert best_threshold([1, 2, 3, 9], [4, 5, 6, 7]) == 0.875

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.domain import passwords
-from goatedvips.models.accounts import attempts, sessions, users
+from goatedvips.models.accounts import attempts, erased_identities, sessions, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.wheel import wheel_seeds
 from tests.members import Members
@@ -129,6 +129,22 @@ def test_an_adopted_row_without_a_key_still_has_its_spelling(
         assert connection.scalar(sa.select(users.c[f"{field}_key"]).where(users.c.id == adopted.id)) is None
     refused = functions.call("register", body=form(**{field: spelling}), address=address())
     assert (refused.status, refused.json["code"]) == (409, code)
+
+
+@pytest.mark.parametrize("spelling", [str, str.upper, str.lower], ids=["as is", "upper", "lower"])
+def test_an_exclusion_that_outlived_an_erasure_holds_from_the_start(
+    functions: Functions, database: sa.Engine, spelling: Callable[[str], str]
+) -> None:
+    email, until = f"{name()}@Example.com", NOON + timedelta(days=30)
+    identity = sa.func.identity_hash("email", email.lower())
+    with database.connect() as connection:
+        connection.execute(sa.insert(erased_identities).values(identity=identity, erased_at=NOON, excluded_until=until))
+    found = []
+    for address_of in (spelling(email), f"x{email}"):
+        answer = register(functions, email=address_of)
+        with database.connect() as connection:
+            found.append(connection.execute(sa.select(users).where(users.c.id == answer.json["id"])).one())
+    assert [(user.excluded_until, user.excluded_permanently) for user in found] == [(until, False), (None, False)]
 
 
 def test_a_refusal_leaves_no_member_seed_or_mail(functions: Functions, database: sa.Engine) -> None:

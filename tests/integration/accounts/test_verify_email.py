@@ -2,12 +2,15 @@
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.models.accounts import mailed_tokens, users
+from goatedvips.domain import identities
+from goatedvips.models.accounts import erased_identities, mailed_tokens, users
+from tests.credentials import MOMENT, mails, row
 from tests.members import Member, Members
 from tests.requests import Answer, Functions
 
@@ -15,7 +18,13 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LAST = NOON + timedelta(hours=24) - timedelta(microseconds=1)
 
 
-def mail(database: sa.Engine, member: Member, purpose: str = "email_verification", address: str | None = None) -> str:
+def mail(
+    database: sa.Engine,
+    member: Member,
+    purpose: str = "email_verification",
+    address: str | None = None,
+    asked_at: datetime = NOON,
+) -> str:
     """A token as the sender makes it."""
     token = secrets.token_urlsafe(32)
     with database.connect() as connection:
@@ -25,7 +34,7 @@ def mail(database: sa.Engine, member: Member, purpose: str = "email_verification
                 token_hash=hashlib.sha256(token.encode()).digest(),
                 address=address or member.email,
                 user_id=member.id,
-                created_at=NOON,
+                created_at=asked_at,
                 expires_at=NOON + timedelta(hours=24),
             )
         )
@@ -90,3 +99,107 @@ def test_what_is_no_token_at_all_is_refused(functions: Functions, token: object)
     answer = confirm(functions, token)
     assert answer.status == 422
     assert [error["pointer"] for error in answer.json["errors"]] == ["/token"]
+
+
+def fresh() -> str:
+    return f"New-{secrets.token_hex(6)}@Example.com"
+
+
+@pytest.mark.parametrize("before", [True, False, None], ids=["verified", "unverified", "adopted"])
+def test_a_new_address_is_the_member_s_once_its_link_is_used_and_the_old_one_is_told(
+    functions: Functions, members: Members, database: sa.Engine, before: bool | None
+) -> None:
+    member, other, email = members.new(email_verified=before), members.new(), fresh()
+    token = mail(database, member, "email_change", email)
+    answer = confirm(functions, token)
+    assert (answer.status, answer.json) == (200, {"email_verified": True})
+    after = row(database, member)
+    assert (after.email, after.email_key, after.email_verified) == (email, email.lower(), True)
+    (told,) = mails(database, member.email)
+    assert (told.kind, told.user_id, told.address, told.due_at) == ("email_changed", member.id, member.email, NOON)
+    assert row(database, other).email == other.email
+    assert refused(confirm(functions, token))
+    assert len(mails(database, member.email)) == 1
+
+
+def test_the_same_address_anew_is_verified_and_nobody_told(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member = members.new(email_verified=False)
+    assert confirm(functions, mail(database, member, "email_change")).status == 200
+    assert is_verified(database, member) is True
+    assert mails(database, member.email) == []
+
+
+def test_a_new_address_s_token_lasts_a_day(functions: Functions, members: Members, database: sa.Engine) -> None:
+    member = members.new()
+    token = mail(database, member, "email_change", fresh())
+    assert refused(confirm(functions, token, LAST + MOMENT))
+    assert confirm(functions, token, LAST).status == 200
+
+
+def test_other_changes_that_were_asked_for_before_are_void(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member, email = members.new(), fresh()
+    older = mail(database, member, "email_change", fresh(), NOON - 2 * MOMENT)
+    newer = mail(database, member, "email_change", email, NOON - MOMENT)
+    assert confirm(functions, newer).status == 200
+    assert refused(confirm(functions, older))
+    assert row(database, member).email == email
+    last = mail(database, member, "email_change", fresh(), NOON + MOMENT)
+    assert confirm(functions, last, NOON + MOMENT).status == 200
+
+
+@pytest.mark.parametrize("column", ["suspended_at", "erased_at", "credentials_changed_at"])
+def test_an_account_that_is_closed_or_has_another_password_keeps_its_address(
+    functions: Functions, members: Members, database: sa.Engine, column: str
+) -> None:
+    member = members.new()
+    token = mail(database, member, "email_change", fresh())
+    members.change(member, **{column: NOON})
+    assert refused(confirm(functions, token))
+    assert row(database, member).email == member.email
+    assert mails(database, member.email) == []
+
+
+@pytest.mark.parametrize("change", [str, str.upper], ids=["as is", "in capitals"])
+def test_an_address_that_was_taken_meanwhile_stays_its_owner_s(
+    functions: Functions, members: Members, database: sa.Engine, change: Callable[[str], str]
+) -> None:
+    member, email = members.new(), fresh()
+    token = mail(database, member, "email_change", change(email))
+    owner = members.new(email=email, email_key=email.lower())
+    answer = confirm(functions, token)
+    assert (answer.status, answer.json["code"]) == (409, "email_taken")
+    assert row(database, member).email == member.email
+    assert mails(database, member.email) == []
+    members.change(owner, email=fresh(), email_key=fresh().lower())
+    assert confirm(functions, token).status == 200, "it was not used up"
+
+
+def test_who_takes_the_address_of_an_erased_member_takes_its_exclusion_too(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    email, end = fresh(), NOON + timedelta(days=90)
+    with database.connect() as connection:
+        values = {
+            "identity": connection.scalar(sa.select(identities.identity("email", sa.literal(email.upper())))),
+            "erased_at": NOON,
+            "excluded_until": end,
+        }
+        connection.execute(sa.insert(erased_identities).values(values))
+    for before, after in (
+        ({}, (end, False)),
+        ({"excluded_until": end - MOMENT}, (end, False)),
+        ({"excluded_until": end + MOMENT}, (end + MOMENT, False)),
+        ({"excluded_permanently": True}, (end, True)),
+    ):
+        member = members.new(**before)
+        assert confirm(functions, mail(database, member, "email_change", email)).status == 200
+        now = row(database, member)
+        assert (now.excluded_until, now.excluded_permanently) == after
+        members.change(member, email=member.email, email_key=member.email)
+    plain = members.new()
+    assert confirm(functions, mail(database, plain, "email_change", fresh())).status == 200
+    assert (row(database, plain).excluded_until, row(database, plain).excluded_permanently) == (None, False)

@@ -32,7 +32,9 @@ def code(database: sa.Engine) -> Code:
         text = code or f"CODE-{secrets.token_hex(8)}"
         given = {"expires_at": LATER, "claimed_at": NOON - timedelta(days=1), "value": "5.00", "max_claims": None}
         with database.connect() as connection:
-            connection.execute(sa.insert(bonus_codes).values(given | columns | {"code": text}))
+            connection.execute(
+                sa.insert(bonus_codes).values(given | {"code_key": sa.func.code_key(text)} | columns | {"code": text})
+            )
         return text
 
     return write

@@ -132,6 +132,51 @@ def test_a_verification_mail_carries_a_token_that_only_it_holds(
     assert functions.call("verify_email", body={"token": token}, now=NOON).status == 200
 
 
+@pytest.mark.parametrize("kind", ["password_reset", "email_change"])
+def test_a_link_to_a_member_carries_a_token_that_only_it_holds(
+    database: sa.Engine, members: Members, functions: Functions, send: Send, sent: Sent, kind: str
+) -> None:
+    member = members.new(seeds=False)
+    page, address, hours, confirmed_by = (
+        ("reset", member.email, 1, "reset_password")
+        if kind == "password_reset"
+        else ("verify", f"new-{member.email}", 24, "verify_email")
+    )
+    put(database, kind, user_id=member.id, address=address)
+    now = NOON + timedelta(minutes=30)
+    assert send(now)["sent"] == 1
+    (mail,) = sent()
+    assert mail.destinations == {"ToAddresses": [address]}
+    (token,) = re.findall(rf'http://127\.0\.0\.1:3000/{page}#token=([\w-]{{43}})"', mail.body)
+    with database.connect() as connection:
+        everything = [list(connection.execute(sa.select(table))) for table in (outbox, mailed_tokens)]
+        kept = connection.execute(sa.select(mailed_tokens).where(mailed_tokens.c.user_id == member.id)).one()
+    assert token not in str(everything)
+    assert (kept.created_at, kept.expires_at) == (NOON, now + timedelta(hours=hours)), "asked for, and dead"
+    body = {"token": token} | ({"password": "sheep prefer short ones"} if page == "reset" else {})
+    assert functions.call(confirmed_by, body=body, now=now).status in (200, 204)
+
+
+def test_who_had_an_address_before_is_told(database: sa.Engine, members: Members, send: Send, sent: Sent) -> None:
+    member = members.new(seeds=False)
+    put(database, "email_changed", user_id=member.id, address="old@example.com")
+    assert send()["sent"] == 1
+    (mail,) = sent()
+    assert mail.destinations == {"ToAddresses": ["old@example.com"]}
+    assert member.email not in mail.body
+
+
+@pytest.mark.parametrize("kind", ["password_reset", "email_change"])
+@pytest.mark.parametrize("column", ["suspended_at", "erased_at", "credentials_changed_at"])
+def test_a_link_that_would_be_dead_is_not_sent(
+    database: sa.Engine, members: Members, send: Send, sent: Sent, kind: str, column: str
+) -> None:
+    member = members.new(seeds=False, **{column: NOON})  # type: ignore[arg-type]
+    put(database, kind, user_id=member.id, address=member.email)
+    assert send() == {"sent": 0, "dropped": 1, "retried": 0, "given_up": 0}
+    assert sent() == []
+
+
 def test_a_subscription_is_confirmed_by_what_was_mailed(
     database: sa.Engine, functions: Functions, send: Send, sent: Sent
 ) -> None:

@@ -11,7 +11,11 @@ from tests.requests import Functions
 
 @pytest.mark.parametrize(
     ("path", "endpoint"),
-    [("/verify", "/v1/email-verifications/confirm"), ("/newsletter/confirm", "/v1/newsletter/confirmations")],
+    [
+        ("/verify", "/v1/email-verifications/confirm"),
+        ("/reset", "/v1/password-resets/confirm"),
+        ("/newsletter/confirm", "/v1/newsletter/confirmations"),
+    ],
 )
 def test_a_page_runs_its_own_script_and_nothing_else(functions: Functions, path: str, endpoint: str) -> None:
     answer = functions.call("show_page", path=path)
@@ -37,4 +41,4 @@ def test_nothing_of_the_request_is_in_the_page(functions: Functions) -> None:
 
 
 def test_another_path_is_no_page(functions: Functions) -> None:
-    assert functions.call("show_page", path="/reset").status == 404
+    assert functions.call("show_page", path="/resets").status == 404

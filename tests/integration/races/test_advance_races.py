@@ -73,6 +73,15 @@ def test_beside_the_guides_application_its_races_are_its_own(
     assert races.row(theirs).status == "live"
 
 
+def test_what_ended_before_the_adoption_stays_as_the_guides_application_left_it(
+    races: Races, members: Members, functions: Functions
+) -> None:
+    theirs = races.new(status="live", settled_at=END)
+    ours = races.new(status="live", settled_at=END, created_by=members.staff().id)
+    assert run(functions, END) == nothing() | {"completed": 1}
+    assert (races.row(theirs).status, races.row(ours).status) == ("live", "completed")
+
+
 def test_the_next_race_is_created_a_week_ahead_and_once(races: Races, members: Members, functions: Functions) -> None:
     staff = members.staff()
     race_id = races.new(time_zone="UTC", created_by=staff.id, rules="Play fair.", status="live", settled_at=None)

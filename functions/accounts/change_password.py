@@ -1,0 +1,33 @@
+"""POST /v1/me/password: a member gives themselves another password.
+
+As at log-in, the attempt is committed before the present password is compared, and no transaction waits for that.
+"""
+
+from aws_lambda_powertools.event_handler import Response
+
+from goatedvips.clock import utc_now
+from goatedvips.config import settings
+from goatedvips.db import reading, transaction
+from goatedvips.domain import credentials, passwords
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.accounts import ChangePasswordRequest
+
+api = HttpApi("member", keyed=False)
+
+
+@api.post("/v1/me/password", status_code=204)
+def change_password(body: ChangePasswordRequest) -> Response[None]:
+    now = utc_now()
+    with reading() as connection:
+        names = credentials.own_names(connection, api.caller, now=now)
+    passwords.check(body.new_password, names.username, names.email, field="new_password")
+    with transaction() as connection:
+        attempt = credentials.attempt(connection, api.caller, api.address, now=now)
+    passwords.confirm(attempt.password, body.current_password)
+    stored = passwords.hashed(body.new_password, legacy=settings.legacy_app)
+    with transaction() as connection:
+        credentials.change_password(connection, api.caller, attempt, stored, now=now)
+    return Response(204)
+
+
+handler = lambda_handler(api)

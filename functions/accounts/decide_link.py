@@ -1,0 +1,20 @@
+"""POST /v1/admin/account-links/{id}/decision: staff approve or refuse a member's request."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import account_links
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.account_links import AccountLink, LinkDecision
+from goatedvips.validators.fields import PathId
+
+api = HttpApi("staff")
+
+
+@api.post("/v1/admin/account-links/<id>/decision")
+def decide_link(id: PathId, body: LinkDecision) -> AccountLink:  # noqa: A002
+    with transaction() as connection:
+        link = account_links.decide(connection, api.caller, id, body.decision, body.reason, now=utc_now())
+    return AccountLink.model_validate(link)
+
+
+handler = lambda_handler(api)

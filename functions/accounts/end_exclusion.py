@@ -1,0 +1,20 @@
+"""DELETE /v1/me/exclusion: members whose exclusion is over say that they want to play again."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import exclusions
+from goatedvips.http import HttpApi, lambda_handler
+
+api = HttpApi("member")
+
+
+@api.delete("/v1/me/exclusion", status_code=204)
+def end_exclusion() -> Response[None]:
+    with transaction() as connection:
+        exclusions.end(connection, api.caller, now=utc_now())
+    return Response(204)
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,25 @@
+"""POST /v1/me/erasure: a member's personal data are erased, for good."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import credentials, erasure, passwords
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.accounts import ErasureRequest
+
+api = HttpApi("member", keyed=False)
+
+
+@api.post("/v1/me/erasure", status_code=204)
+def erase_me(body: ErasureRequest) -> Response[None]:
+    now = utc_now()
+    with transaction() as connection:
+        attempt = credentials.attempt(connection, api.caller, api.address, now=now)
+    passwords.confirm(attempt.password, body.password)
+    with transaction() as connection:
+        erasure.erase(connection, api.caller, attempt, now=now)
+    return Response(204)
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,19 @@
+"""POST /v1/me/exclusion: members keep themselves from play, at once."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import exclusions
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.exclusions import Exclusion, ExclusionRequest
+
+api = HttpApi("member")
+
+
+@api.post("/v1/me/exclusion", status_code=201)
+def exclude_me(body: ExclusionRequest) -> Exclusion:
+    with transaction() as connection:
+        exclusion = exclusions.exclude(connection, api.caller, body.days, now=utc_now())
+    return Exclusion.model_validate(exclusion)
+
+
+handler = lambda_handler(api)

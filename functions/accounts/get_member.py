@@ -1,0 +1,19 @@
+"""GET /v1/admin/members/{id}: staff see one member whole."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import reading
+from goatedvips.domain import member_details
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.fields import PathId
+from goatedvips.validators.members import MemberDetails
+
+api = HttpApi("staff")
+
+
+@api.get("/v1/admin/members/<id>")
+def get_member(id: PathId) -> MemberDetails:  # noqa: A002
+    with reading() as connection:
+        return MemberDetails.model_validate(member_details.get(connection, api.caller, id, now=utc_now()))
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,18 @@
+"""GET /v1/users/{id}: a member as everybody sees them."""
+
+from goatedvips.db import reading
+from goatedvips.domain import profiles
+from goatedvips.http import HttpApi, lambda_handler, revalidated
+from goatedvips.validators.fields import PathId
+from goatedvips.validators.profiles import Profile
+
+api = HttpApi("anyone")
+
+
+@api.get("/v1/users/<id>", middlewares=[revalidated])
+def get_profile(id: PathId) -> Profile:  # noqa: A002
+    with reading() as connection:
+        return Profile.model_validate(profiles.get(connection, id))
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,19 @@
+"""POST /v1/me/account-link: members ask for a casino account to be taken for theirs."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import account_links
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.account_links import LinkRequest, PendingLink
+
+api = HttpApi("member")
+
+
+@api.post("/v1/me/account-link", status_code=202)
+def link_account(body: LinkRequest) -> PendingLink:
+    with transaction() as connection:
+        link = account_links.ask(connection, api.caller, body.uid, now=utc_now())
+    return PendingLink.model_validate(link)
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,20 @@
+"""GET /v1/admin/account-links: members' requests to link a casino account, for staff."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import reading
+from goatedvips.domain import account_links
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.account_links import AccountLink, LinkStatus
+from goatedvips.validators.pages import Cursor, Limit, Page
+
+api = HttpApi("staff")
+
+
+@api.get("/v1/admin/account-links")
+def list_links(status: LinkStatus = "pending", limit: Limit = 20, cursor: Cursor = None) -> Page[AccountLink]:
+    with reading() as connection:
+        page = account_links.page(connection, api.caller, status, limit=limit, cursor=cursor, now=utc_now())
+    return Page[AccountLink].model_validate(page)
+
+
+handler = lambda_handler(api)

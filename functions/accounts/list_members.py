@@ -1,0 +1,33 @@
+"""GET /v1/admin/members: staff look for members, by who they are and how they stand, newest first."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import reading
+from goatedvips.domain import members
+from goatedvips.domain.members import Search
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.members import Flag, ListedMember, MemberId, Prefix, TierName, Uid
+from goatedvips.validators.pages import Cursor, Limit, Page
+
+api = HttpApi("staff")
+
+
+@api.get("/v1/admin/members")
+def list_members(  # noqa: PLR0913 - one for each parameter of the query
+    *,
+    id: MemberId = None,  # noqa: A002
+    q: Prefix = None,
+    uid: Uid = None,
+    verified: Flag = None,
+    excluded: Flag = None,
+    suspended: Flag = None,
+    tier: TierName = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Page[ListedMember]:
+    search = Search(id, q, uid, verified, excluded, suspended, tier)
+    with reading() as connection:
+        page = members.newest(connection, api.caller, search, limit=limit, cursor=cursor, now=utc_now())
+        return Page[ListedMember].model_validate(page)
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,20 @@
+"""DELETE /v1/sessions/current: a member logs out."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import sessions
+from goatedvips.http import HttpApi, lambda_handler
+
+api = HttpApi("member")
+
+
+@api.delete("/v1/sessions/current", status_code=204)
+def log_out() -> Response[None]:
+    with transaction() as connection:
+        sessions.end(connection, api.caller, now=utc_now())
+    return Response(204)
+
+
+handler = lambda_handler(api)

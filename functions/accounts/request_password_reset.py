@@ -1,0 +1,19 @@
+"""POST /v1/password-resets: anyone asks for a link to set a new password, to be mailed to an address."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import credentials
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.accounts import PasswordResetRequest, RequestedMail
+
+api = HttpApi("anyone")
+
+
+@api.post("/v1/password-resets", status_code=202)
+def request_password_reset(body: PasswordResetRequest) -> RequestedMail:
+    with transaction() as connection:
+        credentials.request_reset(connection, body.email, api.address, now=utc_now())
+    return RequestedMail()
+
+
+handler = lambda_handler(api)

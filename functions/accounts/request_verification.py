@@ -1,0 +1,19 @@
+"""POST /v1/email-verifications: a member asks once more for the mail that verifies their e-mail address."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import addresses
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.accounts import RequestedMail
+
+api = HttpApi("member")
+
+
+@api.post("/v1/email-verifications", status_code=202)
+def request_verification() -> RequestedMail:
+    with transaction() as connection:
+        addresses.request_verification(connection, api.caller, api.address, now=utc_now())
+    return RequestedMail()
+
+
+handler = lambda_handler(api)

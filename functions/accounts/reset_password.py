@@ -1,0 +1,30 @@
+"""POST /v1/password-resets/confirm: whoever has the mailed token sets a new password.
+
+The token is looked at first, so that a password that is refused does not use it up.
+"""
+
+from aws_lambda_powertools.event_handler import Response
+
+from goatedvips.clock import utc_now
+from goatedvips.config import settings
+from goatedvips.db import reading, transaction
+from goatedvips.domain import credentials, passwords
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.accounts import ResetPasswordRequest
+
+api = HttpApi("anyone")
+
+
+@api.post("/v1/password-resets/confirm", status_code=204)
+def reset_password(body: ResetPasswordRequest) -> Response[None]:
+    now = utc_now()
+    with reading() as connection:
+        names = credentials.names_by_token(connection, body.token, now=now)
+    passwords.check(body.password, names.username, names.email)
+    stored = passwords.hashed(body.password, legacy=settings.legacy_app)
+    with transaction() as connection:
+        credentials.reset_password(connection, body.token, stored, now=now)
+    return Response(204)
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,20 @@
+"""PATCH /v1/me: members change what they say of themselves."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import transaction
+from goatedvips.domain import profiles
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.accounts import Me
+from goatedvips.validators.profiles import UpdateMeRequest
+
+api = HttpApi("member")
+
+
+@api.patch("/v1/me")
+def update_me(body: UpdateMeRequest) -> Me:
+    with transaction() as connection:
+        me = profiles.change(connection, api.caller, body.model_dump(exclude_unset=True), now=utc_now())
+    return Me.model_validate(me)
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,18 @@
+"""GET /v1/admin/overview: staff see the platform at a glance."""
+
+from goatedvips.clock import utc_now
+from goatedvips.db import reading
+from goatedvips.domain import overview
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.validators.overview import Overview
+
+api = HttpApi("staff")
+
+
+@api.get("/v1/admin/overview")
+def get_overview() -> Overview:
+    with reading() as connection:
+        return Overview.model_validate(overview.overview(connection, api.caller, now=utc_now()))
+
+
+handler = lambda_handler(api)

@@ -1,0 +1,64 @@
+"""`make staff USER=name`: makes a member one of the staff, here or, with STACK=name, in a stack on AWS.
+
+In both places it is the function grant_staff that does it: what it refuses is refused.
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+FUNCTION = "GrantStaffFunction"
+
+
+def main(origin: str) -> None:
+    """Grant it to USER, and print a sentence.
+
+    Parameters
+    ----------
+    origin: where make has USER from; every shell has one, and that is nobody to be promoted.
+    """
+    name, stack = os.environ.get("USER", ""), os.environ.get("STACK", "")
+    if origin != "command line" or not name:
+        sys.exit("Whom? As in `make staff USER=name`, with STACK=name for a stack on AWS.")
+    answer = _on_aws(stack, {"username": name}) if stack else _here({"username": name})
+    if "errorMessage" in answer:
+        sys.exit(f"{answer['errorMessage']}.")
+    print(f"{answer['username']} is one of the staff{' now' if answer['granted'] else ' already'}.")  # noqa: T201
+
+
+def _here(event: dict[str, str]) -> dict[str, Any]:
+    """Run the function on the local database, beside `make run` or without it."""
+    from local import database, pool, template  # noqa: PLC0415 - they load for a second
+
+    with database.local() as url:
+        database.upgrade(url)
+        base = "http://127.0.0.1:3000"
+        function = template.load(template.parameters(url, base), base).function(FUNCTION)
+        workers = pool.Pool([function], database.FOLDER / "functions.log", limit=1)
+        try:
+            answer: dict[str, Any] = workers.invoke(function.name, event)
+        except pool.FunctionError as error:
+            return error.report
+        finally:
+            workers.stop()
+    return answer
+
+
+def _on_aws(stack: str, event: dict[str, str]) -> dict[str, Any]:
+    """Invoke the function of a stack, whatever name CloudFormation gave it."""
+    import boto3  # noqa: PLC0415 - as above
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        resource = boto3.client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=FUNCTION)
+        name = resource["StackResourceDetail"]["PhysicalResourceId"]
+        answered = boto3.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+    except (BotoCoreError, ClientError) as error:
+        return {"errorMessage": str(error).rstrip(".")}
+    answer: dict[str, Any] = json.load(answered["Payload"])
+    return answer
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,159 @@
+"""The address that a member is reached at: how it is proved, and changed for another one."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, Text, and_, bindparam, func, insert, literal, or_, select, union_all, update
+from sqlalchemy.exc import IntegrityError
+
+from goatedvips.domain import access, credentials, identities, mail_requests, mailed_tokens, sessions
+from goatedvips.domain.access import NOW, Caller
+from goatedvips.domain.sessions import LogInAttempt
+from goatedvips.errors import EmailTaken, TokenInvalid
+from goatedvips.models.accounts import users
+from goatedvips.models.notifications import outbox
+
+_member = access.member()
+_reader = access.member(only_reads=True)
+_own_turn = select(mail_requests.turn(users.c.email)).join(_reader, _reader.c.id == users.c.id)
+_unverified = (
+    select(users.c.id.label("user_id"), users.c.email)
+    .join(_member, _member.c.id == users.c.id)
+    .where(users.c.email_verified.is_not(True))
+    .cte("unverified")
+)
+_request_verification = (
+    select(_member.c.id).add_cte(*mail_requests.asked_for("verification", _unverified)).execution_options(decides=True)
+)
+
+
+def request_verification(connection: Connection, caller: Caller, address: str, *, now: datetime) -> None:
+    """Mail the link once more that proves the caller's address; not where it is proved.
+
+    Parameters
+    ----------
+    address: the network address that the request comes from.
+
+    Raises
+    ------
+    Unauthenticated, AccountSuspended
+    """
+    parameters = caller.parameters(now) | {"address": address}
+    if connection.execute(_own_turn, parameters).one_or_none() is None:
+        access.explain(connection, caller, now=now)
+        raise AssertionError("there is a row for every live caller")
+    connection.execute(_request_verification, parameters)
+
+
+_NEW_EMAIL = bindparam("new_email", type_=Text)
+_turn = select(mail_requests.turn(_NEW_EMAIL))
+_proved = access.proved()
+_taken = (
+    select(users.c.id)
+    .where(
+        or_(users.c.email == _NEW_EMAIL, users.c.email_key == func.lower(_NEW_EMAIL)),
+        users.c.id != access.CALLER_ID,  # who may write their own in another case
+    )
+    .exists()
+)
+_asked = select(_proved.c.id.label("user_id"), _NEW_EMAIL.label("email")).where(~_taken).cte("asked")
+_request_change = (
+    select(_proved.c.id, _taken.label("taken"))
+    .add_cte(sessions.taken_back(_proved), *mail_requests.asked_for("email_change", _asked))
+    .execution_options(decides=True)
+)
+
+
+def request_change(
+    connection: Connection, caller: Caller, attempt: LogInAttempt, email: str, address: str, *, now: datetime
+) -> None:
+    """Mail a link to the address that the caller wishes to have; nothing changes until it is used.
+
+    Parameters
+    ----------
+    attempt: the proof of the caller's password, which is taken back.
+    address: the network address that the request comes from.
+
+    Raises
+    ------
+    EmailTaken: by another member, ignoring case.
+    Unauthenticated, AccountSuspended, InvalidCredentials
+    """
+    parameters = credentials.proof(caller, attempt, now) | {"new_email": email, "address": address}
+    connection.execute(_turn, parameters)
+    row = connection.execute(_request_change, parameters).one_or_none()
+    if row is None:
+        credentials.refuse(connection, caller, now=now)
+    if row.taken:
+        raise EmailTaken
+
+
+_token = mailed_tokens.used("email_verification", "email_change")
+_is_change = _token.c.purpose == "email_change"
+# Locked, so it is read again after a wait: of two changes, or of a change and a reset, one comes after the other.
+_owner = (
+    select(users.c.id, users.c.email.label("old_email"), _token.c.address, _is_change.label("is_change"))
+    .join(_token, _token.c.user_id == users.c.id)
+    .where(
+        or_(
+            and_(~_is_change, users.c.email == _token.c.address),
+            and_(_is_change, mailed_tokens.is_wanted(_token.c.created_at)),
+        )
+    )
+    .with_for_update(of=users)
+    .cte("owner")
+)
+_verified = (
+    update(users)
+    .where(users.c.id == _owner.c.id, ~_owner.c.is_change)
+    .values(email_verified=True)
+    .returning(users.c.id)
+    .cte("verified")
+)
+_exclusion = identities.kept_exclusion("email", select(_token.c.address).scalar_subquery()).cte("exclusion")
+_changed = (
+    update(users)
+    .where(users.c.id == _owner.c.id, _owner.c.is_change)
+    .values(
+        email=_owner.c.address,
+        email_key=func.lower(_owner.c.address),
+        email_verified=True,
+        credentials_changed_at=NOW,
+        excluded_until=func.greatest(users.c.excluded_until, select(_exclusion.c.excluded_until).scalar_subquery()),
+        excluded_permanently=or_(
+            users.c.excluded_permanently, select(_exclusion.c.excluded_permanently).scalar_subquery()
+        ),
+    )
+    .returning(users.c.id)
+    .cte("changed")
+)
+_old_told = (
+    insert(outbox)
+    .from_select(
+        ["kind", "user_id", "address", "created_at", "due_at"],
+        select(literal("email_changed"), _changed.c.id, _owner.c.old_email, NOW, NOW)
+        .join(_owner, _owner.c.id == _changed.c.id)
+        .where(_owner.c.old_email != _owner.c.address),
+    )
+    .cte("old_told")
+)
+_use = union_all(select(_verified.c.id), select(_changed.c.id)).add_cte(_old_told).execution_options(decides=True)
+
+
+def verify(connection: Connection, token: str, *, now: datetime) -> None:
+    """Take a mailed token as the proof that the member reads mail at an address: theirs, or the one they wished for.
+
+    In the second case it becomes theirs, the old one is told, and other changes that were asked for before are void.
+    An exclusion that is kept for the new address, since its member was erased, holds for whoever has it now.
+
+    Raises
+    ------
+    TokenInvalid: unknown, used, expired, or the account has another address or password since.
+    EmailTaken: by another member, since it was asked for.
+    """
+    parameters = {"given_hash": mailed_tokens.hashed(token), "now": now}
+    try:
+        proved = connection.execute(_use, parameters).one_or_none()
+    except IntegrityError as error:  # the unique keys decide
+        raise EmailTaken from error
+    if proved is None:
+        raise TokenInvalid

@@ -1,0 +1,55 @@
+"""Mail with a token that somebody asks for: at most 3 an hour to one address, whatever for and whoever asks.
+
+A request beyond that is answered as the others are, and nothing is sent.
+"""
+
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy import CTE, ColumnElement, func, insert, literal, select
+
+from goatedvips.domain import attempts
+from goatedvips.domain.access import NOW
+from goatedvips.models.accounts import attempts as attempt_rows
+from goatedvips.models.notifications import outbox
+
+MAILS = attempts.Throttle("mail", limit=3, window=timedelta(hours=1))
+"""To one address, ignoring case."""
+
+type Kind = Literal["verification", "password_reset", "email_change"]
+
+
+def turn(address: ColumnElement[str]) -> ColumnElement[None]:
+    """What the statement before a part of `asked_for` has to take; see `attempts.in_turn`."""
+    return attempts.in_turn(literal("mail:") + func.lower(address))
+
+
+def asked_for(kind: Kind, asked: CTE) -> tuple[CTE, CTE]:
+    """The parts that count a request and write its mail down, bound to `now` and to the network `address` it is from.
+
+    Parameters
+    ----------
+    asked: at most one row: the `email` that is asked for, and the `user_id` of whose mail it is; null: nobody's, which
+        is counted all the same.
+    """
+    opens_at = MAILS.opens_at(attempt_rows.c.subject == func.lower(asked.c.email))
+    counted = (
+        insert(attempt_rows)
+        .from_select(
+            ["kind", "subject", "address", "attempted_at"],
+            select(literal(MAILS.kind), func.lower(asked.c.email), attempts.ADDRESS, NOW).where(opens_at.is_(None)),
+        )
+        .returning(attempt_rows.c.id)
+        .cte("counted")
+    )
+    mailed = (
+        insert(outbox)
+        .from_select(
+            ["kind", "user_id", "address", "created_at", "due_at"],
+            select(literal(kind), asked.c.user_id, asked.c.email, NOW, NOW).where(
+                asked.c.user_id.is_not(None), select(counted.c.id).exists()
+            ),
+        )
+        .cte("mailed")
+    )
+    return counted, mailed

@@ -1,0 +1,128 @@
+"""Profiles: what members see of themselves and say of themselves, and what everybody sees of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Connection, Row, Select, bindparam, case, func, select, update
+
+from goatedvips.domain import access, tiers
+from goatedvips.domain.access import Caller
+from goatedvips.errors import NotFound
+from goatedvips.models.accounts import users
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A member as everybody sees them; without a name where they hide it."""
+
+    id: int
+    username: str | None
+    bio: str | None
+    profile_color: str | None
+    verified: bool
+    tier: str | None
+    joined: datetime
+
+
+_ME = (
+    users.c.id,
+    users.c.username,
+    users.c.email,
+    func.coalesce(users.c.email_verified, False).label("email_verified"),
+    users.c.is_admin.label("is_staff"),
+    users.c.bio,
+    users.c.profile_color,
+    users.c.verified,
+    users.c.uid,
+    users.c.hide_name,
+    users.c.total_wager,
+    users.c.wager_today,
+    users.c.wager_week,
+    users.c.wager_month,
+    users.c.excluded_until,
+    users.c.excluded_permanently,
+    users.c.created_at,
+    users.c.last_active,
+)
+_member = access.member()
+_reader = access.member(only_reads=True)
+_me: Select[Any] = select(*_ME).join(_reader, _reader.c.id == users.c.id)
+
+
+def me(connection: Connection, caller: Caller, *, now: datetime) -> Row[Any]:
+    """What members see of themselves.
+
+    Raises
+    ------
+    Unauthenticated, AccountSuspended
+    """
+    row = connection.execute(_me, caller.parameters(now)).one_or_none()
+    if row is None:
+        access.explain(connection, caller, now=now)
+        raise AssertionError("there is a row for every live caller")
+    return row
+
+
+_NEW_BIO = bindparam("new_bio", type_=users.c.bio.type)
+_changing = (
+    update(users)
+    .where(users.c.id == _member.c.id)
+    .values(
+        bio=case((bindparam("gives_bio", type_=Boolean), _NEW_BIO), else_=users.c.bio),
+        profile_color=func.coalesce(bindparam("new_color", type_=users.c.profile_color.type), users.c.profile_color),
+        hide_name=func.coalesce(bindparam("new_hiding", type_=Boolean), users.c.hide_name),
+    )
+    .returning(*_ME)
+    .execution_options(decides=True)
+)
+
+
+def change(connection: Connection, caller: Caller, given: Mapping[str, object], *, now: datetime) -> Row[Any]:
+    """Change what the member says of themselves, and return what they see.
+
+    Parameters
+    ----------
+    given: `bio`, `profile_color`, `hide_name`; what is not in it stays as it is.
+
+    Raises
+    ------
+    Unauthenticated, AccountSuspended
+    """
+    new = {
+        "gives_bio": "bio" in given,
+        "new_bio": given.get("bio"),
+        "new_color": given.get("profile_color"),
+        "new_hiding": given.get("hide_name"),
+    }
+    row = connection.execute(_changing, caller.parameters(now) | new).one_or_none()
+    if row is None:
+        access.explain(connection, caller, now=now)
+        raise AssertionError("every live caller can change their profile")
+    return row
+
+
+# Of a closed account nothing is shown: what its bio says may be what it was closed for.
+_profile = select(
+    users.c.id,
+    case((~users.c.hide_name, users.c.username)),
+    users.c.bio,
+    users.c.profile_color,
+    users.c.verified,
+    tiers.tier_of(users.c.total_wager),
+    users.c.created_at,
+).where(users.c.id == bindparam("profile_id"), users.c.erased_at.is_(None), users.c.suspended_at.is_(None))
+
+
+def get(connection: Connection, user_id: int) -> Profile:
+    """A member as everybody sees them: nothing private, and no name where they hide it.
+
+    Raises
+    ------
+    NotFound: or suspended, or erased.
+    """
+    row = connection.execute(_profile, {"profile_id": user_id}).one_or_none()
+    if row is None:
+        raise NotFound
+    return Profile(*row)

@@ -1,0 +1,218 @@
+"""An erasure and whatever happens at the same moment: one comes wholly before the other."""
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from goatedvips.domain import credentials, erasure, exclusions, export, profiles, sessions, tickets, wheel
+from goatedvips.domain.access import Caller
+from goatedvips.domain.sessions import LogInAttempt
+from goatedvips.errors import InvalidCredentials, LastStaff, Unauthenticated
+from goatedvips.models.accounts import users
+from goatedvips.models.every import metadata
+from goatedvips.models.tickets import support_tickets
+from tests.concurrency.together import at_once, at_once_behind
+from tests.members import Member, Members
+
+NOW = datetime.now(UTC)
+SEED = f"goat-lane-{secrets.token_hex(6)}"
+WORDS = SEED.replace("-", " ")
+
+
+def caller(member: Member) -> Caller:
+    return Caller(member.id, member.session_id, "test")
+
+
+@pytest.fixture
+def erasing(direct: str) -> Callable[[Member], Callable[[Connection], None]]:
+    """Prove a member's password, and return the work that erases them."""
+
+    def proved(member: Member) -> Callable[[Connection], None]:
+        (attempt,) = at_once(
+            direct, [partial(credentials.attempt, caller=caller(member), address="203.0.113.9", now=NOW)]
+        )
+        assert isinstance(attempt, LogInAttempt), attempt
+        return partial(erasure.erase, caller=caller(member), attempt=attempt, now=NOW)
+
+    return proved
+
+
+def no_staff(database: sa.Engine) -> None:
+    with database.connect() as connection:
+        connection.execute(sa.update(users).values(is_admin=False))
+
+
+def staff_left(database: sa.Engine) -> list[int]:
+    with database.connect() as connection:
+        return list(connection.scalars(sa.select(users.c.id).where(users.c.is_admin)))
+
+
+def test_of_two_staff_erased_at_once_one_stays(
+    direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
+) -> None:
+    no_staff(database)
+    both = [members.staff(), members.staff()]
+    works = [erasing(member) for member in both]
+    row = sa.select(users.c.id).where(users.c.id == both[0].id)
+    results = at_once_behind(database, row, direct, works)
+    assert [type(result) for result in results if result is not None] == [LastStaff], results
+    (stayed,) = (member.id for member, result in zip(both, results, strict=True) if result is not None)
+    assert staff_left(database) == [stayed]
+
+
+def test_of_six_staff_erased_at_once_one_stays(
+    direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
+) -> None:
+    no_staff(database)
+    results = at_once(direct, [erasing(members.staff()) for _ in range(6)])
+    assert [type(result) for result in results if result is not None] == [LastStaff], results
+    assert len(staff_left(database)) == 1
+
+
+def test_one_member_erased_ten_times_at_once_is_erased_once(
+    direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
+) -> None:
+    members.staff()
+    member = members.new(uid=f"uid-{datetime.now(UTC).timestamp()}")
+    results = at_once(direct, [erasing(member) for _ in range(10)])
+    assert results.count(None) == 1, results
+    assert {type(result) for result in results if result is not None} <= {Unauthenticated, InvalidCredentials}
+
+
+@pytest.mark.parametrize(
+    "acting",
+    [
+        partial(tickets.open_ticket, subject=WORDS, description=WORDS, priority="low"),
+        partial(wheel.spin, client_seed=SEED),
+        partial(profiles.change, given={"bio": WORDS}),
+        partial(exclusions.exclude, days=5),
+    ],
+    ids=["ticket", "spin", "profile", "exclusion"],
+)
+def test_what_waits_for_an_erasure_finds_nobody(
+    direct: str,
+    members: Members,
+    database: sa.Engine,
+    erasing: Callable[[Member], Callable[[Connection], None]],
+    acting: Callable[..., object],
+) -> None:
+    """They have begun while the erasure holds the member's row: nothing of theirs may come behind it."""
+    members.staff()
+    member = members.new()
+    erase = erasing(member)
+
+    def erase_slowly(connection: Connection) -> None:
+        erase(connection)
+        connection.execute(sa.select(sa.func.pg_sleep(0.8)))  # the others come meanwhile
+
+    def act_meanwhile(connection: Connection) -> object:
+        connection.execute(sa.select(sa.func.pg_sleep(0.3)))
+        return acting(connection, caller=caller(member), now=NOW)
+
+    results = at_once(direct, [erase_slowly, *[act_meanwhile] * 5])
+    assert results[0] is None, results
+    assert {type(result) for result in results[1:]} == {Unauthenticated}, results
+    assert remains(database, member) == []
+
+
+def remains(database: sa.Engine, member: Member) -> list[str]:
+    """Where their words still are."""
+    with database.connect() as connection:
+        return [
+            f"{table.name}.{column.name}"
+            for table in metadata.tables.values()
+            for column in table.columns
+            if isinstance(column.type, sa.Text | sa.JSON)
+            and connection.execute(
+                sa.select(column).where(
+                    sa.or_(
+                        *(
+                            sa.cast(column, sa.Text).contains(value, autoescape=True)
+                            for value in (WORDS, SEED, member.username)
+                        )
+                    )
+                )
+            ).first()
+        ]
+
+
+def test_many_tickets_at_the_moment_of_an_erasure_leave_no_word(
+    direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
+) -> None:
+    members.staff()
+    member = members.new()
+    opening = partial(
+        tickets.open_ticket, caller=caller(member), subject=WORDS, description=WORDS, priority="low", now=NOW
+    )
+    results = at_once(direct, [opening] * 15 + [erasing(member)] + [opening] * 15)
+    assert results[15] is None, results
+    opened = [result for result in results if isinstance(result, tickets.Ticket)]
+    refused = [result for result in results if isinstance(result, Unauthenticated)]
+    assert len(opened) + len(refused) == 30, results
+    assert remains(database, member) == []
+    with database.connect() as connection:
+        count = sa.select(sa.func.count()).where(support_tickets.c.user_id == member.id)
+        assert connection.scalar(count) == len(opened)
+
+
+def test_an_exclusion_at_the_moment_of_an_erasure_is_remembered_or_refused(
+    direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
+) -> None:
+    members.staff()
+    member = members.new()
+    until = NOW + timedelta(days=5)
+    works: list[Callable[[Connection], object]] = [
+        partial(exclusions.exclude, caller=caller(member), days=5, now=NOW),
+        erasing(member),
+    ]
+    excluded, erased = at_once(direct, works)
+    assert erased is None, erased
+    with database.connect() as connection:
+        kept = connection.execute(
+            sa.text("SELECT excluded_until FROM erased_identities WHERE identity = identity_hash('email', :email)"),
+            {"email": member.email},
+        ).scalar()
+    if isinstance(excluded, exclusions.Exclusion):
+        assert kept == until.replace(tzinfo=None)
+    else:
+        assert isinstance(excluded, Unauthenticated), excluded
+        assert kept is None
+
+
+def test_a_session_opened_at_the_moment_of_an_erasure_does_not_live(
+    direct: str, members: Members, erasing: Callable[[Member], Callable[[Connection], None]]
+) -> None:
+    members.staff()
+    member = members.new()
+    attempt = LogInAttempt(0, member.id, "unusable")
+    works: list[Callable[[Connection], object]] = [
+        partial(sessions.log_in, attempt=attempt, password="x", stored="unusable", now=NOW)
+    ] * 10
+    results = at_once(direct, [*works[:5], erasing(member), *works[5:]])
+    assert results[5] is None, results
+    tokens = [result.token for result in results if isinstance(result, sessions.NewSession)]
+    known = at_once(direct, [partial(sessions.known, token=token, now=NOW) for token in tokens]) if tokens else []
+    assert set(known) <= {None}
+
+
+def test_an_export_at_the_moment_of_an_erasure_is_whole_or_refused(
+    direct: str, members: Members, erasing: Callable[[Member], Callable[[Connection], None]]
+) -> None:
+    members.staff()
+    member = members.new()
+
+    def exported(connection: Connection) -> str:
+        ((account,),) = [rows for _, rows in list(export.everything(connection, caller(member), now=NOW))[:1]]
+        return str(account["username"])
+
+    results = at_once(direct, [*[exported] * 5, erasing(member), *[exported] * 5])
+    assert results.pop(5) is None
+    assert {result if isinstance(result, str) else type(result) for result in results} <= {
+        member.username,
+        Unauthenticated,
+    }

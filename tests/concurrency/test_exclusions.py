@@ -1,0 +1,156 @@
+"""The longest of several exclusions stays, and once one is answered no play of the member's commits any more."""
+
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from goatedvips import db
+from goatedvips.domain import codes, exclusions, idempotency, races, wheel
+from goatedvips.domain.access import Caller
+from goatedvips.domain.exclusions import Exclusion
+from goatedvips.errors import ExclusionShorter, SelfExcluded
+from goatedvips.models.accounts import users
+from goatedvips.models.codes import bonus_codes
+from goatedvips.models.races import wager_races
+from tests.concurrency.together import at_once_behind
+from tests.members import Member, Members
+
+NOW = datetime.now(UTC)
+
+type Play = Callable[[sa.Connection], object]
+
+
+def caller(member: Member) -> Caller:
+    return Caller(member.id, member.session_id, "test")
+
+
+def kept(database: sa.Engine, member: Member) -> tuple[datetime | None, bool]:
+    row = sa.select(users.c.excluded_until, users.c.excluded_permanently).where(users.c.id == member.id)
+    with database.connect() as connection:
+        until, permanently = connection.execute(row).one()
+    return until, permanently
+
+
+@pytest.mark.parametrize("for_good", [False, True])
+def test_of_twenty_at_once_the_longest_stays(
+    direct: str, members: Members, database: sa.Engine, for_good: bool
+) -> None:
+    member, days = members.new(), [*range(1, 20), None if for_good else 20]
+    works = [partial(exclusions.exclude, caller=caller(member), days=count, now=NOW) for count in days]
+    row = sa.select(users.c.id).where(users.c.id == member.id)
+    results = at_once_behind(database, row, direct, works)
+    assert {type(result) for result in results} <= {Exclusion, ExclusionShorter}, results
+    assert isinstance(results[-1], Exclusion)
+    assert kept(database, member) == ((None, True) if for_good else (NOW + timedelta(days=20), False))
+
+
+def test_a_new_one_at_the_moment_of_an_end_is_not_lost(direct: str, members: Members, database: sa.Engine) -> None:
+    row_of = sa.select(users.c.id)
+    for _ in range(5):
+        member = members.new(seeds=False, excluded_until=NOW - timedelta(days=1))
+        works: list[Callable[[sa.Connection], Exclusion | None]] = [
+            partial(exclusions.end, caller=caller(member), now=NOW),
+            partial(exclusions.exclude, caller=caller(member), days=7, now=NOW),
+        ]
+        at_once_behind(database, row_of.where(users.c.id == member.id), direct, works)
+        assert kept(database, member) == (NOW + timedelta(days=7), False)
+
+
+def test_ten_with_keys_of_their_own_do_not_lock_each_other_out(
+    direct: str, members: Members, database: sa.Engine
+) -> None:
+    """The record of a key refers to the member, so each holds their row already when it comes to change it."""
+    member = members.new()
+
+    def keyed(connection: sa.Connection, key: str) -> Exclusion:
+        idempotency.claim(connection, caller(member), "POST /v1/me/exclusion", key, b"{}", staff=False, now=NOW)
+        return exclusions.exclude(connection.execution_options(enclosed=True), caller(member), 7, now=NOW)
+
+    row = sa.select(users.c.id).where(users.c.id == member.id)
+    works = [partial(keyed, key=str(number)) for number in range(10)]
+    results = at_once_behind(database, row, direct, works)
+    assert Counter(type(result) for result in results) == {Exclusion: 10}, results
+
+
+def plays(database: sa.Engine, member: Member) -> dict[str, Play]:
+    """A play of each kind, which would succeed."""
+    code = secrets.token_hex(8)
+    race = {"title": "Open", "type": "weekly", "status": "live", "prize_pool": 1, "min_wager": 0}
+    window = {"start_date": NOW, "end_date": NOW + timedelta(days=1), "prize_distribution": {"1": 1}}
+    with database.connect() as connection:
+        terms = {"code": code, "expires_at": NOW + timedelta(days=1), "value": "5.00", "max_claims": None}
+        connection.execute(sa.insert(bonus_codes).values(terms))
+        made = connection.execute(sa.insert(wager_races).values(race | window).returning(wager_races.c.id))
+        race_id = made.scalar_one()
+    return {
+        "spin": partial(wheel.spin, caller=caller(member), client_seed=None, now=NOW),
+        "claim": partial(codes.claim, caller=caller(member), code=code, address="test", now=NOW),
+        "join": partial(races.join, caller=caller(member), race_id=race_id, now=NOW),
+    }
+
+
+@pytest.mark.parametrize("kind", ["spin", "claim", "join"])
+def test_a_play_that_waits_for_an_exclusion_is_refused(
+    direct: str, members: Members, database: sa.Engine, kind: str
+) -> None:
+    member = members.new()
+    play = plays(database, member)[kind]
+    engine, begun = db.make_engine(direct), threading.Event()
+
+    def run() -> object:
+        with engine.begin() as connection:
+            connection.execute(sa.text("SELECT 1"))
+            begun.set()
+            return play(connection)
+
+    with database.connect() as holder, ThreadPoolExecutor(1) as pool:
+        holder.execution_options(isolation_level="READ COMMITTED")
+        exclusions.exclude(holder, caller(member), 1, now=NOW)
+        playing = pool.submit(run)
+        assert begun.wait(10)
+        assert not _ends(playing), "it waits"
+        holder.commit()
+        with pytest.raises(SelfExcluded):
+            playing.result(10)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["spin", "claim", "join"])
+def test_an_exclusion_is_answered_when_the_play_that_passed_before_has_committed(
+    direct: str, members: Members, database: sa.Engine, kind: str
+) -> None:
+    member = members.new()
+    play = plays(database, member)[kind]
+    player, excluder = db.make_engine(direct), db.make_engine(direct)
+
+    def exclude() -> Exclusion:
+        with excluder.begin() as connection:
+            return exclusions.exclude(connection, caller(member), 1, now=NOW)
+
+    with player.connect() as connection, ThreadPoolExecutor(1) as pool:
+        connection = connection.execution_options(enclosed=True)  # noqa: PLW2901 - it commits when we say so
+        play(connection)
+        excluding = pool.submit(exclude)
+        assert not _ends(excluding), "it waits"
+        connection.commit()
+        assert excluding.result(10).excluded_until == NOW + timedelta(days=1)
+        with pytest.raises(SelfExcluded):
+            play(connection)
+    for engine in (player, excluder):
+        engine.dispose()
+
+
+def _ends(future: Future[Any]) -> bool:
+    try:
+        future.result(0.3)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,103 @@
+"""What tests of log-in, passwords and mailed links share."""
+
+import hashlib
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from goatedvips.domain import outbox as sender
+from goatedvips.domain import passwords
+from goatedvips.domain.mail_texts import Message
+from goatedvips.models.accounts import attempts, sessions, users
+from goatedvips.models.notifications import outbox
+from tests.members import Member
+from tests.requests import Answer, Functions
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+MOMENT = timedelta(microseconds=1)
+PASSWORD, NEW_PASSWORD = "goats like long walks", "sheep prefer short ones"
+STORED = passwords.hashed(PASSWORD, legacy=False)
+BY_NODE = passwords.hashed(PASSWORD, legacy=True)
+
+
+def network_address() -> str:
+    """One that no other test has used up."""
+    return f"10.{secrets.randbelow(256)}.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
+
+
+def log_in(functions: Functions, login: str, password: str, now: datetime = NOON) -> Answer:
+    """Try to, from anywhere."""
+    body = {"login": login, "password": password}
+    return functions.call("log_in", body=body, address=network_address(), now=now)
+
+
+def also_signed_in(database: sa.Engine, member: Member) -> Member:
+    """The same member with another session."""
+    token = f"gvp_{secrets.token_urlsafe(32)}"
+    now = datetime.now(UTC)
+    values = {
+        "user_id": member.id,
+        "token_hash": hashlib.sha256(token.encode()).digest(),
+        "created_at": now,
+        "expires_at": now + timedelta(days=30),
+    }
+    with database.connect() as connection:
+        made = connection.execute(sa.insert(sessions).values(values).returning(sessions.c.id))
+        return replace(member, session_id=made.scalar_one(), token=token)
+
+
+def is_live(functions: Functions, member: Member) -> bool:
+    """Whether the session works: for whoever reads, as the authorizer says, and for whoever writes."""
+    known = functions.invoke("authorize", {"identitySource": [f"Bearer {member.token}"]})["context"]
+    ticket = {"subject": "Am I here?", "description": "I hope so."}
+    written = functions.call("open_ticket", by=member, body=ticket, now=datetime.now(UTC))
+    assert (written.status == 201) == bool(known), written.text
+    return bool(known)
+
+
+def row(database: sa.Engine, member: Member) -> Any:
+    """The member's row."""
+    with database.connect() as connection:
+        return connection.execute(sa.select(users).where(users.c.id == member.id)).one()
+
+
+def mails(database: sa.Engine, email: str) -> list[Any]:
+    """What waits, or has waited, to be sent to an address, however it is written."""
+    same = sa.func.lower(outbox.c.address) == email.lower()
+    with database.connect() as connection:
+        return list(connection.execute(sa.select(outbox).where(same).order_by(outbox.c.id)))
+
+
+def counted(database: sa.Engine, subject: object, kind: str) -> int:
+    """How many attempts there are."""
+    same = sa.select(sa.func.count()).where(attempts.c.subject == str(subject), attempts.c.kind == kind)
+    with database.connect() as connection:
+        return int(connection.scalar(same) or 0)
+
+
+def composed(database: sa.Engine, mail: Any, now: datetime = NOON) -> Message | None:
+    """The message that the sender makes of a row of the outbox."""
+    leased = sender.Mail(mail.id, mail.kind, mail.user_id, mail.address, mail.payload, 1, mail.created_at)
+    with database.connect() as connection:
+        return sender.compose(connection, leased, link_base="https://vip.example", staff_address="", now=now)
+
+
+def token_in(message: Message | None, page: str) -> str:
+    """What stands behind `#token=` in the link to a page."""
+    assert message is not None
+    (link,) = (line for line in message.text.split("\n") if line.startswith(f"https://vip.example{page}#token="))
+    return link.partition("=")[2]
+
+
+def problem(answer: Answer) -> tuple[int, str]:
+    """Status and code of a refusal."""
+    return answer.status, answer.json["code"]
+
+
+def pointers(answer: Answer) -> list[str]:
+    """Where a refused form is wrong."""
+    assert answer.status == 422, answer.text
+    return [error["pointer"] for error in answer.json["errors"]]

@@ -1,0 +1,241 @@
+"""A member gets everything about them, and nothing else."""
+
+import base64
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from goatedvips.domain import export
+from goatedvips.domain.personal_data import HOLDINGS, Holding
+from goatedvips.models.every import accounts, metadata, tickets, wheel
+from goatedvips.models.newsletter import newsletter_subscriptions
+from tests.lives import NOON, STORED, Life, live
+from tests.members import Member, Members
+from tests.requests import Context, Functions, event, load
+
+
+def exported(member: Member, *, now: datetime | None = None) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the document, and the headers that it came with."""
+    module = load("export_me")
+    with pytest.MonkeyPatch.context() as patch:
+        if now is not None:
+            patch.setattr(module, "utc_now", lambda: now)
+        answer = module.handler(event("export_me", by=member), Context("ExportMeFunction", "1"))
+    assert answer["statusCode"] == 200, answer["body"]
+    assert answer["isBase64Encoded"] is True
+    document: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(answer["body"])))
+    return document, answer["headers"]
+
+
+@pytest.fixture
+def life(database: sa.Engine, members: Members) -> Life:
+    return live(database, members)
+
+
+def ids(rows: list[dict[str, Any]]) -> list[int]:
+    return [row["id"] for row in rows]
+
+
+def references() -> Iterator[sa.Column[Any]]:
+    """Yield the columns that point to a member, of all the tables that there are."""
+    for table in metadata.tables.values():
+        for key in table.foreign_keys:
+            if key.references(accounts.users):
+                yield key.parent
+
+
+def test_every_row_of_theirs_in_every_table_is_in_it(life: Life, database: sa.Engine) -> None:
+    document, _ = exported(life.member)
+    assert set(document) == {"exported_at", "member"} | {h.table.name for h in HOLDINGS} - {"users"}
+    for table, expected in life.rows.items():
+        if table is not accounts.users:
+            assert ids(document[table.name]) == sorted(expected), table.name
+    assert {holding.table for holding in HOLDINGS} == set(life.rows), "the life has something of every table"
+    with database.connect() as connection:
+        for column in references():
+            found = connection.scalars(sa.select(column.table.c.id).where(column == life.member.id)).all()
+            assert found, f"the life has nothing in {column}"
+            assert set(found) <= set(ids(document[column.table.name])), column
+
+
+def test_a_row_is_as_the_api_writes_it(life: Life) -> None:
+    document, _ = exported(life.member, now=NOON)
+    assert document["exported_at"] == "2026-05-01T12:00:00Z"
+    member = document["member"]
+    assert (member["id"], member["username"], member["email"]) == (
+        life.member.id,
+        life.member.username,
+        life.member.email,
+    )
+    assert (member["total_wager"], member["uid"], member["bio"]) == (
+        "100.00",
+        life.uid,
+        f"I am {life.member.username}, and live {life.words}",
+    )
+    (code,) = document["bonus_codes"]
+    assert (code["value"], code["expires_at"]) == ("5.00", "2027-05-01T12:00:00Z")
+    (participation,) = document["wager_race_participants"]
+    assert participation["wager_history"][0]["total"] == 12.5
+    assert document["wager_accounts"][0]["name"] == f"Casino {life.member.username}"
+
+
+def test_it_is_a_file_of_gzip_that_no_cache_keeps(life: Life) -> None:
+    _, headers = exported(life.member)
+    assert headers["Content-Type"] == "application/json"
+    assert headers["Content-Encoding"] == "gzip"
+    assert headers["Content-Disposition"] == 'attachment; filename="goatedvips-export.json"'
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_no_secret_is_in_it(life: Life, database: sa.Engine) -> None:
+    document, _ = exported(life.member)
+    text = json.dumps(document)
+    with database.connect() as connection:
+        tokens = [
+            token
+            for table in (accounts.sessions, accounts.mailed_tokens)
+            for token in connection.scalars(sa.select(table.c.token_hash))
+        ]
+        seeds = connection.execute(
+            sa.select(wheel.wheel_seeds).where(wheel.wheel_seeds.c.user_id == life.member.id)
+        ).all()
+    assert STORED not in text
+    assert "password" not in document["member"]
+    assert not any(token.hex() in text for token in tokens)
+    assert not any("hash" in name for row in document["idempotency_records"] for name in row)
+    assert len(seeds) == 3
+    for seed in seeds:
+        (shown,) = (row for row in document["wheel_seeds"] if row["id"] == seed.id)
+        assert shown["server_seed_hash"] == hashlib.sha256(seed.server_seed).hexdigest()
+        assert ("server_seed" in shown) == (seed.revealed_at is not None)
+        assert (seed.server_seed.hex() in text) == (seed.revealed_at is not None)
+
+
+def test_of_others_nothing_is_in_it(life: Life, database: sa.Engine) -> None:
+    document, _ = exported(life.member)
+    assert "Rude again" not in json.dumps(document), "an internal note"
+    replies = [row for row in document["ticket_messages"] if row["is_staff_reply"]]
+    assert sorted(("user_id" in row, "message" in row) for row in replies) == [(False, True), (True, False)]
+    decided = [row for row in document["account_links"] if "decided_by" in row]
+    assert [set(row) for row in decided] == [{"id", "requested_at", "decision", "decided_at", "decided_by"}]
+    for row in document["audit_log"]:
+        done = row.get("staff_id") == life.member.id
+        assert ("after" in row) == (not done)
+        assert ("staff_id" in row) == done
+    (past,) = document["historical_races"]
+    assert len(past["entries"]) == 4
+    assert "participants" not in past
+    assert "Other" not in json.dumps(past)
+
+
+def test_who_has_nothing_gets_empty_lists(members: Members) -> None:
+    document, _ = exported(members.new(seeds=False))
+    assert {name for name, rows in document.items() if rows == []} == set(document) - {
+        "exported_at",
+        "member",
+        "sessions",
+    }
+
+
+def test_an_address_that_was_never_proved_makes_nothing_theirs(members: Members, database: sa.Engine) -> None:
+    member = members.new(email_verified=False)
+    with database.connect() as connection:
+        connection.execute(
+            sa.insert(newsletter_subscriptions).values(email=member.email, consent_address="203.0.113.7")
+        )
+    document, _ = exported(member)
+    assert document["newsletter_subscriptions"] == []
+
+
+def test_odd_old_values_are_valid_json(members: Members, database: sa.Engine) -> None:
+    member = members.new()
+    with database.connect() as connection:
+        connection.execute(
+            sa.text("UPDATE users SET total_wager = 'NaN', last_active = 'infinity' WHERE id = :id"), {"id": member.id}
+        )
+        connection.execute(
+            sa.text(
+                "INSERT INTO wager_race_participants (user_id, total_wager, wager_history) "
+                "VALUES (:id, 'NaN', '[1e400, 0.1, null, \"\\u2028\"]')"
+            ),
+            {"id": member.id},
+        )
+        connection.execute(
+            sa.insert(tickets.support_tickets).values(user_id=member.id, subject="", description='"\\\u2028🐐\n')
+        )
+    document, _ = exported(member)
+    assert document["member"]["total_wager"] == "NaN"
+    assert document["wager_race_participants"][0]["wager_history"][1:] == [0.1, None, "\u2028"]
+    assert document["support_tickets"][0]["description"] == '"\\\u2028🐐\n'
+
+
+def test_rows_of_many_batches_come_once_each_and_in_order(
+    members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = members.new()
+    count = 2 * export.BATCH
+    with database.connect() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO wheel_spins (user_id, segment_index, timestamp) "
+                "SELECT :id, 1, '2020-01-01'::timestamp + g * interval '1 day' FROM generate_series(1, :count) g"
+            ),
+            {"id": member.id, "count": count},
+        )
+    found = ids(exported(member)[0]["wheel_spins"])
+    assert len(found) == count
+    assert found == sorted(set(found))
+
+
+def test_what_no_answer_can_hold_is_refused(
+    functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = members.new()
+    octets = len(base64.b64decode(load("export_me").handler(event("export_me", by=member), Context("f", "1"))["body"]))
+    monkeypatch.setattr(export, "LARGEST", octets + 50)  # the time of day takes more or less
+    assert exported(member)
+    monkeypatch.setattr(export, "LARGEST", 300)
+    refused = functions.call("export_me", by=member)
+    assert (refused.status, refused.json["code"]) == (409, "export_too_large")
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert "Content-Encoding" not in refused.headers
+
+
+def test_one_moment_is_shown_whatever_is_written_meanwhile(
+    members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = members.new()
+    of_the_first_table = export._without_what_is_not_shown
+    written: list[int] = []
+
+    def meanwhile(holding: Holding, row: export.Row) -> export.Row:
+        if not written:
+            with database.connect() as connection:
+                ticket = sa.insert(tickets.support_tickets).values(user_id=member.id, subject="s", description="d")
+                written.append(connection.execute(ticket.returning(tickets.support_tickets.c.id)).scalar_one())
+        return of_the_first_table(holding, row)
+
+    monkeypatch.setattr(export, "_without_what_is_not_shown", meanwhile)
+    assert exported(member)[0]["support_tickets"] == []
+    assert ids(exported(member)[0]["support_tickets"]) == written
+
+
+def test_only_a_live_member_gets_it(functions: Functions, members: Members) -> None:
+    assert functions.call("export_me").status == 401
+    member = members.new()
+    members.end_session(member)
+    assert functions.call("export_me", by=member).json["code"] == "unauthenticated"
+    suspended = members.new(suspended_at=datetime.now(UTC) - timedelta(days=1))
+    assert functions.call("export_me", by=suspended).json["code"] == "account_suspended"
+
+
+def test_of_two_members_each_gets_their_own(database: sa.Engine, members: Members) -> None:
+    one, other = live(database, members), live(database, members)
+    text = json.dumps(exported(one.member)[0])
+    assert not any(value in text for value in other.personal)

@@ -1,0 +1,154 @@
+"""Members' requests to link a casino account, as staff see them."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from goatedvips.models.accounts import account_links
+from goatedvips.models.wagers import wager_accounts
+from tests.members import Member, Members
+from tests.requests import Answer, Functions
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_requests(database: sa.Engine) -> None:
+    with database.connect() as connection:
+        connection.execute(sa.delete(account_links))
+
+
+def listed(functions: Functions, by: Member | None, **query: object) -> Answer:
+    return functions.call("list_links", by=by, query={name: str(value) for name, value in query.items()})
+
+
+def put(database: sa.Engine, member: Member, **columns: object) -> int:
+    given = {"user_id": member.id, "uid": f"uid-{secrets.token_hex(6)}", "requested_at": NOON} | columns
+    with database.connect() as connection:
+        made = connection.execute(sa.insert(account_links).values(given).returning(account_links.c.id))
+        return int(made.scalar_one())
+
+
+def test_a_request_comes_with_all_that_helps_to_decide_it(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    uid = f"uid-{secrets.token_hex(6)}"
+    staff, member, holder = members.staff(), members.new(uid=f"{uid}-old"), members.new(uid=uid, hide_name=True)
+    known = {"uid": uid, "name": "Goat of the Year", "total_wager": "12345.678", "read_at": NOON}
+    figures = dict.fromkeys(("wager_today", "wager_week", "wager_month"), 0)
+    with database.connect() as connection:
+        connection.execute(sa.insert(wager_accounts).values(known | figures))
+    link_id = put(database, member, uid=uid)
+    answer = listed(functions, staff)
+    assert answer.status == 200
+    assert answer.json == {
+        "items": [
+            {
+                "id": link_id,
+                "user": {"id": member.id, "username": member.username},
+                "uid": uid,
+                "requested_at": "2026-05-01T12:00:00Z",
+                "decision": None,
+                "reason": None,
+                "decided_at": None,
+                "decided_by": None,
+                "linked_uid": f"{uid}-old",
+                "taken_by": {"id": holder.id, "username": holder.username},
+                "casino_account": {
+                    "name": "Goat of the Year",
+                    "total_wager": "12345.678",
+                    "read_at": "2026-05-01T12:00:00Z",
+                },
+            }
+        ],
+        "next_cursor": None,
+    }
+    assert member.email not in answer.text
+
+
+def test_a_uid_that_nobody_has_and_the_feed_does_not_know_says_so(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    put(database, members.new())
+    (item,) = listed(functions, members.staff()).json["items"]
+    assert (item["linked_uid"], item["taken_by"], item["casino_account"]) == (None, None, None)
+
+
+def test_a_uid_that_is_the_member_s_own_is_not_taken(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    uid = f"uid-{secrets.token_hex(6)}"
+    put(database, members.new(uid=uid), uid=uid)
+    (item,) = listed(functions, members.staff()).json["items"]
+    assert (item["linked_uid"], item["taken_by"]) == (uid, None)
+
+
+def test_who_waits_longest_is_first_and_the_last_decision_too(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    staff = members.staff()
+    pending, decided = [], []
+    for number in range(5):
+        pending.append(put(database, members.new(seeds=False)))
+        decision = {"decision": "approved" if number % 2 else "refused", "reason": "So.", "decided_by": staff.id}
+        decided.append(put(database, members.new(seeds=False), **decision, decided_at=NOON))
+    for status, ids in (("pending", pending), ("decided", decided[::-1])):
+        for limit in (1, 2, 4, 5, 100):
+            seen: list[dict[str, Any]] = []
+            query: dict[str, Any] = {"status": status, "limit": limit}
+            while True:
+                page = listed(functions, staff, **query).json
+                seen += page["items"]
+                if page["next_cursor"] is None:
+                    break
+                assert len(page["items"]) == limit
+                query["cursor"] = page["next_cursor"]
+            assert [item["id"] for item in seen] == ids
+    assert [item["id"] for item in listed(functions, staff).json["items"]] == pending
+    newest = listed(functions, staff, status="decided").json["items"][0]
+    assert (newest["decision"], newest["reason"], newest["decided_at"]) == ("refused", "So.", "2026-05-01T12:00:00Z")
+    assert newest["decided_by"] == {"id": staff.id, "username": staff.username}
+
+
+def test_no_requests_are_an_empty_list(functions: Functions, members: Members) -> None:
+    for status in ("pending", "decided"):
+        answer = listed(functions, members.staff(), status=status)
+        assert (answer.status, answer.json) == (200, {"items": [], "next_cursor": None})
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ({"status": "approved"}, "/status"),
+        ({"status": ""}, "/status"),
+        ({"limit": "0"}, "/limit"),
+        ({"limit": "101"}, "/limit"),
+        ({"cursor": "nonsense"}, "/cursor"),
+    ],
+)
+def test_a_query_that_means_nothing_is_refused(
+    functions: Functions, members: Members, query: dict[str, str], pointer: str
+) -> None:
+    answer = listed(functions, members.staff(), **query)
+    assert (answer.status, [error["pointer"] for error in answer.json["errors"]]) == (422, [pointer])
+
+
+def test_it_is_for_staff_as_the_database_knows_them(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    put(database, members.new())
+    assert listed(functions, None).json["code"] == "unauthenticated"
+    assert listed(functions, members.new()).json["code"] == "forbidden"
+    demoted, suspended, ended = members.staff(), members.staff(suspended_at=NOON), members.staff()
+    members.change(demoted, is_admin=False)
+    members.end_session(ended)
+    for by, status, code in (
+        (demoted, 403, "forbidden"),
+        (suspended, 403, "account_suspended"),
+        (ended, 401, "unauthenticated"),
+    ):
+        answer = listed(functions, by)
+        assert (answer.status, answer.json["code"]) == (status, code)

@@ -1,0 +1,233 @@
+"""The platform at a glance."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from goatedvips.domain import access, overview
+from goatedvips.models.accounts import users
+from goatedvips.models.codes import bonus_codes, code_claims, rewards
+from goatedvips.models.notifications import outbox
+from goatedvips.models.races import wager_race_participants, wager_races
+from goatedvips.models.tickets import support_tickets, ticket_messages
+from goatedvips.models.wagers import wager_accounts
+from goatedvips.models.wheel import wheel_spins
+from tests import stack
+from tests.members import Members
+from tests.plans import fill, plan, read_whole
+from tests.requests import Functions
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_else(database: sa.Engine) -> None:
+    """The figures are of all rows there are."""
+    tables = (code_claims, bonus_codes, rewards, outbox, wager_race_participants, wager_races, ticket_messages)
+    with database.connect() as connection:
+        for table in (*tables, support_tickets, wager_accounts):
+            connection.execute(sa.delete(table))
+        nothing = {
+            "wager_today": 0,
+            "wager_week": 0,
+            "wager_month": 0,
+            "is_active": False,
+            "created_at": NOW - 99 * DAY,
+        }
+        connection.execute(sa.update(users).values(nothing))
+
+
+@pytest.fixture
+def add(database: sa.Engine) -> Any:
+    def add(table: sa.Table, **columns: Any) -> int:
+        with database.connect() as connection:
+            return int(connection.scalar(sa.insert(table).values(columns).returning(table.c.id)) or 0)
+
+    return add
+
+
+def figures(functions: Functions, members: Members) -> Any:
+    answer = functions.call("get_overview", by=members.staff(created_at=NOW - 99 * DAY), now=NOW)
+    assert answer.status == 200, answer.text
+    return answer.json
+
+
+def test_an_empty_platform(functions: Functions, members: Members) -> None:
+    told = figures(functions, members)
+    for part in (told["members"], told["codes"]):
+        for estimate in part["approximate"]:
+            del part[estimate]
+    assert told == {
+        "members": {"new_today": 0, "new_this_week": 0, "active": 0, "approximate": ["all"]},
+        "wagers": {"today": "0.00", "week": "0.00", "month": "0.00"},
+        "races": {"live": 0},
+        "tickets": [{"priority": name, "waiting": 0, "oldest_at": None} for name in ("high", "medium", "low")],
+        "codes": {"approximate": ["issued", "claimed"]},
+        "rewards": {"unfulfilled": 0, "amount": "0.00"},
+        "mail": {"queued": 0, "failed": 0},
+        "feed": {"read_at": None, "age_seconds": None},
+    }
+
+
+def test_members_are_counted_by_when_they_came_and_were_seen(functions: Functions, members: Members) -> None:
+    for age in (timedelta(0), DAY - MOMENT, DAY, 7 * DAY - MOMENT, 7 * DAY, -MOMENT):
+        members.new(seeds=False, created_at=NOW - age, is_active=age == DAY)
+    members.new(seeds=False, created_at=NOW, erased_at=NOW)
+    told = figures(functions, members)["members"]
+    assert (told["new_today"], told["new_this_week"], told["active"]) == (2, 4, 1)
+
+
+def test_wagers_are_added_up_exactly(functions: Functions, members: Members) -> None:
+    for amounts in (("0.00000001", "1.5", "9999999999.99999999"), ("0.1", "0", "0.00000001"), ("0", "0", "0")):
+        today, week, month = map(Decimal, amounts)
+        members.new(seeds=False, wager_today=today, wager_week=week, wager_month=month)
+    odd = members.new(seeds=False)
+    members.change(odd, wager_today=Decimal("NaN"), wager_week=Decimal(-1))
+    assert figures(functions, members)["wagers"] == {
+        "today": "0.10000001",
+        "week": "1.50",
+        "month": "10000000000.00",
+    }
+
+
+def test_live_races_are_those_within_their_window(functions: Functions, members: Members, add: Any) -> None:
+    given = {"title": "Race", "type": "weekly", "status": "upcoming", "prize_pool": 1, "min_wager": 0}
+    given |= {"prize_distribution": {"1": 100}}
+    for start, end, cancelled_at in (
+        (NOW, NOW + DAY, None),
+        (NOW - DAY, NOW + MOMENT, None),
+        (NOW - DAY, NOW, None),
+        (NOW + MOMENT, NOW + DAY, None),
+        (NOW - DAY, NOW + DAY, NOW),
+    ):
+        add(wager_races, start_date=start, end_date=end, cancelled_at=cancelled_at, **given)
+    assert figures(functions, members)["races"] == {"live": 2}
+
+
+def test_tickets_wait_by_their_priority(functions: Functions, members: Members, add: Any) -> None:
+    for priority, status, age in (
+        ("low", "open", 1),
+        ("high", "in_progress", 3),
+        ("high", "open", 2),
+        ("high", "closed", 9),
+        ("urgent", "open", 4),  # of an adopted ticket
+    ):
+        add(
+            support_tickets,
+            subject="Help",
+            description="Please",
+            priority=priority,
+            status=status,
+            created_at=NOW - age * DAY,
+        )
+    assert figures(functions, members)["tickets"] == [
+        {"priority": "high", "waiting": 2, "oldest_at": "2026-04-28T12:00:00Z"},
+        {"priority": "medium", "waiting": 0, "oldest_at": None},
+        {"priority": "low", "waiting": 1, "oldest_at": "2026-04-30T12:00:00Z"},
+        {"priority": "urgent", "waiting": 1, "oldest_at": "2026-04-27T12:00:00Z"},
+    ]
+
+
+def test_a_win_is_to_be_handed_over_once_its_code_was_claimed(functions: Functions, members: Members, add: Any) -> None:
+    member = members.new(seeds=False)
+
+    def reward(source_type: str, source_id: int, amount: str, fulfilled_at: datetime | None = None) -> None:
+        given = {"user_id": member.id, "created_at": NOW, "amount": Decimal(amount), "fulfilled_at": fulfilled_at}
+        add(rewards, source_type=source_type, source_id=source_id, **given)
+
+    for claims, amount in ((1, "2.00"), (0, "25.00")):
+        spin = add(wheel_spins, user_id=member.id, segment_index=0)
+        add(bonus_codes, code=secrets.token_hex(8), expires_at=NOW, spin_id=spin, claims=claims)
+        reward("spin", spin, amount)
+    reward("code", 1, "5.50")
+    reward("code", 2, "7.00", fulfilled_at=NOW)
+    reward("correction", 3, "-0.50")
+    assert figures(functions, members)["rewards"] == {"unfulfilled": 3, "amount": "7.00"}
+
+
+def test_mail_is_queued_or_given_up(functions: Functions, members: Members, add: Any) -> None:
+    given = {"kind": "verification", "created_at": NOW, "due_at": NOW + DAY}
+    for times in ({}, {"leased_until": NOW}, {"sent_at": NOW}, {"failed_at": NOW}):
+        add(outbox, **given, **times)
+    assert figures(functions, members)["mail"] == {"queued": 2, "failed": 1}
+
+
+def test_the_feed_is_as_old_as_its_last_reading(functions: Functions, members: Members, add: Any) -> None:
+    given = {"total_wager": 0, "wager_today": 0, "wager_week": 0, "wager_month": 0}
+    for age in (61, 90.5):
+        add(wager_accounts, uid=secrets.token_hex(8), read_at=NOW - timedelta(seconds=age), **given)
+    assert figures(functions, members)["feed"] == {"read_at": "2026-05-01T11:58:59Z", "age_seconds": 61}
+    add(wager_accounts, uid=secrets.token_hex(8), read_at=NOW + DAY, **given)
+    assert figures(functions, members)["feed"]["age_seconds"] == 0
+
+
+def test_totals_are_what_the_planner_takes_them_for(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    with database.connect() as connection:
+        connection.execute(sa.text("ANALYZE users, bonus_codes, code_claims"))
+        count = connection.scalar(sa.select(sa.func.count()).select_from(users))
+        told = figures(functions, members)
+        assert told["members"]["all"] == count
+        assert (told["codes"]["issued"], told["codes"]["claimed"]) == (0, 0)
+        connection.execute(sa.text("UPDATE pg_class SET reltuples = -1 WHERE oid = 'users'::regclass"))
+        assert figures(functions, members)["members"]["all"] is None
+        connection.execute(sa.text("ANALYZE users"))
+
+
+def test_it_is_for_staff(functions: Functions, members: Members) -> None:
+    demoted, suspended, signed_out = members.staff(), members.staff(suspended_at=NOW), members.staff()
+    members.change(demoted, is_admin=False)
+    members.end_session(signed_out)
+    for by in (members.new(), demoted):
+        assert functions.call("get_overview", by=by).json["code"] == "forbidden"
+    assert functions.call("get_overview", by=suspended).json["code"] == "account_suspended"
+    assert functions.call("get_overview", by=signed_out).status == 401
+    assert functions.call("get_overview").status == 401
+
+
+FILLING = """
+INSERT INTO users (username, email, password, created_at, is_active, wager_today, wager_week, wager_month)
+    SELECT md5(n::text), md5(n::text) || '@crowd.example', '', '2026-05-01'::timestamp - n * interval '1 hour',
+        n % 20 = 0, (n % 20 = 0)::int, (n % 10 = 0)::int, (n % 7 = 0)::int
+    FROM generate_series(1, 50000) AS n;
+INSERT INTO bonus_codes (code, expires_at) SELECT md5(n::text), '2026-05-01' FROM generate_series(1, 50000) AS n;
+INSERT INTO outbox (kind, created_at, due_at, sent_at)
+    SELECT 'verification', '2026-05-01', '2026-05-01', CASE WHEN n % 100 <> 0 THEN '2026-05-01'::timestamp END
+    FROM generate_series(1, 50000) AS n;
+INSERT INTO rewards (user_id, source_type, source_id, amount, created_at, fulfilled_at)
+    SELECT 1, CASE WHEN n % 2 = 0 THEN 'spin' ELSE 'code' END, n, 1, '2026-05-01',
+        CASE WHEN n % 50 <> 0 THEN '2026-05-01'::timestamp END
+    FROM generate_series(1, 50000) AS n;
+INSERT INTO support_tickets (subject, description, status, priority)
+    SELECT 's', 'd', CASE WHEN n % 100 = 0 THEN 'open' ELSE 'closed' END, 'low' FROM generate_series(1, 50000) AS n;
+INSERT INTO wager_accounts (uid, total_wager, wager_today, wager_week, wager_month, read_at)
+    SELECT md5(n::text), 0, 0, 0, 0, '2026-05-01'::timestamp - n * interval '1 second'
+    FROM generate_series(1, 50000) AS n"""
+EMPTYING = """
+DELETE FROM rewards; DELETE FROM bonus_codes; DELETE FROM outbox; DELETE FROM support_tickets;
+DELETE FROM wager_accounts; DELETE FROM users WHERE email LIKE '%@crowd.example'"""
+BIG = {"users", "bonus_codes", "code_claims", "outbox", "rewards", "support_tickets", "wager_accounts"}
+
+
+@pytest.fixture
+def crowd(database: sa.Engine) -> Iterator[None]:
+    """Fifty thousand of each."""
+    fill(database, *FILLING.split(";"))
+    yield
+    fill(database, *EMPTYING.split(";"))
+
+
+def test_no_big_table_is_read_whole(servers: stack.Stack, members: Members, crowd: None) -> None:
+    staff = members.staff()
+    caller = access.Caller(staff.id, staff.session_id, "test")
+    address = servers.direct(os.environ["TEST_DATABASE"], "api")
+    found = plan(address, overview._overview, caller.parameters(NOW))
+    assert not BIG & read_whole(found), found

@@ -1,0 +1,168 @@
+"""Rows as schemas, held against PostgreSQL: they take what the tables keep unchanged, and nothing else."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import ValidationError
+from sqlalchemy.dialects.postgresql import JSONB
+
+from goatedvips.models import every
+from goatedvips.models.schema import Instant
+from goatedvips.postgres import DRIVER
+from goatedvips.validators.tables import insert_schema, select_schema
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+# Of the types that no column has today; like every table of ours otherwise.
+others = sa.Table(
+    "others",
+    sa.MetaData(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("short", sa.String(3)),
+    sa.Column("whole", sa.Numeric(4, 0)),
+)
+TABLES = [*every.metadata.sorted_tables, others]
+# One column of each type; the key of identity_key has a rule of its own.
+COLUMNS = {repr(column.type): column for table in TABLES for column in table.c if table.name != "identity_key"}
+
+INTEGERS = [0, -1, *(sign * 2**bits + off for bits in (15, 31, 63) for sign in (1, -1) for off in (-1, 0, 1))]
+DECIMALS = [
+    Decimal(written)
+    for written in (
+        *("0", "-0", "0E-20", "1E-2", "1E-3", "1E-8", "1E-9", "1.500", "0.005", "-0.005", "1E+3", "9999", "10000"),
+        *("99999999.99", "99999999.991", "99999999.995", "100000000", "9999999999.99999999", "10000000000"),
+        *("9999999999.999999990", "9999999999.999999995", "9999999999999999.99", "10000000000000000", "1E+15"),
+        *("-9999999999.99999999", "-9999999999999999.995", "Infinity"),
+    )
+]
+TEXTS = ["", "abc", "abcd", "\U0001f410" * 3, "e\u0301", "\uffff", "a\x00", "\ud800", "x" * 10_000]
+INSTANTS = [
+    datetime.min.replace(tzinfo=UTC),
+    datetime.max.replace(tzinfo=UTC),
+    datetime(2024, 2, 29, 23, 59, 59, 999_999, UTC),
+    NOON.astimezone(timezone(timedelta(hours=14))),
+    NOON.replace(tzinfo=None),
+    datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
+]
+JSON = [
+    *(None, True, 1.5, -0.0, 5e-324, 1e22, float("nan"), float("inf"), 10**40, -(10**40), "", "a\x00", "\udc00"),
+    *([], {}, {"": {"b": [None, "\u2028\U0001f410"]}}, {"a\x00": 1}, {"\ud800": 1}, ["a\x00"]),
+    json.loads("[" * 200 + "]" * 200),
+]
+BYTES = [b"", bytes(range(256))]
+DAYS = [date.min, date.max, date(2024, 2, 29)]
+
+
+def values_for(column: sa.Column[Any]) -> list[Any]:
+    match column.type:
+        case sa.Integer():
+            return INTEGERS
+        case sa.Numeric():
+            return DECIMALS
+        case sa.String():
+            return TEXTS
+        case Instant():
+            return INSTANTS
+        case JSONB():
+            return JSON
+        case sa.LargeBinary():
+            return BYTES
+        case sa.Date():
+            return DAYS
+    return [True, False]
+
+
+def least(table: sa.Table) -> dict[str, Any]:
+    """What a new row of the table must have."""
+    return {
+        column.name: NOON if isinstance(column.type, Instant) else values_for(column)[0]
+        for column in table.columns
+        if insert_schema(table).model_fields[column.name].is_required()
+    }
+
+
+@pytest.fixture(scope="module")
+def emptied(database: sa.Engine) -> Iterator[sa.Connection]:
+    """All tables, empty, by our own driver; foreign keys and triggers are off until the transaction is rolled back."""
+    engine = sa.create_engine(database.url.set(drivername=DRIVER))
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql("TRUNCATE " + ", ".join(every.metadata.tables))
+        others.create(connection)
+        yield connection
+        connection.rollback()
+    engine.dispose()
+
+
+def kept(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The row as PostgreSQL has it after the insert; none: it refused."""
+    savepoint = connection.begin_nested()
+    try:
+        return dict(connection.execute(sa.insert(table).values(row).returning(*table.columns)).one()._mapping)
+    except (sa.exc.StatementError, UnicodeEncodeError, OverflowError):
+        return None
+    finally:
+        savepoint.rollback()
+
+
+def taken(table: sa.Table, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The row as the schema passes it on; none: it refuses."""
+    try:
+        return insert_schema(table).model_validate(row).values()
+    except ValidationError:
+        return None
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_a_value_is_taken_if_and_only_if_the_table_keeps_it_unchanged(emptied: sa.Connection, kind: str) -> None:
+    column = COLUMNS[kind]
+    differ = []
+    for value in values_for(column):
+        row = least(column.table) | {column.name: value}
+        stored = kept(emptied, column.table, row)
+        is_kept = stored is not None and stored[column.name] == value
+        if (taken(column.table, row) is not None) is not is_kept:
+            differ.append((ascii(value)[:60], stored and stored[column.name]))
+    assert not differ
+
+
+@pytest.mark.filterwarnings("ignore:Column 'identity_key.id' is marked:sqlalchemy.exc.SAWarning")
+@pytest.mark.parametrize("table", TABLES, ids=str)
+def test_a_column_may_be_absent_or_null_if_and_only_if_the_table_lets_it(
+    emptied: sa.Connection, table: sa.Table
+) -> None:
+    differ = []
+    for column in table.columns:
+        full = least(table)
+        without = {name: value for name, value in full.items() if name != column.name}
+        for row in (without, full | {column.name: None}):
+            stored = kept(emptied, table, row)
+            if (taken(table, row) is None) is not (stored is None):
+                differ.append((column.name, row.get(column.name, "absent")))
+            if stored is not None:
+                select_schema(table).model_validate(stored)
+    assert not differ
+
+
+def test_money_that_is_no_number_is_kept_by_the_table_and_never_written_by_us(emptied: sa.Connection) -> None:
+    table = every.codes.bonus_codes
+    row = least(table) | {"value": Decimal("NaN")}
+    stored = kept(emptied, table, row)
+    assert stored is not None
+    assert taken(table, row) is None
+    assert select_schema(table).model_validate(stored).model_dump(mode="json")["value"] == "NaN"
+
+
+def test_rows_are_read_as_they_come_from_the_database(emptied: sa.Connection) -> None:
+    table = every.accounts.users
+    emptied.execute(sa.insert(table).values(username="read", password="x", email="read@example.com"))
+    row = emptied.execute(sa.select(table)).one()
+    for given in (row, row._mapping):
+        read = select_schema(table).model_validate(given).model_dump(mode="json")
+        assert read["total_wager"] == "0.00"
+        assert read["profile_color"] == "#D7FF00"
+        assert read["created_at"].endswith("Z")

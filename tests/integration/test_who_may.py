@@ -1,0 +1,265 @@
+"""Who may call what: every route of the template, as each kind of person, against what the product says.
+
+The routes are the template's, so that one added later fails here until it is in the table.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from goatedvips.domain import passwords
+from goatedvips.models.accounts import account_links, mailed_tokens
+from goatedvips.models.codes import bonus_codes
+from goatedvips.models.newsletter import newsletter_subscriptions
+from goatedvips.models.races import wager_races
+from goatedvips.models.tickets import support_tickets
+from tests.infrastructure.project import FUNCTIONS
+from tests.members import Member, Members
+from tests.requests import Functions
+
+ROUTES = {route: function for function in FUNCTIONS for route in function.template_routes}
+NOW = datetime.now(UTC)
+PASSWORD = "goats like long walks"
+STORED = passwords.hashed(PASSWORD, legacy=False)
+
+# The last three act on what is their own; nobody, others and staff on a member's.
+PERSONS = ("nobody", "other", "staff", "member", "excluded", "suspended")
+ANSWERS = {
+    "POST /v1/accounts": (201, 201, 201, 201, 201, 201),
+    "POST /v1/sessions": (201, 201, 201, 201, 201, 403),
+    "DELETE /v1/sessions/current": (401, 204, 204, 204, 204, 401),
+    "POST /v1/email-verifications": (401, 202, 202, 202, 202, 401),
+    "POST /v1/email-verifications/confirm": (200, 200, 200, 200, 200, 200),
+    "POST /v1/password-resets": (202, 202, 202, 202, 202, 202),
+    "POST /v1/password-resets/confirm": (204, 204, 204, 204, 204, 404),
+    "GET /v1/me": (401, 200, 200, 200, 200, 401),
+    "PATCH /v1/me": (401, 200, 200, 200, 200, 401),
+    "POST /v1/me/password": (401, 204, 204, 204, 204, 401),
+    "POST /v1/me/email": (401, 202, 202, 202, 202, 401),
+    "GET /v1/me/export": (401, 200, 200, 200, 200, 401),
+    "POST /v1/me/erasure": (401, 204, 204, 204, 204, 401),
+    "POST /v1/me/exclusion": (401, 201, 201, 201, 201, 401),
+    "DELETE /v1/me/exclusion": (401, 204, 204, 204, 409, 401),
+    "POST /v1/me/account-link": (401, 202, 202, 202, 202, 401),
+    "GET /v1/users/{id}": (200, 200, 200, 200, 200, 404),
+    "GET /v1/admin/members": (401, 403, 200, 403, 403, 401),
+    "GET /v1/admin/members/{id}": (401, 403, 200, 403, 403, 401),
+    "PATCH /v1/admin/members/{id}": (401, 403, 200, 403, 403, 401),
+    "GET /v1/admin/account-links": (401, 403, 200, 403, 403, 401),
+    "POST /v1/admin/account-links/{id}/decision": (401, 403, 200, 403, 403, 401),
+    "GET /v1/admin/overview": (401, 403, 200, 403, 403, 401),
+    "GET /v1/wheel": (200, 200, 200, 200, 200, 200),
+    "GET /v1/me/wheel": (401, 200, 200, 200, 200, 401),
+    "POST /v1/wheel/spins": (401, 201, 201, 201, 403, 401),
+    "POST /v1/codes/claim": (401, 201, 201, 201, 403, 401),
+    "GET /v1/codes": (401, 200, 200, 200, 200, 401),
+    "POST /v1/admin/codes": (401, 403, 201, 403, 403, 401),
+    "GET /v1/races": (200, 200, 200, 200, 200, 200),
+    "GET /v1/races/{id}": (200, 200, 200, 200, 200, 200),
+    "GET /v1/races/{id}/leaderboard": (200, 200, 200, 200, 200, 200),
+    "POST /v1/races/{id}/participants": (401, 201, 201, 201, 403, 401),
+    "POST /v1/admin/races": (401, 403, 201, 403, 403, 401),
+    "POST /v1/tickets": (401, 201, 201, 201, 201, 401),
+    "GET /v1/tickets": (401, 200, 200, 200, 200, 401),
+    "GET /v1/tickets/{id}": (401, 404, 200, 200, 200, 401),
+    "POST /v1/newsletter/subscriptions": (202, 202, 202, 202, 202, 202),
+    "POST /v1/newsletter/confirmations": (200, 200, 200, 200, 200, 200),
+    "GET /v1/health": (200, 200, 200, 200, 200, 200),
+    "GET /v1/openapi.json": (200, 200, 200, 200, 200, 200),
+    "GET /verify": (200, 200, 200, 200, 200, 200),
+    "GET /reset": (200, 200, 200, 200, 200, 200),
+    "GET /newsletter/confirm": (200, 200, 200, 200, 200, 200),
+}
+
+
+@dataclass(frozen=True)
+class Things:
+    """What a request is about: the owner's own, or made for it."""
+
+    database: sa.Engine
+    members: Members
+    owner: Member
+
+    def made(self, table: sa.Table, **columns: object) -> int:
+        with self.database.connect() as connection:
+            return int(connection.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one())
+
+    def token(self, purpose: str, address: str) -> str:
+        token = secrets.token_urlsafe(32)
+        self.made(
+            mailed_tokens,
+            purpose=purpose,
+            token_hash=hashlib.sha256(token.encode()).digest(),
+            address=address,
+            user_id=self.owner.id,
+            created_at=NOW,
+            expires_at=NOW + timedelta(hours=1),
+        )
+        return token
+
+    def subscriber(self) -> str:
+        email = fresh_email()
+        self.made(newsletter_subscriptions, email=email, email_key=email, is_subscribed=False)
+        return email
+
+    def link(self) -> int:
+        return self.made(account_links, user_id=self.owner.id, uid=secrets.token_hex(8), requested_at=NOW)
+
+    def ticket(self) -> int:
+        return self.made(support_tickets, user_id=self.owner.id, subject="Mine", description="Please.")
+
+    def race(self) -> int:
+        return self.made(
+            wager_races,
+            title="Open",
+            type="weekly",
+            status="upcoming",
+            prize_pool=100,
+            start_date=NOW + timedelta(days=1),
+            end_date=NOW + timedelta(days=8),
+            min_wager=0,
+            prize_distribution={"1": 100},
+        )
+
+
+def fresh_email() -> str:
+    return f"{secrets.token_hex(8)}@example.com"
+
+
+# What differs from the function's sample event.
+REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
+    "POST /v1/accounts": lambda _: {
+        "body": {"username": f"kid-{secrets.token_hex(6)}", "email": fresh_email(), "password": PASSWORD},
+        "address": f"2001:db8:{secrets.randbelow(65536):x}::1",
+    },
+    "POST /v1/sessions": lambda things: {
+        "body": {"login": things.owner.username, "password": PASSWORD},
+        "address": f"2001:db8:{secrets.randbelow(65536):x}::1",
+    },
+    "POST /v1/email-verifications/confirm": lambda things: {
+        "body": {"token": things.token("email_verification", things.owner.email)}
+    },
+    "POST /v1/password-resets": lambda things: {"body": {"email": things.owner.email}},
+    "POST /v1/password-resets/confirm": lambda things: {
+        "body": {"token": things.token("password_reset", things.owner.email), "password": "another long walk"}
+    },
+    "POST /v1/me/password": lambda _: {"body": {"current_password": PASSWORD, "new_password": "another long walk"}},
+    "POST /v1/me/email": lambda _: {"body": {"email": fresh_email(), "current_password": PASSWORD}},
+    "POST /v1/me/erasure": lambda _: {"body": {"password": PASSWORD}},
+    "POST /v1/me/exclusion": lambda _: {"body": {"permanent": True}},
+    "POST /v1/me/account-link": lambda _: {"body": {"uid": secrets.token_hex(8)}},
+    "GET /v1/users/{id}": lambda things: {"path": f"/v1/users/{things.owner.id}"},
+    "GET /v1/admin/members/{id}": lambda things: {"path": f"/v1/admin/members/{things.owner.id}"},
+    "PATCH /v1/admin/members/{id}": lambda things: {
+        "path": f"/v1/admin/members/{things.owner.id}",
+        "body": {"email_verified": False},
+    },
+    "POST /v1/admin/account-links/{id}/decision": lambda things: {
+        "path": f"/v1/admin/account-links/{things.link()}/decision",
+        "body": {"decision": "approved", "reason": "It is theirs."},
+    },
+    "POST /v1/codes/claim": lambda things: {"body": {"code": code_for_all(things)}},
+    "POST /v1/admin/codes": lambda _: {"body": {"value": "5.00", "expires_at": "2999-01-01T00:00:00Z"}},
+    "GET /v1/races/{id}": lambda things: {"path": f"/v1/races/{things.race()}"},
+    "GET /v1/races/{id}/leaderboard": lambda things: {"path": f"/v1/races/{things.race()}/leaderboard"},
+    "POST /v1/races/{id}/participants": lambda things: {"path": f"/v1/races/{things.race()}/participants"},
+    "GET /v1/tickets/{id}": lambda things: {"path": f"/v1/tickets/{things.ticket()}"},
+    "POST /v1/newsletter/subscriptions": lambda _: {"body": {"email": fresh_email()}},
+    "POST /v1/newsletter/confirmations": lambda things: {
+        "body": {"token": things.token("newsletter_confirmation", things.subscriber())}
+    },
+    "GET /verify": lambda _: {"path": "/verify"},
+    "GET /reset": lambda _: {"path": "/reset"},
+    "GET /newsletter/confirm": lambda _: {"path": "/newsletter/confirm"},
+}
+
+
+def code_for_all(things: Things) -> str:
+    code = f"ALL-{secrets.token_hex(6)}"
+    things.made(bonus_codes, code=code, value=1, max_claims=None, expires_at=NOW + timedelta(days=1))
+    return code
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A person who calls, and whose things the call is about."""
+
+    person: Member | None
+    things: Things
+
+
+def scene(kind: str, members: Members, database: sa.Engine) -> Scene:
+    stored: dict[str, Any] = {"password": STORED}
+    match kind:
+        case "excluded":
+            person = members.new(**stored, excluded_until=NOW + timedelta(days=1))
+        case "suspended":
+            person = members.new(**stored, suspended_at=NOW)
+        case "staff":
+            person = members.staff(**stored)
+        case _:
+            person = members.new(**stored)
+    owner = members.new(**stored) if kind in {"nobody", "other", "staff"} else person
+    return Scene(None if kind == "nobody" else person, Things(database, members, owner))
+
+
+def call(functions: Functions, route: str, scene: Scene, by: Member | None) -> Any:
+    changes = REQUESTS[route](scene.things) if route in REQUESTS else {}
+    return functions.call(ROUTES[route].name, by=by, **changes)
+
+
+def test_the_table_has_every_route_of_the_template_and_no_other() -> None:
+    assert set(ANSWERS) == set(ROUTES)
+    assert set(REQUESTS) <= set(ROUTES)
+
+
+@pytest.mark.parametrize("person", PERSONS)
+@pytest.mark.parametrize("route", ANSWERS)
+def test_each_person_is_answered_as_the_product_says(
+    functions: Functions, members: Members, database: sa.Engine, route: str, person: str
+) -> None:
+    given = scene(person, members, database)
+    by = given.person
+    if by is not None:
+        known = functions.invoke("authorize", {"identitySource": [f"Bearer {by.token}"]})["context"]
+        assert known == ({} if person == "suspended" else by.caller)
+        by = by if known and ROUTES[route].who != "anyone" else None
+    answer = call(functions, route, given, by)
+    assert answer.status == ANSWERS[route][PERSONS.index(person)], answer.text
+
+
+REFUSALS = {
+    "session": (401, "unauthenticated"),
+    "account": (403, "account_suspended"),
+    "rights": (403, "forbidden"),
+}
+# Every route for staff, and what members change.
+LOSSES = [
+    (route, lost)
+    for route, function in ROUTES.items()
+    for lost in REFUSALS
+    if function.who == "staff" or (function.who == "member" and not route.startswith("GET ") and lost != "rights")
+]
+
+
+@pytest.mark.parametrize(("route", "lost"), LOSSES)
+def test_what_was_lost_is_missed_at_once_whatever_the_authorizer_said_before(
+    functions: Functions, members: Members, database: sa.Engine, route: str, lost: str
+) -> None:
+    given = scene("staff" if ROUTES[route].who == "staff" else "member", members, database)
+    assert given.person is not None
+    match lost:
+        case "session":
+            members.end_session(given.person)
+        case "account":
+            members.change(given.person, suspended_at=NOW)
+        case "rights":
+            members.change(given.person, is_admin=False)
+    answer = call(functions, route, given, given.person)
+    assert (answer.status, answer.json["code"]) == REFUSALS[lost]

@@ -1,0 +1,56 @@
+"""How PostgreSQL would run a statement that a function sends, with the values that it sends."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+
+from goatedvips import db
+
+
+class _Explain(sa.Executable, sa.ClauseElement):
+    inherit_cache = False
+
+    def __init__(self, statement: sa.Executable) -> None:
+        self.statement = statement
+
+
+@compiles(_Explain)
+def _(element: _Explain, compiler: Any, **_: object) -> str:
+    return f"EXPLAIN (FORMAT JSON) {compiler.process(element.statement)}"
+
+
+def fill(database: sa.Engine, *statements: str) -> None:
+    """Change very many rows, past the triggers that see to each, and have statistics of them."""
+    with database.connect() as connection:
+        connection.execute(sa.text("SET session_replication_role = replica"))
+        for statement in statements:
+            connection.execute(sa.text(statement.replace(":", "\\:")))
+        connection.execute(sa.text("SET session_replication_role = DEFAULT"))
+        connection.execute(sa.text("VACUUM ANALYZE"))
+
+
+def plan(address: str, statement: sa.Executable, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every node of the plan, such as `{"Node Type": "Index Scan", "Relation Name": "users", …}`.
+
+    Parameters
+    ----------
+    address: of the database, entered as functions enter it.
+    """
+    engine = db.make_engine(address)
+    with engine.connect() as connection:
+        (found,) = connection.execute(_Explain(statement), parameters).scalar_one()
+    engine.dispose()
+    return list(_nodes(found["Plan"]))
+
+
+def read_whole(nodes: list[dict[str, Any]]) -> set[str]:
+    """The tables that a plan reads from one end to the other."""
+    return {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for inner in node.get("Plans", ()):
+        yield from _nodes(inner)
