@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from goatedvips.postgres import LOCAL_HOSTS
 from local import postgres
+from local.database_connection import UnreachableError, connected
 from migrations import upgrade as migrations
 from migrations.roles_and_time_limits import ensure_roles
 
@@ -61,17 +62,23 @@ def drop_everything(url: str) -> None:
         connection.execute(text("GRANT USAGE ON SCHEMA public TO PUBLIC"))
 
 
+def confirm(what: str) -> None:
+    """Go on only when it is meant: by YES=1, or by a word at the terminal."""
+    if os.environ.get("YES") == "1":
+        return
+    if not sys.stdin.isatty():
+        sys.exit(f"{what}: set YES=1 to say that it is meant.")
+    if input(f"{what}. Type yes to go on: ").strip().lower() != "yes":
+        sys.exit("Nothing was changed.")
+
+
 def reset(url: str) -> None:
     """Drop everything and migrate anew, after asking; another machine's database only when told twice."""
     address = make_url(url)
     shown = address.render_as_string(hide_password=True)
     if address.host not in LOCAL_HOSTS and os.environ.get("ALLOW_REMOTE") != "1":
         sys.exit(f"{shown} is not on this machine: set ALLOW_REMOTE=1 if it is really meant to be emptied.")
-    if os.environ.get("YES") != "1":
-        if not sys.stdin.isatty():
-            sys.exit(f"This deletes everything in {shown}: set YES=1 to say that it is meant.")
-        if input(f"This deletes everything in {shown}. Type yes to go on: ").strip().lower() != "yes":
-            sys.exit("Nothing was changed.")
+    confirm(f"This deletes everything in {shown}")
     try:
         drop_everything(url)
     except SQLAlchemyError as error:
@@ -123,14 +130,29 @@ def _sentence(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def main(command: str) -> None:
-    """Run one of the two commands."""
+def reach(url: str) -> None:
+    """End with a sentence where there is no connection to be had."""
+    try:
+        with connected(url):
+            pass
+    except UnreachableError as error:
+        sys.exit(f"The database {make_url(url).render_as_string(hide_password=True)} cannot be reached: {error}.")
+
+
+def tell_steps() -> None:
+    """Let migrations say what they do, and alembic no more than which step it runs."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     steps = logging.getLogger("alembic.runtime.migration")
     steps.setLevel(logging.INFO)
     steps.addFilter(lambda record: "Running" in str(record.msg))  # its other lines say nothing to a person
+
+
+def main(command: str) -> None:
+    """Run one of the two commands."""
+    tell_steps()
     with chosen() as url:
+        reach(url)
         {"upgrade": upgrade, "reset": reset}[command](url)
         if command == "reset" and "DATABASE_URL" not in os.environ:
             print("The next `make run` loads the demo data again.")  # noqa: T201

@@ -14,16 +14,21 @@ from sqlalchemy import Connection, event
 
 from goatedvips.models.every import metadata
 from goatedvips.models.schema import Instant
+from migrations.gently import LONGEST_WAIT
 from migrations.upgrade import engine
+
+# What the login or the database limits is meant for others: an index of a big table takes its time, and cut off it
+# stays behind, invalid.  The clock is what a step's now() follows.
+SESSION = "SET statement_timeout TO 0; SET lock_timeout TO 0; SET timezone TO 'UTC'"
 
 
 def limit_lock_waits(connection: Connection) -> None:
-    """Give up after 5 s on a table that others keep locked: everyone's queries would queue up behind the wait.
+    """Give up at once on a table that others keep locked: everyone's queries would queue up behind the wait.
 
     LOCAL does nothing in an autocommit block, and so it should be: CREATE INDEX CONCURRENTLY waits for every older
-    transaction and, cut off, leaves an invalid index.
+    transaction. What waits for its turn instead is in migrations/gently.py.
     """
-    connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LONGEST_WAIT}'")
 
 
 def leave_transaction(connection: Connection, options: Mapping[str, object]) -> None:
@@ -43,6 +48,8 @@ def render_item(kind: str, item: object, _: AutogenContext) -> str | Literal[Fal
 
 def run(connection: Connection) -> None:
     """Apply, or compare, over this connection."""
+    connection.exec_driver_sql(SESSION)
+    connection.commit()
     event.listen(connection, "begin", limit_lock_waits)
     event.listen(connection, "set_connection_execution_options", leave_transaction)
     context.configure(

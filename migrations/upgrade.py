@@ -60,7 +60,6 @@ def upgrade_connected(connection: Connection) -> None:
     ------
     CommandError: as `upgrade`.
     """
-    connection.execute(text("SET timezone TO 'UTC'"))  # what a step's now() follows
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     newest = ScriptDirectory.from_config(config).get_current_head()

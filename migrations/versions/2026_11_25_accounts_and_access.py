@@ -8,9 +8,12 @@ import secrets
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from migrations import gently
 
 revision = "accounts_and_access"
-down_revision = "keys_for_adopted_rows"
+down_revision = "oldest_rows_hold_the_keys"
 
 FIRST_TIERS = [
     {"name": name, "min_wager": f"{least}.00", "reward": None}
@@ -36,7 +39,98 @@ LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = public, pg_temp AS
 $$
 """
 
+# Functions cannot change the audit log; this, with its owner's rights, takes a member out of it whose row says that
+# they are erased.  Of entries about them no text stays, and of all others an address that was proved goes.
+REDACT_AUDIT_LOG = r"""
+CREATE OR REPLACE FUNCTION redact_audit_log(member integer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    erased users;
+    address text;
+BEGIN
+    SELECT * INTO erased FROM users WHERE id = member AND erased_at IS NOT NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'member % is not erased', member;
+    END IF;
+    UPDATE audit_log SET before = without_texts(before), after = without_texts(after) WHERE
+        (action = 'update_member' AND subject_id = member)
+        OR (action = 'decide_link' AND subject_id IN (SELECT id FROM account_links WHERE user_id = member))
+        OR (action IN ('issue_code', 'revoke_code')
+            AND subject_id IN (SELECT id FROM bonus_codes WHERE user_id = member));
+    IF erased.email_verified AND erased.email ~ '^[^@\s"\\]+@[^@\s"\\]+\.[^@\s"\\]+$' THEN
+        -- Where it stands for itself, and is not a part of another one.
+        address := '(?<![\w.%+-])' || regexp_replace(erased.email, '(\W)', '\\\1', 'g') || '(?![\w-]|\.\w)';
+        UPDATE audit_log SET
+            before = regexp_replace(before::text, address, '(erased)', 'gi')::jsonb,
+            after = regexp_replace(after::text, address, '(erased)', 'gi')::jsonb
+        WHERE (before::text LIKE '%@%' AND before::text ~* address)
+            OR (after::text LIKE '%@%' AND after::text ~* address);
+    END IF;
+END $$;
+CREATE OR REPLACE FUNCTION without_texts(noted jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE jsonb_typeof(noted) WHEN 'object' THEN (
+        SELECT jsonb_object_agg(key, CASE WHEN jsonb_typeof(value) IN ('boolean', 'number', 'null') THEN value
+            ELSE '"(erased)"' END)
+        FROM jsonb_each(noted)
+    ) END
+$$
+"""
+
+ACCOUNT_LINKS = """
+CREATE TABLE IF NOT EXISTS account_links (
+    id serial CONSTRAINT account_links_pkey PRIMARY KEY,
+    user_id integer NOT NULL CONSTRAINT account_links_user_id_users_id_fk REFERENCES users (id),
+    uid text NOT NULL,
+    requested_at timestamp NOT NULL,
+    decision text,
+    reason text,
+    decided_at timestamp,
+    decided_by integer CONSTRAINT account_links_decided_by_users_id_fk REFERENCES users (id)
+)
+"""
+
+ERASED_IDENTITIES = """
+CREATE TABLE IF NOT EXISTS erased_identities (
+    id serial CONSTRAINT erased_identities_pkey PRIMARY KEY,
+    identity bytea NOT NULL CONSTRAINT erased_identities_identity_unique UNIQUE,
+    erased_at timestamp NOT NULL,
+    excluded_until timestamp,
+    excluded_permanently boolean DEFAULT false NOT NULL
+)
+"""
+
+IDENTITY_KEY = """
+CREATE TABLE IF NOT EXISTS identity_key (
+    id boolean CONSTRAINT identity_key_pkey PRIMARY KEY CONSTRAINT identity_key_one_row CHECK (id),
+    key bytea NOT NULL
+)
+"""
+
+TIER_VERSIONS = """
+CREATE TABLE IF NOT EXISTS tier_versions (
+    id serial CONSTRAINT tier_versions_pkey PRIMARY KEY,
+    tiers jsonb NOT NULL,
+    created_at timestamp DEFAULT now() NOT NULL
+)
+"""
+
+WAGER_ACCOUNTS = """
+CREATE TABLE IF NOT EXISTS wager_accounts (
+    id serial CONSTRAINT wager_accounts_pkey PRIMARY KEY,
+    uid text NOT NULL CONSTRAINT wager_accounts_uid_unique UNIQUE,
+    name text,
+    total_wager numeric(18, 8) NOT NULL,
+    wager_today numeric(18, 8) NOT NULL,
+    wager_week numeric(18, 8) NOT NULL,
+    wager_month numeric(18, 8) NOT NULL,
+    read_at timestamp NOT NULL
+)
+"""
+
 INDEXES = (
+    ("account_links_decided_by_idx", "account_links (decided_by)"),
+    ("account_links_user_id_id_idx", "account_links (user_id, id)"),
+    ("wager_accounts_read_at_idx", "wager_accounts (read_at)"),
     ("users_created_at_idx", "users (created_at)"),
     ("users_staff_idx", "users (id) WHERE is_admin"),
     ("users_suspended_idx", "users (id) WHERE suspended_at IS NOT NULL"),
@@ -59,78 +153,17 @@ INDEXES = (
 
 def upgrade() -> None:
     """Only add, so that the running version works before, during and after."""
-    op.create_table(
-        "account_links",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("uid", sa.Text(), nullable=False),
-        sa.Column("requested_at", sa.DateTime(), nullable=False),
-        sa.Column("decision", sa.Text()),
-        sa.Column("reason", sa.Text()),
-        sa.Column("decided_at", sa.DateTime()),
-        sa.Column("decided_by", sa.Integer()),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="account_links_user_id_users_id_fk"),
-        sa.ForeignKeyConstraint(["decided_by"], ["users.id"], name="account_links_decided_by_users_id_fk"),
-        sa.PrimaryKeyConstraint("id", name="account_links_pkey"),
-    )
-    op.create_index("account_links_decided_by_idx", "account_links", ["decided_by"])
-    op.create_index("account_links_user_id_id_idx", "account_links", ["user_id", "id"])
-    op.create_index(
-        "account_links_pending_key",
-        "account_links",
-        ["user_id"],
-        unique=True,
-        postgresql_where=sa.text("decision IS NULL"),
-    )
-    op.create_table(
-        "erased_identities",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("identity", sa.LargeBinary(), nullable=False),
-        sa.Column("erased_at", sa.DateTime(), nullable=False),
-        sa.Column("excluded_until", sa.DateTime()),
-        sa.Column("excluded_permanently", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="erased_identities_pkey"),
-        sa.UniqueConstraint("identity", name="erased_identities_identity_unique"),
-    )
-    op.create_table(
-        "identity_key",
-        sa.Column("id", sa.Boolean(), nullable=False),
-        sa.Column("key", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="identity_key_pkey"),
-        sa.CheckConstraint("id", name="identity_key_one_row"),
-    )
-    op.execute(
-        sa.table("identity_key", sa.column("id"), sa.column("key"))
-        .insert()
-        .values(id=True, key=secrets.token_bytes(32))
-    )
-    op.execute(IDENTITY_HASH)
-    op.create_table(
-        "tier_versions",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("tiers", JSONB(), nullable=False),
-        sa.Column("created_at", sa.DateTime(), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="tier_versions_pkey"),
-    )
-    op.execute(sa.table("tier_versions", sa.column("tiers", JSONB)).insert().values(tiers=FIRST_TIERS))
-    op.create_table(
-        "wager_accounts",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("uid", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text()),
-        sa.Column("total_wager", sa.Numeric(precision=18, scale=8), nullable=False),
-        sa.Column("wager_today", sa.Numeric(precision=18, scale=8), nullable=False),
-        sa.Column("wager_week", sa.Numeric(precision=18, scale=8), nullable=False),
-        sa.Column("wager_month", sa.Numeric(precision=18, scale=8), nullable=False),
-        sa.Column("read_at", sa.DateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="wager_accounts_pkey"),
-        sa.UniqueConstraint("uid", name="wager_accounts_uid_unique"),
-    )
-    op.create_index("wager_accounts_read_at_idx", "wager_accounts", ["read_at"])
-    op.add_column("users", sa.Column("suspended_reason", sa.Text()))
-    op.add_column("users", sa.Column("erased_at", sa.DateTime()))
-    op.add_column("rewards", sa.Column("fulfilled_at", sa.DateTime()))
+    gently.change(ACCOUNT_LINKS, locks=["users"])
+    gently.change(ERASED_IDENTITIES, IDENTITY_KEY, TIER_VERSIONS, WAGER_ACCOUNTS)
+    gently.change(IDENTITY_HASH, REDACT_AUDIT_LOG)
+    gently.add_columns("users", "suspended_reason text", "credentials_changed_at timestamp", "erased_at timestamp")
+    gently.add_columns("rewards", "fulfilled_at timestamp")
+    gently.add_index("account_links_pending_key", "account_links (user_id) WHERE decision IS NULL", unique=True)
     for name, definition in INDEXES:
-        with op.get_context().autocommit_block():
-            op.execute(sa.text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
-            op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
+        gently.add_index(name, definition)
+
+    keys = sa.table("identity_key", sa.column("id"), sa.column("key"))
+    op.execute(upsert(keys).values(id=True, key=secrets.token_bytes(32)).on_conflict_do_nothing())
+    versions = sa.table("tier_versions", sa.column("tiers", JSONB))
+    first = sa.select(sa.literal(FIRST_TIERS, JSONB)).where(~sa.exists().select_from(versions))
+    op.execute(versions.insert().from_select(["tiers"], first))

@@ -10,6 +10,9 @@ from sqlalchemy import Engine, text
 
 from local.postgres import Server, program, running
 from migrations.upgrade import engine
+from tests import stack
+from tests.migrations import old_application
+from tests.migrations.old_application import Adopted, OldApplication
 
 GUIDE_SQL = Path(__file__).with_name("guide.sql")
 numbers = count()
@@ -29,6 +32,26 @@ def url(bare_server: Server) -> str:
     with engine(bare_server.url("postgres")).connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(f"CREATE DATABASE {name}"))
     return bare_server.url(name)
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the guide's packages once: whoever wants them belongs to the xdist group `node`, on one worker."""
+    return old_application.install(tmp_path_factory.mktemp("guide"))
+
+
+@pytest.fixture(scope="session")
+def adopted(packages: Path, servers: stack.Stack) -> Iterator[Adopted]:
+    """Take over a database with awkward rows and 100,000 members, once, on the servers that functions are tested on."""
+    rows = Path(__file__).with_name("awkward_rows.sql").read_text()
+    with old_application.adopted(packages, servers, rows) as made:
+        yield made
+
+
+@pytest.fixture
+def old(adopted: Adopted) -> OldApplication:
+    """The application that came with it, still running."""
+    return adopted.old
 
 
 @pytest.fixture

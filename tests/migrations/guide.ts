@@ -1,6 +1,8 @@
-// The guide's tables and relations, word for word: what the old application pushes.
+// The guide's tables, relations and schemas, word for word: what the old application pushes. The guide shows two of its
+// relations and describes the others; those, at the end, are named after them.
 import { relations } from "drizzle-orm";
 import { boolean, decimal, integer, jsonb, pgTable, serial, text, timestamp } from "drizzle-orm/pg-core";
+import { createInsertSchema, createSelectSchema } from "drizzle-zod";
 
 export const users = pgTable("users", {
   // Primary identification
@@ -141,4 +143,43 @@ export const supportTicketRelations = relations(supportTickets, ({ one, many }) 
     references: [users.id],
   }),
   messages: many(ticketMessages),
+}));
+
+export const insertUserSchema = createInsertSchema(users);
+export const selectUserSchema = createSelectSchema(users);
+
+export const wheelSpinRelations = relations(wheelSpins, ({ one }) => ({
+  user: one(users, {
+    fields: [wheelSpins.userId],
+    references: [users.id],
+  }),
+}));
+
+export const bonusCodeRelations = relations(bonusCodes, ({ one }) => ({
+  user: one(users, {
+    fields: [bonusCodes.userId],
+    references: [users.id],
+  }),
+}));
+
+export const wagerRaceRelations = relations(wagerRaces, ({ many }) => ({
+  participants: many(wagerRaceParticipants),
+}));
+
+export const wagerRaceParticipantRelations = relations(wagerRaceParticipants, ({ one }) => ({
+  race: one(wagerRaces, {
+    fields: [wagerRaceParticipants.raceId],
+    references: [wagerRaces.id],
+  }),
+  user: one(users, {
+    fields: [wagerRaceParticipants.userId],
+    references: [users.id],
+  }),
+}));
+
+export const ticketMessageRelations = relations(ticketMessages, ({ one }) => ({
+  ticket: one(supportTickets, {
+    fields: [ticketMessages.ticketId],
+    references: [supportTickets.id],
+  }),
 }));

@@ -1,5 +1,6 @@
 """The keys that adopted rows may break: who gets them, and what the guide's application never notices."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -89,14 +90,129 @@ def test_a_participation_that_moves_takes_its_key_along(adopted: str) -> None:
     assert column(adopted, "SELECT member_key FROM wager_race_participants ORDER BY id") == [None, None, 2, None, 1]
 
 
-def test_an_update_that_touches_no_key_takes_no_lock(adopted: str) -> None:
-    run_sql(adopted, "INSERT INTO users (username, password, email) SELECT n, 'x', n FROM generate_series(1, 1000) n")
+def test_who_came_first_is_next(adopted: str) -> None:
+    """A key that becomes free waits for the oldest of those without: no newer row takes it meanwhile."""
+    run_sql(adopted, "UPDATE users SET username = 'Ram' WHERE id = 1")
+    run_sql(adopted, "INSERT INTO users (username, password, email) VALUES ('gOAT', 'x', 'g')")
+    assert column(adopted, "SELECT username_key FROM users ORDER BY id") == ["ram", None, None, None]
+    run_sql(adopted, "UPDATE users SET username = username WHERE id = 3")
+    assert column(adopted, "SELECT username_key FROM users ORDER BY id") == ["ram", None, None, None]
+    run_sql(adopted, "UPDATE users SET username = username")
+    assert column(adopted, "SELECT username_key FROM users ORDER BY id") == ["ram", "goat", None, None]
+
+
+def test_any_update_of_a_row_without_key_asks_again(adopted: str) -> None:
+    run_sql(adopted, "DELETE FROM code_claims; DELETE FROM bonus_codes WHERE id = 1")
+    run_sql(adopted, "UPDATE bonus_codes SET is_used = true")
+    assert column(adopted, "SELECT code_key FROM bonus_codes") == ["ABCD"]
+
+
+def test_an_update_of_a_member_lets_others_refer_to_them(adopted: str) -> None:
+    """A row that is given a key is locked against that: only who writes the name asks for one."""
+    run_sql(adopted, "UPDATE users SET username = 'Ram' WHERE id = 1")
+    with engine(adopted).connect() as connection, engine(adopted).connect() as other:
+        connection.execute(text("UPDATE users SET total_wager = total_wager + 1"))
+        other.execute(text("SET lock_timeout = '100ms'"))
+        other.execute(text("INSERT INTO wheel_spins (user_id, segment_index) VALUES (2, 0)"))
+        other.commit()
+        connection.commit()
+    assert column(adopted, "SELECT username_key FROM users ORDER BY id") == ["ram", None, None]
+
+
+def test_any_number_of_rows_fits_into_one_statement(adopted: str) -> None:
+    """No lock is held for each."""
     with engine(adopted).connect() as connection:
-        connection.execute(
-            text("UPDATE users SET total_wager = 1 WHERE username_key IS NOT NULL AND email_key IS NOT NULL")
+        for statement in (
+            """INSERT INTO bonus_codes (code, code_key, expires_at)
+            SELECT 'batch-' || n, 'BATCH' || n, now() FROM generate_series(1, 100000) n""",
+            "INSERT INTO users (username, password, email) SELECT n, 'x', n FROM generate_series(1, 5000) n",
+            "UPDATE users SET total_wager = 1",
+        ):
+            connection.execute(text(statement))
+            assert (
+                connection.execute(text("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()")).scalar_one() < 64
+            )
+        connection.commit()
+    assert column(adopted, "SELECT count(*) FROM users WHERE username_key = username") == [5000]
+
+
+def test_old_transactions_that_cross_both_go_through(adopted: str) -> None:
+    """Each waits for a key that the other holds; no deadlock ends one of them, nor does either wait a second."""
+    met = Barrier(2)
+
+    def insert(names: tuple[str, str]) -> float:
+        with engine(adopted).connect() as connection:
+            started(connection)
+            met.wait(30)
+            begun = time.monotonic()
+            for name in names:
+                connection.execute(
+                    text(f"INSERT INTO users (username, password, email) VALUES ('{name}', 'x', '{name}')")
+                )
+                if name == names[0]:
+                    met.wait(30)
+            connection.commit()
+            return time.monotonic() - begun
+
+    with ThreadPoolExecutor(2) as pool:
+        waited = list(pool.map(insert, (("ann", "bob"), ("BOB", "ANN"))))
+    assert column(adopted, "SELECT count(*) FROM users WHERE lower(username) IN ('ann', 'bob')") == [4]
+    held = column(adopted, "SELECT username_key FROM users WHERE username_key IN ('ann', 'bob') ORDER BY 1")
+    assert held == ["ann", "bob"]
+    assert max(waited) < 1
+
+
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ"])
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_who_waits_for_a_key_gets_it_when_the_first_rolls_back(adopted: str, isolation: str, end: str) -> None:
+    with engine(adopted).connect() as first, engine(adopted).connect() as second:
+        second.execution_options(isolation_level=isolation)
+        started(second)
+        first.execute(text("INSERT INTO users (username, password, email) VALUES ('Ann', 'x', '1')"))
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(
+                second.execute, text("INSERT INTO users (username, password, email) VALUES ('ANN', 'x', '2')")
+            )
+            time.sleep(0.1)
+            getattr(first, end)()
+            waiting.result(10)
+        second.commit()
+    held = column(adopted, "SELECT username FROM users WHERE username_key = 'ann'")
+    assert held == ["Ann" if end == "commit" else "ANN"]
+
+
+def test_an_old_row_gives_way_to_ours_in_flight(adopted: str) -> None:
+    """Ours brings its key along; the old insert waits a moment, goes on without, and neither fails."""
+    with engine(adopted).connect() as ours, engine(adopted).connect() as old:
+        ours.execute(
+            text("INSERT INTO users (username, username_key, password, email) VALUES ('ann', 'ann', 'x', 'ours')")
         )
-        locks = connection.execute(text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")).scalar_one()
-    assert locks == 0
+        begun = time.monotonic()
+        old.execute(text("INSERT INTO users (username, password, email) VALUES ('Ann', 'x', 'old')"))
+        assert time.monotonic() - begun < 1
+        old.commit()
+        ours.commit()
+    assert column(adopted, "SELECT email FROM users WHERE lower(username) = 'ann' ORDER BY username_key") == [
+        "ours",
+        "old",
+    ]
+
+
+def test_our_row_sees_an_old_one_in_flight(adopted: str) -> None:
+    with engine(adopted).connect() as ours, engine(adopted).connect() as old:
+        old.execute(text("INSERT INTO wheel_spins (user_id, segment_index) VALUES (2, 0)"))
+        with ThreadPoolExecutor(1) as pool:
+            spin = pool.submit(
+                ours.execute,
+                text(
+                    "INSERT INTO wheel_spins (user_id, segment_index, spin_day) VALUES (2, 0, now()::date)"
+                    " ON CONFLICT (user_id, spin_day) DO NOTHING RETURNING id"
+                ),
+            )
+            time.sleep(0.1)
+            assert not spin.done()
+            old.commit()
+            assert spin.result(10).all() == []
 
 
 INSERTS: dict[str, Callable[[int], str]] = {

@@ -1,0 +1,79 @@
+"""`make db-adopt`: take over a database that the guide's application filled.
+
+It looks the database over, says what will happen, asks, does it, and looks again. Where the database is not what the
+guide describes, each difference is named and nothing is changed. Cut off, it goes on where it stopped when run again.
+"""
+
+import sys
+from collections.abc import Iterator
+
+from sqlalchemy import make_url
+
+from local.database import chosen, confirm, tell_steps, upgrade
+from local.database_check import Report, State, lines, looked_at
+from local.database_connection import UnreachableError
+from local.database_finding import Finding
+from local.database_schema import guide, steps
+
+POOLED = Finding("a pooler is in between, and the adoption locks for its session", "give the server's own address")
+LOCKS = {
+    "guide_tables": "They are there: they are looked over, and nothing is changed or locked.",
+    "platform_tables": "Each table is locked for a moment; ended races and used codes are written, 1,000 at a time.",
+    "keys_for_adopted_rows": "Indexes are built while others write; each table is locked for a moment.",
+    "oldest_rows_hold_the_keys": "Each table is locked for a moment; its rows are written once, 1,000 at a time.",
+    "accounts_and_access": "users is locked for a moment; indexes are built while others write.",
+}
+"""What each step does to those who work with the tables meanwhile."""
+
+
+def adopt(url: str) -> str:
+    """Adopt the database at this address, after asking; return what is said at the end.
+
+    Raises
+    ------
+    SystemExit: it is not adopted; the text says why.
+    UnreachableError: it could not be looked at; the text says why.
+    """
+    shown = make_url(url).render_as_string(hide_password=True)
+    report, pooled = looked_at(url)
+    if report.state is State.EMPTY:
+        sys.exit(f"There is nothing to adopt in {shown}, {report.state.value}: `make db-upgrade` makes the tables.")
+    if report.state is State.NEWEST:
+        return f"{shown} is adopted already: nothing to do. `make db-check` says how it is."
+    report.obstacles += [POOLED] if pooled else []
+    print(shown, *lines(report), sep="\n")  # noqa: T201
+    if report.state is State.UNKNOWN or any(not finding.is_harmless for finding in report.obstacles):
+        sys.exit("Nothing was changed: see to the lines above first, then run it again.")
+    print(*plan(report), sep="\n")  # noqa: T201
+    confirm(f"This adopts {shown}")
+    upgrade(url)
+    print("", *lines(looked_at(url)[0]), sep="\n")  # noqa: T201
+    return f"Adopted: {shown}. Go on with docs/adopting.md."
+
+
+def plan(report: Report) -> Iterator[str]:
+    """Say what an adoption will do, step by step, and to how much."""
+    yield "\nThe tables, with rows as PostgreSQL estimates them:"
+    for table in report.tables:
+        if table.name in guide().tables:
+            yield f"  {table.name}: {'unknown' if table.rows is None else f'{table.rows:,}'} rows, {table.size}"
+    yield "\nThe steps. No row is removed and none of the guide's columns is written:"
+    newest = steps().iterate_revisions("head", report.revision or "base")
+    for step in reversed([*newest]):
+        yield f"  {step.revision}: {step.doc} {LOCKS[step.revision]}"
+
+
+def main() -> None:
+    """Adopt the database that DATABASE_URL names."""
+    tell_steps()
+    try:
+        with chosen() as url:
+            print(adopt(url))  # noqa: T201
+    except UnreachableError as error:
+        sys.exit(f"The database could not be looked at: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted. Run it again: it goes on where it stopped.")
+
+
+if __name__ == "__main__":
+    main()

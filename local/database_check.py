@@ -1,0 +1,202 @@
+"""`make db-check`: what is wrong with a database, and which of its rows a person has to decide on. It changes nothing.
+
+The status is 0 where there is nothing to do, 1 where there is something, 2 where the database could not be looked at.
+`ARGS=--all` names every row; without it the first of each kind are named and the others counted.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from goatedvips.models import every
+from goatedvips.postgres import message
+from local.database import chosen
+from local.database_connection import UnreachableError, connected, is_pooled
+from local.database_finding import Finding
+from local.database_rights import Login, Owned, clocks, functions_roles, login_of, rights, tables_of
+from local.database_rows import Undecided, answer, questions
+from local.database_schema import differences, guide, in_the_way, machinery, steps
+
+FIRST = 20
+"""Rows of a kind that are named without `--all`."""
+
+
+class State(Enum):
+    """How far a database has come."""
+
+    EMPTY = "nothing of the platform is in it"
+    GUIDE = "it is the guide's, not adopted yet"
+    BEHIND = "its schema is behind"
+    NEWEST = "its schema is the newest"
+    UNKNOWN = "its schema is none that is known here"
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found in a database."""
+
+    login: Login
+    state: State
+    revision: str | None
+    tables: list[Owned]
+    obstacles: list[Finding] = field(default_factory=list)
+    """What stands in the way of an adoption, of an upgrade, or of the platform's work."""
+    remarks: list[Finding] = field(default_factory=list)
+    """What else is to be known."""
+    undecided: list[Undecided] = field(default_factory=list)
+
+    @property
+    def is_in_order(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.undecided and all(finding.is_harmless for finding in self.obstacles + self.remarks)
+
+
+def look(connection: Connection) -> Report:
+    """Look a database over, in one transaction that cannot write."""
+    connection.rollback()
+    connection.execute(text("SET TRANSACTION READ ONLY"))
+    login, tables = login_of(connection), tables_of(connection)
+    report = Report(login, *_state(connection, tables), tables)
+    report.obstacles += rights(login, tables)
+    report.remarks += _progress(report)
+    report.remarks += clocks(connection, login, is_adopted=report.revision is not None)
+    if report.state is not State.EMPTY:
+        _compare(connection, report)
+        _decide(connection, report)
+    return report
+
+
+def _state(connection: Connection, tables: list[Owned]) -> tuple[State, str | None]:
+    readable = {table.name: table.is_readable for table in tables}
+    if not readable.get("alembic_version", True):
+        return State.UNKNOWN, None
+    if "alembic_version" in readable:
+        found = sorted(connection.scalars(text("SELECT version_num FROM alembic_version")))
+        known = [step.revision for step in steps().walk_revisions()]
+        if found == known[:1]:
+            return State.NEWEST, known[0]
+        if found:
+            revision = ", ".join(found)
+            return (State.BEHIND if revision in known else State.UNKNOWN), revision
+    return (State.EMPTY if guide().tables.keys().isdisjoint(readable) else State.GUIDE), None
+
+
+def _progress(report: Report) -> Iterator[Finding]:
+    """Say what is to be done next with a database whose schema is not the newest."""
+    match report.state, report.revision:
+        case State.EMPTY, _:
+            yield Finding(report.state.value, "`make db-upgrade` makes the tables")
+        case State.GUIDE, _:
+            yield Finding(report.state.value, "`make db-adopt` does that, and says beforehand what will happen")
+        case State.BEHIND, at:
+            yield Finding(f"{report.state.value}, at {at}", "`make db-upgrade` brings it to the newest")
+        case State.UNKNOWN, None:
+            yield Finding(f"{report.login.name} may not read alembic_version", "connect as the owner of the tables")
+        case State.UNKNOWN, at:
+            yield Finding(f"{report.state.value}, {at}", "take a newer checkout, or see that this database is meant")
+
+
+def _compare(connection: Connection, report: Report) -> None:
+    """Hold the schema to what it should be; one that is behind, to the guide's tables alone."""
+    restore = "bring it back from a backup"
+    if report.state is State.GUIDE:
+        restore = "`npm run db:push` of the old application makes it, or a backup brings it back"
+    is_newest = report.state is State.NEWEST
+    report.obstacles += machinery(connection) if is_newest else []
+    for finding in differences(connection, every.metadata if is_newest else guide(), restore=restore):
+        (report.remarks if finding.is_harmless else report.obstacles).append(finding)
+    if report.state is State.GUIDE:
+        report.obstacles += in_the_way(connection, guide())
+    report.remarks += functions_roles(connection) if is_newest else []
+
+
+def _decide(connection: Connection, report: Report) -> None:
+    """Look for rows that need a decision, in what is there and may be read."""
+    inspector = inspect(connection)
+    readable = {table.name for table in report.tables if table.is_readable} & guide().tables.keys()
+    columns = {name: {column["name"] for column in inspector.get_columns(name)} for name in readable}
+    for question in questions(guide(), columns, keyed=report.state is State.NEWEST):
+        if question.table not in columns or not question.needs <= columns[question.table]:
+            continue
+        try:
+            with connection.begin_nested():
+                found = answer(connection, question)
+        except DBAPIError as error:  # as where a column is of another type, which is told by itself
+            what = f"{question.table} could not be searched for {question.what}"
+            report.remarks.append(Finding(what, message(error.orig)))
+        else:
+            report.undecided += [found] if found else []
+
+
+def lines(report: Report, *, first: int | None = FIRST) -> Iterator[str]:
+    """Write a report down, a line for each thing.
+
+    Parameters
+    ----------
+    first: how many rows of a kind are named; all when absent.
+    """
+    login = report.login
+    rank = "a superuser" if login.is_superuser else "with CREATEROLE" if login.creates_roles else "without CREATEROLE"
+    yield f"PostgreSQL {login.version}, database {login.database}, time zone {login.zone}, as {login.name}, {rank}"
+    yield f"revision {report.revision or 'none'}: {report.state.value}"
+    for finding in report.obstacles:
+        yield f"MEND    {finding}"
+    for finding in report.remarks:
+        yield f"{'note' if finding.is_harmless else 'DO':7} {finding}"
+    for kind in report.undecided:
+        yield f"DECIDE  {kind.table}: {kind.what}: {_named(kind, first)}: {kind.do}"
+
+
+def _named(kind: Undecided, first: int | None) -> str:
+    """Name rows by their ids, each with the one that it is like."""
+    shown = [str(id_) if other is None else f"{id_} (like {other})" for id_, other in kind.rows[:first]]
+    rest = len(kind.rows) - len(shown)
+    count = "1 row" if len(kind.rows) == 1 else f"{len(kind.rows)} rows"
+    return f"{count}, id {', '.join(shown)}{f', and {rest} more, which ARGS=--all names' if rest else ''}"
+
+
+def looked_at(url: str) -> tuple[Report, bool]:
+    """Look over the database at this address; also return whether a pooler is in between.
+
+    Raises
+    ------
+    UnreachableError: it could not be looked at; the text says why.
+    """
+    try:
+        with connected(url) as connection:
+            return look(connection), is_pooled(connection)
+    except SQLAlchemyError as error:
+        raise UnreachableError(message(getattr(error, "orig", error)).splitlines()[0]) from error
+
+
+def check(url: str, *, first: int | None = FIRST) -> int:
+    """Print what is found; return the process's status."""
+    shown = make_url(url).render_as_string(hide_password=True)
+    try:
+        report, pooled = looked_at(url)
+    except UnreachableError as error:
+        print(f"{shown} could not be looked at: {error}")  # noqa: T201
+        return 2
+    print(shown, *lines(report, first=first), sep="\n")  # noqa: T201
+    if pooled:
+        print("note    a pooler is in between: give changes the server's own address")  # noqa: T201
+    if report.is_in_order:
+        print("Nothing to do.")  # noqa: T201
+    return int(not report.is_in_order)
+
+
+def main() -> None:
+    """Check the database that DATABASE_URL names, or the local one."""
+    logging.basicConfig(level=logging.WARNING)
+    with chosen() as url:
+        status = check(url, first=None if "--all" in sys.argv[1:] else FIRST)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""The rows of the guide's application that a person has to decide on: which, and what can be done about them.
+
+Before a database is adopted they are told by the guide's columns, afterwards by the keys that they did not get: they
+are the same rows.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    MetaData,
+    Numeric,
+    Select,
+    Table,
+    and_,
+    cast,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+)
+from sqlalchemy.types import Date
+
+from goatedvips.models.accounts import users
+from goatedvips.models.codes import bonus_codes
+from goatedvips.models.newsletter import newsletter_subscriptions
+from goatedvips.models.notifications import notification_preferences
+from goatedvips.models.races import wager_race_participants
+from goatedvips.models.wheel import wheel_spins
+
+type Found = Select[int, int | None]
+type Columns = Mapping[str, set[str]]
+"""The names of each table's columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Rows of one table that need the same decision."""
+
+    table: str
+    what: str
+    do: str
+    rows: list[tuple[int, int | None]]
+    """Each one's id, and the id of the row that has what it would have, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about the rows of a table."""
+
+    table: str
+    needs: frozenset[str]
+    """The columns that must be there to ask it."""
+    what: str
+    do: str
+    rows: Found
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What only one row can be matched by: the oldest has it."""
+
+    column: Column[object]
+    """Ours, unique; null in rows that came too late."""
+    made_of: Column[object]
+    reads: ColumnElement[object]
+    scope: tuple[Column[object], ...]
+    what: str
+    do: str
+
+
+KEYS = (
+    Key(
+        users.c.username_key,
+        users.c.username,
+        func.lower(users.c.username),
+        (),
+        "usernames equal to an older member's, ignoring case",
+        "they log in by the exact spelling alone; rename them with their consent, or leave them",
+    ),
+    Key(
+        users.c.email_key,
+        users.c.email,
+        func.lower(users.c.email),
+        (),
+        "e-mail addresses equal to an older member's, ignoring case",
+        "perhaps one person twice: ask them, then change one address or suspend one account, or leave them",
+    ),
+    Key(
+        wheel_spins.c.spin_day,
+        wheel_spins.c.timestamp,
+        cast(wheel_spins.c.timestamp, Date),
+        (wheel_spins.c.user_id,),
+        "spins after the member's first of that UTC day",
+        "the first counts for the day and all stay; decide whether what they won is honoured",
+    ),
+    Key(
+        bonus_codes.c.code_key,
+        bonus_codes.c.code,
+        # As code_key() has it, which is not there before the adoption.
+        func.upper(func.regexp_replace(bonus_codes.c.code, r"[\s\u00a0\u2010-\u2015\u2212-]", "", "g")),
+        (),
+        "codes that read like an older one, ignoring case, spaces and dashes",
+        "only the oldest can be claimed; give them another spelling, or let them expire",
+    ),
+    Key(
+        wager_race_participants.c.member_key,
+        wager_race_participants.c.user_id,
+        wager_race_participants.c.user_id,
+        (wager_race_participants.c.race_id,),
+        "further rows of a member in the same race",
+        "the oldest is the participation; add what they wagered to it, or leave them",
+    ),
+    Key(
+        newsletter_subscriptions.c.email_key,
+        newsletter_subscriptions.c.email,
+        func.lower(newsletter_subscriptions.c.email),
+        (),
+        "addresses equal to an older subscription's, ignoring case",
+        "the oldest is the subscription; where one of them has unsubscribed, let the oldest say so too",
+    ),
+)
+
+
+def questions(guide: MetaData, columns: Columns, *, keyed: bool) -> Iterator[Question]:
+    """Yield what is asked of a database.
+
+    Parameters
+    ----------
+    guide: the guide's tables.
+    columns: what is there.
+    keyed: the newest schema is there, and each row has its key or has none because it came too late.
+    """
+    for key in KEYS:
+        yield from _of_key(key, columns.get(key.column.table.name, set()), keyed=keyed)
+    yield Question(
+        "users",
+        frozenset({"username", "email"}),
+        "usernames that are another member's e-mail address, ignoring case",
+        "who logs in with that address may mean either; rename them with their consent",
+        _named_as_another(),
+    )
+    ownerless = notification_preferences.c
+    has_owner = "user_id" in columns.get("notification_preferences", set())
+    yield Question(
+        "notification_preferences",
+        frozenset(),
+        "preferences without an owner",
+        "the guide's table doesn't say whose they are, so they mean nothing; members you know of may set theirs anew",
+        select(ownerless.id, null()).where(literal_column("user_id IS NULL" if has_owner else "true")),
+    )
+    for table in guide.sorted_tables:
+        yield from _of_values(table)
+
+
+def _of_key(key: Key, columns: set[str], *, keyed: bool) -> Iterator[Question]:
+    table, needs = key.column.table.name, frozenset({key.made_of.name, *(column.name for column in key.scope)})
+    if not keyed:
+        yield Question(table, needs, key.what, key.do, _late(key, has_column=key.column.name in columns))
+        return
+    holder = key.column.table.alias("holder")
+    same = (holder.c[column.name] == column for column in key.scope)
+    keyless = key.column.is_(None), key.reads.is_not(None), *(column.is_not(None) for column in key.scope)
+    found = (
+        select(key.column.table.c.id, holder.c.id)
+        .select_from(key.column.table.outerjoin(holder, and_(holder.c[key.column.name] == key.reads, *same)))
+        .where(*keyless)
+    )
+    yield Question(table, needs, key.what, key.do, found.where(holder.c.id.is_not(None)))
+    yield Question(
+        table,
+        needs,
+        f"rows without {key.column.name}, though no other row has theirs any more",
+        f"SET {key.made_of.name} = {key.made_of.name} WHERE {key.column.name} IS NULL gives it to the oldest of them",
+        found.where(holder.c.id.is_(None)),
+    )
+
+
+def _late(key: Key, *, has_column: bool) -> Found:
+    """Find the rows of each group but the oldest, or but the one that has the key by now."""
+    table = key.column.table
+    order = [key.column.is_(None), table.c.id] if has_column else [table.c.id]
+    first = func.first_value(table.c.id).over(partition_by=[*key.scope, key.reads], order_by=order)
+    given = key.reads.is_not(None), *(column.is_not(None) for column in key.scope)
+    rows = select(table.c.id, first.label("holder")).where(*given).subquery()
+    return select(rows.c.id, rows.c.holder).where(rows.c.id != rows.c.holder)
+
+
+def _named_as_another() -> Found:
+    other = users.alias("other")
+    same = func.lower(users.c.username) == func.lower(other.c.email)
+    return select(users.c.id, func.min(other.c.id)).where(same, users.c.id != other.c.id).group_by(users.c.id)
+
+
+def _of_values(table: Table) -> Iterator[Question]:
+    """Ask for what the database holds and no calendar or sum does; Drizzle reads `infinity` as the year 2000."""
+    for column in table.columns:
+        if isinstance(column.type, DateTime):
+            outside = or_(
+                column < literal_column("timestamp '0001-01-01'"),
+                column >= literal_column("timestamp '10000-01-01'"),
+            )
+            what = f"times in {column.name} outside the years 1 to 9999, or infinite"
+            do = "they are answered as the nearest year; write the time that is meant"
+        elif isinstance(column.type, Numeric):
+            outside = column == literal_column("numeric 'NaN'")
+            what = f"NaN in {column.name}"
+            do = "no sum or rank comes out right with it; write the number that is meant"
+        else:
+            continue
+        yield Question(table.name, frozenset({column.name}), what, do, select(table.c.id, null()).where(outside))
+
+
+def answer(connection: Connection, question: Question) -> Undecided | None:
+    """Look for the rows that a question asks for."""
+    first = question.rows.selected_columns[0]
+    rows = [(id_, other) for id_, other in connection.execute(question.rows.order_by(first))]
+    return Undecided(question.table, question.what, question.do, rows) if rows else None
