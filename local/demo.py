@@ -104,7 +104,7 @@ def _person(connection: Connection, name: str, password: str, now: datetime) -> 
     user_id = connection.scalar(select(users.c.id).where(users.c.username == name))
     if user_id is None:
         stored = passwords.hashed(password, legacy=False)
-        user_id = accounts.register(connection, name, f"{name}@example.com", stored, now=now).id
+        user_id = accounts.register(connection, name, f"{name}@example.com", stored, "127.0.0.1", now=now).id
     elif not passwords.matches(connection.scalar(select(users.c.password).where(users.c.id == user_id)), password):
         # The passwords' file was removed, the data was not.
         connection.execute(

@@ -8,8 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from goatedvips.domain import identities, passwords
 from goatedvips.domain import outbox as sender
-from goatedvips.domain import passwords
 from goatedvips.domain.mail_texts import Message
 from goatedvips.models.accounts import attempts, sessions, users
 from goatedvips.models.notifications import outbox
@@ -76,6 +76,13 @@ def counted(database: sa.Engine, subject: object, kind: str) -> int:
     same = sa.select(sa.func.count()).where(attempts.c.subject == str(subject), attempts.c.kind == kind)
     with database.connect() as connection:
         return int(connection.scalar(same) or 0)
+
+
+def counted_mails(database: sa.Engine, email: str) -> int:
+    """How many mails to an address were asked for."""
+    remembered = sa.select(sa.func.encode(identities.identity("email", sa.literal(email)), "hex"))
+    with database.connect() as connection:
+        return counted(database, connection.scalar(remembered), "mail")
 
 
 def composed(database: sa.Engine, mail: Any, now: datetime = NOON) -> Message | None:

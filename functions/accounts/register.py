@@ -18,7 +18,7 @@ def register(body: RegisterRequest) -> RegisteredAccount:
         accounts.count_registration(connection, api.address, now=now)
     stored = passwords.hashed(body.password, legacy=settings.legacy_app)
     with transaction() as connection:
-        account = accounts.register(connection, body.username, body.email, stored, now=now)
+        account = accounts.register(connection, body.username, body.email, stored, api.address, now=now)
     return RegisteredAccount.model_validate(account)
 
 

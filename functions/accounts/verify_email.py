@@ -1,6 +1,7 @@
 """POST /v1/email-verifications/confirm: whoever has the mailed token proves the member's e-mail address, old or new."""
 
 from goatedvips.clock import utc_now
+from goatedvips.config import settings
 from goatedvips.db import transaction
 from goatedvips.domain import addresses
 from goatedvips.http import HttpApi, lambda_handler
@@ -12,7 +13,8 @@ api = HttpApi("anyone")
 @api.post("/v1/email-verifications/confirm")
 def verify_email(body: VerifyEmailRequest) -> VerifiedEmail:
     with transaction() as connection:
-        addresses.verify(connection, body.token, now=utc_now())
+        required = settings.verified_email_required
+        addresses.verify(connection, body.token, verified_email_required=required, now=utc_now())
     return VerifiedEmail(email_verified=True)
 
 

@@ -65,7 +65,10 @@ def test_thirty_registrations_of_one_name_at_once_make_one_account(
     ]
     results = at_once(
         direct,
-        [partial(accounts.register, username=name, email=email, stored="x", now=NOW) for name, email in given],
+        [
+            partial(accounts.register, username=name, email=email, stored="x", address="10.0.0.1", now=NOW)
+            for name, email in given
+        ],
     )
     assert Counter(type(result) for result in results) == {accounts.Account: 1, refusal: 29}, results
     (account,) = (result for result in results if isinstance(result, accounts.Account))
@@ -90,7 +93,9 @@ def test_one_token_used_twenty_times_at_once_works_once(direct: str, members: Me
                 expires_at=NOW + tokens.LASTS,
             )
         )
-    results = at_once(direct, [partial(addresses.verify, token=member.username, now=NOW)] * 20)
+    results = at_once(
+        direct, [partial(addresses.verify, token=member.username, verified_email_required=False, now=NOW)] * 20
+    )
     assert results.count(None) == 1, results
 
 

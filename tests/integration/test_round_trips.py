@@ -171,9 +171,7 @@ def test_an_export_takes_a_trip_a_table_and_an_erasure_little_more(
     assert trips(wire, functions, "erase_me", 204, by=member, body={"password": PASSWORD}) == 32
 
 
-def test_staff_read_in_one_trip_and_change_a_member_in_two(
-    wire: Wire, functions: Functions, members: Members
-) -> None:
+def test_staff_read_in_one_trip_and_change_a_member_in_two(wire: Wire, functions: Functions, members: Members) -> None:
     """One to hold the caller's and the member's rows, and one that decides."""
     staff, member = members.staff(), members.new()
     path = f"/v1/admin/members/{member.id}"

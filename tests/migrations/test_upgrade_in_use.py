@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from benchmarks import upgrade_under_load as load
 from local.postgres import Server
@@ -93,6 +94,17 @@ def test_the_end_is_the_same_however_often_it_was_cut_off(url: str, database: En
     assert used == counted == claimed > 0
 
 
+def test_an_index_that_was_cut_off_is_built_anew(url: str, database: Engine, newest: list[str]) -> None:
+    """What is left of it has its name, and is no index."""
+    load.prepare(url, 10)
+    with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for name in ("users_username_key_unique", "users_created_at_idx"):
+            with pytest.raises(IntegrityError):
+                connection.execute(text(f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON users ((1))"))
+    upgrade(url)
+    assert dump(url) == newest
+
+
 def test_writers_hardly_wait_and_the_oldest_rows_get_the_keys(url: str) -> None:
     """Nor does one of their writes fail, in any of the ten tables."""
     load.prepare(url, USERS)
@@ -124,6 +136,26 @@ def test_the_upgrade_waits_for_an_open_transaction_and_writers_do_not(url: str, 
         running.result(60)
     assert waits.failures == []
     assert {kind: seconds for kind, seconds in waits.longest.items() if seconds > load.LONGEST} == {}
+    assert load.misplaced_keys(url) == {}
+
+
+def test_rows_that_others_hold_are_filled_last(url: str, database: Engine) -> None:
+    load.prepare(url, 3000)
+    upgrade_to(url, "keys_for_adopted_rows")
+    filled = text("SELECT count(*) FILTER (WHERE id < 500), count(*) FROM users WHERE username_key IS NOT NULL")
+    with (
+        database.connect() as holder,
+        database.connect().execution_options(isolation_level="AUTOCOMMIT") as reader,
+        upgrading(url) as running,
+    ):
+        holder.exec_driver_sql("SELECT FROM users WHERE id < 500 FOR UPDATE")
+        give_up = time.monotonic() + 60
+        while (found := tuple(reader.execute(filled).one())) != (0, 3000 - 499 - 3):
+            assert time.monotonic() < give_up, found
+            time.sleep(0.1)
+        assert not running.done()
+        holder.commit()
+        running.result(60)
     assert load.misplaced_keys(url) == {}
 
 

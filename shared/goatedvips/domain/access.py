@@ -7,8 +7,10 @@ says why.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CTE, Connection, Select, and_, bindparam, or_, select
+from sqlalchemy import CTE, Boolean, ColumnElement, Connection, Select, and_, bindparam, or_, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from goatedvips.errors import AccountSuspended, EmailUnverified, Forbidden, SelfExcluded, Unauthenticated
 from goatedvips.models.accounts import sessions, users
@@ -41,8 +43,16 @@ NOW = bindparam("now", type_=sessions.c.expires_at.type)
 LIVE = and_(sessions.c.ended_at.is_(None), sessions.c.expires_at > NOW)
 COMPARED = bindparam("compared", type_=users.c.password.type)
 """The stored password that the caller's was compared with."""
-_excluded = or_(users.c.excluded_permanently, users.c.excluded_until.is_not(None))
-_unverified = and_(bindparam("verified_email_required"), users.c.email_verified.is_not(True))
+VERIFIED_EMAIL_REQUIRED = bindparam("verified_email_required", type_=Boolean)
+
+
+def is_excluded(account: ReadOnlyColumnCollection[str, Any] = users.c) -> ColumnElement[bool]:
+    """Whether a member is excluded from play: until the end has passed and they have said so."""
+    return or_(account.excluded_permanently, account.excluded_until.is_not(None))
+
+
+_excluded = is_excluded()
+_unverified = and_(VERIFIED_EMAIL_REQUIRED, users.c.email_verified.is_not(True))
 _account: Select[int] = (
     select(users.c.id)
     .join(sessions, sessions.c.user_id == users.c.id)

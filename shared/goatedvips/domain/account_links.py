@@ -23,7 +23,6 @@ from sqlalchemy import (
     insert,
     literal,
     null,
-    or_,
     select,
     true,
     update,
@@ -226,7 +225,6 @@ _brought = (
     .where(_IS_APPROVAL)
     .cte("brought")
 )
-_for_good = or_(users.c.excluded_permanently, _brought.c.excluded_permanently)
 # Of an account that the feed has not told of yet the totals are not known: those of another account are not its.
 _linked = (
     update(users)
@@ -235,9 +233,8 @@ _linked = (
         {
             "uid": _brought.c.uid,
             "verified": true(),
-            "excluded_permanently": _for_good,
-            "excluded_until": case((~_for_good, func.greatest(users.c.excluded_until, _brought.c.excluded_until))),
         }
+        | identities.stricter(users.c, _brought.c)
         | {
             figure: func.coalesce(_brought.c[figure], case((users.c.uid != _brought.c.uid, 0), else_=users.c[figure]))
             for figure in _FIGURES

@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Text, bindparam, func, insert, literal, or_, select
+from sqlalchemy import Connection, Text, bindparam, case, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import attempts, identities, server_seeds
+from goatedvips.domain import attempts, identities, mail_requests, server_seeds
 from goatedvips.domain.access import NOW
 from goatedvips.errors import EmailTaken, UsernameTaken
 from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.accounts import users
-from goatedvips.models.notifications import outbox
 
 REGISTRATIONS = attempts.Throttle("register", limit=10, window=timedelta(hours=1))
 """From one address."""
@@ -56,41 +55,37 @@ _account = (
         email_verified=False,
         created_at=NOW,
         # Who was excluded when they were erased is so when they come back.
-        excluded_until=select(_kept.c.excluded_until).scalar_subquery(),
+        excluded_until=select(case((~_kept.c.excluded_permanently, _kept.c.excluded_until))).scalar_subquery(),
         excluded_permanently=select(_kept.c.excluded_permanently).scalar_subquery(),
     )
     .on_conflict_do_nothing()
-    .returning(users.c.id, users.c.username, users.c.email_verified)
+    .returning(users.c.id, users.c.username, users.c.email, users.c.email_verified)
     .cte("account")
 )
-_mailed = (
-    insert(outbox)
-    .from_select(
-        ["kind", "user_id", "address", "created_at", "due_at"],
-        select(literal("verification"), _account.c.id, _EMAIL, NOW, NOW),
-    )
-    .cte("mailed")
-)
+_asked = select(_account.c.id.label("user_id"), _account.c.email).cte("asked")
 _register = (
-    select(_account).add_cte(server_seeds.first_two(_account).cte("seeds"), _mailed).execution_options(decides=True)
+    select(_account)
+    .add_cte(server_seeds.first_two(_account).cte("seeds"), *mail_requests.asked_for("verification", _asked))
+    .execution_options(decides=True)
 )
 _username_taken = select(users.c.id).where(
     or_(users.c.username == _USERNAME, users.c.username_key == func.lower(_USERNAME))
 )
 
 
-def register(connection: Connection, username: str, email: str, stored: str, *, now: datetime) -> Account:
+def register(connection: Connection, username: str, email: str, stored: str, address: str, *, now: datetime) -> Account:
     """Make a member, with the seeds of their wheel and the mail that lets them prove their address.
 
     Parameters
     ----------
     stored: the password as `passwords.hashed` made it.
+    address: the network address that the request comes from.
 
     Raises
     ------
     UsernameTaken, EmailTaken: by whatever spelling, ignoring case.
     """
-    parameters = {"given_username": username, "given_email": email, "stored": stored, "now": now}
+    parameters = {"given_username": username, "given_email": email, "stored": stored, "address": address, "now": now}
     account = connection.execute(_register, parameters | server_seeds.fresh()).one_or_none()
     if account is None:
         taken = connection.execute(_username_taken, parameters).first()

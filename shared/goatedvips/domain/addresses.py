@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Text, and_, bindparam, func, insert, literal, or_, select, union_all, update
+from sqlalchemy import Connection, Text, and_, bindparam, func, insert, literal, or_, select, true, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from goatedvips.domain import access, credentials, identities, mail_requests, mailed_tokens, sessions
@@ -90,9 +90,19 @@ def request_change(
 _token = mailed_tokens.used("email_verification", "email_change")
 _is_change = _token.c.purpose == "email_change"
 # Locked, so it is read again after a wait: of two changes, or of a change and a reset, one comes after the other.
+_kept = identities.kept_exclusion("email", _token.c.address).lateral("kept")
 _owner = (
-    select(users.c.id, users.c.email.label("old_email"), _token.c.address, _is_change.label("is_change"))
+    select(
+        users.c.id,
+        users.c.email.label("old_email"),
+        _token.c.address,
+        _is_change.label("is_change"),
+        identities.is_kept_for_address(users.c).label("remembered"),
+        _kept.c.excluded_until,
+        _kept.c.excluded_permanently,
+    )
     .join(_token, _token.c.user_id == users.c.id)
+    .join(_kept, true())
     .where(
         or_(
             and_(~_is_change, users.c.email == _token.c.address),
@@ -109,7 +119,6 @@ _verified = (
     .returning(users.c.id)
     .cte("verified")
 )
-_exclusion = identities.kept_exclusion("email", select(_token.c.address).scalar_subquery()).cte("exclusion")
 _changed = (
     update(users)
     .where(users.c.id == _owner.c.id, _owner.c.is_change)
@@ -118,14 +127,16 @@ _changed = (
         email_key=func.lower(_owner.c.address),
         email_verified=True,
         credentials_changed_at=NOW,
-        excluded_until=func.greatest(users.c.excluded_until, select(_exclusion.c.excluded_until).scalar_subquery()),
-        excluded_permanently=or_(
-            users.c.excluded_permanently, select(_exclusion.c.excluded_permanently).scalar_subquery()
-        ),
+        **identities.stricter(users.c, _owner.c),
     )
-    .returning(users.c.id)
+    .returning(users.c.id, users.c.excluded_until, users.c.excluded_permanently)
     .cte("changed")
 )
+_old_remembered = identities.remembering(
+    select(identities.identity("email", _owner.c.old_email), _changed.c.excluded_until, _changed.c.excluded_permanently)
+    .join(_changed, _changed.c.id == _owner.c.id)
+    .where(_owner.c.remembered)
+).cte("old_remembered")
 _old_told = (
     insert(outbox)
     .from_select(
@@ -136,21 +147,34 @@ _old_told = (
     )
     .cte("old_told")
 )
-_use = union_all(select(_verified.c.id), select(_changed.c.id)).add_cte(_old_told).execution_options(decides=True)
+_use = (
+    union_all(select(_verified.c.id), select(_changed.c.id))
+    .add_cte(_old_told, _old_remembered)
+    .execution_options(decides=True)
+)
 
 
-def verify(connection: Connection, token: str, *, now: datetime) -> None:
+def verify(connection: Connection, token: str, *, verified_email_required: bool, now: datetime) -> None:
     """Take a mailed token as the proof that the member reads mail at an address: theirs, or the one they wished for.
 
     In the second case it becomes theirs, the old one is told, and other changes that were asked for before are void.
-    An exclusion that is kept for the new address, since its member was erased, holds for whoever has it now.
+    An exclusion that is kept for the new address, since its member was erased, holds for whoever has it now; that of an
+    excluded member is kept for the old one.
+
+    Parameters
+    ----------
+    verified_email_required: the platform's setting for play.
 
     Raises
     ------
     TokenInvalid: unknown, used, expired, or the account has another address or password since.
     EmailTaken: by another member, since it was asked for.
     """
-    parameters = {"given_hash": mailed_tokens.hashed(token), "now": now}
+    parameters = {
+        "given_hash": mailed_tokens.hashed(token),
+        "verified_email_required": verified_email_required,
+        "now": now,
+    }
     try:
         proved = connection.execute(_use, parameters).one_or_none()
     except IntegrityError as error:  # the unique keys decide

@@ -5,7 +5,6 @@ for them (`access.member`): what came before is seen here, and what comes after 
 """
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -26,7 +25,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, array
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import access, archived_entries, credentials, identities, sessions
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
@@ -34,7 +32,7 @@ from goatedvips.domain.archived_entries import EACH, HAS_THE_MARK, IS_LIST, IS_M
 from goatedvips.domain.personal_data import ACCOUNT, ERASED, HOLDINGS, IS_PROVED, OWN, PSEUDONYM, Holding, of_member
 from goatedvips.domain.sessions import LogInAttempt
 from goatedvips.errors import LastStaff
-from goatedvips.models.accounts import attempts, erased_identities, users
+from goatedvips.models.accounts import attempts, users
 from goatedvips.models.races import historical_races
 from goatedvips.models.races import wager_race_participants as participants
 
@@ -57,27 +55,16 @@ _mark = (
 )
 
 
-def _remembered(kind: identities.Kind, value: Any) -> Any:  # noqa: ANN401 - a column
-    return select(identities.identity(kind, value), NOW, OWN.excluded_until, OWN.excluded_permanently).where(
-        OWN.id == CALLER_ID
-    )
-
-
-_excluded = or_(OWN.excluded_permanently, OWN.excluded_until.is_not(None))
-_new = upsert(erased_identities).from_select(
-    ["identity", "erased_at", "excluded_until", "excluded_permanently"],
+_remember = identities.remembering(
     union_all(
-        _remembered("email", OWN.email).where(_excluded),
-        _remembered("uid", OWN.uid).where(OWN.uid.is_not(None)),  # the feed goes on telling of it
-    ),
-)
-_remember = _new.on_conflict_do_update(
-    index_elements=["identity"],
-    set_={  # of several members the strictest exclusion
-        "erased_at": _new.excluded.erased_at,
-        "excluded_until": func.greatest(erased_identities.c.excluded_until, _new.excluded.excluded_until),
-        "excluded_permanently": or_(erased_identities.c.excluded_permanently, _new.excluded.excluded_permanently),
-    },
+        select(identities.identity("email", OWN.email), OWN.excluded_until, OWN.excluded_permanently).where(
+            OWN.id == CALLER_ID, identities.is_kept_for_address(OWN)
+        ),
+        select(identities.identity("uid", OWN.uid), OWN.excluded_until, OWN.excluded_permanently).where(
+            OWN.id == CALLER_ID,
+            OWN.uid.is_not(None),  # the feed goes on telling of it
+        ),
+    )
 )
 _redact_audit_log = select(func.redact_audit_log(CALLER_ID))
 

@@ -1,6 +1,7 @@
 """Mail with a token that somebody asks for: at most 3 an hour to one address, whatever for and whoever asks.
 
-A request beyond that is answered as the others are, and nothing is sent.
+A request beyond that is answered as the others are, and nothing is sent.  Counted is a keyed hash of the address: it
+may be a stranger's, who has no account to show the count to or to erase it with.
 """
 
 from datetime import timedelta
@@ -8,7 +9,7 @@ from typing import Literal
 
 from sqlalchemy import CTE, ColumnElement, func, insert, literal, select
 
-from goatedvips.domain import attempts
+from goatedvips.domain import attempts, identities
 from goatedvips.domain.access import NOW
 from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.notifications import outbox
@@ -32,12 +33,13 @@ def asked_for(kind: Kind, asked: CTE) -> tuple[CTE, CTE]:
     asked: at most one row: the `email` that is asked for, and the `user_id` of whose mail it is; null: nobody's, which
         is counted all the same.
     """
-    opens_at = MAILS.opens_at(attempt_rows.c.subject == func.lower(asked.c.email))
+    subject = func.encode(identities.identity("email", asked.c.email), "hex")
+    opens_at = MAILS.opens_at(attempt_rows.c.subject == subject)
     counted = (
         insert(attempt_rows)
         .from_select(
             ["kind", "subject", "address", "attempted_at"],
-            select(literal(MAILS.kind), func.lower(asked.c.email), attempts.ADDRESS, NOW).where(opens_at.is_(None)),
+            select(literal(MAILS.kind), subject, attempts.ADDRESS, NOW).where(opens_at.is_(None)),
         )
         .returning(attempt_rows.c.id)
         .cte("counted")

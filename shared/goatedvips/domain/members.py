@@ -79,7 +79,6 @@ LISTED: tuple[ColumnElement[Any], ...] = (
     users.c.last_active,
 )
 """What is told of a member, in the order of `Member`."""
-_excluded = or_(users.c.excluded_until.is_not(None), users.c.excluded_permanently)
 _PREFIX = bindparam("prefix", type_=Text)
 _TIER = bindparam("tier", type_=Text)
 
@@ -99,7 +98,7 @@ _newest_first = (
         _wanted("id", users.c.id),
         _wanted("uid", users.c.uid),
         _wanted("verified", users.c.verified),
-        _wanted("excluded", _excluded),
+        _wanted("excluded", access.is_excluded()),
         _wanted("suspended", users.c.suspended_at.is_not(None)),
         or_(
             _PREFIX.is_(None),

@@ -24,7 +24,6 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    union,
 )
 
 from goatedvips.domain.access import CALLER_ID
@@ -106,12 +105,6 @@ def names_them(text: ColumnElement[str]) -> Condition:
     return exists().where(OWN.id == CALLER_ID, or_(*(func.strpos(func.lower(text), name) > 0 for name in known)))
 
 
-# The addresses that they were written to at: an earlier one, or one that they wished to have, included.
-_mailed_to = union(
-    select(func.lower(OWN.email)).where(OWN.id == CALLER_ID),
-    select(func.lower(mailed_tokens.c.address)).where(mailed_tokens.c.user_id == CALLER_ID),
-    select(func.lower(outbox.c.address)).where(outbox.c.user_id == CALLER_ID),
-)
 _own_tickets = select(support_tickets.c.id).where(support_tickets.c.user_id == CALLER_ID)
 # As an array, which an index serves in spite of the OR.
 _on_own_ticket = ticket_messages.c.ticket_id == func.any(func.array(_own_tickets.scalar_subquery()))
@@ -182,13 +175,7 @@ def _removed(table: Table, theirs: Condition, *withheld: str) -> Holding:
 HOLDINGS = (
     ACCOUNT,
     _removed(sessions, sessions.c.user_id == CALLER_ID, "token_hash"),
-    _removed(
-        attempts,
-        or_(
-            and_(attempts.c.kind != "mail", attempts.c.subject == cast(CALLER_ID, Text)),
-            and_(attempts.c.kind == "mail", attempts.c.subject.in_(_mailed_to)),
-        ),
-    ),
+    _removed(attempts, attempts.c.subject == cast(CALLER_ID, Text)),
     _removed(
         mailed_tokens,
         or_(
@@ -283,7 +270,9 @@ HOLDINGS = (
         _by_address(newsletter_subscriptions.c.email),
         "email_key",
     ),
-    _removed(outbox, or_(outbox.c.user_id == CALLER_ID, _by_address(outbox.c.address))),
+    _removed(
+        outbox, or_(outbox.c.user_id == CALLER_ID, and_(outbox.c.user_id.is_(None), _by_address(outbox.c.address)))
+    ),
     _removed(idempotency_records, idempotency_records.c.user_id == CALLER_ID, "request_hash", "body_hash"),
     Holding(
         audit_log,

@@ -78,7 +78,9 @@ _account = (
     .subquery("account")
 )
 _turn = select(attempts.TURN).subquery("turn")
-_find = select(_turn.c.turn, _account.c.id, _account.c.password).select_from(_turn.outerjoin(_account, true()))
+_find = select(_turn.c.turn, func.lower(_LOGIN).label("ignoring_case"), _account.c.id, _account.c.password).select_from(
+    _turn.outerjoin(_account, true())
+)
 _of_account = (attempt_rows.c.subject == attempts.SUBJECT) & (attempt_rows.c.address == attempts.ADDRESS)
 _of_address = attempt_rows.c.address == attempts.ADDRESS
 _count = attempts.counting(
@@ -104,8 +106,8 @@ def attempt(connection: Connection, login: str, address: str, *, now: datetime) 
     TooManyAttempts
     """
     account = connection.execute(_find, {"login": login} | attempts.turn("log_in", address)).one()
-    # An unknown name is as good a subject, but it may be a password in the wrong field.
-    subject = str(account.id or hashlib.sha256(login.lower().encode()).hexdigest())
+    # An unknown name is as good a subject, in whatever case; but it may be a password in the wrong field.
+    subject = str(account.id or hashlib.sha256(account.ignoring_case.encode()).hexdigest())
     return LogInAttempt(guess(connection, subject, address, now=now), account.id, account.password)
 
 

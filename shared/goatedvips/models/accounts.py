@@ -123,7 +123,8 @@ account_links = Table(
     Index("account_links_pending_key", "user_id", unique=True, postgresql_where=text("decision IS NULL")),
 )
 
-# What is kept of erased members' addresses and uids: keyed hashes alone. An exclusion survives by them.
+# What is kept of erased members' addresses and uids, and of addresses that excluded members gave up: keyed hashes.
+# An exclusion survives by them.
 erased_identities = Table(
     "erased_identities",
     metadata,

@@ -11,14 +11,26 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips import db
+from goatedvips import db, http
+from goatedvips.config import settings
 from goatedvips.domain.personal_data import HOLDINGS
-from goatedvips.models.every import accounts, codes, metadata, newsletter, operations, races, tickets, wheel
+from goatedvips.models.every import (
+    accounts,
+    codes,
+    metadata,
+    newsletter,
+    notifications,
+    operations,
+    races,
+    tickets,
+    wheel,
+)
+from tests.credentials import counted_mails
 from tests.lives import NOON, PASSWORD, STORED, Life, live
 from tests.members import Member, Members
 from tests.requests import Answer, Functions
 
-users = accounts.users
+users, outbox = accounts.users, notifications.outbox
 
 
 @pytest.fixture
@@ -479,7 +491,7 @@ def test_of_two_erasures_the_stricter_exclusion_is_remembered(
         )
         assert erase(functions, member).status == 204
     account = row(database, users, register(functions, email=email).json["id"])
-    assert (account.excluded_until, account.excluded_permanently) == (later, True)
+    assert (account.excluded_until, account.excluded_permanently) == (None, True)
 
 
 def test_of_the_address_nothing_is_remembered_without_an_exclusion_and_of_the_uid_always(
@@ -547,3 +559,48 @@ def test_nothing_personal_is_logged(functions: Functions, life: Life, caplog: py
     said = str([vars(record) for record in caplog.records])
     assert "answered" in said
     assert not [value for value in (*life.personal, PASSWORD) if value.lower() in said.lower()]
+
+
+def test_an_erasure_does_not_let_more_mail_through(functions: Functions, members: Members, database: sa.Engine) -> None:
+    """At most three an hour to one address, whoever asks, and whoever of them is gone."""
+    members.staff()
+    wished = f"{secrets.token_hex(8)}@example.com"
+    for _ in range(2):
+        member = members.new(password=STORED)
+        for _ in range(2):
+            body = {"email": wished, "current_password": PASSWORD}
+            assert functions.call("change_email", by=member, body=body, address=address()).status == 202
+        assert erase(functions, member).status == 204
+    assert counted_mails(database, wished) == 3
+
+
+def test_mail_to_an_earlier_owner_of_the_address_is_not_theirs(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    earlier, later = members.new(password=STORED), members.new(password=STORED)
+    told = {"kind": "email_changed", "user_id": earlier.id, "address": later.email, "created_at": NOON, "due_at": NOON}
+    with database.connect() as connection:
+        mail = connection.execute(sa.insert(outbox).values(told).returning(outbox.c.id)).scalar_one()
+    exported = functions.call("export_me", by=later)
+    assert exported.status == 200
+    assert erase(functions, later).status == 204
+    assert row(database, outbox, mail).user_id == earlier.id
+
+
+@pytest.mark.parametrize(("proved", "required"), [(True, True), (True, False), (False, False), (False, True)])
+def test_an_exclusion_is_kept_for_an_address_that_let_its_member_play(
+    functions: Functions,
+    members: Members,
+    database: sa.Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    proved: bool,
+    required: bool,
+) -> None:
+    """A stranger's address can be registered, but not kept from play, where play takes a proved one."""
+    members.staff()
+    monkeypatch.setattr(http, "settings", replace(settings, verified_email_required=required))
+    email = f"{secrets.token_hex(8)}@example.com"
+    given: dict[str, Any] = {"email": email, "email_key": email, "password": STORED, "email_verified": proved}
+    assert erase(functions, members.new(**given, excluded_permanently=True)).status == 204
+    again = register(functions, email=email)
+    assert row(database, users, again.json["id"]).excluded_permanently is (proved or not required)

@@ -331,3 +331,18 @@ def test_the_best_threshold_is_found_in_either_direction() -> None:
     assert best_threshold([1, 2, 3, 4], [1, 2, 3, 4]) == 0.5
     assert best_threshold([1, 2, 3, 4], [5, 6, 7, 8]) == best_threshold([5, 6, 7, 8], [1, 2, 3, 4]) == 1
     assert best_threshold([1, 2, 3, 9], [4, 5, 6, 7]) == 0.875
+
+
+@pytest.mark.parametrize("exists", [True, False], ids=["known", "unknown"])
+def test_a_name_is_held_back_in_any_case_that_the_database_knows(
+    functions: Functions, members: Members, exists: bool
+) -> None:
+    """Python and PostgreSQL do not agree on the lower case of every letter, and must not tell an account by that."""
+    name = f"iris-{secrets.token_hex(6)}"
+    if exists:
+        members.new(username=name, username_key=name)
+    at = address()
+    for _ in range(10):
+        assert functions.call("log_in", body={"login": name, "password": "wrong"}, address=at).status == 401
+    spelled = name.replace("i", "\u0130", 1)
+    assert functions.call("log_in", body={"login": spelled, "password": "wrong"}, address=at).status == 429

@@ -13,6 +13,7 @@ from goatedvips.domain import passwords
 from goatedvips.models.accounts import attempts, erased_identities, sessions, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.wheel import wheel_seeds
+from tests.credentials import counted_mails, mails
 from tests.members import Members
 from tests.requests import Answer, Functions, load
 
@@ -248,3 +249,15 @@ def test_the_eleventh_within_an_hour_from_one_network_waits(functions: Functions
     assert register(functions, at=f"{network}ffff", now=NOON + timedelta(hours=1)).status == 201
     refused = register(functions, at=f"{network}ffff", now=NOON + timedelta(hours=1))
     assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
+
+
+def test_its_mail_is_one_of_the_three_that_an_address_gets_in_an_hour(
+    functions: Functions, database: sa.Engine
+) -> None:
+    wished = f"{name()}@example.com"
+    for _ in range(3):
+        functions.call("request_password_reset", body={"email": wished.upper()}, address=address())
+    assert register(functions, email=wished).status == 201
+    assert (mails(database, wished), counted_mails(database, wished)) == ([], 3)
+    assert register(functions, email=f"x{wished}").status == 201
+    assert (len(mails(database, f"x{wished}")), counted_mails(database, f"x{wished}")) == (1, 1)

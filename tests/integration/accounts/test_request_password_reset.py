@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.credentials import MOMENT, NOON, composed, counted, mails, pointers, token_in
+from tests.credentials import MOMENT, NOON, composed, counted_mails, mails, pointers, token_in
 from tests.members import Members
 from tests.requests import Answer, Functions
 
@@ -36,7 +36,7 @@ def test_an_unknown_address_is_answered_alike_and_gets_nothing(functions: Functi
     answer = ask(functions, email.upper())
     assert (answer.status, answer.json) == (202, {"status": "requested"})
     assert mails(database, email) == []
-    assert counted(database, email, "mail") == 1, "it is written as much"
+    assert counted_mails(database, email) == 1, "it is written as much"
 
 
 @pytest.mark.parametrize("column", ["suspended_at", "erased_at"])

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.credentials import MOMENT, NOON, composed, counted, mails, problem, row, token_in
+from tests.credentials import MOMENT, NOON, composed, counted_mails, mails, problem, row, token_in
 from tests.members import Members
 from tests.requests import Functions
 
@@ -34,7 +34,7 @@ def test_a_verified_address_is_answered_alike_and_gets_nothing(
     answer = functions.call("request_verification", by=member)
     assert (answer.status, answer.json) == (202, {"status": "requested"})
     assert mails(database, member.email) == []
-    assert counted(database, member.email, "mail") == 0
+    assert counted_mails(database, member.email) == 0
 
 
 def test_an_address_gets_three_mails_an_hour(functions: Functions, members: Members, database: sa.Engine) -> None:

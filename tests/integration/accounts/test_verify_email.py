@@ -193,7 +193,7 @@ def test_who_takes_the_address_of_an_erased_member_takes_its_exclusion_too(
         ({}, (end, False)),
         ({"excluded_until": end - MOMENT}, (end, False)),
         ({"excluded_until": end + MOMENT}, (end + MOMENT, False)),
-        ({"excluded_permanently": True}, (end, True)),
+        ({"excluded_permanently": True}, (None, True)),
     ):
         member = members.new(**before)
         assert confirm(functions, mail(database, member, "email_change", email)).status == 200
@@ -203,3 +203,15 @@ def test_who_takes_the_address_of_an_erased_member_takes_its_exclusion_too(
     plain = members.new()
     assert confirm(functions, mail(database, plain, "email_change", fresh())).status == 200
     assert (row(database, plain).excluded_until, row(database, plain).excluded_permanently) == (None, False)
+
+
+def test_an_excluded_member_does_not_escape_by_giving_the_address_up(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    for columns in ({"excluded_permanently": True}, {"excluded_until": NOON + timedelta(days=90)}, {}):
+        member = members.new(**columns)
+        assert confirm(functions, mail(database, member, "email_change", fresh())).status == 200
+        other = members.new()
+        assert confirm(functions, mail(database, other, "email_change", member.email.upper())).status == 200
+        now, was = row(database, other), row(database, member)
+        assert (now.excluded_until, now.excluded_permanently) == (was.excluded_until, was.excluded_permanently)
