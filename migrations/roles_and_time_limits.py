@@ -18,6 +18,13 @@ KEPT_FROM_FUNCTIONS = {
 }
 
 
+# Theirs run with the owner's rights, so nobody else may call them.
+CALLED_BY = {
+    "identity_hash(text, text)": "api, jobs",
+    "redact_audit_log(integer)": "api",
+}
+
+
 def ensure_roles(connection: Connection) -> None:
     """Create the roles or bring them up to date, with rights on every table that there is and that this role will make.
 
@@ -49,6 +56,10 @@ def ensure_roles(connection: Connection) -> None:
     for table, kept_from in KEPT_FROM_FUNCTIONS.items():
         if connection.scalar(text("SELECT to_regclass(:name)"), {"name": f"public.{table}"}):
             connection.execute(text(f"REVOKE {kept_from} ON public.{table} FROM {roles}"))
+    for function, callers in CALLED_BY.items():
+        if connection.scalar(text("SELECT to_regprocedure(:name)"), {"name": f"public.{function}"}):
+            connection.execute(text(f"REVOKE EXECUTE ON FUNCTION public.{function} FROM PUBLIC"))
+            connection.execute(text(f"GRANT EXECUTE ON FUNCTION public.{function} TO {callers}"))
     # On Amazon RDS its members log in with an IAM token in place of a password.
     if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = 'rds_iam'")):
         connection.execute(text(f"GRANT rds_iam TO {roles}"))

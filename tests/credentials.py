@@ -78,11 +78,11 @@ def counted(database: sa.Engine, subject: object, kind: str) -> int:
         return int(connection.scalar(same) or 0)
 
 
-def counted_mails(database: sa.Engine, email: str) -> int:
-    """How many mails to an address were asked for."""
+def counted_mails(database: sa.Engine, email: str, kind: str = "mail") -> int:
+    """How many mails to an address were asked for and sent, or with `no_mail`, not sent."""
     remembered = sa.select(sa.func.encode(identities.identity("email", sa.literal(email)), "hex"))
     with database.connect() as connection:
-        return counted(database, connection.scalar(remembered), "mail")
+        return counted(database, connection.scalar(remembered), kind)
 
 
 def composed(database: sa.Engine, mail: Any, now: datetime = NOON) -> Message | None:

@@ -1,20 +1,36 @@
 """An erasure and whatever happens at the same moment: one comes wholly before the other."""
 
 import secrets
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from goatedvips.domain import credentials, erasure, exclusions, export, profiles, sessions, tickets, wheel
+from goatedvips.domain import (
+    accounts,
+    addresses,
+    credentials,
+    erasure,
+    exclusions,
+    export,
+    mailed_tokens,
+    profiles,
+    sessions,
+    tickets,
+    wheel,
+)
 from goatedvips.domain.access import Caller
 from goatedvips.domain.sessions import LogInAttempt
 from goatedvips.errors import InvalidCredentials, LastStaff, Unauthenticated
+from goatedvips.models.accounts import mailed_tokens as mailed_token_rows
 from goatedvips.models.accounts import users
 from goatedvips.models.every import metadata
+from goatedvips.models.notifications import outbox
 from goatedvips.models.tickets import support_tickets
 from tests.concurrency.together import at_once, at_once_behind
 from tests.members import Member, Members
@@ -216,3 +232,70 @@ def test_an_export_at_the_moment_of_an_erasure_is_whole_or_refused(
         member.username,
         Unauthenticated,
     }
+
+
+def lingering(work: Callable[[Connection], None]) -> Callable[[Connection], None]:
+    """Do the work, and commit late: what begins meanwhile sees nothing of it, and waits for it."""
+
+    def run(connection: Connection) -> None:
+        work(connection)
+        connection.execute(sa.select(sa.func.pg_sleep(0.6)))
+
+    return run
+
+
+def meanwhile[T](work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+    """Begin while the other lingers."""
+
+    def run(connection: Connection) -> T:
+        time.sleep(0.3)
+        return work(connection)
+
+    return run
+
+
+def exclusions_of(database: sa.Engine, email: str) -> list[bool]:
+    with database.connect() as connection:
+        return list(connection.scalars(sa.select(users.c.excluded_permanently).where(users.c.email == email)))
+
+
+def test_who_registers_the_address_while_it_is_being_erased_is_excluded(
+    direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
+) -> None:
+    members.staff()
+    member = members.new(excluded_permanently=True)
+    form = {"username": f"kid-{secrets.token_hex(6)}", "email": member.email, "stored": "x", "address": "10.0.0.1"}
+    registering = partial(accounts.register, **form, now=NOW)
+    erased, account = at_once(direct, [lingering(erasing(member)), meanwhile(registering)])
+    assert (erased, type(account)) == (None, accounts.Account)
+    assert exclusions_of(database, member.email) == [True]
+
+
+def test_who_takes_the_address_while_it_is_being_erased_is_excluded(
+    direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
+) -> None:
+    members.staff()
+    member, other = members.new(excluded_permanently=True), members.new()
+    wish: dict[str, Any] = {"user_id": other.id, "email": member.email, "asked_at": NOW, "now": NOW}
+    (token,) = at_once(direct, [partial(mailed_tokens.make_for_change, **wish)])
+    taking = partial(addresses.verify, token=token, verified_email_required=False, now=NOW)
+    assert at_once(direct, [lingering(erasing(member)), meanwhile(taking)]) == [None, None]
+    assert exclusions_of(database, member.email) == [True]
+
+
+def test_mail_composed_or_asked_for_while_its_member_is_erased_is_for_nobody(
+    direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
+) -> None:
+    members.staff()
+    member = members.new()
+    who: dict[str, Any] = {"user_id": member.id, "email": member.email, "asked_at": NOW, "now": NOW}
+    works: list[Callable[[Connection], object]] = [
+        lingering(erasing(member)),
+        meanwhile(partial(mailed_tokens.make_for_reset, **who)),
+        meanwhile(partial(mailed_tokens.make_for_change, **who)),
+        meanwhile(partial(credentials.request_reset, email=member.email, address="10.0.0.1", now=NOW)),
+    ]
+    assert at_once(direct, works) == [None] * 4
+    with database.connect() as connection:
+        for table in (mailed_token_rows, outbox):
+            assert connection.execute(sa.select(table).where(table.c.address == member.email)).all() == [], table

@@ -62,3 +62,20 @@ def test_roles_leave_the_schema_alone(role: Engine, statement: str) -> None:
         connection.execute(text("SELECT version_num FROM alembic_version"))
     with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), role.begin() as connection:
         connection.execute(text(statement))
+
+
+def test_what_runs_with_the_owner_s_rights_is_the_functions_alone(migrated: Engine) -> None:
+    """Whoever else has a login, as the guide's application has, calls neither."""
+    definer = text(
+        "SELECT oid::regprocedure::text FROM pg_proc"
+        " WHERE prosecdef AND pronamespace = 'public'::regnamespace AND has_function_privilege(:role, oid, 'EXECUTE')"
+    )
+    with migrated.begin() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS stranger"))
+        connection.execute(text("CREATE ROLE stranger LOGIN"))
+        callable_by = {role: set(connection.scalars(definer, {"role": role})) for role in ("api", "jobs", "stranger")}
+    assert callable_by == {
+        "api": {"identity_hash(text,text)", "redact_audit_log(integer)"},
+        "jobs": {"identity_hash(text,text)"},
+        "stranger": set(),
+    }

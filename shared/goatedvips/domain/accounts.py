@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Text, bindparam, case, func, or_, select
+from sqlalchemy import Connection, Text, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import attempts, identities, mail_requests, server_seeds
@@ -42,7 +42,6 @@ def count_registration(connection: Connection, address: str, *, now: datetime) -
 
 _USERNAME = bindparam("given_username", type_=Text)
 _EMAIL = bindparam("given_email", type_=Text)
-_kept = identities.kept_exclusion("email", _EMAIL).cte("kept")
 # Any of the four unique keys decides: an adopted row may have the exact spelling and no key.
 _account = (
     upsert(users)
@@ -54,18 +53,17 @@ _account = (
         password=bindparam("stored"),
         email_verified=False,
         created_at=NOW,
-        # Who was excluded when they were erased is so when they come back.
-        excluded_until=select(case((~_kept.c.excluded_permanently, _kept.c.excluded_until))).scalar_subquery(),
-        excluded_permanently=select(_kept.c.excluded_permanently).scalar_subquery(),
     )
     .on_conflict_do_nothing()
-    .returning(users.c.id, users.c.username, users.c.email, users.c.email_verified)
+    .returning(users.c.id, users.c.username, users.c.email_verified)
     .cte("account")
 )
-_asked = select(_account.c.id.label("user_id"), _account.c.email).cte("asked")
-_register = (
-    select(_account)
-    .add_cte(server_seeds.first_two(_account).cte("seeds"), *mail_requests.asked_for("verification", _asked))
+_register = select(_account, mail_requests.turn(_EMAIL)).add_cte(server_seeds.first_two(_account).cte("seeds"))
+_NEW_ID = bindparam("new_id", type_=users.c.id.type)
+_asked = select(_NEW_ID.label("user_id"), _EMAIL.label("email")).cte("asked")
+_welcome = (
+    select(_asked.c.user_id)
+    .add_cte(*mail_requests.asked_for("verification", _asked), identities.carrying_over(_NEW_ID).cte("carried_over"))
     .execution_options(decides=True)
 )
 _username_taken = select(users.c.id).where(
@@ -75,6 +73,8 @@ _username_taken = select(users.c.id).where(
 
 def register(connection: Connection, username: str, email: str, stored: str, address: str, *, now: datetime) -> Account:
     """Make a member, with the seeds of their wheel and the mail that lets them prove their address.
+
+    Who was excluded when they were erased is so when they come back.
 
     Parameters
     ----------
@@ -90,4 +90,5 @@ def register(connection: Connection, username: str, email: str, stored: str, add
     if account is None:
         taken = connection.execute(_username_taken, parameters).first()
         raise UsernameTaken if taken else EmailTaken
+    connection.execute(_welcome, parameters | {"new_id": account.id})
     return Account(account.id, account.username, account.email_verified)

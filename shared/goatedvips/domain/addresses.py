@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Text, and_, bindparam, func, insert, literal, or_, select, true, union_all, update
+from sqlalchemy import Connection, Text, and_, bindparam, func, insert, literal, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from goatedvips.domain import access, credentials, identities, mail_requests, mailed_tokens, sessions
@@ -90,7 +90,6 @@ def request_change(
 _token = mailed_tokens.used("email_verification", "email_change")
 _is_change = _token.c.purpose == "email_change"
 # Locked, so it is read again after a wait: of two changes, or of a change and a reset, one comes after the other.
-_kept = identities.kept_exclusion("email", _token.c.address).lateral("kept")
 _owner = (
     select(
         users.c.id,
@@ -98,11 +97,8 @@ _owner = (
         _token.c.address,
         _is_change.label("is_change"),
         identities.is_kept_for_address(users.c).label("remembered"),
-        _kept.c.excluded_until,
-        _kept.c.excluded_permanently,
     )
     .join(_token, _token.c.user_id == users.c.id)
-    .join(_kept, true())
     .where(
         or_(
             and_(~_is_change, users.c.email == _token.c.address),
@@ -127,7 +123,6 @@ _changed = (
         email_key=func.lower(_owner.c.address),
         email_verified=True,
         credentials_changed_at=NOW,
-        **identities.stricter(users.c, _owner.c),
     )
     .returning(users.c.id, users.c.excluded_until, users.c.excluded_permanently)
     .cte("changed")
@@ -147,11 +142,11 @@ _old_told = (
     )
     .cte("old_told")
 )
-_use = (
-    union_all(select(_verified.c.id), select(_changed.c.id))
-    .add_cte(_old_told, _old_remembered)
-    .execution_options(decides=True)
-)
+_use = union_all(
+    select(_verified.c.id, literal(value=False).label("is_change")),
+    select(_changed.c.id, literal(value=True)),
+).add_cte(_old_told, _old_remembered)
+_carry_over = identities.carrying_over(bindparam("owner_id", type_=users.c.id.type)).execution_options(decides=True)
 
 
 def verify(connection: Connection, token: str, *, verified_email_required: bool, now: datetime) -> None:
@@ -181,3 +176,5 @@ def verify(connection: Connection, token: str, *, verified_email_required: bool,
         raise EmailTaken from error
     if proved is None:
         raise TokenInvalid
+    if proved.is_change:
+        connection.execute(_carry_over, {"owner_id": proved.id})

@@ -1,7 +1,8 @@
 """A member's entries in JSON of unknown shape: the archive of races, and what participants' histories hold.
 
 The guide does not say what an archived participant looks like.  So an object is taken for a member's by what identifies
-them in it: their id, their uid, their address, or, where it has no id, their name.  Numbers stay exact on the way.
+them in it: their id; or else their uid, their address, or their name where no other uid or address stands beside it,
+since anybody may have taken a name that was free.  Numbers stay exact on the way.
 """
 
 import json
@@ -23,7 +24,8 @@ from goatedvips.models.races import historical_races
 _IDS = {"userid"}
 _UIDS = {"uid"}
 _NAMES = {"username", "name", "displayname", "nickname", "user", "member", "player", "winner"}
-_PERSONAL = {*_UIDS, *_NAMES, "email"}
+_EMAIL = "email"
+_PERSONAL = {*_UIDS, *_NAMES, _EMAIL}
 _FIGURES = re.compile(r"[\d\s.,:+TZ-]*")
 
 
@@ -61,12 +63,11 @@ class Person:
         ids = {str(value) for key, value in fields if key in _IDS}
         if ids:
             return str(self.user_id) in ids
-        return any(
-            (key in _UIDS and str(value) == self.uid)
-            or (key in _NAMES and self._is_name(value))
-            or (self.is_proved and str(value).lower() == self.email.lower())
-            for key, value in fields
-        )
+        is_named = any(key in _NAMES and self._is_name(value) for key, value in fields)
+        if any(str(value).lower() == self.email.lower() for _, value in fields):
+            return self.is_proved or is_named
+        uids = {str(value) for key, value in fields if key in _UIDS}
+        return self.uid in uids or (is_named and not uids and not any(key == _EMAIL for key, _ in fields))
 
     def _is_name(self, value: object) -> bool:
         if not isinstance(value, str) or not value or value in self.namesakes:

@@ -223,7 +223,7 @@ def claims(connection: Connection, caller: Caller, *, limit: int, cursor: str | 
 
 _terms = {field.name: bindparam(f"new_{field.name}", type_=bonus_codes.c[field.name].type) for field in fields(Terms)}
 _no_owner = _terms["user_id"].is_(None)
-_owner_exists = exists().where(users.c.id == _terms["user_id"])
+_owner_exists = exists().where(users.c.id == _terms["user_id"], users.c.erased_at.is_(None))
 _staff = access.staff()
 # Whichever key it repeats, the text or what it reads as, and whoever wrote that: nothing is issued.
 _issued = (

@@ -128,7 +128,8 @@ _account = (
     )
     .order_by((users.c.email == _EMAIL).desc())
     .limit(1)
-    .subquery("account")
+    .with_for_update(of=users, read=True, key_share=True)  # as `access.member` holds it, against an erasure
+    .cte("account")
 )
 _asked = (
     select(_account.c.id.label("user_id"), func.coalesce(_account.c.email, _EMAIL).label("email"))

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, array
 
-from goatedvips.domain import access, archived_entries, credentials, identities, sessions
+from goatedvips.domain import access, archived_entries, credentials, identities
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.archived_entries import EACH, HAS_THE_MARK, IS_LIST, IS_MARKED, MARK
 from goatedvips.domain.personal_data import ACCOUNT, ERASED, HOLDINGS, IS_PROVED, OWN, PSEUDONYM, Holding, of_member
@@ -46,13 +46,7 @@ _lock = (
     .with_for_update(of=users)
 )
 _proved = access.proved()
-_mark = (
-    update(users)
-    .where(users.c.id == _proved.c.id)
-    .values(erased_at=NOW)
-    .returning(users.c.id)
-    .add_cte(sessions.taken_back(_proved))
-)
+_mark = update(users).where(users.c.id == _proved.c.id).values(erased_at=NOW).returning(users.c.id)
 
 
 _remember = identities.remembering(
@@ -149,7 +143,7 @@ def erase(connection: Connection, caller: Caller, attempt: LogInAttempt, *, now:
 
     Parameters
     ----------
-    attempt: the proof of their password, which is taken back.
+    attempt: the proof of their password.
 
     Raises
     ------

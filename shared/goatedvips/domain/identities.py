@@ -6,13 +6,28 @@ address that an excluded member gave up for another one is remembered too.
 
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, case, false, func, literal, or_, select, true
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Update,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from goatedvips.domain.access import NOW, VERIFIED_EMAIL_REQUIRED, is_excluded
-from goatedvips.models.accounts import erased_identities
+from goatedvips.models.accounts import erased_identities, users
 
 type Kind = Literal["email", "uid"]
 type Columns = ReadOnlyColumnCollection[str, Any]
@@ -49,6 +64,23 @@ def is_kept_for_address(account: Columns) -> ColumnElement[bool]:
     stranger's, who would be kept from play for good.
     """
     return and_(is_excluded(account), or_(account.email_verified.is_(true()), ~VERIFIED_EMAIL_REQUIRED))
+
+
+def carrying_over(owner_id: BindParameter[int]) -> Update:
+    """The statement that puts the exclusion that is kept for a member's address in force, if there is one.
+
+    It comes after the one that gave them the address: that may have waited for an erasure to let go of it, and still
+    sees nothing of what was remembered then.
+    """
+    owner = users.alias("owner")
+    exclusion = kept_exclusion("email", owner.c.email).lateral("exclusion")
+    kept = (
+        select(owner.c.id, exclusion.c.excluded_until, exclusion.c.excluded_permanently)
+        .join(exclusion, true())
+        .where(owner.c.id == owner_id)
+        .cte("kept")
+    )
+    return update(users).where(users.c.id == kept.c.id, is_excluded(kept.c)).values(stricter(users.c, kept.c))
 
 
 def remembering(rows: Select[Any] | CompoundSelect[Any]) -> Insert:

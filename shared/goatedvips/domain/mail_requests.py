@@ -7,7 +7,7 @@ may be a stranger's, who has no account to show the count to or to erase it with
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import CTE, ColumnElement, func, insert, literal, select
+from sqlalchemy import CTE, ColumnElement, case, func, insert, literal, select
 
 from goatedvips.domain import attempts, identities
 from goatedvips.domain.access import NOW
@@ -30,16 +30,17 @@ def asked_for(kind: Kind, asked: CTE) -> tuple[CTE, CTE]:
 
     Parameters
     ----------
-    asked: at most one row: the `email` that is asked for, and the `user_id` of whose mail it is; null: nobody's, which
-        is counted all the same.
+    asked: at most one row: the `email` that is asked for, and the `user_id` of whose mail it is; null: nobody's.
     """
     subject = func.encode(identities.identity("email", asked.c.email), "hex")
+    # What is sent to nobody is written as well, so that it takes as long, and uses nothing up.
+    kind_counted = case((asked.c.user_id.is_(None), "no_mail"), else_=MAILS.kind)
     opens_at = MAILS.opens_at(attempt_rows.c.subject == subject)
     counted = (
         insert(attempt_rows)
         .from_select(
             ["kind", "subject", "address", "attempted_at"],
-            select(literal(MAILS.kind), subject, attempts.ADDRESS, NOW).where(opens_at.is_(None)),
+            select(kind_counted, subject, attempts.ADDRESS, NOW).where(opens_at.is_(None)),
         )
         .returning(attempt_rows.c.id)
         .cte("counted")

@@ -66,8 +66,11 @@ def is_wanted(asked_at: ColumnElement[datetime]) -> ColumnElement[bool]:
 
 
 def _made_for(purpose: Purpose, who: Select[Any]) -> Any:  # noqa: ANN401 - an insert that returns a row
-    """The statement that keeps a new token for `who` still waits for it: an address and a member, or nobody."""
-    waiting = who.subquery("waiting")
+    """The statement that keeps a new token for `who` still waits for it: an address and a member, or nobody.
+
+    Their row is held, as `access.member` holds it: an erasure sees the token, or this finds nobody.
+    """
+    waiting = who.with_for_update(read=True, key_share=True).cte("waiting")
     return (
         insert(mailed_tokens)
         .from_select(

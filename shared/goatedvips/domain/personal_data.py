@@ -25,6 +25,7 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
 from goatedvips.domain.access import CALLER_ID
 from goatedvips.models.accounts import (
@@ -105,6 +106,15 @@ def names_them(text: ColumnElement[str]) -> Condition:
     return exists().where(OWN.id == CALLER_ID, or_(*(func.strpos(func.lower(text), name) > 0 for name in known)))
 
 
+def _tells_of_them(answer: ColumnElement[str]) -> Condition:
+    """Whether an answer to somebody else, be it one of the staff, has their name, address or uid as a value."""
+    known = {"username": OWN.username, "email": OWN.email, "uid": func.coalesce(OWN.uid, "")}
+    told = case((answer.like("{%"), cast(answer, JSONB)))  # an empty one is no JSON
+    path = cast("$.** ? (@.username == $username || @.email == $email || @.uid == $uid)", JSONPATH)
+    values = func.jsonb_build_object(*(part for name, value in known.items() for part in (name, value)))
+    return exists().where(OWN.id == CALLER_ID, func.jsonb_path_exists(told, path, values))
+
+
 _own_tickets = select(support_tickets.c.id).where(support_tickets.c.user_id == CALLER_ID)
 # As an array, which an index serves in spite of the OR.
 _on_own_ticket = ticket_messages.c.ticket_id == func.any(func.array(_own_tickets.scalar_subquery()))
@@ -161,7 +171,7 @@ ACCOUNT = Holding(
 ARCHIVE = Holding(
     historical_races,
     theirs=true(),  # whose an entry is stands in the JSON: `archived_entries` finds theirs, which are shown alone
-    withheld=("participants",),
+    withheld=("participants", "metadata"),  # where the guide's application may tell of others too
     apart=("participants", "metadata"),
     impersonal=("month", "year", "participant_count", "status"),
 )
@@ -273,7 +283,13 @@ HOLDINGS = (
     _removed(
         outbox, or_(outbox.c.user_id == CALLER_ID, and_(outbox.c.user_id.is_(None), _by_address(outbox.c.address)))
     ),
-    _removed(idempotency_records, idempotency_records.c.user_id == CALLER_ID, "request_hash", "body_hash"),
+    Holding(
+        idempotency_records,
+        theirs=idempotency_records.c.user_id == CALLER_ID,
+        withheld=("request_hash", "body_hash", "answer"),  # of staff's requests it tells of others
+        removed=or_(idempotency_records.c.user_id == CALLER_ID, _tells_of_them(idempotency_records.c.answer)),
+        impersonal=("key", "answer"),  # of the records that stay, which tell nothing of them
+    ),
     Holding(
         audit_log,
         theirs=or_(audit_log.c.staff_id == CALLER_ID, _about_them),

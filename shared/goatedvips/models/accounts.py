@@ -47,7 +47,7 @@ users = Table(
     Column("excluded_until", Instant),
     Column("excluded_permanently", Boolean, nullable=False, server_default=text("false")),
     Column("hide_name", Boolean, nullable=False, server_default=text("false")),
-    Column("suspended_reason", Text),  # for staff
+    Column("suspended_reason", Text),  # as staff wrote it
     Column("credentials_changed_at", Instant),  # password or e-mail: what was asked for by mail before is dead
     Column("erased_at", Instant),  # the row stays, without anything of the member: others point to it
     Index("users_created_at_idx", "created_at"),
@@ -99,7 +99,7 @@ attempts = Table(
     "attempts",
     metadata,
     Column("id", BigInteger, primary_key=True),
-    Column("kind", Text, nullable=False),  # log_in, register, claim, mail
+    Column("kind", Text, nullable=False),  # log_in, register, claim, mail, no_mail
     Column("subject", Text, nullable=False),  # the account that was tried, the member who tried
     Column("address", Text, nullable=False),  # IPv4, or the /64 of an IPv6 address
     Column("attempted_at", Instant, nullable=False),

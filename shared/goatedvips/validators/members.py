@@ -78,7 +78,7 @@ class ChangedMember(ListedMember):
     """A member as staff left them."""
 
     suspended_reason: str | None
-    """Why the account is closed; for staff alone."""
+    """Why the account is closed; in the member's export too."""
 
 
 class MemberCounts(AnswerBody):
@@ -274,7 +274,7 @@ class MemberUpdate(RequestBody):
     reason: Annotated[str | None, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN] = (
         None
     )
-    """Why; for staff alone, in the audit log too."""
+    """Why; for staff, in the audit log too, and in the export of the member whom it concerns."""
     is_admin: _Change = None
     """Whether they are one of the staff; answers call it `is_staff`."""
     email_verified: _Change = None

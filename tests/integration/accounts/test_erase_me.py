@@ -1,5 +1,7 @@
 """A member's personal data go, the ledger and the archive stay, and an exclusion outlives both."""
 
+import base64
+import gzip
 import json
 import secrets
 import unicodedata
@@ -604,3 +606,30 @@ def test_an_exclusion_is_kept_for_an_address_that_let_its_member_play(
     assert erase(functions, members.new(**given, excluded_permanently=True)).status == 204
     again = register(functions, email=email)
     assert row(database, users, again.json["id"]).excluded_permanently is (proved or not required)
+
+
+def test_what_staff_were_answered_about_them_goes_and_what_others_were_stays(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    """A replay must not bring the member back; and a name such as "open" must not take others' answers along."""
+    staff, other = members.staff(), members.new()
+    tail = secrets.token_hex(4)
+    member = members.new(password=STORED, username=f"öpen-{tail}", username_key=f"öpen-{tail}")
+    with database.connect() as connection:
+        asked = {"user_id": member.id, "uid": tail, "requested_at": NOON}
+        link = connection.execute(
+            sa.insert(accounts.account_links).values(asked).returning(accounts.account_links.c.id)
+        )
+        path = f"/v1/admin/account-links/{link.scalar_one()}/decision"
+    key = {"idempotency-key": tail}
+    decision = {"decision": "refused", "reason": "No."}
+    decided = functions.call("decide_link", by=staff, path=path, body=decision, headers=key)
+    assert decided.json["user"]["username"] == member.username
+    ticket = {"subject": member.username, "description": f'"username": "{member.username}"'}
+    opened = functions.call("open_ticket", by=other, body=ticket, headers=key)
+    shown = functions.call("export_me", by=staff)
+    assert erase(functions, member).status == 204
+    assert functions.call("decide_link", by=staff, path=path, body=decision, headers=key).status == 404
+    assert functions.call("open_ticket", by=other, body=ticket, headers=key).text == opened.text
+    (record,) = json.loads(gzip.decompress(base64.b64decode(shown.text)))["idempotency_records"]
+    assert "answer" not in record
