@@ -31,19 +31,7 @@ def ensure_roles(connection: Connection) -> None:
     It may run again at any time; the caller commits. Roles belong to the server, not to one database, so only what
     differs is changed: two databases of one server then don't trip over each other.
     """
-    for role, settings in ROLES.items():
-        found = connection.execute(
-            text("SELECT rolcanlogin, rolconfig FROM pg_roles WHERE rolname = :role"), {"role": role}
-        ).one_or_none()
-        if found is None:
-            connection.execute(text(f"CREATE ROLE {role} LOGIN"))
-        elif not found.rolcanlogin:
-            connection.execute(text(f"ALTER ROLE {role} LOGIN"))
-        present = (found and found.rolconfig) or []
-        for name, value in settings.items():
-            if f"{name}={value}" not in present:
-                connection.execute(text(f"ALTER ROLE {role} SET {name} = '{value}'"))
-
+    ensure_logins(connection)
     roles = ", ".join(ROLES)
     for statement in (
         f"GRANT USAGE ON SCHEMA public TO {roles}",
@@ -60,6 +48,21 @@ def ensure_roles(connection: Connection) -> None:
         if connection.scalar(text("SELECT to_regprocedure(:name)"), {"name": f"public.{function}"}):
             connection.execute(text(f"REVOKE EXECUTE ON FUNCTION public.{function} FROM PUBLIC"))
             connection.execute(text(f"GRANT EXECUTE ON FUNCTION public.{function} TO {callers}"))
-    # On Amazon RDS its members log in with an IAM token in place of a password.
+
+
+def ensure_logins(connection: Connection) -> None:
+    """Create the roles or bring their time-outs up to date; on Amazon RDS they log in with IAM tokens."""
+    for role, settings in ROLES.items():
+        found = connection.execute(
+            text("SELECT rolcanlogin, rolconfig FROM pg_roles WHERE rolname = :role"), {"role": role}
+        ).one_or_none()
+        if found is None:
+            connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        elif not found.rolcanlogin:
+            connection.execute(text(f"ALTER ROLE {role} LOGIN"))
+        present = (found and found.rolconfig) or []
+        for name, value in settings.items():
+            if f"{name}={value}" not in present:
+                connection.execute(text(f"ALTER ROLE {role} SET {name} = '{value}'"))
     if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = 'rds_iam'")):
-        connection.execute(text(f"GRANT rds_iam TO {roles}"))
+        connection.execute(text(f"GRANT rds_iam TO {', '.join(ROLES)}"))

@@ -264,7 +264,12 @@ def test_who_registers_the_address_while_it_is_being_erased_is_excluded(
 ) -> None:
     members.staff()
     member = members.new(excluded_permanently=True)
-    form = {"username": f"kid-{secrets.token_hex(6)}", "email": member.email, "stored": "x", "address": "10.0.0.1"}
+    form: dict[str, Any] = {
+        "username": f"kid-{secrets.token_hex(6)}",
+        "email": member.email,
+        "stored": "x",
+        "address": "10.0.0.1",
+    }
     registering = partial(accounts.register, **form, now=NOW)
     erased, account = at_once(direct, [lingering(erasing(member)), meanwhile(registering)])
     assert (erased, type(account)) == (None, accounts.Account)
@@ -278,6 +283,7 @@ def test_who_takes_the_address_while_it_is_being_erased_is_excluded(
     member, other = members.new(excluded_permanently=True), members.new()
     wish: dict[str, Any] = {"user_id": other.id, "email": member.email, "asked_at": NOW, "now": NOW}
     (token,) = at_once(direct, [partial(mailed_tokens.make_for_change, **wish)])
+    assert isinstance(token, str), token
     taking = partial(addresses.verify, token=token, verified_email_required=False, now=NOW)
     assert at_once(direct, [lingering(erasing(member)), meanwhile(taking)]) == [None, None]
     assert exclusions_of(database, member.email) == [True]
