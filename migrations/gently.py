@@ -105,9 +105,27 @@ def add_foreign_key(table: str, column: str, referent: str) -> None:
     if validated(name) is None:
         key = f"FOREIGN KEY ({column}) REFERENCES {referent} (id)"
         change(f"ALTER TABLE {table} ADD CONSTRAINT {name} {key} NOT VALID", locks=[table, referent])
-    if not validated(name):
+    validate(table, name)
+
+
+def replace_foreign_key(table: str, column: str, referent: str, on_delete: str) -> None:
+    """Put one that says what becomes of the row in the place of one that forbids to delete what it refers to."""
+    name = f"{table}_{column}_{referent}_id_fk"
+    says = text("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = :name")
+    key = f"FOREIGN KEY ({column}) REFERENCES {referent}(id) ON DELETE {on_delete}"
+    if not str(op.get_bind().scalar(says, {"name": name})).startswith(key):
+        change(
+            f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}, ADD CONSTRAINT {name} {key} NOT VALID",
+            locks=[table, referent],
+        )
+    validate(table, name)
+
+
+def validate(table: str, constraint: str) -> None:
+    """Look old rows over, while others write."""
+    if not validated(constraint):
         with own_transactions() as connection:
-            connection.exec_driver_sql(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
+            connection.exec_driver_sql(f"ALTER TABLE {table} VALIDATE CONSTRAINT {constraint}")
 
 
 def validated(constraint: str) -> bool | None:

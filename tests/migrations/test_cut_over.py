@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 from goatedvips import db
 from goatedvips.config import settings
+from goatedvips.models.codes import rewards
+from goatedvips.models.every import metadata
 from tests import stack
 from tests.members import Member, Members
 from tests.migrations.old_application import PASSWORD, Adopted, Checksum, OldApplication, checksum
@@ -406,3 +408,37 @@ def test_a_subscription_counts_on_both_sides_from_when_it_is_confirmed(
         )
     }
     assert subscribed == {there: True, here: False}
+
+
+# What the old application deletes
+
+
+def test_it_deletes_what_ours_has_used(old: OldApplication, functions: Functions, database: sa.Engine) -> None:
+    """As it always could: what hangs on the rows and is ours goes along."""
+    theirs = old.register()
+    member = signed_in(functions, theirs["username"])
+    functions.call("get_my_wheel", by=member)
+    assert functions.call("link_account", by=member, body={"uid": secrets.token_hex(8)}).status == 202
+    functions.call("request_verification", by=member)
+    name = f"OLD-{secrets.token_hex(6)}"
+    values = "{code: name, expiresAt: new Date(Date.now() + 3600e3)}"
+    code = old.run(f"db.insert(bonusCodes).values({values}).returning()", name=name)[0]
+    assert functions.call("claim_code", by=member, body={"code": name}).status == 201
+    gone = "db.delete({table}).where(eq({table}.id, id)).returning({{id: {table}.id}})"
+    assert old.run(gone.format(table="bonusCodes"), id=code["id"]) == [{"id": code["id"]}]
+    assert old.run(gone.format(table="users"), id=member.id) == [{"id": member.id}]
+    with database.connect() as connection:
+        for table in metadata.tables.values():
+            if "user_id" in table.c:
+                assert connection.execute(sa.select(table).where(table.c.user_id == member.id)).all() == [], table.name
+
+
+def test_it_cannot_delete_whom_the_ledger_knows(
+    old: OldApplication, functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member = signed_in(functions, old.register()["username"])
+    value = {"user_id": member.id, "source_type": "grant", "source_id": member.id, "amount": 5}
+    with database.connect() as connection:
+        connection.execute(sa.insert(rewards).values(value | {"created_at": datetime.now(UTC)}))
+    with pytest.raises(RuntimeError, match="rewards_user_id_users_id_fk"):
+        old.run("db.delete(users).where(eq(users.id, id)).returning()", id=member.id)

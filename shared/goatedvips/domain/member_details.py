@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Numeric, Select, Text, and_, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Numeric, Select, Text, and_, case, cast, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from goatedvips.domain import access
@@ -101,7 +101,7 @@ def _in_json(column: ColumnElement[Any]) -> ColumnElement[Any]:
     if isinstance(column.type, Numeric):
         return cast(column, Text).label(column.key)
     if isinstance(column.type, Instant):
-        nearest = func.least(func.greatest(column, _FIRST), _LAST)
+        nearest = case((column.is_not(None), func.least(func.greatest(column, _FIRST), _LAST)))
         return func.to_char(nearest, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"').label(column.key)
     return column
 

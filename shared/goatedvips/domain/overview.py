@@ -36,13 +36,16 @@ from goatedvips.models.tickets import support_tickets
 from goatedvips.models.wagers import wager_accounts
 
 PRIORITIES = ("high", "medium", "low")
+FEW = 1000  # rows that are counted, along the primary key
 
 _pg_class = table("pg_class", column("oid"), column("reltuples"))
 
 
 def _about(counted: Table) -> ColumnElement[Any]:
-    """How many rows the planner takes a table to have; null: it was never analysed."""
-    rows = case((_pg_class.c.reltuples >= 0, cast(_pg_class.c.reltuples, BigInteger)))
+    """How many rows the planner takes a table to have, or how many there are of a few; null: it was never analysed."""
+    some = select(counted.c.id).order_by(counted.c.id).limit(FEW).subquery()
+    few = select(func.count()).select_from(some).scalar_subquery()
+    rows = case((few < FEW, few), (_pg_class.c.reltuples >= 0, cast(_pg_class.c.reltuples, BigInteger)))
     return select(rows).where(_pg_class.c.oid == cast(literal(counted.name), REGCLASS)).scalar_subquery()
 
 

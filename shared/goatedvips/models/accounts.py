@@ -72,7 +72,7 @@ sessions = Table(
     "sessions",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("user_id", Integer, ForeignKey("users.id"), nullable=False, index=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("token_hash", LargeBinary, nullable=False, unique=True),  # SHA-256
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
@@ -88,7 +88,7 @@ mailed_tokens = Table(
     Column("purpose", Text, nullable=False),
     Column("token_hash", LargeBinary, nullable=False, unique=True),  # SHA-256
     Column("address", Text, nullable=False),
-    Column("user_id", Integer, ForeignKey("users.id"), index=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), index=True),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
@@ -112,13 +112,13 @@ account_links = Table(
     "account_links",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("uid", Text, nullable=False),
     Column("requested_at", Instant, nullable=False),
     Column("decision", Text),  # approved, refused; null: pending
     Column("reason", Text),
     Column("decided_at", Instant),
-    Column("decided_by", Integer, ForeignKey("users.id"), index=True),
+    Column("decided_by", Integer, ForeignKey("users.id", ondelete="SET NULL"), index=True),
     Index("account_links_user_id_id_idx", "user_id", "id"),
     Index("account_links_pending_key", "user_id", unique=True, postgresql_where=text("decision IS NULL")),
 )

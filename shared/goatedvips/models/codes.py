@@ -20,7 +20,9 @@ bonus_codes = Table(
     Column("max_claims", Integer, server_default=text("1")),  # null: no limit; adopted codes have one use
     Column("claims", Integer, nullable=False, server_default=text("0")),
     Column("revoked_at", Instant),
-    Column("spin_id", Integer, ForeignKey("wheel_spins.id"), unique=True),  # the win that issued it
+    Column(
+        "spin_id", Integer, ForeignKey("wheel_spins.id", ondelete="SET NULL"), unique=True
+    ),  # the win that issued it
     Index("bonus_codes_user_id_id_idx", "user_id", "id"),
     Index("bonus_codes_without_key_idx", text("code_key(code)"), postgresql_where=text("code_key IS NULL")),
 )
@@ -29,8 +31,8 @@ code_claims = Table(
     "code_claims",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("code_id", Integer, ForeignKey("bonus_codes.id"), nullable=False),
-    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("code_id", Integer, ForeignKey("bonus_codes.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("claimed_at", Instant, nullable=False),
     UniqueConstraint("code_id", "user_id"),
     Index("code_claims_user_id_id_idx", "user_id", "id"),

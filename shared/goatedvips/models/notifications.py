@@ -25,7 +25,7 @@ outbox = Table(
     Column("id", BigInteger, primary_key=True),
     # verification, password_reset, email_change, email_changed, link_decided, newsletter_confirmation, ticket_opened
     Column("kind", Text, nullable=False),
-    Column("user_id", Integer, ForeignKey("users.id"), index=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), index=True),
     Column("address", Text),  # null: the staff's
     Column("payload", JSONB, nullable=False, server_default=text("'{}'")),
     Column("created_at", Instant, nullable=False),

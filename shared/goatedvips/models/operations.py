@@ -21,7 +21,7 @@ idempotency_records = Table(
     "idempotency_records",
     metadata,
     Column("id", BigInteger, primary_key=True),
-    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("request_hash", LargeBinary, nullable=False),  # SHA-256 of method, path and query
     Column("key", Text, nullable=False),
     Column("body_hash", LargeBinary, nullable=False),  # SHA-256

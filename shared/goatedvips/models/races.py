@@ -23,10 +23,10 @@ wager_races = Table(
     Column("description", Text),
     Column("settled_at", Instant),
     Column("cancelled_at", Instant),
-    Column("created_by", Integer, ForeignKey("users.id")),  # null: by the guide's application
+    Column("created_by", Integer, ForeignKey("users.id", ondelete="SET NULL")),  # null: by the guide's application
     # A repeating race: its local windows, and the race that this one follows. Unique: no race has two successors.
     Column("time_zone", Text),
-    Column("follows_id", Integer, ForeignKey("wager_races.id"), unique=True),
+    Column("follows_id", Integer, ForeignKey("wager_races.id", ondelete="SET NULL"), unique=True),
     Index("wager_races_start_date_id_idx", "start_date", "id"),
 )
 

@@ -42,13 +42,14 @@ wheel_seeds = Table(
     "wheel_seeds",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("user_id", Integer, ForeignKey("users.id"), nullable=False),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("server_seed", LargeBinary, nullable=False),  # 32 bytes
     Column("client_seed", Text, nullable=False),  # the last one used
     Column("nonce", Integer, nullable=False, server_default=text("0")),  # of the next spin
     Column("created_at", Instant, nullable=False),
     Column("activated_at", Instant),
     Column("revealed_at", Instant),
+    Index("wheel_seeds_user_id_idx", "user_id"),
     Index("wheel_seeds_upcoming_key", "user_id", unique=True, postgresql_where=text("activated_at IS NULL")),
     Index(
         "wheel_seeds_active_key",

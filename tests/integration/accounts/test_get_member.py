@@ -262,3 +262,11 @@ def test_it_is_for_staff(members: Members, functions: Functions) -> None:
         assert get(functions, signed_out, member_id).status == 401
     assert functions.call("get_member").status == 401
     assert json.loads(functions.call("get_member").text)["code"] == "unauthenticated"
+
+
+def test_what_has_not_happened_yet_has_no_time(members: Members, functions: Functions, add: Any) -> None:
+    member = members.new()
+    add(rewards, user_id=member.id, source_type="grant", source_id=member.id, amount=5, created_at=NOON)
+    add(account_links, user_id=member.id, uid=secrets.token_hex(8), requested_at=NOON)
+    told = get(functions, members.staff(), member.id).json
+    assert (told["rewards"][0]["fulfilled_at"], told["links"][0]["decided_at"]) == (None, None)

@@ -171,15 +171,31 @@ def test_the_feed_is_as_old_as_its_last_reading(functions: Functions, members: M
 def test_totals_are_what_the_planner_takes_them_for(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
+    def planner_takes_codes_for(rows: int) -> None:
+        with database.connect() as connection:
+            estimate = sa.text("UPDATE pg_class SET reltuples = :rows WHERE oid = 'bonus_codes'::regclass")
+            connection.execute(estimate, {"rows": rows})
+
+    def issue(first: int, last: int) -> None:
+        batch = sa.text(
+            "INSERT INTO bonus_codes (code, code_key, expires_at) SELECT code, code_key(code), '2026-05-01'"
+            " FROM (SELECT CAST(:tag AS text) || n AS code FROM generate_series(CAST(:first AS int), :last) n) codes"
+        )
+        with database.connect() as connection:
+            connection.execute(batch, {"tag": secrets.token_hex(6), "first": first, "last": last})
+
+    def issued() -> Any:
+        return figures(functions, members)["codes"]["issued"]
+
     with database.connect() as connection:
-        connection.execute(sa.text("ANALYZE users, bonus_codes, code_claims"))
-        count = connection.scalar(sa.select(sa.func.count()).select_from(users))
-        told = figures(functions, members)
-        assert told["members"]["all"] == count
-        assert (told["codes"]["issued"], told["codes"]["claimed"]) == (0, 0)
-        connection.execute(sa.text("UPDATE pg_class SET reltuples = -1 WHERE oid = 'users'::regclass"))
-        assert figures(functions, members)["members"]["all"] is None
-        connection.execute(sa.text("ANALYZE users"))
+        there = connection.scalar(sa.select(sa.func.count()).select_from(bonus_codes)) or 0
+    issue(there + 1, overview.FEW - 1)
+    planner_takes_codes_for(12_345)
+    assert issued() == overview.FEW - 1, "a few are counted"
+    issue(1, 1)
+    assert issued() == 12_345
+    planner_takes_codes_for(-1)
+    assert issued() is None
 
 
 def test_it_is_for_staff(functions: Functions, members: Members) -> None:
@@ -199,6 +215,8 @@ INSERT INTO users (username, email, password, created_at, is_active, wager_today
         n % 20 = 0, (n % 20 = 0)::int, (n % 10 = 0)::int, (n % 7 = 0)::int
     FROM generate_series(1, 50000) AS n;
 INSERT INTO bonus_codes (code, expires_at) SELECT md5(n::text), '2026-05-01' FROM generate_series(1, 50000) AS n;
+INSERT INTO code_claims (code_id, user_id, claimed_at)
+    SELECT id, (SELECT min(id) FROM users), '2026-05-01' FROM bonus_codes ON CONFLICT DO NOTHING;
 INSERT INTO outbox (kind, created_at, due_at, sent_at)
     SELECT 'verification', '2026-05-01', '2026-05-01', CASE WHEN n % 100 <> 0 THEN '2026-05-01'::timestamp END
     FROM generate_series(1, 50000) AS n;
@@ -212,7 +230,7 @@ INSERT INTO wager_accounts (uid, total_wager, wager_today, wager_week, wager_mon
     SELECT md5(n::text), 0, 0, 0, 0, '2026-05-01'::timestamp - n * interval '1 second'
     FROM generate_series(1, 50000) AS n"""
 EMPTYING = """
-DELETE FROM rewards; DELETE FROM bonus_codes; DELETE FROM outbox; DELETE FROM support_tickets;
+DELETE FROM rewards; DELETE FROM code_claims; DELETE FROM bonus_codes; DELETE FROM outbox; DELETE FROM support_tickets;
 DELETE FROM wager_accounts; DELETE FROM users WHERE email LIKE '%@crowd.example'"""
 BIG = {"users", "bonus_codes", "code_claims", "outbox", "rewards", "support_tickets", "wager_accounts"}
 
