@@ -5,7 +5,7 @@ Its refusal tells who has an account, so it is counted as registering is; then t
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import accounts, addresses, credentials, passwords
+from goatedvips.domain import addresses, credentials, passwords, registrations
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts import ChangeEmailRequest, RequestedMail
 
@@ -16,7 +16,7 @@ api = HttpApi("member", keyed=False)
 def change_email(body: ChangeEmailRequest) -> RequestedMail:
     now = utc_now()
     with transaction() as connection:
-        accounts.count_registration(connection, api.address, now=now)
+        registrations.count(connection, api.address, now=now)
     with transaction() as connection:
         attempt = credentials.attempt(connection, api.caller, api.address, now=now)
     passwords.confirm(attempt.password, body.current_password)

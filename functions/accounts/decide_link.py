@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import account_links
+from goatedvips.domain import link_decisions
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.account_links import AccountLink, LinkDecision
 from goatedvips.validators.fields import PathId
@@ -13,7 +13,7 @@ api = HttpApi("staff")
 @api.post("/v1/admin/account-links/<id>/decision")
 def decide_link(id: PathId, body: LinkDecision) -> AccountLink:  # noqa: A002
     with transaction() as connection:
-        link = account_links.decide(connection, api.caller, id, body.decision, body.reason, now=utc_now())
+        link = link_decisions.decide(connection, api.caller, id, body.decision, body.reason, now=utc_now())
     return AccountLink.model_validate(link)
 
 

@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
-from goatedvips.domain import account_links
+from goatedvips.domain import link_decisions
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.account_links import AccountLink, LinkStatus
 from goatedvips.validators.pages import Cursor, Limit, Page
@@ -13,7 +13,7 @@ api = HttpApi("staff")
 @api.get("/v1/admin/account-links")
 def list_links(status: LinkStatus = "pending", limit: Limit = 20, cursor: Cursor = None) -> Page[AccountLink]:
     with reading() as connection:
-        page = account_links.page(connection, api.caller, status, limit=limit, cursor=cursor, now=utc_now())
+        page = link_decisions.page(connection, api.caller, status, limit=limit, cursor=cursor, now=utc_now())
     return Page[AccountLink].model_validate(page)
 
 

@@ -1,10 +1,10 @@
 """An erasure and whatever happens at the same moment: one comes wholly before the other."""
 
 import secrets
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from threading import Event
 from typing import Any
 
 import pytest
@@ -234,24 +234,35 @@ def test_an_export_at_the_moment_of_an_erasure_is_whole_or_refused(
     }
 
 
-def lingering(work: Callable[[Connection], None]) -> Callable[[Connection], None]:
-    """Do the work, and commit late: what begins meanwhile sees nothing of it, and waits for it."""
+class Meanwhile:
+    """Brings what it is to be tried with between the end of some work and its commit."""
 
-    def run(connection: Connection) -> None:
-        work(connection)
-        connection.execute(sa.select(sa.func.pg_sleep(0.6)))
+    def __init__(self) -> None:
+        self._done = Event()
 
-    return run
+    def lingering(self, work: Callable[[Connection], None]) -> Callable[[Connection], None]:
+        """Do the work, and commit late: what begins meanwhile sees nothing of it, and waits for it."""
+
+        def run(connection: Connection) -> None:
+            work(connection)
+            self._done.set()
+            connection.execute(sa.select(sa.func.pg_sleep(0.6)))
+
+        return run
+
+    def acting[T](self, work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+        """Begin once the other lingers."""
+
+        def run(connection: Connection) -> T:
+            assert self._done.wait(30)
+            return work(connection)
+
+        return run
 
 
-def meanwhile[T](work: Callable[[Connection], T]) -> Callable[[Connection], T]:
-    """Begin while the other lingers."""
-
-    def run(connection: Connection) -> T:
-        time.sleep(0.3)
-        return work(connection)
-
-    return run
+@pytest.fixture
+def meanwhile() -> Meanwhile:
+    return Meanwhile()
 
 
 def exclusions_of(database: sa.Engine, email: str) -> list[bool]:
@@ -260,7 +271,11 @@ def exclusions_of(database: sa.Engine, email: str) -> list[bool]:
 
 
 def test_who_registers_the_address_while_it_is_being_erased_is_excluded(
-    direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
+    direct: str,
+    members: Members,
+    database: sa.Engine,
+    erasing: Callable[[Member], Callable[[Connection], None]],
+    meanwhile: Meanwhile,
 ) -> None:
     members.staff()
     member = members.new(excluded_permanently=True)
@@ -271,13 +286,17 @@ def test_who_registers_the_address_while_it_is_being_erased_is_excluded(
         "address": "10.0.0.1",
     }
     registering = partial(accounts.register, **form, now=NOW)
-    erased, account = at_once(direct, [lingering(erasing(member)), meanwhile(registering)])
+    erased, account = at_once(direct, [meanwhile.lingering(erasing(member)), meanwhile.acting(registering)])
     assert (erased, type(account)) == (None, accounts.Account)
     assert exclusions_of(database, member.email) == [True]
 
 
 def test_who_takes_the_address_while_it_is_being_erased_is_excluded(
-    direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
+    direct: str,
+    members: Members,
+    database: sa.Engine,
+    erasing: Callable[[Member], Callable[[Connection], None]],
+    meanwhile: Meanwhile,
 ) -> None:
     members.staff()
     member, other = members.new(excluded_permanently=True), members.new()
@@ -285,21 +304,25 @@ def test_who_takes_the_address_while_it_is_being_erased_is_excluded(
     (token,) = at_once(direct, [partial(mailed_tokens.make_for_change, **wish)])
     assert isinstance(token, str), token
     taking = partial(addresses.verify, token=token, verified_email_required=False, now=NOW)
-    assert at_once(direct, [lingering(erasing(member)), meanwhile(taking)]) == [None, None]
+    assert at_once(direct, [meanwhile.lingering(erasing(member)), meanwhile.acting(taking)]) == [None, None]
     assert exclusions_of(database, member.email) == [True]
 
 
 def test_mail_composed_or_asked_for_while_its_member_is_erased_is_for_nobody(
-    direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
+    direct: str,
+    members: Members,
+    database: sa.Engine,
+    erasing: Callable[[Member], Callable[[Connection], None]],
+    meanwhile: Meanwhile,
 ) -> None:
     members.staff()
     member = members.new()
     who: dict[str, Any] = {"user_id": member.id, "email": member.email, "asked_at": NOW, "now": NOW}
     works: list[Callable[[Connection], object]] = [
-        lingering(erasing(member)),
-        meanwhile(partial(mailed_tokens.make_for_reset, **who)),
-        meanwhile(partial(mailed_tokens.make_for_change, **who)),
-        meanwhile(partial(credentials.request_reset, email=member.email, address="10.0.0.1", now=NOW)),
+        meanwhile.lingering(erasing(member)),
+        meanwhile.acting(partial(mailed_tokens.make_for_reset, **who)),
+        meanwhile.acting(partial(mailed_tokens.make_for_change, **who)),
+        meanwhile.acting(partial(credentials.request_reset, email=member.email, address="10.0.0.1", now=NOW)),
     ]
     assert at_once(direct, works) == [None] * 4
     with database.connect() as connection:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import accounts, addresses, sessions
+from goatedvips.domain import accounts, addresses, registrations, sessions
 from goatedvips.domain import mailed_tokens as tokens
 from goatedvips.errors import EmailTaken, TooManyAttempts, UsernameTaken
 from goatedvips.models.accounts import mailed_tokens, users
@@ -48,7 +48,7 @@ def test_sixty_guesses_at_once_over_all_accounts_compare_fifty(
 def test_thirty_registrations_at_once_count_ten(
     patient: str, database: sa.Engine, door: sa.Select[Any], address: str
 ) -> None:
-    works = [partial(accounts.count_registration, address=address, now=NOW)] * 30
+    works = [partial(registrations.count, address=address, now=NOW)] * 30
     results = at_once_behind(database, door, patient, works)
     assert Counter(type(result) for result in results) == {type(None): 10, TooManyAttempts: 20}, results
 

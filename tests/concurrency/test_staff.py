@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import retention, rights, sessions
+from goatedvips.domain import member_changes, retention, sessions
 from goatedvips.domain.access import Caller
-from goatedvips.domain.rights import Change, ChangedMember
+from goatedvips.domain.member_changes import Change, ChangedMember
 from goatedvips.errors import AccountSuspended, Forbidden
 from goatedvips.models.accounts import attempts, users
 from goatedvips.models.accounts import sessions as session_rows
@@ -36,7 +36,7 @@ def _no_other_staff(database: sa.Engine) -> Iterator[None]:
 
 def work(by: Member, member: Member, change: Change) -> Callable[[sa.Connection], ChangedMember]:
     caller = Caller(by.id, by.session_id, "test")
-    return partial(rights.change, caller=caller, member_id=member.id, wanted=change, now=NOW)
+    return partial(member_changes.change, caller=caller, member_id=member.id, wanted=change, now=NOW)
 
 
 def staff_left(database: sa.Engine, among: list[Member]) -> set[int]:
@@ -121,8 +121,11 @@ def test_no_session_that_is_opened_meanwhile_outlives_a_suspension(
 
 def test_one_is_made_staff_once(direct: str, members: Members) -> None:
     member = members.new()
-    results = at_once(direct, [partial(rights.grant_staff, username=member.username)] * 20)
-    assert Counter(result.granted for result in results if isinstance(result, rights.Grant)) == {True: 1, False: 19}
+    results = at_once(direct, [partial(member_changes.grant_staff, username=member.username)] * 20)
+    assert Counter(result.granted for result in results if isinstance(result, member_changes.Grant)) == {
+        True: 1,
+        False: 19,
+    }
 
 
 def test_eight_purges_at_once_remove_each_row_once(direct: str, database: sa.Engine) -> None:

@@ -19,6 +19,7 @@ NAMES = sorted(path.stem for path in (ROOT / "functions").glob("*/*.py"))
 STATUS = {
     "change_email": 401,  # the sample's password is nobody's
     "change_password": 401,
+    "erase_me": 401,
     "claim_code": 201,
     "confirm_subscription": 404,  # the sample's token was never mailed
     "create_race": 201,

@@ -2,12 +2,12 @@
 
 The authorizer's word may be a minute old.  So each such statement starts from one of the parts below, which are empty
 when the caller has lost the right, and everything else in it hangs on their row.  Where nothing came back, `explain`
-says why.
+says whether the caller was why, and `refuse` where nothing else can be.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import CTE, Boolean, ColumnElement, Connection, Select, and_, bindparam, or_, select
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -131,3 +131,16 @@ def explain(
         raise SelfExcluded
     if playing and row.unverified:
         raise EmailUnverified
+
+
+def refuse(
+    connection: Connection, caller: Caller, *, now: datetime, playing: bool = False, staff: bool = False
+) -> NoReturn:
+    """Refuse a caller whom one of the parts left out, where nothing else can be the reason.
+
+    Raises
+    ------
+    Unauthenticated, AccountSuspended, Forbidden, SelfExcluded, EmailUnverified
+    """
+    explain(connection, caller, now=now, playing=playing, staff=staff)
+    raise AssertionError("there is a row for every caller who may")

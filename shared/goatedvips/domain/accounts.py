@@ -1,19 +1,15 @@
 """Accounts: becoming a member."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, Text, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import attempts, identities, mail_requests, server_seeds
+from goatedvips.domain import identities, mail_requests, server_seeds
 from goatedvips.domain.access import NOW
 from goatedvips.errors import EmailTaken, UsernameTaken
-from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.accounts import users
-
-REGISTRATIONS = attempts.Throttle("register", limit=10, window=timedelta(hours=1))
-"""From one address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +19,6 @@ class Account:
     id: int
     username: str
     email_verified: bool
-
-
-_turn = select(attempts.TURN)
-_count = attempts.counting("register", REGISTRATIONS.opens_at(attempt_rows.c.address == attempts.ADDRESS))
-
-
-def count_registration(connection: Connection, address: str, *, now: datetime) -> None:
-    """Count a registration before anything is looked up: its refusal tells who has an account.
-
-    Raises
-    ------
-    TooManyAttempts
-    """
-    connection.execute(_turn, attempts.turn("register", address))
-    attempts.count(connection, _count, "", address, now=now)
 
 
 _USERNAME = bindparam("given_username", type_=Text)

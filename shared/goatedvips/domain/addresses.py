@@ -39,8 +39,7 @@ def request_verification(connection: Connection, caller: Caller, address: str, *
     """
     parameters = caller.parameters(now) | {"address": address}
     if connection.execute(_own_turn, parameters).one_or_none() is None:
-        access.explain(connection, caller, now=now)
-        raise AssertionError("there is a row for every live caller")
+        access.refuse(connection, caller, now=now)
     connection.execute(_request_verification, parameters)
 
 

@@ -2,11 +2,38 @@
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, bindparam, column, func, insert, literal, null, select
+from sqlalchemy import CTE, Column, ColumnElement, bindparam, column, func, insert, literal, null, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.domain.access import CALLER_ID, NOW
+from goatedvips.models.accounts import account_links, users
+from goatedvips.models.codes import bonus_codes
 from goatedvips.models.operations import audit_log
+
+ABOUT_MEMBERS: dict[str, Column[Any]] = {
+    "update_member": users.c.id,
+    "decide_link": account_links.c.user_id,
+    "issue_code": bonus_codes.c.user_id,
+    "revoke_code": bonus_codes.c.user_id,
+}
+"""The actions that are about a member, each with the column that says whom its subject is, or belongs to.
+
+The database's function redact_audit_log knows them too.
+"""
+ABOUT_NO_MEMBER = frozenset({"create_race"})
+
+
+def about(member_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether an entry is about the member, whoever made it."""
+    return or_(
+        *((audit_log.c.action == action) & _is_theirs(whose, member_id) for action, whose in ABOUT_MEMBERS.items())
+    )
+
+
+def _is_theirs(whose: Column[Any], member_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    theirs = select(whose.table.c.id).where(whose == member_id)
+    # As an array, which an index serves in spite of the OR.
+    return audit_log.c.subject_id == func.any(func.array(theirs.scalar_subquery()))
 
 
 def noted(action: str, changed: CTE, before: CTE | None = None) -> CTE:

@@ -183,8 +183,7 @@ def claim(connection: Connection, caller: Caller, code: str, *, address: str, no
         # A claim by the same member that ended meanwhile is seen by a new statement alone.
         row = connection.execute(_claiming, parameters).one_or_none()
     if row is None:
-        access.explain(connection, caller, now=now, playing=True)
-        raise AssertionError("there is a row for every player")
+        access.refuse(connection, caller, now=now, playing=True)
     if row.id is not None:
         return Claim(row.id, row.code, row.value, row.currency, row.claimed_at, row.expires_at, row.created)
     if row.opens_at is not None:

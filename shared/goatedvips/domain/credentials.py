@@ -38,8 +38,7 @@ def attempt(connection: Connection, caller: Caller, address: str, *, now: dateti
     """
     own = connection.execute(_own, caller.parameters(now) | attempts.turn("log_in", address)).one_or_none()
     if own is None:
-        access.explain(connection, caller, now=now)
-        raise AssertionError("there is a row for every live caller")
+        access.refuse(connection, caller, now=now)
     return LogInAttempt(sessions.guess(connection, str(own.id), address, now=now), own.id, own.password)
 
 
@@ -80,8 +79,7 @@ def own_names(connection: Connection, caller: Caller, *, now: datetime) -> Names
     """
     row = connection.execute(_own_names, caller.parameters(now)).one_or_none()
     if row is None:
-        access.explain(connection, caller, now=now)
-        raise AssertionError("there is a row for every live caller")
+        access.refuse(connection, caller, now=now)
     return Names(row.username, row.email)
 
 

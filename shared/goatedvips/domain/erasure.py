@@ -26,10 +26,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, array
 
-from goatedvips.domain import access, archived_entries, credentials, identities
+from goatedvips.domain import access, credentials, identities, personal_entries
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
-from goatedvips.domain.archived_entries import EACH, HAS_THE_MARK, IS_LIST, IS_MARKED, MARK
 from goatedvips.domain.personal_data import ACCOUNT, ERASED, HOLDINGS, IS_PROVED, OWN, PSEUDONYM, Holding, of_member
+from goatedvips.domain.personal_entries import EACH, HAS_THE_MARK, IS_LIST, IS_MARKED, MARK
 from goatedvips.domain.sessions import LogInAttempt
 from goatedvips.errors import LastStaff
 from goatedvips.models.accounts import attempts, users
@@ -89,18 +89,18 @@ _leave_history = update(participants).where(participants.c.id == _ROW_ID).values
 
 
 def _pseudonymise_archive(connection: Connection, caller: Caller) -> None:
-    person = archived_entries.person(connection, caller.user_id)
+    person = personal_entries.person(connection, caller.user_id)
     pseudonym: str = connection.execute(select(PSEUDONYM), {"caller_id": caller.user_id}).scalar_one()
     marked = {"mark": person.mark}
     connection.execute(_archive, marked)
     for row_id, number, text in connection.execute(_entries, marked).all():
-        left = archived_entries.pseudonymised(person, text, pseudonym)
+        left = personal_entries.pseudonymised(person, text, pseudonym)
         connection.execute(_leave_entry, {"row_id": row_id, "number": number, "left_json": left})
     for row_id, text in connection.execute(_metadata, marked).all():
-        left = archived_entries.pseudonymised(person, text, pseudonym)
+        left = personal_entries.pseudonymised(person, text, pseudonym)
         connection.execute(_leave_metadata, {"row_id": row_id, "left_json": left})
     for row_id, text in connection.execute(_histories, {"caller_id": caller.user_id}).all():
-        left = archived_entries.pseudonymised(person, text, pseudonym, theirs=True)
+        left = personal_entries.pseudonymised(person, text, pseudonym, theirs=True)
         connection.execute(_leave_history, {"row_id": row_id, "left_json": left})
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, bindparam, case, func, null, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from goatedvips.domain import access, archived_entries
+from goatedvips.domain import access, personal_entries
 from goatedvips.domain.access import Caller
 from goatedvips.domain.personal_data import ACCOUNT, ARCHIVE, HOLDINGS, Holding
 from goatedvips.errors import ExportTooLarge
@@ -40,12 +40,12 @@ _caller = access.member(only_reads=True)
 _account = _shown(ACCOUNT).join(_caller, _caller.c.id == users.c.id)
 _others = [(holding, _shown(holding)) for holding in HOLDINGS if holding not in (ACCOUNT, ARCHIVE)]
 _marked = (
-    select(func.jsonb_agg(archived_entries.EACH.c.value, type_=JSONB))
-    .where(archived_entries.IS_MARKED)
+    select(func.jsonb_agg(personal_entries.EACH.c.value, type_=JSONB))
+    .where(personal_entries.IS_MARKED)
     .correlate(ARCHIVE.table)
     .scalar_subquery()
 )
-_archived = _shown(ARCHIVE).add_columns(_marked.label("entries")).where(archived_entries.HAS_THE_MARK)
+_archived = _shown(ARCHIVE).add_columns(_marked.label("entries")).where(personal_entries.HAS_THE_MARK)
 
 
 def everything(connection: Connection, caller: Caller, *, now: datetime) -> Iterator[tuple[Table, Sequence[Row]]]:
@@ -58,15 +58,14 @@ def everything(connection: Connection, caller: Caller, *, now: datetime) -> Iter
     parameters = caller.parameters(now)
     account = connection.execute(_account, parameters | {"after_id": 0}).mappings().all()
     if not account:
-        access.explain(connection, caller, now=now)
-        raise AssertionError("there is a row for every live caller")
+        access.refuse(connection, caller, now=now)
     yield ACCOUNT.table, account
     for holding, statement in _others:
         for rows in _batches(connection, statement, parameters):
             yield holding.table, [_without_what_is_not_shown(holding, row) for row in rows]
-    person = archived_entries.person(connection, caller.user_id)
+    person = personal_entries.person(connection, caller.user_id)
     for rows in _batches(connection, _archived, {"mark": person.mark}):
-        found = [{**row, "entries": [*archived_entries.entries(person, row["entries"])]} for row in rows]
+        found = [{**row, "entries": [*personal_entries.entries(person, row["entries"])]} for row in rows]
         yield ARCHIVE.table, [row for row in found if row["entries"]]
 
 

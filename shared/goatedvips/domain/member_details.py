@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Numeric, Select, Text, and_, case, cast, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Numeric, Select, Text, case, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
-from goatedvips.domain import access
+from goatedvips.domain import access, audit
 from goatedvips.domain.access import Caller
 from goatedvips.domain.members import BY_STAFF, LISTED, MEMBER_ID, THERE
 from goatedvips.errors import NotFound
@@ -23,11 +23,6 @@ from goatedvips.models.wheel import wheel_spins
 LAST = 20
 """How many rows of each kind are shown with a member."""
 
-_links_of_theirs = select(account_links.c.id).where(account_links.c.user_id == MEMBER_ID)
-_about_them = or_(
-    and_(audit_log.c.action == "update_member", audit_log.c.subject_id == MEMBER_ID),
-    and_(audit_log.c.action == "decide_link", audit_log.c.subject_id.in_(_links_of_theirs)),
-)
 # What is shown of a member beside their own row: whose rows, and what of them.
 _ROWS: dict[str, Select[Any]] = {
     "spins": select(
@@ -90,7 +85,7 @@ _ROWS: dict[str, Select[Any]] = {
         audit_log.c.after,
         audit_log.c.request_id,
         audit_log.c.created_at,
-    ).where(_about_them),
+    ).where(audit.about(MEMBER_ID)),
 }
 _COUNTED = tuple(name for name in _ROWS if name != "audit")
 _FIRST, _LAST = (literal(instant.replace(tzinfo=UTC), Instant) for instant in (datetime.min, datetime.max))  # noqa: DTZ901

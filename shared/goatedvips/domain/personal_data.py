@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
+from goatedvips.domain import audit
 from goatedvips.domain.access import CALLER_ID
 from goatedvips.models.accounts import (
     account_links,
@@ -120,14 +121,7 @@ _own_tickets = select(support_tickets.c.id).where(support_tickets.c.user_id == C
 _on_own_ticket = ticket_messages.c.ticket_id == func.any(func.array(_own_tickets.scalar_subquery()))
 _by_them = ticket_messages.c.user_id == CALLER_ID
 _own_link = account_links.c.user_id == CALLER_ID
-_own_links = select(account_links.c.id).where(_own_link)
-_own_codes = select(bonus_codes.c.id).where(bonus_codes.c.user_id == CALLER_ID)
-# The database's function redact_audit_log knows these actions too.
-_about_them = or_(
-    and_(audit_log.c.action == "update_member", audit_log.c.subject_id == CALLER_ID),
-    and_(audit_log.c.action == "decide_link", audit_log.c.subject_id.in_(_own_links)),
-    and_(audit_log.c.action.in_(("issue_code", "revoke_code")), audit_log.c.subject_id.in_(_own_codes)),
-)
+_about_them = audit.about(CALLER_ID)
 
 
 def _client_seed(table: Table) -> ColumnElement[str]:
@@ -170,7 +164,7 @@ ACCOUNT = Holding(
 
 ARCHIVE = Holding(
     historical_races,
-    theirs=true(),  # whose an entry is stands in the JSON: `archived_entries` finds theirs, which are shown alone
+    theirs=true(),  # whose an entry is stands in the JSON: `personal_entries` finds theirs, which are shown alone
     withheld=("participants", "metadata"),  # where the guide's application may tell of others too
     apart=("participants", "metadata"),
     impersonal=("month", "year", "participant_count", "status"),

@@ -60,8 +60,7 @@ def me(connection: Connection, caller: Caller, *, now: datetime) -> Row[Any]:
     """
     row = connection.execute(_me, caller.parameters(now)).one_or_none()
     if row is None:
-        access.explain(connection, caller, now=now)
-        raise AssertionError("there is a row for every live caller")
+        access.refuse(connection, caller, now=now)
     return row
 
 
@@ -98,8 +97,7 @@ def change(connection: Connection, caller: Caller, given: Mapping[str, object], 
     }
     row = connection.execute(_changing, caller.parameters(now) | new).one_or_none()
     if row is None:
-        access.explain(connection, caller, now=now)
-        raise AssertionError("every live caller can change their profile")
+        access.refuse(connection, caller, now=now)
     return row
 
 

@@ -269,6 +269,5 @@ def create(connection: Connection, caller: Caller, race: NewRace, *, now: dateti
     }
     row = connection.execute(_create, caller.parameters(now) | parameters).one_or_none()
     if row is None:
-        access.explain(connection, caller, now=now, staff=True)
-        raise AssertionError("a race is created for every one of the staff")
+        access.refuse(connection, caller, now=now, staff=True)
     return Race(*row)

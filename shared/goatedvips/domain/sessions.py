@@ -238,8 +238,7 @@ def end(connection: Connection, caller: Caller, *, now: datetime) -> None:
     Unauthenticated, AccountSuspended
     """
     if connection.execute(_end, caller.parameters(now)).one_or_none() is None:
-        access.explain(connection, caller, now=now)
-        raise AssertionError("there is a session for every live caller")
+        access.refuse(connection, caller, now=now)
 
 
 _live = (

@@ -91,8 +91,7 @@ def open_ticket(
     text = {"subject": subject, "description": description, "priority": priority}
     opened = connection.execute(_opening, caller.parameters(now) | text).one_or_none()
     if opened is None:
-        access.explain(connection, caller, now=now)
-        raise AssertionError("a ticket is opened for every live caller")
+        access.refuse(connection, caller, now=now)
     return Ticket(*opened)
 
 

@@ -215,7 +215,7 @@ class MemberAudit(AnswerBody):
     staff_id: int
     """Who."""
     action: str
-    """`update_member`, or `decide_link`, whose subject is the request."""
+    """`update_member`; or `decide_link`, `issue_code`, `revoke_code`, whose subject is the request or the code."""
     subject_id: int
     """Of what."""
     before: _Columns

@@ -199,6 +199,21 @@ def test_what_there_is_of_a_member_is_told_exactly(members: Members, functions: 
     ]
 
 
+def test_what_staff_did_with_their_codes_is_told_too(members: Members, functions: Functions, add: Any) -> None:
+    member, staff = members.new(), members.staff()
+    theirs, another_s = (
+        add(bonus_codes, code=secrets.token_hex(8), user_id=owner.id, expires_at=NOON)
+        for owner in (member, members.new())
+    )
+    noted = {"staff_id": staff.id, "request_id": "r", "created_at": NOON}
+    issued = add(audit_log, action="issue_code", subject_id=theirs, **noted)
+    revoked = add(audit_log, action="revoke_code", subject_id=theirs, **noted)
+    add(audit_log, action="issue_code", subject_id=another_s, **noted)
+    add(audit_log, action="create_race", subject_id=theirs, **noted)  # a race by the same number
+    told = get(functions, staff, member.id).json["audit"]
+    assert [(entry["id"], entry["action"]) for entry in told] == [(revoked, "revoke_code"), (issued, "issue_code")]
+
+
 def test_of_many_rows_the_last_twenty_are_shown_and_all_are_counted(
     members: Members, functions: Functions, add: Any
 ) -> None:

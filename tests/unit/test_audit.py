@@ -1,0 +1,42 @@
+"""Whatever staff can be noted to have done is decided on: whether it is about a member, who then sees it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+
+from goatedvips.domain.audit import ABOUT_MEMBERS, ABOUT_NO_MEMBER
+
+ROOT = Path(__file__).parents[2]
+
+
+def noted() -> Iterator[str]:
+    """Every action that a statement of the domain notes."""
+    for file in (ROOT / "shared/goatedvips/domain").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("audit.noted", "noted"):
+                action = ast.literal_eval(node.args[0])
+                assert isinstance(action, str)
+                yield action
+
+
+def redacted() -> set[str]:
+    """The actions that the newest `redact_audit_log` takes the texts out of."""
+    steps = ScriptDirectory(str(ROOT / "migrations")).walk_revisions()  # the newest first
+    definition = re.compile(r"FUNCTION redact_audit_log\(.*?\$\$(.*?)\$\$", re.DOTALL)
+    newest = next(filter(None, (definition.search(Path(step.path).read_text()) for step in steps)))
+    conditions = re.findall(r"\baction (?:= '\w+'|IN \([^)]*\))", newest[1])
+    return {action for condition in conditions for action in re.findall(r"'(\w+)'", condition)}
+
+
+def test_every_action_is_about_members_or_about_none() -> None:
+    actions = set(noted())
+    assert actions
+    assert actions <= ABOUT_MEMBERS.keys() | ABOUT_NO_MEMBER
+    assert not ABOUT_MEMBERS.keys() & ABOUT_NO_MEMBER
+
+
+def test_an_erasure_takes_the_texts_out_of_all_that_is_about_members() -> None:
+    assert redacted() == ABOUT_MEMBERS.keys()
