@@ -5,8 +5,10 @@ The status is 0 where there is nothing to do, 1 where there is something, 2 wher
 """
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -17,13 +19,12 @@ from goatedvips.models import every
 from goatedvips.postgres import message
 from local.database import chosen
 from local.database_connection import UnreachableError, connected, is_pooled
-from local.database_finding import Finding
+from local.database_differences import differences
+from local.database_finding import FIRST, Finding, named
+from local.database_revision import lost
 from local.database_rights import Login, Owned, clocks, functions_roles, login_of, rights, tables_of
 from local.database_rows import Undecided, answer, questions
-from local.database_schema import differences, guide, in_the_way, machinery, steps
-
-FIRST = 20
-"""Rows of a kind that are named without `--all`."""
+from local.database_schema import added, emptied, guide, in_the_way, machinery, steps
 
 
 class State(Enum):
@@ -34,6 +35,7 @@ class State(Enum):
     BEHIND = "its schema is behind"
     NEWEST = "its schema is the newest"
     UNKNOWN = "its schema is none that is known here"
+    LOST = "its revision is missing"
 
 
 @dataclass(slots=True)
@@ -61,11 +63,13 @@ def look(connection: Connection) -> Report:
     connection.rollback()
     connection.execute(text("SET TRANSACTION READ ONLY"))
     login, tables = login_of(connection), tables_of(connection)
-    report = Report(login, *_state(connection, tables), tables)
-    report.obstacles += rights(login, tables)
+    state, revision = _state(connection, tables)
+    missing = lost(connection) if state in {State.EMPTY, State.GUIDE} else None
+    report = Report(login, State.LOST if missing else state, revision, tables)
+    report.obstacles += [*rights(login, tables), *([missing] if missing else [])]
     report.remarks += _progress(report)
     report.remarks += clocks(connection, login, is_adopted=report.revision is not None)
-    if report.state is not State.EMPTY:
+    if report.state not in {State.EMPTY, State.LOST}:
         _compare(connection, report)
         _decide(connection, report)
     return report
@@ -94,7 +98,10 @@ def _progress(report: Report) -> Iterator[Finding]:
         case State.GUIDE, _:
             yield Finding(report.state.value, "`make db-adopt` does that, and says beforehand what will happen")
         case State.BEHIND, at:
-            yield Finding(f"{report.state.value}, at {at}", "`make db-upgrade` brings it to the newest")
+            yield Finding(
+                f"{report.state.value}, at {at}",
+                "`make db-adopt` goes on with an adoption that was cut off, `make db-upgrade` with any other",
+            )
         case State.UNKNOWN, None:
             yield Finding(f"{report.login.name} may not read alembic_version", "connect as the owner of the tables")
         case State.UNKNOWN, at:
@@ -103,16 +110,16 @@ def _progress(report: Report) -> Iterator[Finding]:
 
 def _compare(connection: Connection, report: Report) -> None:
     """Hold the schema to what it should be; one that is behind, to the guide's tables alone."""
-    restore = "bring it back from a backup"
-    if report.state is State.GUIDE:
-        restore = "`npm run db:push` of the old application makes it, or a backup brings it back"
     is_newest = report.state is State.NEWEST
-    report.obstacles += machinery(connection) if is_newest else []
-    for finding in differences(connection, every.metadata if is_newest else guide(), restore=restore):
+    findings = [*differences(connection, every.metadata if is_newest else guide()), *added(connection)]
+    if is_newest:
+        report.obstacles += machinery(connection)
+        report.obstacles += emptied(connection, {table.name for table in report.tables if table.is_readable})
+        report.remarks += functions_roles(connection)
+    elif report.state is State.GUIDE:
+        findings += in_the_way(connection, guide())
+    for finding in findings:
         (report.remarks if finding.is_harmless else report.obstacles).append(finding)
-    if report.state is State.GUIDE:
-        report.obstacles += in_the_way(connection, guide())
-    report.remarks += functions_roles(connection) if is_newest else []
 
 
 def _decide(connection: Connection, report: Report) -> None:
@@ -131,6 +138,7 @@ def _decide(connection: Connection, report: Report) -> None:
             report.remarks.append(Finding(what, message(error.orig)))
         else:
             report.undecided += [found] if found else []
+    report.undecided.sort(key=lambda kind: [*guide().tables].index(kind.table))
 
 
 def lines(report: Report, *, first: int | None = FIRST) -> Iterator[str]:
@@ -145,19 +153,12 @@ def lines(report: Report, *, first: int | None = FIRST) -> Iterator[str]:
     yield f"PostgreSQL {login.version}, database {login.database}, time zone {login.zone}, as {login.name}, {rank}"
     yield f"revision {report.revision or 'none'}: {report.state.value}"
     for finding in report.obstacles:
-        yield f"MEND    {finding}"
+        yield f"MEND    {finding.line(first)}"
     for finding in report.remarks:
         yield f"{'note' if finding.is_harmless else 'DO':7} {finding}"
     for kind in report.undecided:
-        yield f"DECIDE  {kind.table}: {kind.what}: {_named(kind, first)}: {kind.do}"
-
-
-def _named(kind: Undecided, first: int | None) -> str:
-    """Name rows by their ids, each with the one that it is like."""
-    shown = [str(id_) if other is None else f"{id_} (like {other})" for id_, other in kind.rows[:first]]
-    rest = len(kind.rows) - len(shown)
-    count = "1 row" if len(kind.rows) == 1 else f"{len(kind.rows)} rows"
-    return f"{count}, id {', '.join(shown)}{f', and {rest} more, which ARGS=--all names' if rest else ''}"
+        rows = [str(id_) if other is None else f"{id_} (like {other})" for id_, other in kind.rows]
+        yield f"DECIDE  {kind.table}: {kind.what}: {named(rows, first)}: {kind.do}"
 
 
 def looked_at(url: str) -> tuple[Report, bool]:
@@ -190,10 +191,21 @@ def check(url: str, *, first: int | None = FIRST) -> int:
     return int(not report.is_in_order)
 
 
+@contextmanager
+def read_to_the_end() -> Iterator[None]:
+    """End quietly where the output goes to somebody who has read enough, as in `| head`."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else it is flushed once more at the end
+        sys.exit(1)
+
+
 def main() -> None:
     """Check the database that DATABASE_URL names, or the local one."""
     logging.basicConfig(level=logging.WARNING)
-    with chosen() as url:
+    with chosen() as url, read_to_the_end():
         status = check(url, first=None if "--all" in sys.argv[1:] else FIRST)
     sys.exit(status)
 

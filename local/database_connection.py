@@ -84,9 +84,7 @@ def _unanswered(told: BaseException, said: str, place: str) -> str:
         case ssl.SSLCertVerificationError(verify_message=why):
             return f"the certificate of {place} is not trusted ({why}): name its authority's file in SSL_CERT_FILE"
         case TimeoutError():
-            return (
-                f"{place} did not answer within {CONNECT_SECONDS:.0f} s: {see}; is a firewall or a tunnel in the way?"
-            )
+            return f"{place} did not answer within {CONNECT_SECONDS:.0f} s: {see}, and whether a firewall is in the way"
         case ConnectionRefusedError():
             return f"nothing listens at {place}: start the server or the tunnel, or {see}"
         case OSError(strerror=why) | OverflowError(args=[why]):

@@ -1,6 +1,10 @@
 """What a look at a database tells: one line each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+FIRST = 20
+"""Rows of a kind that are named without `--all`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +15,26 @@ class Finding:
     do: str
     is_harmless: bool = False
     """It is only told: the platform works with it."""
+    broken_by: Sequence[object] = ()
+    """The ids of rows without which it could be done."""
+
+    def line(self, first: int | None = FIRST) -> str:
+        """Return it in one line."""
+        before = f"first see to what breaks it, {named(self.broken_by, first)}; then " if self.broken_by else ""
+        return f"{self.what}: {before}{self.do}"
 
     def __str__(self) -> str:
         """Return it in one line."""
-        return f"{self.what}: {self.do}"
+        return self.line()
+
+
+def named(ids: Sequence[object], first: int | None) -> str:
+    """Count rows and name them by their ids.
+
+    Parameters
+    ----------
+    first: how many are named; all when absent.
+    """
+    rest = len(ids) - len(shown := ids[:first])
+    count = "1 row" if len(ids) == 1 else f"{len(ids)} rows"
+    return f"{count}, id {', '.join(map(str, shown))}{f', and {rest} more, which ARGS=--all names' if rest else ''}"

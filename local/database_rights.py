@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import dialect
 
 from goatedvips.models import every
 from local.database_finding import Finding
 from migrations.roles_and_time_limits import KEPT_FROM_FUNCTIONS, ROLES
 
+_quoted = dialect().identifier_preparer.quote
 OLDEST_POSTGRES = 150000
 UTC = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", "UCT", "Etc/UCT", "Zulu", "Etc/Zulu", "Universal", "Etc/Universal"}
 SEEN_TO = "`make db-upgrade` sees to it, with a login that has CREATEROLE"
@@ -19,15 +21,17 @@ _LOGIN = text("""
         rolsuper AS is_superuser, rolsuper OR rolcreaterole AS creates_roles,
         coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS creates_tables,
         pg_has_role(datdba, 'USAGE') AS owns_database, pg_is_in_recovery() AS is_replica,
+        (SELECT CASE setting WHEN 'on' THEN source END FROM pg_settings WHERE name = 'default_transaction_read_only')
+            AS read_only_by,
         current_setting('server_version') AS version, current_setting('server_version_num')::int AS version_number,
         pg_encoding_to_char(encoding) AS encoding, reset_val AS zone
     FROM pg_roles, pg_database, pg_settings
     WHERE rolname = current_user AND datname = current_database() AND pg_settings.name = 'TimeZone'
 """)
 _TABLES = text("""
-    SELECT relname, pg_get_userbyid(relowner), pg_has_role(relowner, 'USAGE'), has_table_privilege(oid, 'SELECT'),
-        nullif(reltuples, -1)::bigint, pg_size_pretty(pg_total_relation_size(oid))
-    FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
+    SELECT relname, rolname, rolsuper, pg_has_role(relowner, 'USAGE'), has_table_privilege(pg_class.oid, 'SELECT'),
+        nullif(reltuples, -1)::bigint, pg_size_pretty(pg_total_relation_size(pg_class.oid))
+    FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
 """)
 _ZONES = text("""
     SELECT rolname, trim(split_part(setting, '=', 2), '''"')
@@ -61,6 +65,8 @@ class Login:
     creates_tables: bool
     owns_database: bool
     is_replica: bool
+    read_only_by: str | None
+    """What sets default_transaction_read_only, in the words of pg_settings; none: nothing does."""
     version: str
     version_number: int
     encoding: str
@@ -73,6 +79,7 @@ class Owned:
 
     name: str
     owner: str
+    is_superusers: bool
     is_ours: bool
     is_readable: bool
     rows: int | None
@@ -93,9 +100,9 @@ def tables_of(connection: Connection) -> list[Owned]:
 
 def rights(login: Login, tables: list[Owned]) -> Iterator[Finding]:
     """Yield what the login may not do and an upgrade does, and what server would not do."""
-    name, place = login.name, login.schema or "public"
+    name, place, database = _quoted(login.name), _quoted(login.schema or "public"), _quoted(login.database)
+    yield from read_only(login)
     for is_wrong, what, do in (
-        (login.is_replica, "the server is a read replica", "give the address of the primary"),
         (
             login.version_number < OLDEST_POSTGRES,
             f"the server is PostgreSQL {login.version}",
@@ -119,7 +126,7 @@ def rights(login: Login, tables: list[Owned]) -> Iterator[Finding]:
         (
             not login.owns_database,
             f"{name} does not own the database, which an upgrade sets to UTC",
-            f"ALTER DATABASE {login.database} OWNER TO {name}, or connect as its owner",
+            f"ALTER DATABASE {database} OWNER TO {name}, or connect as its owner",
         ),
         (
             not login.creates_roles,
@@ -131,13 +138,32 @@ def rights(login: Login, tables: list[Owned]) -> Iterator[Finding]:
             yield Finding(what, do)
     relevant = [table for table in tables if table.name in {*every.metadata.tables, "alembic_version"}]
     for owner in sorted({table.owner for table in relevant if not table.is_ours}):
-        named = ", ".join(table.name for table in relevant if table.owner == owner)
-        yield Finding(f"{name} does not own {named}", f"connect as {owner}, who does, or GRANT {owner} TO {name}")
+        theirs = [table for table in relevant if table.owner == owner]
+        which, of = ", ".join(table.name for table in theirs), _quoted(owner)
+        if theirs[0].is_superusers:  # whoever has that role would be one, too
+            give = "; ".join(f"ALTER TABLE {table.name} OWNER TO {name}" for table in theirs)
+        else:
+            give = f"GRANT {of} TO {name}"
+        yield Finding(f"{name} does not own {which}", f"connect as {of}, who does, or {give}")
     if hidden := ", ".join(table.name for table in relevant if not table.is_readable):
         yield Finding(
             f"{name} may not read {hidden}, whose rows nobody looked at",
             f"GRANT SELECT ON {hidden} TO {name}, or connect as the owner",
         )
+
+
+def read_only(login: Login) -> Iterator[Finding]:
+    """Yield why nothing can be written at all, if so."""
+    name, database, setting = _quoted(login.name), _quoted(login.database), "default_transaction_read_only"
+    if login.is_replica:
+        yield Finding("the server is a standby, a read replica, which is read-only", "give the address of the primary")
+    elif login.read_only_by is not None:
+        reset = {
+            "database": f"ALTER DATABASE {database} RESET {setting}",
+            "user": f"ALTER ROLE {name} RESET {setting}",
+            "database user": f"ALTER ROLE {name} IN DATABASE {database} RESET {setting}",
+        }.get(login.read_only_by, f"take {setting} out of the server's configuration")
+        yield Finding("the database is read-only", f"if it should not be: SET {setting} TO off; {reset}")
 
 
 def clocks(connection: Connection, login: Login, *, is_adopted: bool) -> Iterator[Finding]:

@@ -176,7 +176,8 @@ def _of_key(key: Key, columns: set[str], *, keyed: bool) -> Iterator[Question]:
         table,
         needs,
         f"rows without {key.column.name}, though no other row has theirs any more",
-        f"SET {key.made_of.name} = {key.made_of.name} WHERE {key.column.name} IS NULL gives it to the oldest of them",
+        f"UPDATE {table} SET {key.made_of.name} = {key.made_of.name} WHERE {key.column.name} IS NULL"  # noqa: S608
+        " gives it to the oldest of them",
         found.where(holder.c.id.is_(None)),
     )
 

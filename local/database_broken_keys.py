@@ -1,0 +1,71 @@
+"""The rows that stand in the way of a key, of a foreign key or of NOT NULL where it was lost, by their ids.
+
+What cannot be asked breaks nothing: a column that is missing or of another type is told by itself.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, and_, exists, func, or_, select, tuple_
+from sqlalchemy import table as named_table
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import ForeignKeyConstraint, UniqueConstraint
+
+
+def nulls(connection: Connection, table: Table, column: str) -> list[object]:
+    """Name the rows without a value."""
+    return _ids(connection, select(table.c.id).where(table.c[column].is_(None)))
+
+
+def doubled(
+    connection: Connection, table: Table, columns: Sequence[str], where: ColumnElement[bool] | None = None
+) -> list[object]:
+    """Name the rows that are alike in these columns, among those of which a condition is true."""
+    return _ids(connection, _doubled(table, [table.c[column] for column in columns], where))
+
+
+def _doubled(table: Table, columns: list[Column[object]], where: ColumnElement[bool] | None = None) -> Select[object]:
+    which = () if where is None else (where,)
+    twice = select(*columns).where(*which).group_by(*columns).having(func.count() > 1)
+    return select(table.c.id).where(tuple_(*columns).in_(twice), *which)
+
+
+def primary(connection: Connection, table: Table) -> list[object]:
+    """Name the rows that have no primary key, or one that others have."""
+    columns = list(table.primary_key.columns)
+    lacking = select(table.c.id).where(or_(*(column.is_(None) for column in columns)))
+    return _ids(connection, _doubled(table, columns)) + _ids(connection, lacking)
+
+
+def orphans(connection: Connection, table: Table, column: str) -> list[object]:
+    """Name the rows that refer to one that is not there."""
+    referents = [key.column for key in table.c[column].foreign_keys]
+    other = referents[0].table.alias("other")
+    is_there = exists().where(other.c[referents[0].name] == table.c[column])
+    return _ids(connection, select(table.c.id).where(and_(table.c[column].is_not(None), ~is_there)))
+
+
+def by_name(connection: Connection, table: Table, name: str | None) -> list[object]:
+    """Name the rows that break the constraint or the unique index that should have this name."""
+    for constraint in table.constraints:
+        if constraint.name == name and isinstance(constraint, ForeignKeyConstraint):
+            return orphans(connection, table, constraint.column_keys[0])
+        if constraint.name == name and isinstance(constraint, UniqueConstraint):
+            return doubled(connection, table, constraint.columns.keys())
+    for index in table.indexes:
+        if index.name == name and index.unique:
+            where = index.dialect_options["postgresql"]["where"]
+            return doubled(connection, table, index.columns.keys(), where)
+    return []
+
+
+def has_rows(connection: Connection, table: str) -> bool:
+    """Whether there is a row."""
+    return bool(_ids(connection, select(1).select_from(named_table(table)).limit(1)))
+
+
+def _ids(connection: Connection, rows: Select[object]) -> list[object]:
+    try:
+        with connection.begin_nested():
+            return sorted({*connection.scalars(rows)}, key=lambda id_: (id_ is None, id_))
+    except DBAPIError:
+        return []

@@ -1,0 +1,215 @@
+"""What alembic would do to a database, as sentences: how it differs from what it should be, and the SQL that mends it."""
+
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+from alembic.autogenerate import produce_migrations
+from alembic.operations import Operations, ops
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Column, Connection, Inspector, MetaData
+from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy.schema import CreateColumn
+from sqlalchemy.sql.ddl import ExecutableDDLElement
+from sqlalchemy.types import NullType
+
+from goatedvips.models import every
+from local import database_broken_keys as broken
+from local.database_finding import Finding
+from local.database_schema import names_of
+
+def compared(connection: Connection, inspector: Inspector, expected: MetaData) -> Iterator[Finding]:
+    """Turn what alembic would do into sentences."""
+    options = {
+        "compare_type": True,
+        "compare_server_default": True,
+        "include_object": lambda _, __, kind, ___, ours: kind != "table" or ours is not None,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # columns of others may have types of others
+        script = produce_migrations(MigrationContext.configure(connection, opts=options), expected)
+        wanted = list(_flat(script.upgrade_ops)) if script.upgrade_ops else []
+        comparison = _Comparison(connection, inspector, expected, {})
+        for op in wanted:
+            if isinstance(op, ops.DropConstraintOp | ops.DropIndexOp):
+                comparison.replaced[_name(op)] = comparison.sql(op)
+        comparison.find_renamed(wanted)
+        for op in wanted:
+            yield from comparison.of_column(op)
+            yield from comparison.of_key(op)
+
+
+def _flat(op: ops.MigrateOperation) -> Iterator[ops.MigrateOperation]:
+    if isinstance(op, ops.OpContainer):
+        for part in op.ops:
+            yield from _flat(part)
+    else:
+        yield op
+
+
+def _name(op: ops.MigrateOperation) -> str:
+    return str(getattr(op, "constraint_name", None) or getattr(op, "index_name", None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """What it takes to turn an operation of alembic's into a sentence."""
+
+    connection: Connection
+    inspector: Inspector
+    expected: MetaData
+    replaced: dict[str, str]
+    """What has the name of something that should be, and is another: the SQL that makes way."""
+    renamed: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Of a missing column its table and name, and the one beside it that it may be under another name."""
+
+    def find_renamed(self, wanted: list[ops.MigrateOperation]) -> None:
+        """Look beside each missing column for one that nobody knows, of its kind and with a name much like it."""
+        unknown = [
+            (op.table_name, self._found(op))
+            for op in wanted
+            if isinstance(op, ops.DropColumnOp) and not _is_ours(op.table_name, op.column_name)
+        ]
+        for op in wanted:
+            if isinstance(op, ops.AddColumnOp):
+                missing = op.column
+                names = [
+                    column["name"]
+                    for table, column in unknown
+                    if table == op.table_name and _is_alike(column, missing) and column["name"] not in self._new(table)
+                ]
+                if names:
+                    likeness = SequenceMatcher(b=missing.name)
+                    self.renamed[op.table_name, missing.name] = max(names, key=lambda name: _ratio(likeness, name))
+
+    def _new(self, table: str) -> set[str]:
+        return {new for (of, _), new in self.renamed.items() if of == table}
+
+    def _found(self, op: ops.DropColumnOp) -> ReflectedColumn:
+        return next(each for each in self.inspector.get_columns(op.table_name) if each["name"] == op.column_name)
+
+    def of_column(self, op: ops.MigrateOperation) -> Iterator[Finding]:
+        match op:
+            case ops.AddColumnOp(table_name=table, column=column):
+                do = self._addition(table, column)
+                if new := self.renamed.get((table, column.name)):
+                    new = self.connection.dialect.identifier_preparer.quote(new)
+                    do = f"ALTER TABLE {table} RENAME COLUMN {new} TO {column.name}, if that is it, or else {do}"
+                yield Finding(f"column {table}.{column.name} is missing", do)
+            case ops.AlterColumnOp(table_name=table, column_name=name, modify_nullable=False):
+                rows = broken.nulls(self.connection, self.expected.tables[table], name)
+                yield Finding(
+                    f"column {table}.{name} {', '.join(self._altered(op))}", self.sql(op), broken_by=rows
+                )
+            case ops.AlterColumnOp(table_name=table, column_name=name):
+                yield Finding(f"column {table}.{name} {', '.join(self._altered(op))}", self.sql(op))
+            case ops.DropColumnOp(table_name=table, column_name=name):
+                found = self._found(op)
+                is_filled = found["nullable"] or found["default"] is not None or {"identity", "computed"} & found.keys()
+                if _is_ours(table, name) or name in self._new(table):
+                    return
+                if is_filled:
+                    yield Finding(f"column {table}.{name} is not ours", "it stays as it is", is_harmless=True)
+                else:
+                    yield Finding(
+                        f"column {table}.{name} is not ours, and no row can be added without it",
+                        f"ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL, or SET DEFAULT …",
+                    )
+
+    def _addition(self, table: str, column: Column[object]) -> str:
+        """Return what adds a column, to a table with rows too."""
+        add = f"ALTER TABLE {table} ADD COLUMN {ddl(self.connection, CreateColumn(column))}"
+        if column.nullable or column.server_default is not None or column.primary_key:
+            return add
+        if not broken.has_rows(self.connection, table):
+            return add
+        first, then = add.removesuffix(" NOT NULL"), f"ALTER TABLE {table} ALTER COLUMN {column.name} SET NOT NULL"
+        return f"{first}, then give it a value in each row, which a backup may have, then {then}"
+
+    def of_key(self, op: ops.MigrateOperation) -> Iterator[Finding]:
+        name, sql = _name(op), self.sql(op)
+        make = f"{self.replaced[name]}; {sql}" if name in self.replaced else sql
+        match op:
+            case ops.CreateUniqueConstraintOp(table_name=table, columns=columns):
+                # Other tools give keys other names.
+                if [*columns] not in self._keys_of(table) and not self._goes_with_renamed(table, columns):
+                    rows = broken.doubled(self.connection, self.expected.tables[table], columns)
+                    yield Finding(f"{table} lacks its unique key ({', '.join(columns)})", make, broken_by=rows)
+            case ops.CreateForeignKeyOp(source_table=table, local_cols=columns, referent_table=other):
+                # Of a table that is not there, or elsewhere, that is told, and its foreign keys go along with it.
+                if self.inspector.has_table(other) and not self._goes_with_renamed(table, columns):
+                    rows = broken.orphans(self.connection, self.expected.tables[table], columns[0])
+                    key = f"({', '.join(columns)}) to {other}"
+                    how = "has another foreign key" if name in self.replaced else "lacks its foreign key"
+                    yield Finding(f"{table} {how} {key}", make, broken_by=rows)
+            case ops.CreateIndexOp(table_name=table):
+                how = "another than it should be" if name in self.replaced else "missing"
+                rows = broken.by_name(self.connection, self.expected.tables[table], name)
+                yield Finding(f"index {name} of {table} is {how}", make, broken_by=rows)
+            case ops.DropConstraintOp(table_name=table) | ops.DropIndexOp(table_name=table, kw={"unique": True}):
+                if not self._is_known(str(table), name):
+                    yield Finding(f"constraint {name} of {table} is not ours", "our rows obey it too", is_harmless=True)
+
+    def _goes_with_renamed(self, table: str, columns: Sequence[str]) -> bool:
+        """Whether a key comes back with the name of its column."""
+        return any((table, column) in self.renamed for column in columns)
+
+    def _keys_of(self, table: str) -> list[list[str | None]]:
+        return [
+            index["column_names"]
+            for index in self.inspector.get_indexes(table)
+            if index["unique"] and not index.get("dialect_options", {}).get("postgresql_where")
+        ]
+
+    def _is_known(self, table: str, name: str) -> bool:
+        """Whether something is ours, by its name or under another."""
+        ours = every.metadata.tables[table]
+        keys = [[*key.columns.keys()] for key in ours.constraints if hasattr(key, "columns")]
+        found = [index["column_names"] for index in self.inspector.get_indexes(table) if index["name"] == name]
+        return name in names_of(ours) or any(columns in keys for columns in found)
+
+    def _altered(self, op: ops.AlterColumnOp) -> Iterator[str]:
+        """Say how a column is, and how it should be."""
+        for kind, *_, old, new in op.to_diff_tuple():
+            if kind == "modify_type":
+                old, new = (each.compile(self.connection.dialect) for each in (old, new))  # noqa: PLW2901  as shown
+                yield f"is {old}, not {new}"
+            elif kind == "modify_nullable":
+                yield "lacks NOT NULL" if old else "is NOT NULL and should not be"
+            elif new is None:
+                yield "has a default and should not"
+            else:
+                yield "has another default" if old is not None else "lacks its default"
+
+    def sql(self, op: ops.MigrateOperation) -> str:
+        """Return what alembic would send, in one line."""
+        if isinstance(op, ops.CreateIndexOp | ops.DropIndexOp):
+            op.kw["postgresql_concurrently"] = True
+        if isinstance(op, ops.AlterColumnOp) and getattr(op.existing_type, "timezone", False):
+            op.kw["postgresql_using"] = f"{op.column_name} AT TIME ZONE 'UTC'"
+        buffer = io.StringIO()
+        offline = {"as_sql": True, "output_buffer": buffer}
+        Operations(MigrationContext.configure(dialect=self.connection.dialect, opts=offline)).invoke(op)
+        return " ".join(buffer.getvalue().split()).removesuffix(";")
+
+
+def _is_ours(table: str, column: str) -> bool:
+    """Whether the newest schema has it, be it that this database's is an older one."""
+    return column in every.metadata.tables[table].columns
+
+
+def _is_alike(found: ReflectedColumn, missing: Column[object]) -> bool:
+    if isinstance(found["type"], NullType):
+        return False
+    return found["type"].python_type is missing.type.python_type
+
+
+def _ratio(likeness: SequenceMatcher[str], name: str) -> float:
+    likeness.set_seq1(name)
+    return likeness.ratio()
+
+
+def ddl(connection: Connection, element: ExecutableDDLElement | CreateColumn) -> str:
+    return " ".join(str(element.compile(dialect=connection.dialect)).split())

@@ -1,0 +1,47 @@
+"""Where an adopted database has lost its revision, as by a restore of a part: which step it had come to."""
+
+from sqlalchemy import Connection, inspect, text
+
+from goatedvips.models import every
+from local.database_finding import Finding
+from local.database_schema import guide, steps
+
+# As text, like all that asks the catalogue: its tables are no models of ours.
+LAST_MADE = {
+    "platform_tables": "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('wheel_spins')"
+    " AND attname = 'client_seed')",
+    "keys_for_adopted_rows": "to_regclass('wager_races_start_date_id_idx') IS NOT NULL",
+    "oldest_rows_hold_the_keys": "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'fill_email_key_of_changed'"
+    " AND tgrelid = to_regclass('newsletter_subscriptions'))",
+    "accounts_and_access": "to_regclass('audit_log_staff_id_idx') IS NOT NULL",
+    "deletes_of_the_old_application": "EXISTS (SELECT FROM pg_constraint WHERE confdeltype = 'n'"
+    " AND conrelid = to_regclass('wager_races') AND conname = 'wager_races_follows_id_wager_races_id_fk')",
+}
+"""What each step makes last: with it there is the rest."""
+MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "
+
+
+def lost(connection: Connection) -> Finding | None:
+    """Return how the revision is put back where tables of ours are there and none is; to be asked of no other database."""
+    if not _has_ours(connection):
+        return None
+    newest = next((step for step, made in reversed(LAST_MADE.items()) if _is_so(connection, made)), "guide_tables")
+    make = "" if _is_so(connection, "to_regclass('alembic_version') IS NOT NULL") else MADE
+    return Finding(
+        f"tables of the platform are there without their revision, by what is there {newest}",
+        f"{make}INSERT INTO alembic_version VALUES ('{newest}'), then look again",
+    )
+
+
+def _is_so(connection: Connection, condition: str) -> bool:
+    return bool(connection.scalar(text(f"SELECT {condition}")))  # noqa: S608  of the above
+
+
+def _has_ours(connection: Connection) -> bool:
+    """Whether there is something that only an adoption makes: others have tables of these names too, of other columns."""
+    inspector = inspect(connection)
+    present = {name: {column["name"] for column in found} for (_, name), found in inspector.get_multi_columns().items()}
+    ours = every.metadata.tables.keys() - guide().tables.keys()
+    return "username_key" in present.get("users", set()) or any(
+        present[name].issuperset(every.metadata.tables[name].columns.keys()) for name in ours & present.keys()
+    )
