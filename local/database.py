@@ -8,17 +8,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alembic.util import CommandError
-from sqlalchemy import make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import Connection, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from goatedvips.postgres import LOCAL_HOSTS
+from goatedvips.postgres import LOCAL_HOSTS, sqlstate
 from local import postgres
 from local.database_connection import UnreachableError, connected
+from local.database_finding import Finding
+from local.database_revision import lost
+from local.database_rights import login_of, read_only
 from migrations import upgrade as migrations
 from migrations.roles_and_time_limits import ensure_roles
 
+SESSION_ENDED = {
+    "57P01",  # admin_shutdown
+    "57P02",  # crash_shutdown
+    "57P05",  # idle_session_timeout
+    "25P03",  # idle_in_transaction_session_timeout
+}
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".local"
+AGAIN = "Run it again: it goes on where it stopped."
+INTERRUPTED = f"\nInterrupted. {AGAIN}"
 
 
 def created(server: postgres.Server) -> str:
@@ -33,20 +44,59 @@ def created(server: postgres.Server) -> str:
 
 
 def upgrade(url: str) -> None:
-    """Bring a database to the newest schema, its clock to UTC and the functions' roles up to date."""
+    """Bring a database to the newest schema, its clock to UTC and the functions' roles up to date.
+
+    Raises
+    ------
+    SystemExit: it could not be; the text says why.
+    KeyboardInterrupt
+    """
     shown = make_url(url).render_as_string(hide_password=True)
-    try:
+    failed = f"The database {shown} could not be upgraded"
+    with _told(failed):
+        with migrations.engine(url).connect() as connection:
+            obstacle = next(read_only(login_of(connection)), None) or _lost_revision(connection)
+        if obstacle:
+            sys.exit(f"{failed}: {obstacle}.")
         migrations.upgrade(url)
-    except (CommandError, SQLAlchemyError) as error:
-        sys.exit(f"The database {shown} could not be upgraded: {_sentence(error)}")
+    roles = f"The schema of {shown} is the newest, but the functions' roles could not be seen to"
+    advice = "It takes a login with CREATEROLE; run this again with one."
+    with _told(roles, advice), migrations.engine(url).begin() as connection:
+        ensure_roles(connection)
+
+
+@contextmanager
+def _told(failed: str, advice: str = "") -> Iterator[None]:
+    """End with a sentence where a database refuses, or is gone; what was cut off may run again."""
     try:
-        with migrations.engine(url).begin() as connection:
-            ensure_roles(connection)
-    except SQLAlchemyError as error:
-        sys.exit(
-            f"The schema of {shown} is the newest, but the functions' roles could not be seen to: {_sentence(error)}. "
-            "It takes a login with CREATEROLE; run this again with one."
-        )
+        yield
+    except Exception as error:
+        chain = [*_chain(error)]
+        if any(isinstance(each, KeyboardInterrupt) for each in chain):
+            raise KeyboardInterrupt from error  # cleaning up behind it failed
+        if any(isinstance(each, DBAPIError) and _is_end(each) for each in chain):
+            sys.exit(f"{failed}: the server ended the session, or the network did. {AGAIN}")
+        if not isinstance(error, CommandError | SQLAlchemyError):
+            raise
+        sys.exit(f"{failed}: {_sentence(error)}. {advice}".rstrip())
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it happened during, back to the first."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_end(error: DBAPIError) -> bool:
+    """Whether the server ended the session, or the connection broke off."""
+    return error.connection_invalidated or sqlstate(error.orig) in SESSION_ENDED
+
+
+def _lost_revision(connection: Connection) -> Finding | None:
+    is_there = inspect(connection).has_table("alembic_version")
+    has_one = is_there and connection.scalar(text("SELECT count(*) FROM alembic_version"))
+    return None if has_one else lost(connection)
 
 
 def drop_everything(url: str) -> None:
@@ -94,6 +144,11 @@ def chosen() -> Iterator[str]:
             is_postgres = make_url(url).get_backend_name() in {"postgresql", "postgres"}
         except (ArgumentError, ValueError):
             is_postgres = False
+        if url.count("@") > 1:  # then it was not read as it was meant, and no part of it may be shown
+            sys.exit(
+                "DATABASE_URL has more than one @: in user and password write special characters as %XX, "
+                "@ as %40, / as %2F, # as %23, % as %25."
+            )
         if not is_postgres:
             sys.exit("DATABASE_URL must be as in postgresql://user:password@host:5432/database.")
         yield url
@@ -153,7 +208,10 @@ def main(command: str) -> None:
     tell_steps()
     with chosen() as url:
         reach(url)
-        {"upgrade": upgrade, "reset": reset}[command](url)
+        try:
+            {"upgrade": upgrade, "reset": reset}[command](url)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
         if command == "reset" and "DATABASE_URL" not in os.environ:
             print("The next `make run` loads the demo data again.")  # noqa: T201
         print(f"Ready: {make_url(url).render_as_string(hide_password=True)}")  # noqa: T201

@@ -4,15 +4,17 @@ It looks the database over, says what will happen, asks, does it, and looks agai
 guide describes, each difference is named and nothing is changed. Cut off, it goes on where it stopped when run again.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 
 from sqlalchemy import make_url
 
-from local.database import chosen, confirm, tell_steps, upgrade
-from local.database_check import Report, State, lines, looked_at
+from local.database import INTERRUPTED, chosen, confirm, tell_steps, upgrade
+from local.database_check import Report, State, lines, looked_at, read_to_the_end
 from local.database_connection import UnreachableError
 from local.database_finding import Finding
+from local.database_rights import UTC
 from local.database_schema import guide, steps
 
 POOLED = Finding("a pooler is in between, and the adoption locks for its session", "give the server's own address")
@@ -46,10 +48,30 @@ def adopt(url: str) -> str:
     if report.state is State.UNKNOWN or any(not finding.is_harmless for finding in report.obstacles):
         sys.exit("Nothing was changed: see to the lines above first, then run it again.")
     print(*plan(report), sep="\n")  # noqa: T201
+    mean_time_zone(report.login.zone)
     confirm(f"This adopts {shown}")
     upgrade(url)
     print("", *lines(looked_at(url)[0]), sep="\n")  # noqa: T201
     return f"Adopted: {shown}. Go on with docs/adopting.md."
+
+
+def mean_time_zone(zone: str) -> None:
+    """Go on at a clock that is not UTC only when that is meant: nothing tells afterwards which rows were not shifted.
+
+    Raises
+    ------
+    SystemExit: nobody said so.
+    """
+    if zone in UTC:
+        return
+    says = (
+        f"\nThe time zone is {zone}. Times that now() has stored will be read as UTC: shift them first, as "
+        "docs/adopting.md shows, which also sets the time zone. If they are UTC all the same, or may be misread"
+    )
+    if not (said := os.environ.get("TIME_ZONE")) and sys.stdin.isatty():
+        said = input(f"{says}, type {zone} to go on: ").strip()
+    if said != zone:
+        sys.exit(f"{says}, say so by TIME_ZONE={zone}. Nothing was changed.")
 
 
 def plan(report: Report) -> Iterator[str]:
@@ -68,12 +90,12 @@ def main() -> None:
     """Adopt the database that DATABASE_URL names."""
     tell_steps()
     try:
-        with chosen() as url:
+        with chosen() as url, read_to_the_end():
             print(adopt(url))  # noqa: T201
     except UnreachableError as error:
         sys.exit(f"The database could not be looked at: {error}")
     except KeyboardInterrupt:
-        sys.exit("\nInterrupted. Run it again: it goes on where it stopped.")
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

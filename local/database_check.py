@@ -104,6 +104,8 @@ def _progress(report: Report) -> Iterator[Finding]:
             )
         case State.UNKNOWN, None:
             yield Finding(f"{report.login.name} may not read alembic_version", "connect as the owner of the tables")
+        case State.UNKNOWN, at if at and "," in at:
+            yield Finding(f"{report.state.value}, {at}", "only one can be: DELETE FROM alembic_version the others")
         case State.UNKNOWN, at:
             yield Finding(f"{report.state.value}, {at}", "take a newer checkout, or see that this database is meant")
 
@@ -205,8 +207,11 @@ def read_to_the_end() -> Iterator[None]:
 def main() -> None:
     """Check the database that DATABASE_URL names, or the local one."""
     logging.basicConfig(level=logging.WARNING)
-    with chosen() as url, read_to_the_end():
-        status = check(url, first=None if "--all" in sys.argv[1:] else FIRST)
+    try:
+        with chosen() as url, read_to_the_end():
+            status = check(url, first=None if "--all" in sys.argv[1:] else FIRST)
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted.")
     sys.exit(status)
 
 

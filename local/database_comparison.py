@@ -1,4 +1,4 @@
-"""What alembic would do to a database, as sentences: how it differs from what it should be, and the SQL that mends it."""
+"""What alembic would do to a database, as sentences: how it differs, and the SQL that mends it."""
 
 import io
 import warnings
@@ -19,6 +19,7 @@ from goatedvips.models import every
 from local import database_broken_keys as broken
 from local.database_finding import Finding
 from local.database_schema import names_of
+
 
 def compared(connection: Connection, inspector: Inspector, expected: MetaData) -> Iterator[Finding]:
     """Turn what alembic would do into sentences."""
@@ -100,9 +101,7 @@ class _Comparison:
                 yield Finding(f"column {table}.{column.name} is missing", do)
             case ops.AlterColumnOp(table_name=table, column_name=name, modify_nullable=False):
                 rows = broken.nulls(self.connection, self.expected.tables[table], name)
-                yield Finding(
-                    f"column {table}.{name} {', '.join(self._altered(op))}", self.sql(op), broken_by=rows
-                )
+                yield Finding(f"column {table}.{name} {', '.join(self._altered(op))}", self.sql(op), broken_by=rows)
             case ops.AlterColumnOp(table_name=table, column_name=name):
                 yield Finding(f"column {table}.{name} {', '.join(self._altered(op))}", self.sql(op))
             case ops.DropColumnOp(table_name=table, column_name=name):
@@ -212,4 +211,5 @@ def _ratio(likeness: SequenceMatcher[str], name: str) -> float:
 
 
 def ddl(connection: Connection, element: ExecutableDDLElement | CreateColumn) -> str:
+    """Return SQL in one line."""
     return " ".join(str(element.compile(dialect=connection.dialect)).split())

@@ -10,7 +10,7 @@ from goatedvips.models import every
 from local.database_finding import Finding
 from migrations.roles_and_time_limits import KEPT_FROM_FUNCTIONS, ROLES
 
-_quoted = dialect().identifier_preparer.quote
+_quoted = dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 OLDEST_POSTGRES = 150000
 UTC = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", "UCT", "Etc/UCT", "Zulu", "Etc/Zulu", "Universal", "Etc/Universal"}
 SEEN_TO = "`make db-upgrade` sees to it, with a login that has CREATEROLE"
@@ -31,7 +31,8 @@ _LOGIN = text("""
 _TABLES = text("""
     SELECT relname, rolname, rolsuper, pg_has_role(relowner, 'USAGE'), has_table_privilege(pg_class.oid, 'SELECT'),
         nullif(reltuples, -1)::bigint, pg_size_pretty(pg_total_relation_size(pg_class.oid))
-    FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
+    FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
 """)
 _ZONES = text("""
     SELECT rolname, trim(split_part(setting, '=', 2), '''"')

@@ -178,6 +178,7 @@ def fill(table: str, rows: str, *statements: str, only: str = "true") -> None:
             patience.report(f"rows up to id {after} are done")
         if first is not None:
             patience.wait()
+    logger.info("%s: all rows are done", table)
 
 
 def run_patiently(script: str, tables: Sequence[str]) -> Sequence[Any] | None:

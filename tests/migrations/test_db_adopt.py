@@ -1,8 +1,13 @@
 """`make db-adopt`: says beforehand what will happen, refuses what is not the guide's, and loses nothing."""
 
+import os
 import secrets
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +18,7 @@ from sqlalchemy.exc import ProgrammingError
 from local import database, database_adopt
 from local.database_adopt import LOCKS, adopt
 from local.database_check import State, looked_at
+from local.database_rows import KEYS
 from local.database_schema import guide, steps
 from local.postgres import Server
 from migrations.roles_and_time_limits import ensure_roles
@@ -30,6 +36,7 @@ ROWS = Path(__file__).with_name("guide_rows.sql").read_text()
 def unattended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is at a terminal, and nothing was said in advance."""
     monkeypatch.delenv("YES", raising=False)
+    monkeypatch.delenv("TIME_ZONE", raising=False)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
 
 
@@ -175,6 +182,94 @@ def test_a_revision_of_tomorrow_is_left_alone(filled: str, monkeypatch: pytest.M
     run_sql(filled, "UPDATE alembic_version SET version_num = 'of_tomorrow'")
     with pytest.raises(SystemExit, match="Nothing was changed"):
         adopt(filled)
+
+
+@pytest.mark.parametrize(
+    ("said", "typed", "is_meant"),
+    [
+        (None, None, False),
+        ("UTC", None, False),
+        ("America/New_York", None, True),
+        (None, "yes", False),
+        (None, "America/New_York", True),
+    ],
+)
+def test_a_clock_that_is_not_utc_must_be_meant_in_so_many_words(
+    filled: str, said: str | None, typed: str | None, is_meant: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meant(monkeypatch)
+    run_sql(filled, f"ALTER DATABASE {make_url(filled).database} SET timezone TO 'America/New_York'")
+    if said:
+        monkeypatch.setenv("TIME_ZONE", said)
+    if typed:
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+        monkeypatch.setattr("builtins.input", lambda _: typed)
+    if is_meant:
+        assert adopt(filled).startswith("Adopted")
+    else:
+        with pytest.raises(SystemExit, match=r"say so by TIME_ZONE=America/New_York\. Nothing was changed\."):
+            adopt(filled)
+    assert looked_at(filled)[0].state is (State.NEWEST if is_meant else State.GUIDE)
+
+
+BUILDS = "FROM pg_stat_activity WHERE query LIKE 'CREATE % CONCURRENTLY%' AND datname = current_database()"
+
+
+@contextmanager
+def adopting(url: str, database: Engine) -> Iterator[subprocess.Popen[str]]:
+    """Adopt in another process, which waits for an older transaction where it builds an index."""
+    arguments = [sys.executable, "-m", "local.database_adopt"]
+    environment = os.environ | {"DATABASE_URL": url, "YES": "1"}
+    with database.connect() as older, database.connect() as watching:
+        older.execution_options(isolation_level="REPEATABLE READ").execute(text("SELECT 1 FROM historical_races"))
+        pipe = subprocess.PIPE
+        with subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+            waits = text(f"SELECT count(*) {BUILDS} AND wait_event = 'virtualxid'")
+            for _ in range(300):
+                if watching.scalar(waits):
+                    break
+                watching.rollback()
+                time.sleep(0.1)
+            yield process
+
+
+def test_an_interrupted_adoption_says_so_and_goes_on(
+    filled: str, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with adopting(filled, database) as process:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert said.endswith("\nInterrupted. Run it again: it goes on where it stopped.\n")
+    assert "Traceback" not in said
+    meant(monkeypatch)
+    assert adopt(filled).startswith("Adopted")
+
+
+def test_a_session_that_the_server_ends_is_one_sentence(
+    filled: str, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with adopting(filled, database) as process:
+        with database.connect() as connection:
+            connection.execute(text(f"SELECT pg_terminate_backend(pid) {BUILDS}"))
+        _, said = process.communicate(timeout=30)
+    assert said.splitlines()[-1].endswith(
+        " could not be upgraded: the server ended the session, or the network did. "
+        "Run it again: it goes on where it stopped."
+    )
+    assert "Traceback" not in said
+    meant(monkeypatch)
+    assert adopt(filled).startswith("Adopted")
+
+
+def test_each_table_that_is_filled_is_told(
+    filled: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    meant(monkeypatch)
+    caplog.set_level("INFO", "migrations.gently")
+    adopt(filled)
+    tables = ["wager_races", "bonus_codes", *(key.made_of.table.name for key in KEYS)]
+    done = [message for message in caplog.messages if message.endswith(": all rows are done")]
+    assert sorted(done) == sorted(f"{table}: all rows are done" for table in tables)
 
 
 def test_an_adoption_that_was_cut_off_goes_on(

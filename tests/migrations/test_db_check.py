@@ -1,33 +1,38 @@
 """`make db-check`: whatever is wrong with a database is named in one line with what to do, and nothing else is."""
 
+import os
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from alembic import command
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import Connection, make_url, text
 
-from local import database_check, database_connection, database_rights
+from local import database, database_adopt, database_check, database_connection, database_rights
 from local.database_check import Report, State, looked_at
 from local.database_connection import connected, is_pooled
 from local.database_rights import Owned
-from local.database_schema import TRIGGERS, functions, steps
+from local.database_schema import TRIGGERS, functions, guide, steps
 from local.postgres import Server, free_port
 from migrations.roles_and_time_limits import ensure_roles
 from migrations.upgrade import engine, upgrade
 from tests import stack
 from tests.migrations.conftest import GUIDE_SQL, numbers, run_sql
+from tests.migrations.test_upgrade import config_for
 
 ROWS = Path(__file__).with_name("guide_rows.sql").read_text()
 AWKWARD_ROWS = Path(__file__).with_name("awkward_rows.sql").read_text()
@@ -137,6 +142,19 @@ def test_what_is_no_address_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -
         database_check.main()
 
 
+@pytest.mark.parametrize("password", ["p@ss/w%23rd", "p@ss#word", "p@ss:word", "p@"])
+@pytest.mark.parametrize("run", [lambda: database.main("upgrade"), database_check.main, database_adopt.main])
+def test_nothing_of_a_password_is_shown_that_is_not_escaped(
+    password: str, run: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://me:{password}@127.0.0.1:1/db")
+    with pytest.raises(SystemExit) as ended:
+        run()
+    said = f"{ended.value.code}{''.join(capsys.readouterr())}"
+    assert "write special characters as %XX" in said
+    assert "ss" not in said.replace("password", "")
+
+
 @pytest.fixture(scope="module")
 def guarded(bare_server: Server) -> Iterator[Server]:
     """The server, with a user who needs a password, and one whom it does not let in."""
@@ -193,7 +211,9 @@ def test_a_server_that_says_nothing_is_given_up(
 ) -> None:
     monkeypatch.setattr(database_connection, "CONNECT_SECONDS", 0.3)
     with listening(lambda _: time.sleep(1)) as port:
-        assert "did not answer within" in only_line(f"postgresql://me@127.0.0.1:{port}/db", capsys)
+        line = only_line(f"postgresql://me@127.0.0.1:{port}/db", capsys)
+    assert "did not answer within" in line
+    assert not line.endswith("?")  # db-upgrade puts its full stop behind it
 
 
 def test_another_host_without_tls_gets_no_password(capsys: pytest.CaptureFixture[str]) -> None:
@@ -279,7 +299,7 @@ def test_each_missing_right_is_a_line_and_its_grant_mends_it(reader: str, adopte
     run_sql(
         adopted,
         f"GRANT CREATE ON SCHEMA public TO reader; ALTER DATABASE {name} OWNER TO reader; ALTER ROLE reader CREATEROLE;"
-        "GRANT postgres TO reader",
+        + lines[3].split(", who does, or ")[1],
     )
     assert told(reader) == []
 
@@ -342,7 +362,7 @@ def test_a_database_to_adopt_is_told(bare: str) -> None:
 @pytest.mark.parametrize(
     ("revision", "line"),
     [
-        ("guide_tables", "its schema is behind, at guide_tables: `make db-upgrade` brings it to the newest"),
+        ("guide_tables", "its schema is behind, at guide_tables: `make db-adopt` goes on with an adoption"),
         ("of_tomorrow", "its schema is none that is known here, of_tomorrow: take a newer checkout"),
     ],
 )
@@ -354,7 +374,51 @@ def test_another_revision_is_told(adopted: str, revision: str, line: str) -> Non
 
 def test_two_revisions_at_once_are_told(adopted: str) -> None:
     run_sql(adopted, "INSERT INTO alembic_version VALUES ('another')")
-    assert told(adopted)[0].startswith(f"its schema is none that is known here, {steps().get_current_head()}, another")
+    both = ", ".join(sorted(["another", str(steps().get_current_head())]))
+    assert told(adopted) == [
+        f"its schema is none that is known here, {both}: only one can be: DELETE FROM alembic_version the others"
+    ]
+
+
+MADE_ALEMBIC = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "
+
+
+@pytest.mark.parametrize("loss", ["DELETE FROM alembic_version", "DROP TABLE alembic_version"])
+def test_a_revision_that_is_lost_is_the_only_thing_told_and_put_back(
+    bare: str, loss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = MADE_ALEMBIC if "DROP" in loss else ""
+    for step in [*steps().walk_revisions()][::-1][1:]:
+        with engine(bare).connect() as connection:
+            command.upgrade(config_for(connection), step.revision)
+        run_sql(bare, loss)
+        report, _ = looked_at(bare)
+        assert report.state is State.LOST
+        (line,) = map(str, report.obstacles)
+        assert line == (
+            f"tables of the platform are there without their revision, by what is there {step.revision}: "
+            f"{made}INSERT INTO alembic_version VALUES ('{step.revision}'), then look again"
+        )
+        assert not [finding for finding in report.remarks if "role" not in finding.what]
+        for refused in (database.upgrade, database_adopt.adopt):
+            monkeypatch.setenv("YES", "1")
+            with pytest.raises(SystemExit, match=r"without their revision|Nothing was changed"):
+                refused(bare)
+        run_sql(bare, report.obstacles[0].do.removesuffix(", then look again"))
+        assert looked_at(bare)[0].revision == step.revision
+
+
+def test_others_have_tables_of_our_names_too(bare: str) -> None:
+    run_sql(bare, "CREATE TABLE sessions (id serial, sess json, expire timestamp); CREATE TABLE outbox (id integer)")
+    assert looked_at(bare)[0].state is State.GUIDE
+
+
+@pytest.mark.parametrize("revision", ["platform_tables", "accounts_and_access", "abc123"])
+def test_what_is_ours_is_never_called_foreign(adopted: str, revision: str) -> None:
+    run_sql(adopted, f"UPDATE alembic_version SET version_num = '{revision}'; ALTER TABLE users ADD theirs text")
+    report, _ = looked_at(adopted)
+    assert [finding.what for finding in report.remarks if finding.is_harmless] == ["column users.theirs is not ours"]
+    assert report.obstacles == []
 
 
 # The schema: what is said to mend it does
@@ -458,7 +522,172 @@ def test_a_missing_table_is_told_with_where_it_comes_from(adopted: str) -> None:
 
 def test_a_missing_table_of_the_guides_is_told(bare: str) -> None:
     run_sql(bare, "DROP TABLE historical_races")
-    assert told(bare)[0].startswith("table historical_races is missing: `npm run db:push` of the old application")
+    missing, *others = told(bare)
+    assert missing.startswith("table historical_races is missing: bring it back from a backup, or make an empty one: ")
+    run_sql(bare, missing.split("make an empty one: ")[1])
+    assert told(bare) == others
+
+
+def everything_told(url: str) -> list[str]:
+    """What a look finds, with what is only told, but for what is to be done next."""
+    report, _ = looked_at(url)
+    return [str(finding) for finding in report.obstacles + report.remarks if "make db-adopt" not in finding.do]
+
+
+def test_a_renamed_column_is_told_once_and_renamed_back(bare: str) -> None:
+    run_sql(
+        bare,
+        'ALTER TABLE users RENAME bio TO biography; ALTER TABLE users RENAME uid TO "casinoUid";'
+        "ALTER TABLE wheel_spins RENAME user_id TO member; ALTER TABLE users ADD shoes integer",
+    )
+    lines = everything_told(bare)
+    assert [line.split(", if that is it, or else ALTER TABLE")[0] for line in lines] == [
+        "column users.bio is missing: ALTER TABLE users RENAME COLUMN biography TO bio",
+        'column users.uid is missing: ALTER TABLE users RENAME COLUMN "casinoUid" TO uid',
+        "column wheel_spins.user_id is missing: ALTER TABLE wheel_spins RENAME COLUMN member TO user_id",
+        "column users.shoes is not ours: it stays as it is",
+    ]
+    for line in lines[:3]:
+        run_sql(bare, line.split(": ")[1].split(", if")[0])
+    assert everything_told(bare) == lines[3:]
+
+
+def test_a_lost_column_that_must_be_filled_can_be_where_there_are_rows(bare: str) -> None:
+    run_sql(bare, f"{ROWS}; ALTER TABLE users DROP password; ALTER TABLE ticket_messages DROP message")
+    run_sql(bare, "DELETE FROM ticket_messages")
+    lines = everything_told(bare)
+    empty, filled = lines
+    assert empty.endswith(".message is missing: ALTER TABLE ticket_messages ADD COLUMN message TEXT NOT NULL")
+    assert filled == (
+        "column users.password is missing: ALTER TABLE users ADD COLUMN password TEXT, then give it a value in each "
+        "row, which a backup may have, then ALTER TABLE users ALTER COLUMN password SET NOT NULL"
+    )
+    add, _, demand = filled.split(": ")[1].split(", then ")
+    fill = "UPDATE users SET password = 'x'"
+    run_sql(bare, f"{empty.split(': ')[1]}; {add}; {fill}; {demand}")
+    assert everything_told(bare) == []
+
+
+@pytest.mark.parametrize(
+    ("moved", "back"),
+    [
+        ("ALTER TABLE users RENAME TO members", "ALTER TABLE members RENAME TO users"),
+        ("CREATE SCHEMA old; ALTER TABLE users SET SCHEMA old", "ALTER TABLE old.users SET SCHEMA public"),
+    ],
+)
+@pytest.mark.parametrize("which", ["bare", "adopted"])
+def test_a_moved_table_is_one_line_and_moved_back(
+    which: str, moved: str, back: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(which)
+    run_sql(url, moved)
+    assert everything_told(url) == [f"table users is missing: {back}, if that is the one, or bring it from a backup"]
+    run_sql(url, back)
+    assert everything_told(url) == []
+
+
+def test_rows_that_break_a_lost_key_are_named_before_it(bare: str) -> None:
+    run_sql(
+        bare,
+        "ALTER TABLE users DROP CONSTRAINT users_uid_unique, ALTER email DROP NOT NULL;"
+        "ALTER TABLE wheel_spins DROP CONSTRAINT wheel_spins_user_id_users_id_fk;"
+        "ALTER TABLE historical_races DROP CONSTRAINT historical_races_pkey;"
+        "ALTER TABLE support_tickets DROP CONSTRAINT support_tickets_user_id_users_id_fk;"
+        "INSERT INTO users (username, password, email, uid) VALUES ('a', 'x', 'a', '7'), ('b', 'x', null, '8'),"
+        " ('c', 'x', 'c', '7'), ('d', 'x', 'd', null), ('e', 'x', 'e', null);"
+        "INSERT INTO wheel_spins (user_id, segment_index) VALUES (1, 0), (77, 0), (null, 0);"
+        "INSERT INTO support_tickets (user_id, subject, description) SELECT 99, 'x', 'x' FROM generate_series(1, 22);"
+        "ALTER TABLE support_tickets ADD CONSTRAINT support_tickets_user_id_users_id_fk FOREIGN KEY (user_id)"
+        " REFERENCES users NOT VALID",
+    )
+    first = "first see to what breaks it"
+    ids = ", ".join(map(str, range(1, 21)))
+    told_so = [
+        f"column users.email lacks NOT NULL: {first}, 1 row, id 2; then ALTER TABLE users ALTER COLUMN email SET",
+        "historical_races lacks its primary key (id): ALTER TABLE historical_races ADD",
+        f"users lacks its unique key (uid): {first}, 2 rows, id 1, 3; then ALTER TABLE users ADD CONSTRAINT",
+        f"wheel_spins lacks its foreign key (user_id) to users: {first}, 1 row, id 2; then ALTER TABLE wheel_spins ADD",
+        "constraint support_tickets_user_id_users_id_fk of support_tickets does not hold old rows to it (NOT VALID)",
+    ]
+    lines = everything_told(bare)
+    for line, start in zip(lines, told_so, strict=True):
+        assert line.startswith(start)
+    assert f": {first}, 22 rows, id {ids}, and 2 more, which ARGS=--all names; then ALTER TABLE" in lines[-1]
+    assert ", 20, 21, 22; then ALTER" in "\n".join(database_check.lines(looked_at(bare)[0], first=None))
+
+
+def test_rows_that_break_a_lost_index_are_named_before_it(adopted: str) -> None:
+    run_sql(
+        adopted,
+        "DROP INDEX account_links_pending_key; INSERT INTO users (username, password, email) VALUES ('a', 'x', 'a');"
+        "INSERT INTO account_links (user_id, uid, requested_at, decision) VALUES"
+        " (1, '1', now(), 'refused'), (1, '1', now(), null), (1, '1', now(), null)",
+    )
+    (line,) = told(adopted)
+    assert line.startswith("index account_links_pending_key of account_links is missing: first see to what breaks it, ")
+    assert "2 rows, id 2, 3; then CREATE UNIQUE INDEX CONCURRENTLY" in line
+
+
+def test_what_stands_where_ours_will_be_is_one_line(bare: str) -> None:
+    run_sql(bare, "ALTER TABLE users ADD suspended_at date")
+    (line,) = everything_told(bare)
+    assert line.startswith("column users.suspended_at is where one of ours will be")
+
+
+@pytest.mark.parametrize("table", ["wheel_versions", "tier_versions", "identity_key"])
+def test_an_emptied_table_is_told_and_its_first_row_made_anew(adopted: str, table: str) -> None:
+    run_sql(adopted, f"TRUNCATE {table} CASCADE")
+    (line,) = told(adopted)
+    assert line.startswith(f"{table} is empty: ")
+    assert ("forgotten" in line) == (table == "identity_key")
+    run_sql(adopted, line.split(", or ")[1].split(", a new key")[0])
+    assert told(adopted) == []
+    with engine(adopted).connect() as connection:
+        connection.execute(text(f"SELECT * FROM {table}")).one()
+        assert table != "identity_key" or connection.scalar(text("SELECT length(key) FROM identity_key")) == 32
+
+
+@pytest.mark.parametrize("which", ["bare", "adopted"])
+def test_what_others_do_to_rows_is_noted(which: str, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue(which)
+    run_sql(
+        url,
+        "CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        "ALTER TABLE users ADD CONSTRAINT short CHECK (length(bio) < 10);"
+        "CREATE TRIGGER before BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION theirs();"
+        "CREATE TRIGGER later AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION theirs();"
+        "CREATE RULE nothing AS ON DELETE TO wheel_spins DO INSTEAD NOTHING;"
+        "CREATE RULE more AS ON UPDATE TO wheel_spins DO ALSO NOTIFY spins",
+    )
+    change = "it can change or drop what is written here: see what it does"
+    assert everything_told(url) == [
+        "constraint short of users is not ours: our rows obey it too",
+        f"trigger before of users is not ours: {change}",
+        "trigger later of users is not ours: our rows obey it too",
+        "rule more of wheel_spins is not ours: our rows obey it too",
+        f"rule nothing of wheel_spins is not ours: {change}",
+    ]
+    assert not [line for line in told(url) if "make db-adopt" not in line]
+
+
+def test_a_read_only_database_is_told_and_opened(adopted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_sql(adopted, f"ALTER DATABASE {make_url(adopted).database} SET default_transaction_read_only TO on")
+    (line,) = told(adopted)
+    assert line.startswith("the database is read-only: if it should not be: SET default_transaction_read_only TO off; ")
+    monkeypatch.setenv("DATABASE_URL", adopted)
+    with pytest.raises(SystemExit, match="could not be upgraded: the database is read-only: if it should not be"):
+        database.main("upgrade")
+    with engine(adopted).connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        for statement in line.split("not be: ")[1].split("; "):
+            connection.exec_driver_sql(statement)
+    assert told(adopted) == []
+
+
+def test_a_standby_is_told(adopted: str) -> None:
+    standby = replace(looked_at(adopted)[0].login, is_replica=True)
+    (line,) = map(str, database_rights.rights(standby, []))
+    assert line == "the server is a standby, a read replica, which is read-only: give the address of the primary"
 
 
 def test_what_others_have_in_the_database_is_only_noted(adopted: str) -> None:
@@ -655,7 +884,7 @@ def test_a_row_whose_key_is_free_again_is_told_and_takes_it(adopted: str) -> Non
     (kind,) = looked_at(adopted)[0].undecided
     assert kind.what == "rows without username_key, though no other row has theirs any more"
     assert kind.rows == [(2, None), (3, None)]
-    run_sql(adopted, f"UPDATE users {kind.do.split(' gives')[0]}")
+    run_sql(adopted, kind.do.split(" gives")[0])
     (kind,) = looked_at(adopted)[0].undecided
     assert kind.rows == [(3, 2)]
 
@@ -702,6 +931,28 @@ def test_a_connection_that_breaks_off_is_one_line(
 
     monkeypatch.setattr(database_check, "tables_of", broken)
     assert "could not be looked at: " in only_line(adopted, capsys)
+
+
+def test_decisions_are_in_the_order_of_the_guides_tables(bare: str) -> None:
+    run_sql(bare, AWKWARD_ROWS)
+    tables = [kind.table for kind in looked_at(bare)[0].undecided]
+    assert tables == sorted(tables, key=[*guide().tables].index)
+
+
+def test_who_has_read_enough_gets_no_traceback(bare: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "local.database_check"],
+        cwd=Path(database_check.__file__).parents[1],
+        env=os.environ | {"DATABASE_URL": bare},
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_make_says_it_too(bare: str) -> None:
