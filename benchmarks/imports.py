@@ -16,11 +16,10 @@ import resource
 import subprocess
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ROUNDS = int(os.environ.get("ROUNDS", "7"))
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
 AGAIN = 2
 MOST_OF_FLOOR, MOST_OF_NAIVE = 1.15, 0.5
 
@@ -43,21 +42,20 @@ def main(chosen: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         environment = lambda_environment(place)
-        modules = ["benchmarks.naive"]
+        floors: dict[str, str] = {}  # by what they import: many handlers have the same
+        floor_of: dict[str, str] = {}
         for handler in handlers:
             listed = subprocess.check_output(
                 [sys.executable, "-c", LIST_MODULES, handler.stem], env=environment, text=True
             )
-            floor = place / f"floor_of_{handler.stem}.py"
-            floor.write_text("".join(f"import {name}\n" for name in listed.split()))
-            modules += [handler.stem, floor.stem]
-        names = [handler.stem for handler in handlers]
-        times = measure(modules, environment)
+            floor = floor_of[handler.stem] = floors.setdefault(listed, f"floor_{len(floors)}")
+            (place / f"{floor}.py").write_text("".join(f"import {name}\n" for name in listed.split()))
+        times = measure(["benchmarks.naive", *floor_of, *floors.values()], environment)
         for _ in range(AGAIN):
-            for name in filter(partial(is_above, times), names):
-                for module, least in measure([name, f"floor_of_{name}"], environment).items():
+            for name in [name for name, floor in floor_of.items() if is_above(times, name, floor)]:
+                for module, least in measure([name, floor_of[name]], environment).items():
                     times[module] = min(times[module], least)
-    return report(names, times)
+    return report(floor_of, times)
 
 
 def lambda_environment(place: Path) -> dict[str, str]:
@@ -90,20 +88,19 @@ def measure(modules: list[str], environment: dict[str, str]) -> dict[str, float]
     return {module: min(values) for module, values in taken.items()}
 
 
-def is_above(times: dict[str, float], name: str) -> bool:
+def is_above(times: dict[str, float], name: str, floor: str) -> bool:
     """Whether a handler takes longer to import than it may."""
-    floor, naive = times[f"floor_of_{name}"], times["benchmarks.naive"]
-    return times[name] > floor * MOST_OF_FLOOR or times[name] > naive * MOST_OF_NAIVE
+    return times[name] > times[floor] * MOST_OF_FLOOR or times[name] > times["benchmarks.naive"] * MOST_OF_NAIVE
 
 
-def report(names: list[str], times: dict[str, float]) -> int:
+def report(floor_of: dict[str, str], times: dict[str, float]) -> int:
     """Print what was measured, the limits and who is above them."""
     naive = times["benchmarks.naive"]
     print(f"{'import of':24}{'ms':>8}{'floor':>8}{'÷ floor':>9}{'÷ naive':>9}   (least of {ROUNDS})")
     failed = False
-    for name in names:
-        taken, floor = times[name], times[f"floor_of_{name}"]
-        above = is_above(times, name)
+    for name, least in floor_of.items():
+        taken, floor = times[name], times[least]
+        above = is_above(times, name, least)
         failed |= above
         print(f"{name:24}{taken:8.0f}{floor:8.0f}{taken / floor:9.2f}{taken / naive:9.2f}{'   above' if above else ''}")
     print(f"{'naive':24}{naive:8.0f}\nlimits: {MOST_OF_FLOOR} of the floor, {MOST_OF_NAIVE} of the naive handler")

@@ -223,7 +223,11 @@ def adopting(url: str, database: Engine) -> Iterator[subprocess.Popen[str]]:
     with database.connect() as older, database.connect() as watching:
         older.execution_options(isolation_level="REPEATABLE READ").execute(text("SELECT 1 FROM historical_races"))
         pipe = subprocess.PIPE
-        with subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+        # Whoever runs tests in the background ignores Ctrl-C, and so would what is started from them.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        process = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True)
+        signal.signal(signal.SIGINT, before)
+        try:
             waits = text(f"SELECT count(*) {BUILDS} AND wait_event = 'virtualxid'")
             for _ in range(300):
                 if watching.scalar(waits):
@@ -231,6 +235,9 @@ def adopting(url: str, database: Engine) -> Iterator[subprocess.Popen[str]]:
                 watching.rollback()
                 time.sleep(0.1)
             yield process
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def test_an_interrupted_adoption_says_so_and_goes_on(
