@@ -24,7 +24,7 @@ LOCKS = {
     "keys_for_adopted_rows": "Indexes are built while others write; each table is locked for a moment.",
     "oldest_rows_hold_the_keys": "Each table is locked for a moment; its rows are written once, 1,000 at a time.",
     "accounts_and_access": "users is locked for a moment; indexes are built while others write.",
-    "deletes_of_the_old_application": "Three tables are locked for a moment; foreign keys are checked later.",
+    "deletes_of_the_old_application": "Four tables are locked for a moment; foreign keys are checked later.",
 }
 """What each step does to those who work with the tables meanwhile."""
 
