@@ -64,6 +64,14 @@ def servers() -> stack.Stack:
 
 
 @pytest.fixture(scope="session")
+def pooled_servers(servers: stack.Stack) -> stack.Stack:
+    """The run's servers, with a pooler among them: a program of the system's, and where CI installs it a skip fails."""
+    if servers.pooler is None:
+        pytest.skip("PgBouncer is not installed: apt-get install pgbouncer")
+    return servers
+
+
+@pytest.fixture(scope="session")
 def database(servers: stack.Stack) -> Iterator[sa.Engine]:
     """The worker's database past the pooler, as its owner: to arrange and to look; each statement commits."""
     url = sa.make_url(servers.direct(os.environ["TEST_DATABASE"])).set(drivername="postgresql+pg8000")

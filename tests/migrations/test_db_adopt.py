@@ -293,19 +293,17 @@ def test_an_adoption_that_was_cut_off_goes_on(
 
 
 def test_a_pooler_is_refused(
-    servers: stack.Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    pooled_servers: stack.Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if servers.pooler is None:
-        pytest.skip("PgBouncer is not installed")
     meant(monkeypatch)
     name = f"pooled_{secrets.token_hex(4)}"
-    with engine(servers.direct("postgres")).connect() as connection:
+    with engine(pooled_servers.direct("postgres")).connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(f"CREATE DATABASE {name}"))
-    run_sql(servers.direct(name), GUIDE_SQL.read_text())
+    run_sql(pooled_servers.direct(name), GUIDE_SQL.read_text())
     with pytest.raises(SystemExit, match="Nothing was changed"):
-        adopt(servers.pooled(name, "postgres"))
+        adopt(pooled_servers.pooled(name, "postgres"))
     assert "MEND    a pooler is in between" in capsys.readouterr().out
-    assert looked_at(servers.direct(name))[0].state is State.GUIDE
+    assert looked_at(pooled_servers.direct(name))[0].state is State.GUIDE
 
 
 def test_a_database_out_of_reach_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,10 +260,8 @@ def self_signed(file: Path) -> Path:
     return file
 
 
-def test_a_pooler_is_noticed(servers: stack.Stack, adopted: str) -> None:
-    if servers.pooler is None:
-        pytest.skip("PgBouncer is not installed")
-    with connected(servers.pooled("postgres", "postgres")) as connection:
+def test_a_pooler_is_noticed(pooled_servers: stack.Stack, adopted: str) -> None:
+    with connected(pooled_servers.pooled("postgres", "postgres")) as connection:
         assert is_pooled(connection)
     with connected(adopted) as connection:
         assert not is_pooled(connection)
