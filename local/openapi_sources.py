@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from goatedvips import validators
 
+FEWEST_VALIDATORS = 12  # fewer are found where the search looks into the wrong folder
 EVENTS = Path(__file__).resolve().parent.parent / "events"
 
 type Json = dict[str, Any]
@@ -26,8 +27,12 @@ type Json = dict[str, Any]
 @cache
 def validator_modules() -> list[ModuleType]:
     """Import what describes requests and answers."""
-    files = sorted(Path(validators.__path__[0]).glob("[!_]*.py"))
-    return [importlib.import_module(f"{validators.__name__}.{file.stem}") for file in files]
+    root = Path(validators.__path__[0])
+    files = sorted(root.rglob("[!_]*.py"))
+    if len(files) < FEWEST_VALIDATORS:
+        raise SystemExit(f"{root} has {len(files)} modules: at least {FEWEST_VALIDATORS} were expected.")
+    names = (".".join(file.relative_to(root).with_suffix("").parts) for file in files)
+    return [importlib.import_module(f"{validators.__name__}.{name}") for name in names]
 
 
 @cache

@@ -17,6 +17,10 @@ from tests import stack
 from tests.members import Members
 from tests.requests import Functions
 
+TESTS = Path(__file__).parent
+SLOW_FOLDERS = {"concurrency", "migrations", "database", "e2e", "simulations"}
+SLOW_TIMEOUT = 300  # seconds a test of these folders; pyproject.toml has the others'
+
 _RUN = pytest.StashKey[ExitStack]()
 
 
@@ -39,6 +43,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop what was started."""
     if _RUN in config.stash:
         config.stash[_RUN].close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of slow folders more time."""
+    for item in items:
+        if SLOW_FOLDERS & set(item.path.relative_to(TESTS).parts):
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[2]
 
 def noted() -> Iterator[str]:
     """Every action that a statement of the domain notes."""
-    for file in (ROOT / "shared/goatedvips/domain").glob("*.py"):
+    files = list((ROOT / "shared/goatedvips/domain").rglob("*.py"))
+    assert len(files) >= 40
+    for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("audit.noted", "noted"):
                 action = ast.literal_eval(node.args[0])
@@ -33,7 +35,7 @@ def redacted() -> set[str]:
 
 def test_every_action_is_about_members_or_about_none() -> None:
     actions = set(noted())
-    assert actions
+    assert len(actions) >= 4
     assert actions <= ABOUT_MEMBERS.keys() | ABOUT_NO_MEMBER
     assert not ABOUT_MEMBERS.keys() & ABOUT_NO_MEMBER
 
