@@ -21,8 +21,8 @@ from time import perf_counter
 
 import sqlalchemy as sa
 
-from tests import stack
-from tests.requests import Context, event, load
+from tests.support import stack
+from tests.support.functions import Context, event, load
 
 PAIRS = int(os.environ.get("PAIRS", "2000"))
 MOST_RIGHT = 0.55
@@ -47,7 +47,7 @@ def main() -> int:
 def measured(servers: stack.Stack, stored_as: str, *, legacy: bool) -> bool:
     """Measure accounts whose passwords are stored in one format; return whether they can be told from none."""
     from goatedvips.domain import passwords  # noqa: PLC0415 - these read the settings, made above
-    from tests.members import Members  # noqa: PLC0415
+    from tests.support.members import Members  # noqa: PLC0415
 
     address = sa.make_url(servers.direct(DATABASE)).set(drivername="postgresql+pg8000")
     database = sa.create_engine(address, isolation_level="AUTOCOMMIT")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests import stack
-from tests.members import Members
-from tests.requests import Functions
+from tests.support import stack
+from tests.support.functions import Functions
+from tests.support.members import Members
 
 TESTS = Path(__file__).parent
 SLOW_FOLDERS = {"concurrency", "migrations", "database", "e2e", "simulations"}

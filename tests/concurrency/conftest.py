@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tests import stack
+from tests.support import stack
 
 DOOR = """
 CREATE TABLE door (id integer);

@@ -1,7 +1,7 @@
 """What a process that calls a handler has imported before it is forked."""
 
 from tests.concurrency import together  # noqa: F401
-from tests.requests import load
+from tests.support.functions import load
 
 load("spin_wheel")
 load("log_in")

@@ -15,7 +15,7 @@ from goatedvips.domain.access import Caller
 from goatedvips.errors import CodeNotClaimable, CodeTaken
 from goatedvips.models.codes import bonus_codes, code_claims, rewards
 from tests.concurrency.together import at_once, at_once_behind
-from tests.members import Member, Members
+from tests.support.members import Member, Members
 
 NOW = datetime.now(UTC)
 

@@ -18,9 +18,18 @@ from goatedvips.errors import EmailTaken, InvalidCredentials, TokenInvalid, Unau
 from goatedvips.models.accounts import sessions as session_rows
 from goatedvips.models.accounts import users
 from tests.concurrency.together import at_once, at_once_behind, held_for
-from tests.credentials import NEW_PASSWORD, PASSWORD, STORED, also_signed_in, counted_mails, mails, network_address, row
-from tests.members import Member, Members
-from tests.requests import Context, event, function_name, load
+from tests.support.credentials import (
+    NEW_PASSWORD,
+    PASSWORD,
+    STORED,
+    also_signed_in,
+    counted_mails,
+    mails,
+    network_address,
+    row,
+)
+from tests.support.functions import Context, event, function_name, load
+from tests.support.members import Member, Members
 
 NOW = datetime.now(UTC)
 LATER = NOW + timedelta(seconds=1)

@@ -33,7 +33,7 @@ from goatedvips.models.every import metadata
 from goatedvips.models.notifications import outbox
 from goatedvips.models.tickets import support_tickets
 from tests.concurrency.together import at_once, at_once_behind
-from tests.members import Member, Members
+from tests.support.members import Member, Members
 
 NOW = datetime.now(UTC)
 SEED = f"goat-lane-{secrets.token_hex(6)}"

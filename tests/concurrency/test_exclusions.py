@@ -21,7 +21,7 @@ from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.races import wager_races
 from tests.concurrency.together import at_once_behind
-from tests.members import Member, Members
+from tests.support.members import Member, Members
 
 NOW = datetime.now(UTC)
 

@@ -16,7 +16,7 @@ from goatedvips.models.accounts import mailed_tokens, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.wheel import wheel_seeds
 from tests.concurrency.together import at_once, at_once_behind
-from tests.members import Members
+from tests.support.members import Members
 
 NOW = datetime.now(UTC)
 

@@ -12,7 +12,7 @@ from goatedvips.domain.access import Caller
 from goatedvips.domain.races import Participation
 from goatedvips.models.races import wager_race_participants, wager_races
 from tests.concurrency.together import at_once, at_once_behind
-from tests.members import Member, Members
+from tests.support.members import Member, Members
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from goatedvips.models.accounts import account_links, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import audit_log
 from tests.concurrency.together import at_once, at_once_behind
-from tests.members import Member, Members
+from tests.support.members import Member, Members
 
 NOW = datetime.now(UTC)
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import postgres  # noqa: F401 - registers the dialects
-from tests import stack
+from tests.support import stack
 
 THREADS = 24
 STATEMENTS = 250

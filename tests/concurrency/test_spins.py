@@ -13,7 +13,7 @@ from goatedvips.errors import AlreadySpun
 from goatedvips.models.codes import bonus_codes, rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
 from tests.concurrency.together import at_once, at_once_behind, call_at_once
-from tests.members import Members
+from tests.support.members import Members
 
 NOW = datetime.now(UTC)
 

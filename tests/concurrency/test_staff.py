@@ -18,7 +18,7 @@ from goatedvips.models.accounts import attempts, users
 from goatedvips.models.accounts import sessions as session_rows
 from goatedvips.models.operations import audit_log
 from tests.concurrency.together import at_once, at_once_behind
-from tests.members import Member, Members
+from tests.support.members import Member, Members
 
 NOW = datetime.now(UTC)
 DEMOTION, SUSPENSION = Change(is_admin=False), Change(suspended=True, reason="Out")

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from goatedvips import db
-from tests.requests import Context, event, function_name, load
+from tests.support.functions import Context, event, function_name, load
 
 
 def at_once[T](address: str, works: Sequence[Callable[[Connection], T]]) -> list[T | Exception]:

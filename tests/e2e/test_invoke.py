@@ -11,7 +11,7 @@ from goatedvips.domain import retention
 from local import demo, template
 from local.invoke import invoke
 from local.postgres import free_port
-from tests import stack
+from tests.support import stack
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "functions").glob("*/*.py"))

@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from goatedvips.domain import mailed_tokens
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
-from tests.credentials import NEW_PASSWORD, STORED, log_in, row
-from tests.members import Member, Members
-from tests.requests import Functions
+from tests.support.credentials import NEW_PASSWORD, STORED, log_in, row
+from tests.support.functions import Functions
+from tests.support.members import Member, Members
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ORIGIN = "https://api.goatedvips.example"

@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from local.postgres import free_port
-from tests.members import Member, Members
+from tests.support.members import Member, Members
 
 ROOT = Path(__file__).parents[2]
 START = """

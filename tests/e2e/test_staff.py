@@ -16,7 +16,7 @@ from moto.awslambda_simple.models import lambda_simple_backends
 
 from goatedvips.models.accounts import users
 from local import database, staff
-from tests.members import Members
+from tests.support.members import Members
 
 ROOT = Path(__file__).parents[2]
 START = """

@@ -13,7 +13,7 @@ from samcli.yamlhelper import yaml_parse
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-from tests.requests import load
+from tests.support.functions import load
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.infrastructure.project import FUNCTIONS, ROOT, Function, of_type, template
-from tests.requests import load
+from tests.support.functions import load
 
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
 LONGEST_HANDLER = 40  # lines

@@ -18,7 +18,7 @@ from goatedvips.errors import Problem
 from goatedvips.validators.fields import RequestBody
 from local import openapi, openapi_problems
 from tests.infrastructure.project import FUNCTIONS, ROOT, Function
-from tests.requests import load
+from tests.support.functions import load
 
 type Json = dict[str, Any]
 

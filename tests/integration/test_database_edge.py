@@ -16,10 +16,10 @@ from goatedvips.config import settings
 from goatedvips.errors import Conflict, DatabaseUnavailable, NotFound, Problem, SchemaOutdated, ValidationFailed
 from goatedvips.models.accounts import attempts
 from local.postgres import free_port
-from tests import stack
-from tests.members import Members
-from tests.requests import Functions, load
-from tests.wire import Wire
+from tests.support import stack
+from tests.support.functions import Functions, load
+from tests.support.members import Members
+from tests.support.wire import Wire
 
 
 def use(monkeypatch: pytest.MonkeyPatch, address: str) -> sa.Engine:

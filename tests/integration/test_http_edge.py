@@ -20,8 +20,8 @@ from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.models.operations import idempotency_records
 from goatedvips.models.wheel import wheel_spins
 from local.postgres import free_port
-from tests.members import Members
-from tests.requests import Context, Functions, event, load
+from tests.support.functions import Context, Functions, event, load
+from tests.support.members import Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 KEY = {"idempotency-key": "a key"}

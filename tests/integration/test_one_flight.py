@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from goatedvips import postgres
 from goatedvips.models.schema import Instant
-from tests import stack
-from tests.wire import Wire
+from tests.support import stack
+from tests.support.wire import Wire
 
 
 @pytest.fixture

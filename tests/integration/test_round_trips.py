@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from goatedvips import db
 from goatedvips.domain import fairness, mailed_tokens, passwords
 from goatedvips.domain.personal_data import HOLDINGS
-from tests import stack
-from tests.lives import PASSWORD, STORED
-from tests.members import Members
-from tests.requests import Functions
-from tests.wire import Wire
+from tests.support import stack
+from tests.support.functions import Functions
+from tests.support.lives import PASSWORD, STORED
+from tests.support.members import Members
+from tests.support.wire import Wire
 
 
 @pytest.fixture

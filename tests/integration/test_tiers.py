@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from goatedvips.domain.tiers import is_in_tier, tier_of
 from goatedvips.models.accounts import users
 from goatedvips.models.wagers import tier_versions
-from tests.members import Members
+from tests.support.members import Members
 
 TOTALS = {
     "0": "Copper",

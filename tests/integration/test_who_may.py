@@ -20,8 +20,8 @@ from goatedvips.models.newsletter import newsletter_subscriptions
 from goatedvips.models.races import wager_races
 from goatedvips.models.tickets import support_tickets
 from tests.infrastructure.project import FUNCTIONS
-from tests.members import Member, Members
-from tests.requests import Functions
+from tests.support.functions import Functions
+from tests.support.members import Member, Members
 
 ROUTES = {route: function for function in FUNCTIONS for route in function.template_routes}
 NOW = datetime.now(UTC)

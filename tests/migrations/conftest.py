@@ -10,9 +10,9 @@ from sqlalchemy import Engine, text
 
 from local.postgres import Server, program, running
 from migrations.upgrade import engine
-from tests import stack
 from tests.migrations import old_application
 from tests.migrations.old_application import Adopted, OldApplication
+from tests.support import stack
 
 GUIDE_SQL = Path(__file__).with_name("guide.sql")
 numbers = count()

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from local.database import upgrade
 from local.database_check import Report, looked_at
 from migrations.upgrade import engine
-from tests import stack
+from tests.support import stack
 
 HERE = Path(__file__).parent
 PASSWORD = "four dancing g\u00f6ats"

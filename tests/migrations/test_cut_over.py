@@ -16,10 +16,10 @@ from goatedvips import db
 from goatedvips.config import settings
 from goatedvips.models.codes import rewards
 from goatedvips.models.every import metadata
-from tests import stack
-from tests.members import Member, Members
 from tests.migrations.old_application import PASSWORD, Adopted, Checksum, OldApplication, checksum
-from tests.requests import Functions, load
+from tests.support import stack
+from tests.support.functions import Functions, load
+from tests.support.members import Member, Members
 
 pytestmark = pytest.mark.xdist_group("node")
 

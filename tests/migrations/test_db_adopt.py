@@ -23,10 +23,10 @@ from local.database_schema import guide, steps
 from local.postgres import Server
 from migrations.roles_and_time_limits import ensure_roles
 from migrations.upgrade import engine, upgrade
-from tests import stack
 from tests.migrations.conftest import GUIDE_SQL, dump, run_sql, statements_of
 from tests.migrations.test_adopting import columns_of, rows_of
 from tests.migrations.test_upgrade import config_for
+from tests.support import stack
 
 ROOT = Path(database_adopt.__file__).parents[1]
 ROWS = Path(__file__).with_name("guide_rows.sql").read_text()

@@ -30,9 +30,9 @@ from local.database_schema import TRIGGERS, functions, guide, steps
 from local.postgres import Server, free_port
 from migrations.roles_and_time_limits import ensure_roles
 from migrations.upgrade import engine, upgrade
-from tests import stack
 from tests.migrations.conftest import GUIDE_SQL, numbers, run_sql
 from tests.migrations.test_upgrade import config_for
+from tests.support import stack
 
 ROWS = Path(__file__).with_name("guide_rows.sql").read_text()
 AWKWARD_ROWS = Path(__file__).with_name("awkward_rows.sql").read_text()

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from goatedvips.schedule import lambda_handler, seconds_left
-from tests.requests import Context
+from tests.support.functions import Context
 
 CONTEXT = Context("AdvanceRacesFunction", "a-run")
 EVENT = {"scheduled_time": "2026-11-24T14:39:00Z"}

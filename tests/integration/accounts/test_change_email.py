@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from goatedvips.domain import passwords
 from goatedvips.models.operations import idempotency_records
-from tests.credentials import (
+from tests.support.credentials import (
     BY_NODE,
     NOON,
     PASSWORD,
@@ -24,8 +24,8 @@ from tests.credentials import (
     row,
     token_in,
 )
-from tests.members import Member, Members
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member, Members
 
 HOUR = timedelta(hours=1)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from goatedvips.domain import mailed_tokens, passwords
 from goatedvips.models.operations import idempotency_records
-from tests.credentials import (
+from tests.support.credentials import (
     BY_NODE,
     MOMENT,
     NEW_PASSWORD,
@@ -25,8 +25,8 @@ from tests.credentials import (
     problem,
     row,
 )
-from tests.members import Member, Members
-from tests.requests import Answer, Functions, load
+from tests.support.functions import Answer, Functions, load
+from tests.support.members import Member, Members
 
 
 def change(

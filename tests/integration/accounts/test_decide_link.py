@@ -17,8 +17,8 @@ from goatedvips.models.accounts import account_links, erased_identities, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import audit_log
 from goatedvips.models.wagers import wager_accounts
-from tests.members import Member, Members
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=2)

@@ -27,10 +27,10 @@ from goatedvips.models.every import (
     tickets,
     wheel,
 )
-from tests.credentials import counted_mails
-from tests.lives import NOON, PASSWORD, STORED, Life, live
-from tests.members import Member, Members
-from tests.requests import Answer, Functions
+from tests.support.credentials import counted_mails
+from tests.support.functions import Answer, Functions
+from tests.support.lives import NOON, PASSWORD, STORED, Life, live
+from tests.support.members import Member, Members
 
 users, outbox = accounts.users, notifications.outbox
 

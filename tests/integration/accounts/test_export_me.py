@@ -15,9 +15,9 @@ from goatedvips.domain import export
 from goatedvips.domain.personal_data import HOLDINGS, Holding
 from goatedvips.models.every import accounts, metadata, tickets, wheel
 from goatedvips.models.newsletter import newsletter_subscriptions
-from tests.lives import NOON, STORED, Life, live
-from tests.members import Member, Members
-from tests.requests import Context, Functions, event, load
+from tests.support.functions import Context, Functions, event, load
+from tests.support.lives import NOON, STORED, Life, live
+from tests.support.members import Member, Members
 
 
 def exported(member: Member, *, now: datetime | None = None) -> tuple[dict[str, Any], dict[str, str]]:

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.members import Members
-from tests.requests import Functions
+from tests.support.functions import Functions
+from tests.support.members import Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ from goatedvips.models.operations import audit_log
 from goatedvips.models.races import wager_race_participants, wager_races
 from goatedvips.models.tickets import support_tickets
 from goatedvips.models.wheel import wheel_spins
-from tests.members import Member, Members
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 AT_NOON = "2026-05-01T12:00:00Z"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.members import Members
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from goatedvips.errors import Conflict, NotFound
 from goatedvips.models.accounts import users
-from tests.members import Member, Members
-from tests.requests import Functions
+from tests.support.functions import Functions
+from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from goatedvips.models.accounts import account_links
 from goatedvips.models.wagers import wager_accounts
-from tests.members import Member, Members
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from goatedvips.domain import access
 from goatedvips.domain import members as domain
-from tests import stack
-from tests.members import Member, Members
-from tests.plans import fill, plan, read_whole
-from tests.requests import Answer, Functions
+from tests.support import stack
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member, Members
+from tests.support.plans import fill, plan, read_whole
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from benchmarks.log_in_timing import best_threshold, refusals
 from goatedvips.domain import passwords
 from goatedvips.models.accounts import attempts, sessions, users
-from tests.members import Member, Members
-from tests.requests import Answer, Functions, load
+from tests.support.functions import Answer, Functions, load
+from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PASSWORD = "goats like long walks"

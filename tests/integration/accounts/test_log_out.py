@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from tests.credentials import NOON, also_signed_in, is_live, problem
-from tests.members import Members
-from tests.requests import Functions
+from tests.support.credentials import NOON, also_signed_in, is_live, problem
+from tests.support.functions import Functions
+from tests.support.members import Members
 
 
 def test_a_session_ends_at_once_and_no_other_one(functions: Functions, members: Members, database: sa.Engine) -> None:

@@ -13,9 +13,9 @@ from goatedvips.domain import passwords
 from goatedvips.models.accounts import attempts, erased_identities, sessions, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.wheel import wheel_seeds
-from tests.credentials import counted_mails, mails
-from tests.members import Members
-from tests.requests import Answer, Functions, load
+from tests.support.credentials import counted_mails, mails
+from tests.support.functions import Answer, Functions, load
+from tests.support.members import Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PASSWORD = "goats like long walks"

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.credentials import MOMENT, NOON, composed, counted_mails, mails, pointers, token_in
-from tests.members import Members
-from tests.requests import Answer, Functions
+from tests.support.credentials import MOMENT, NOON, composed, counted_mails, mails, pointers, token_in
+from tests.support.functions import Answer, Functions
+from tests.support.members import Members
 
 HOUR = timedelta(hours=1)
 

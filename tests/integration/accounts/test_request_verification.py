@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.credentials import MOMENT, NOON, composed, counted_mails, mails, problem, row, token_in
-from tests.members import Members
-from tests.requests import Functions
+from tests.support.credentials import MOMENT, NOON, composed, counted_mails, mails, problem, row, token_in
+from tests.support.functions import Functions
+from tests.support.members import Members
 
 HOUR = timedelta(hours=1)
 

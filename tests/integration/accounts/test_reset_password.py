@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from goatedvips.domain import mailed_tokens, passwords
 from goatedvips.models.accounts import mailed_tokens as rows
-from tests.credentials import (
+from tests.support.credentials import (
     BY_NODE,
     MOMENT,
     NEW_PASSWORD,
@@ -22,8 +22,8 @@ from tests.credentials import (
     problem,
     row,
 )
-from tests.members import Member, Members
-from tests.requests import Answer, Functions, load
+from tests.support.functions import Answer, Functions, load
+from tests.support.members import Member, Members
 
 HOUR = timedelta(hours=1)
 INVALID = (404, "token_invalid")

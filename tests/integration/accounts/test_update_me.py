@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.members import Members
-from tests.requests import Functions
+from tests.support.functions import Functions
+from tests.support.members import Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ODD = "🐐\N{ZERO WIDTH JOINER}\N{RIGHT-TO-LEFT OVERRIDE}<b>'; DROP TABLE users --\n"

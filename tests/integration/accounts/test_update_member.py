@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from goatedvips.models.accounts import sessions, users
 from goatedvips.models.operations import audit_log
-from tests.members import Member, Members
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member, Members
 
 NOW = datetime.now(UTC)
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from goatedvips.domain import identities
 from goatedvips.models.accounts import erased_identities, mailed_tokens, users
-from tests.credentials import MOMENT, mails, row
-from tests.members import Member, Members
-from tests.requests import Answer, Functions
+from tests.support.credentials import MOMENT, mails, row
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LAST = NOON + timedelta(hours=24) - timedelta(microseconds=1)

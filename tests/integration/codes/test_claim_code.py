@@ -15,8 +15,8 @@ from goatedvips.config import settings
 from goatedvips.domain import fairness
 from goatedvips.models.accounts import attempts
 from goatedvips.models.codes import bonus_codes, code_claims, rewards
-from tests.members import Member, Members
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=30)

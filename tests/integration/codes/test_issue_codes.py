@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.operations import audit_log
-from tests.members import Member, Members
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LATER = "2026-06-01T00:00:00Z"

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.codes import bonus_codes, code_claims
-from tests.members import Member, Members
-from tests.requests import Functions
+from tests.support.functions import Functions
+from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

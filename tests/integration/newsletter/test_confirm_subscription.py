@@ -8,7 +8,7 @@ from goatedvips.domain import mailed_tokens
 from goatedvips.models.accounts import mailed_tokens as tokens
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from tests.integration.newsletter.test_subscribe import NOON, adopt, ask, fresh, rows
-from tests.requests import Functions
+from tests.support.functions import Functions
 
 MOMENT = timedelta(microseconds=1)
 DAY = timedelta(hours=24)

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from goatedvips.domain import newsletter
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import outbox
-from tests import stack
-from tests.requests import Answer, Functions
+from tests.support import stack
+from tests.support.functions import Answer, Functions
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -31,9 +31,9 @@ from goatedvips.models.accounts import mailed_tokens
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import outbox
 from goatedvips.models.tickets import support_tickets
-from tests import stack
-from tests.members import Member, Members
-from tests.requests import Functions, load
+from tests.support import stack
+from tests.support.functions import Functions, load
+from tests.support.members import Member, Members
 
 type Send = Callable[..., dict[str, int]]
 type Sent = Callable[[], list[Any]]

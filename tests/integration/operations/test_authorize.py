@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from goatedvips import db
 from goatedvips.domain import sessions as domain
 from goatedvips.models.accounts import sessions, users
-from tests.members import Member, Members
-from tests.requests import Functions, event
+from tests.support.functions import Functions, event
+from tests.support.members import Member, Members
 
 NOW = datetime.now(UTC)
 NOBODY = {"isAuthorized": True, "context": {}}

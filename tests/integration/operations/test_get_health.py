@@ -9,8 +9,8 @@ from alembic.script import ScriptDirectory
 
 from goatedvips import db
 from goatedvips.models.schema import REVISION
-from tests import stack
-from tests.requests import ROOT, Functions
+from tests.support import stack
+from tests.support.functions import ROOT, Functions
 
 
 def test_all_is_well(functions: Functions) -> None:

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.requests import ROOT, Functions
+from tests.support.functions import ROOT, Functions
 
 
 def test_the_document_is_served_as_it_was_written(functions: Functions) -> None:

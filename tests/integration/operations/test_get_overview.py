@@ -18,10 +18,10 @@ from goatedvips.models.races import wager_race_participants, wager_races
 from goatedvips.models.tickets import support_tickets, ticket_messages
 from goatedvips.models.wagers import wager_accounts
 from goatedvips.models.wheel import wheel_spins
-from tests import stack
-from tests.members import Members
-from tests.plans import fill, plan, read_whole
-from tests.requests import Functions
+from tests.support import stack
+from tests.support.functions import Functions
+from tests.support.members import Members
+from tests.support.plans import fill, plan, read_whole
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)

@@ -12,10 +12,10 @@ from goatedvips.domain import retention
 from goatedvips.models.accounts import attempts, mailed_tokens, sessions, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import idempotency_records
-from tests import stack
-from tests.members import Members
-from tests.plans import fill, plan, read_whole
-from tests.requests import Functions, load
+from tests.support import stack
+from tests.support.functions import Functions, load
+from tests.support.members import Members
+from tests.support.plans import fill, plan, read_whole
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.requests import Functions
+from tests.support.functions import Functions
 
 
 @pytest.mark.parametrize(

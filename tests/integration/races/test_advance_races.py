@@ -11,8 +11,8 @@ from goatedvips.config import settings
 from goatedvips.domain import race_calendar
 from goatedvips.models.races import wager_race_participants, wager_races
 from tests.integration.races.conftest import END, START, Races
-from tests.members import Members
-from tests.requests import Functions, load
+from tests.support.functions import Functions, load
+from tests.support.members import Members
 
 MOMENT = timedelta(microseconds=1)
 

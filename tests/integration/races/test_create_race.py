@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from goatedvips.models.operations import audit_log
 from tests.integration.races.conftest import END, START, Races
-from tests.members import Member, Members
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member, Members
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 BODY = {

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.integration.races.conftest import Races
-from tests.members import Members
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Members
 
 
 def board(functions: Functions, race_id: object, **changes: Any) -> Answer:

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from tests.integration.races.conftest import START, Races
-from tests.members import Members
-from tests.requests import Functions
+from tests.support.functions import Functions
+from tests.support.members import Members
 
 
 def test_a_race_is_told_with_the_number_of_its_participants(

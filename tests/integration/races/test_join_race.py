@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from goatedvips import http
 from goatedvips.config import settings
 from tests.integration.races.conftest import END, START, Races
-from tests.members import Member, Members
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member, Members
 
 LAST_MOMENT = END - timedelta(microseconds=1)
 BEFORE = datetime(2026, 5, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.integration.races.conftest import END, START, Races
-from tests.requests import Functions
+from tests.support.functions import Functions
 
 LATE = datetime(2900, 1, 1, tzinfo=UTC)  # before all that other tests make, since the latest come first
 

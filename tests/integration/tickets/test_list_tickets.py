@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from goatedvips.models.tickets import support_tickets, ticket_messages
-from tests.members import Members
-from tests.requests import Functions
+from tests.support.functions import Functions
+from tests.support.members import Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

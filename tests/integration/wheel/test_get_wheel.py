@@ -5,8 +5,8 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from goatedvips.models.wheel import wheel_versions
-from tests.members import Members
-from tests.requests import Functions
+from tests.support.functions import Functions
+from tests.support.members import Members
 
 
 def test_the_default_wheel_with_its_odds(functions: Functions) -> None:

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from goatedvips.domain import fairness, wheel
 from goatedvips.models.codes import bonus_codes, rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
-from tests.members import Members
-from tests.requests import Functions
+from tests.support.functions import Functions
+from tests.support.members import Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAYS_LAST_MICROSECOND = datetime(2026, 5, 1, 23, 59, 59, 999_999, tzinfo=UTC)

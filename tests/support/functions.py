@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.members import Member
+from tests.support.members import Member
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @cache

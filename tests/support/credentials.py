@@ -13,8 +13,8 @@ from goatedvips.domain import outbox as sender
 from goatedvips.domain.mail_texts import Message
 from goatedvips.models.accounts import attempts, sessions, users
 from goatedvips.models.notifications import outbox
-from tests.members import Member
-from tests.requests import Answer, Functions
+from tests.support.functions import Answer, Functions
+from tests.support.members import Member
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)

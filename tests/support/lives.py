@@ -22,7 +22,7 @@ from goatedvips.models.every import (
     wagers,
     wheel,
 )
-from tests.members import Member, Members
+from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=365)
