@@ -5,7 +5,7 @@ from goatedvips.db import reading
 from goatedvips.domain import link_decisions
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.account_links import AccountLink, LinkStatus
-from goatedvips.validators.pages import Cursor, Limit, Page
+from goatedvips.validators.pagination import Cursor, Limit, Page
 
 api = HttpApi("staff")
 

@@ -6,7 +6,7 @@ from goatedvips.domain import members
 from goatedvips.domain.members import Search
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.members import Flag, ListedMember, MemberId, Prefix, TierName, Uid
-from goatedvips.validators.pages import Cursor, Limit, Page
+from goatedvips.validators.pagination import Cursor, Limit, Page
 
 api = HttpApi("staff")
 

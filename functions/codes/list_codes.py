@@ -4,7 +4,7 @@ from goatedvips.db import reading
 from goatedvips.domain import codes
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.codes import CodeClaim
-from goatedvips.validators.pages import Cursor, Limit, Page
+from goatedvips.validators.pagination import Cursor, Limit, Page
 
 api = HttpApi("member")
 

@@ -4,7 +4,7 @@ from goatedvips.db import reading
 from goatedvips.domain import leaderboard
 from goatedvips.http import HttpApi, lambda_handler, revalidated
 from goatedvips.validators.fields import PathId
-from goatedvips.validators.pages import Cursor, Limit, Page
+from goatedvips.validators.pagination import Cursor, Limit, Page
 from goatedvips.validators.races import Standing
 
 api = HttpApi("anyone")

@@ -4,7 +4,7 @@ from goatedvips.clock import utc_now
 from goatedvips.db import reading
 from goatedvips.domain import races
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.pages import Cursor, Limit, Page
+from goatedvips.validators.pagination import Cursor, Limit, Page
 from goatedvips.validators.races import Race, RaceStatus
 
 api = HttpApi("anyone")

@@ -5,7 +5,7 @@ from goatedvips.db import reading
 from goatedvips.domain import tickets
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.fields import PathId
-from goatedvips.validators.pages import Cursor, Limit
+from goatedvips.validators.pagination import Cursor, Limit
 from goatedvips.validators.tickets import TicketWithMessages
 
 api = HttpApi("member")

@@ -3,7 +3,7 @@
 from goatedvips.db import reading
 from goatedvips.domain import tickets
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.pages import Cursor, Limit, Page
+from goatedvips.validators.pagination import Cursor, Limit, Page
 from goatedvips.validators.tickets import Ticket
 
 api = HttpApi("member")

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from goatedvips.domain import identities, passwords
+from goatedvips.domain import erased_identities, passwords
 from goatedvips.domain import outbox as sender
 from goatedvips.domain.mail_texts import Message
 from goatedvips.models.accounts import attempts, sessions, users
@@ -80,7 +80,7 @@ def counted(database: sa.Engine, subject: object, kind: str) -> int:
 
 def counted_mails(database: sa.Engine, email: str, kind: str = "mail") -> int:
     """How many mails to an address were asked for and sent, or with `no_mail`, not sent."""
-    remembered = sa.select(sa.func.encode(identities.identity("email", sa.literal(email)), "hex"))
+    remembered = sa.select(sa.func.encode(erased_identities.identity("email", sa.literal(email)), "hex"))
     with database.connect() as connection:
         return counted(database, connection.scalar(remembered), kind)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Text, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import identities, mail_requests, server_seeds
+from goatedvips.domain import erased_identities, mail_requests, server_seeds
 from goatedvips.domain.access import NOW
 from goatedvips.errors import EmailTaken, UsernameTaken
 from goatedvips.models.accounts import users
@@ -44,7 +44,9 @@ _NEW_ID = bindparam("new_id", type_=users.c.id.type)
 _asked = select(_NEW_ID.label("user_id"), _EMAIL.label("email")).cte("asked")
 _welcome = (
     select(_asked.c.user_id)
-    .add_cte(*mail_requests.asked_for("verification", _asked), identities.carrying_over(_NEW_ID).cte("carried_over"))
+    .add_cte(
+        *mail_requests.asked_for("verification", _asked), erased_identities.carrying_over(_NEW_ID).cte("carried_over")
+    )
     .execution_options(decides=True)
 )
 _username_taken = select(users.c.id).where(

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Text, and_, bindparam, func, insert, literal, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
-from goatedvips.domain import access, credentials, identities, mail_requests, mailed_tokens, sessions
+from goatedvips.domain import access, credentials, erased_identities, mail_requests, mailed_tokens, sessions
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.sessions import LogInAttempt
 from goatedvips.errors import EmailTaken, TokenInvalid
@@ -95,7 +95,7 @@ _owner = (
         users.c.email.label("old_email"),
         _token.c.address,
         _is_change.label("is_change"),
-        identities.is_kept_for_address(users.c).label("remembered"),
+        erased_identities.is_kept_for_address(users.c).label("remembered"),
     )
     .join(_token, _token.c.user_id == users.c.id)
     .where(
@@ -126,8 +126,12 @@ _changed = (
     .returning(users.c.id, users.c.excluded_until, users.c.excluded_permanently)
     .cte("changed")
 )
-_old_remembered = identities.remembering(
-    select(identities.identity("email", _owner.c.old_email), _changed.c.excluded_until, _changed.c.excluded_permanently)
+_old_remembered = erased_identities.remembering(
+    select(
+        erased_identities.identity("email", _owner.c.old_email),
+        _changed.c.excluded_until,
+        _changed.c.excluded_permanently,
+    )
     .join(_changed, _changed.c.id == _owner.c.id)
     .where(_owner.c.remembered)
 ).cte("old_remembered")
@@ -145,7 +149,9 @@ _use = union_all(
     select(_verified.c.id, literal(value=False).label("is_change")),
     select(_changed.c.id, literal(value=True)),
 ).add_cte(_old_told, _old_remembered)
-_carry_over = identities.carrying_over(bindparam("owner_id", type_=users.c.id.type)).execution_options(decides=True)
+_carry_over = erased_identities.carrying_over(bindparam("owner_id", type_=users.c.id.type)).execution_options(
+    decides=True
+)
 
 
 def verify(connection: Connection, token: str, *, verified_email_required: bool, now: datetime) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, attempts, audit, code_generator, pages
+from goatedvips.domain import access, attempts, audit, code_generator, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.errors import CodeNotClaimable, CodeTaken, ValidationFailed
 from goatedvips.models.accounts import attempts as attempt_rows
@@ -208,16 +208,16 @@ _claims = (
 )
 
 
-def claims(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pages.Page[Claim]:
+def claims(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pagination.Page[Claim]:
     """The member's claims, newest first.
 
     Raises
     ------
     ValidationFailed: no page gave this cursor.
     """
-    (before,) = pages.position(cursor, 2**31)
+    (before,) = pagination.position(cursor, 2**31)
     rows = connection.execute(_claims, {"caller_id": caller.user_id, "before": before, "rows": limit + 1})
-    return pages.page([Claim(*row, created=False) for row in rows], limit, lambda claim: (claim.id,))
+    return pagination.page([Claim(*row, created=False) for row in rows], limit, lambda claim: (claim.id,))
 
 
 _terms = {field.name: bindparam(f"new_{field.name}", type_=bonus_codes.c[field.name].type) for field in fields(Terms)}

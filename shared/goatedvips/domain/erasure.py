@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, array
 
-from goatedvips.domain import access, credentials, identities, personal_entries
+from goatedvips.domain import access, credentials, erased_identities, personal_entries
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.personal_data import ACCOUNT, ERASED, HOLDINGS, IS_PROVED, OWN, PSEUDONYM, Holding, of_member
 from goatedvips.domain.personal_entries import EACH, HAS_THE_MARK, IS_LIST, IS_MARKED, MARK
@@ -49,12 +49,12 @@ _proved = access.proved()
 _mark = update(users).where(users.c.id == _proved.c.id).values(erased_at=NOW).returning(users.c.id)
 
 
-_remember = identities.remembering(
+_remember = erased_identities.remembering(
     union_all(
-        select(identities.identity("email", OWN.email), OWN.excluded_until, OWN.excluded_permanently).where(
-            OWN.id == CALLER_ID, identities.is_kept_for_address(OWN)
+        select(erased_identities.identity("email", OWN.email), OWN.excluded_until, OWN.excluded_permanently).where(
+            OWN.id == CALLER_ID, erased_identities.is_kept_for_address(OWN)
         ),
-        select(identities.identity("uid", OWN.uid), OWN.excluded_until, OWN.excluded_permanently).where(
+        select(erased_identities.identity("uid", OWN.uid), OWN.excluded_until, OWN.excluded_permanently).where(
             OWN.id == CALLER_ID,
             OWN.uid.is_not(None),  # the feed goes on telling of it
         ),

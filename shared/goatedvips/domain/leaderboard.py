@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from sqlalchemy import BigInteger, Connection, bindparam, case, select, tuple_, union_all
 
-from goatedvips.domain import pages
-from goatedvips.domain.pages import Page
+from goatedvips.domain import pagination
+from goatedvips.domain.pagination import Page
 from goatedvips.domain.races import RACE_ID
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
@@ -75,7 +75,7 @@ def page(connection: Connection, race_id: int, *, limit: int, cursor: str | None
     NotFound
     ValidationFailed: the cursor is none of this list.
     """
-    rank, participant_id = pages.position(cursor, *_FIRST)
+    rank, participant_id = pagination.position(cursor, *_FIRST)
     position = {
         "after_rank": rank,
         "after_id": participant_id,
@@ -85,4 +85,4 @@ def page(connection: Connection, race_id: int, *, limit: int, cursor: str | None
     if not rows:
         raise NotFound
     standings = [Standing(*row) for row in rows if row.id is not None]
-    return pages.page(standings, limit, key=lambda part: (_UNRANKED if part.rank is None else part.rank, part.id))
+    return pagination.page(standings, limit, key=lambda part: (_UNRANKED if part.rank is None else part.rank, part.id))

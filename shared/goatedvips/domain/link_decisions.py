@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from goatedvips.domain import access, audit, identities, pages
+from goatedvips.domain import access, audit, erased_identities, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.account_links import PENDING
 from goatedvips.errors import LinkDecided, NotFound, OwnRights, UidTaken
@@ -144,7 +144,7 @@ _done = _told(_staff.outerjoin(_part_decided, true()), _part_decided, users.c.ui
 
 def page(
     connection: Connection, caller: Caller, status: Status, *, limit: int, cursor: str | None, now: datetime
-) -> pages.Page[Link]:
+) -> pagination.Page[Link]:
     """The requests that wait, the oldest first; or those that were decided, the newest first.
 
     Raises
@@ -153,11 +153,11 @@ def page(
     Unauthenticated, AccountSuspended, Forbidden
     """
     part, first = (_pending, 0) if status == "pending" else (_done, 2**31)
-    (behind,) = pages.position(cursor, first)
+    (behind,) = pagination.position(cursor, first)
     rows = connection.execute(part, caller.parameters(now) | {"behind_id": behind, "rows": limit + 1}).all()
     if not rows:
         access.refuse(connection, caller, now=now, staff=True)
-    return pages.page([_link(row) for row in rows if row.id is not None], limit, lambda link: (link.id,))
+    return pagination.page([_link(row) for row in rows if row.id is not None], limit, lambda link: (link.id,))
 
 
 _LINK_ID = bindparam("link_id", type_=links.c.id.type)
@@ -176,7 +176,7 @@ _subject = (
     .with_for_update(of=[users, links])
     .cte("subject")
 )
-_kept = identities.kept_exclusion("uid", _subject.c.uid).lateral("kept")
+_kept = erased_identities.kept_exclusion("uid", _subject.c.uid).lateral("kept")
 _brought = (
     select(
         _subject.c.user_id,
@@ -200,7 +200,7 @@ _linked = (
             "uid": _brought.c.uid,
             "verified": true(),
         }
-        | identities.stricter(users.c, _brought.c)
+        | erased_identities.stricter(users.c, _brought.c)
         | {
             figure: func.coalesce(_brought.c[figure], case((users.c.uid != _brought.c.uid, 0), else_=users.c[figure]))
             for figure in _FIGURES

@@ -9,7 +9,7 @@ from typing import Literal
 
 from sqlalchemy import CTE, ColumnElement, case, func, insert, literal, select
 
-from goatedvips.domain import attempts, identities
+from goatedvips.domain import attempts, erased_identities
 from goatedvips.domain.access import NOW
 from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.notifications import outbox
@@ -32,7 +32,7 @@ def asked_for(kind: Kind, asked: CTE) -> tuple[CTE, CTE]:
     ----------
     asked: at most one row: the `email` that is asked for, and the `user_id` of whose mail it is; null: nobody's.
     """
-    subject = func.encode(identities.identity("email", asked.c.email), "hex")
+    subject = func.encode(erased_identities.identity("email", asked.c.email), "hex")
     # What is sent to nobody is written as well, so that it takes as long, and uses nothing up.
     kind_counted = case((asked.c.user_id.is_(None), "no_mail"), else_=MAILS.kind)
     opens_at = MAILS.opens_at(attempt_rows.c.subject == subject)

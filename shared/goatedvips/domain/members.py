@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Text, bindparam, exists, func, or_, select
 
-from goatedvips.domain import access, pages, tiers
+from goatedvips.domain import access, pagination, tiers
 from goatedvips.domain.access import Caller
 from goatedvips.errors import ValidationFailed
 from goatedvips.models.accounts import users
@@ -115,7 +115,7 @@ _tiers_in_force = select(tier_versions.c.tiers).order_by(tier_versions.c.id.desc
 
 def newest(
     connection: Connection, caller: Caller, search: Search, *, limit: int, cursor: str | None, now: datetime
-) -> pages.Page[Member]:
+) -> pagination.Page[Member]:
     """The members that are looked for, newest first; who was erased is none.
 
     Raises
@@ -123,7 +123,7 @@ def newest(
     ValidationFailed: no page gave this cursor, or no tier has this name.
     Unauthenticated, AccountSuspended, Forbidden
     """
-    (before,) = pages.position(cursor, 2**31)
+    (before,) = pagination.position(cursor, 2**31)
     asked = {f"wanted_{name}": value for name, value in asdict(search).items() if name not in {"q", "tier"}}
     prefix = None if search.q is None else re.sub(r"([\\%_])", r"\\\1", search.q) + "%"
     parameters = caller.parameters(now) | asked | {"prefix": prefix, "tier": search.tier}
@@ -134,4 +134,4 @@ def newest(
             known = connection.execute(_tiers_in_force).scalar_one()
             if search.tier not in [tier["name"] for tier in known]:
                 raise ValidationFailed(errors=[{"pointer": "/tier", "detail": "there is no such tier"}])
-    return pages.page([Member(*row) for row in rows], limit, lambda member: (member.id,))
+    return pagination.page([Member(*row) for row in rows], limit, lambda member: (member.id,))

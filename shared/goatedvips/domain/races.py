@@ -31,9 +31,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, audit, pages
+from goatedvips.domain import access, audit, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
-from goatedvips.domain.pages import Page
+from goatedvips.domain.pagination import Page
 from goatedvips.errors import NotFound, RaceClosed, ValidationFailed
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
@@ -117,7 +117,7 @@ _crowd = (
     .scalar_subquery()
 )
 _races: Select[*tuple[Any, ...]] = select(*_told, _crowd.label("participants"))
-_LAST = (pages.microseconds(datetime.max.replace(tzinfo=UTC)), 2**31 - 1)
+_LAST = (pagination.microseconds(datetime.max.replace(tzinfo=UTC)), 2**31 - 1)
 _WANTED = bindparam("wanted_status", type_=Text)
 _newest_first = (
     _races.where(
@@ -137,11 +137,11 @@ def newest(connection: Connection, status: str | None, *, limit: int, cursor: st
     ------
     ValidationFailed: the cursor is none of this list.
     """
-    start, race_id = pages.position(cursor, *_LAST)
-    position = {"before_start": pages.instant(start), "before_id": race_id}
+    start, race_id = pagination.position(cursor, *_LAST)
+    position = {"before_start": pagination.instant(start), "before_id": race_id}
     rows = connection.execute(_newest_first, position | {"wanted_status": status, "limit": limit + 1, "now": now})
-    return pages.page(
-        [Race(*row) for row in rows], limit, key=lambda race: (pages.microseconds(race.start_date), race.id)
+    return pagination.page(
+        [Race(*row) for row in rows], limit, key=lambda race: (pagination.microseconds(race.start_date), race.id)
     )
 
 

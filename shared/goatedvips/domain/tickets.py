@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, case, exists, func, insert, literal, or_, select, true
 
-from goatedvips.domain import access, pages
+from goatedvips.domain import access, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
@@ -37,7 +37,7 @@ class Ticket:
     priority: str
     created_at: datetime
     updated_at: datetime
-    messages: pages.Page[Message] | None = None
+    messages: pagination.Page[Message] | None = None
 
 
 _TICKET = (
@@ -103,16 +103,16 @@ _own = (
 )
 
 
-def own(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pages.Page[Ticket]:
+def own(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pagination.Page[Ticket]:
     """The member's tickets, newest first.
 
     Raises
     ------
     ValidationFailed: no page gave this cursor.
     """
-    (before,) = pages.position(cursor, 2**31)
+    (before,) = pagination.position(cursor, 2**31)
     rows = connection.execute(_own, {"caller_id": caller.user_id, "before": before, "rows": limit + 1})
-    return pages.page([Ticket(*row) for row in rows], limit, lambda ticket: (ticket.id,))
+    return pagination.page([Ticket(*row) for row in rows], limit, lambda ticket: (ticket.id,))
 
 
 _by_staff = exists(select(access.staff().c.id))
@@ -154,12 +154,12 @@ def get(
     NotFound: or someone else's.
     ValidationFailed: no page gave this cursor.
     """
-    (after,) = pages.position(cursor, 0)
+    (after,) = pagination.position(cursor, 0)
     parameters = caller.parameters(now) | {"ticket_id": ticket_id, "after": after, "rows": limit + 1}
     rows = connection.execute(_ticket, parameters).all()
     if not rows:
         raise NotFound
     size = len(_TICKET)
     written = [Message(*row[size:]) for row in rows if row.message_id is not None]
-    page = pages.page(written, limit, lambda message: (message.id,))
+    page = pagination.page(written, limit, lambda message: (message.id,))
     return replace(Ticket(*rows[0][:size]), messages=page)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import StringConstraints
 
 from goatedvips.validators.fields import CLEAN, AnswerBody, RequestBody
-from goatedvips.validators.pages import Page
+from goatedvips.validators.pagination import Page
 
 
 class TicketRequest(RequestBody):

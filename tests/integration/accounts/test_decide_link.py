@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from goatedvips import db
 from goatedvips.domain import outbox as sender
-from goatedvips.domain.identities import identity
+from goatedvips.domain.erased_identities import identity
 from goatedvips.domain.mail_texts import Message
 from goatedvips.models.accounts import account_links, erased_identities, users
 from goatedvips.models.notifications import outbox
