@@ -5,7 +5,7 @@ from time import sleep
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import outbox
+from goatedvips.domain.notifications import sending
 from goatedvips.schedule import lambda_handler, seconds_left
 from goatedvips.ses import deliver
 
@@ -19,14 +19,14 @@ def send_notifications() -> Counter[str]:
     done: Counter[str] = Counter(sent=0, dropped=0, retried=0, given_up=0)
     while seconds_left() > LAST_SECONDS:
         with transaction() as connection:
-            mails = outbox.lease(connection, BATCH, now=utc_now())
+            mails = sending.lease(connection, BATCH, now=utc_now())
         if not mails:
             sleep(PAUSE)
         while mails and seconds_left() > LAST_SECONDS:
             done[deliver(mails.pop(0), now=utc_now())] += 1
             sleep(1 / A_SECOND)
         with transaction() as connection:
-            outbox.give_back(connection, mails)
+            sending.give_back(connection, mails)
     return done
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from goatedvips.config import settings
 from goatedvips.db import transaction
-from goatedvips.domain import outbox
-from goatedvips.domain.mail_texts import Message
-from goatedvips.domain.outbox import Mail, Outcome
+from goatedvips.domain.notifications import sending
+from goatedvips.domain.notifications.mail_texts import Message
+from goatedvips.domain.notifications.sending import Mail, Outcome
 
 logger = logging.getLogger("goatedvips.ses")
 
@@ -23,7 +23,7 @@ def deliver(mail: Mail, *, now: datetime) -> Outcome:
     """
     try:
         with transaction() as connection:
-            message = outbox.compose(
+            message = sending.compose(
                 connection, mail, link_base=settings.link_base, staff_address=settings.staff_address, now=now
             )
         if message is not None:
@@ -32,9 +32,9 @@ def deliver(mail: Mail, *, now: datetime) -> Outcome:
         reason = _reason(error)
         logger.warning("not sent", extra={"outbox_id": mail.id, "kind": mail.kind, "reason": reason})
         with transaction() as connection:
-            return outbox.failed(connection, mail, reason, now=now)
+            return sending.failed(connection, mail, reason, now=now)
     with transaction() as connection:
-        return outbox.settle(connection, mail, sent=message is not None, now=now)
+        return sending.settle(connection, mail, sent=message is not None, now=now)
 
 
 def send(message: Message) -> None:

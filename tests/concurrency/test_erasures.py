@@ -18,13 +18,13 @@ from goatedvips.domain import (
     erasure,
     exclusions,
     export,
-    mailed_tokens,
     profiles,
     sessions,
     tickets,
     wheel,
 )
 from goatedvips.domain.access import Caller
+from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.sessions import LogInAttempt
 from goatedvips.errors import InvalidCredentials, LastStaff, Unauthenticated
 from goatedvips.models.accounts import mailed_tokens as mailed_token_rows

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.domain import accounts, addresses, registrations, sessions
-from goatedvips.domain import mailed_tokens as tokens
+from goatedvips.domain.notifications import mailed_tokens as tokens
 from goatedvips.errors import EmailTaken, TooManyAttempts, UsernameTaken
 from goatedvips.models.accounts import mailed_tokens, users
 from goatedvips.models.notifications import outbox

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from goatedvips.domain import mailed_tokens
+from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from tests.support.credentials import NEW_PASSWORD, STORED, log_in, row

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import db
-from goatedvips.domain import fairness, mailed_tokens, passwords
+from goatedvips.domain import fairness, passwords
+from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.personal_data import HOLDINGS
 from tests.support import stack
 from tests.support.functions import Functions

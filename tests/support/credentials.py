@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from goatedvips.domain import erased_identities, passwords
-from goatedvips.domain import outbox as sender
-from goatedvips.domain.mail_texts import Message
+from goatedvips.domain.notifications import sending as sender
+from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.models.accounts import attempts, sessions, users
 from goatedvips.models.notifications import outbox
 from tests.support.functions import Answer, Functions

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from goatedvips.domain import mail_texts
-from goatedvips.domain.mail_texts import Message
+from goatedvips.domain.notifications import mail_texts
+from goatedvips.domain.notifications.mail_texts import Message
 
 LINK = "https://vip.example/verify#token=abc&x=<y>"
 

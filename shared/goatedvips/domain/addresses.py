@@ -5,8 +5,9 @@ from datetime import datetime
 from sqlalchemy import Connection, Text, and_, bindparam, func, insert, literal, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
-from goatedvips.domain import access, credentials, erased_identities, mail_requests, mailed_tokens, sessions
+from goatedvips.domain import access, credentials, erased_identities, mail_requests, sessions
 from goatedvips.domain.access import NOW, Caller
+from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.sessions import LogInAttempt
 from goatedvips.errors import EmailTaken, TokenInvalid
 from goatedvips.models.accounts import users

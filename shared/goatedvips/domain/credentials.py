@@ -11,8 +11,9 @@ from typing import NoReturn
 
 from sqlalchemy import Connection, Text, bindparam, func, literal, or_, select, true, update
 
-from goatedvips.domain import access, attempts, mail_requests, mailed_tokens, sessions
+from goatedvips.domain import access, attempts, mail_requests, sessions
 from goatedvips.domain.access import NOW, Caller
+from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.sessions import LogInAttempt
 from goatedvips.errors import InvalidCredentials, TokenInvalid
 from goatedvips.models.accounts import mailed_tokens as tokens

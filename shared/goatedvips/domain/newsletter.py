@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, false, func, literal, null, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
-from goatedvips.domain import mailed_tokens
 from goatedvips.domain.access import NOW
+from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.errors import TokenInvalid
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import outbox

@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import db
-from goatedvips.domain import outbox as sender
 from goatedvips.domain.erased_identities import identity
-from goatedvips.domain.mail_texts import Message
+from goatedvips.domain.notifications import sending as sender
+from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.models.accounts import account_links, erased_identities, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import audit_log

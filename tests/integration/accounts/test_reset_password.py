@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import mailed_tokens, passwords
+from goatedvips.domain import passwords
+from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.models.accounts import mailed_tokens as rows
 from tests.support.credentials import (
     BY_NODE,

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from goatedvips.domain import mailed_tokens
+from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.models.accounts import mailed_tokens as tokens
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from tests.integration.newsletter.test_subscribe import NOON, adopt, ask, fresh, rows

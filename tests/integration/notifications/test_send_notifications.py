@@ -24,9 +24,9 @@ from moto.sesv2.models import sesv2_backends
 
 from goatedvips import ses
 from goatedvips.config import settings
-from goatedvips.domain import outbox as domain
-from goatedvips.domain.mail_texts import Message
-from goatedvips.domain.outbox import FIRST_PAUSE, LEASE, TRIES
+from goatedvips.domain.notifications import sending as domain
+from goatedvips.domain.notifications.mail_texts import Message
+from goatedvips.domain.notifications.sending import FIRST_PAUSE, LEASE, TRIES
 from goatedvips.models.accounts import mailed_tokens
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import outbox

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, case, delete, null, or_, select, update
 
-from goatedvips.domain import mail_texts, mailed_tokens
 from goatedvips.domain.access import NOW
-from goatedvips.domain.mail_texts import Message
+from goatedvips.domain.notifications import mail_texts, mailed_tokens
+from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.tickets import support_tickets
