@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Table, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import accounts, codes, passwords, races
+from goatedvips.domain import accounts, passwords, races
 from goatedvips.domain.access import Caller
+from goatedvips.domain.codes import issue
 from goatedvips.models.accounts import sessions, users
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.races import wager_race_participants, wager_races
@@ -138,8 +139,8 @@ def _staff(connection: Connection) -> Caller:
 def _code(connection: Connection, staff: Caller, code: str, max_claims: int | None, now: datetime) -> None:
     if not connection.scalar(select(exists().where(bonus_codes.c.code == code))):
         expires_at = now + timedelta(days=365)
-        codes.issue(
-            connection, staff, codes.Terms(code, Decimal(5), "USD", None, expires_at, max_claims, None), now=now
+        issue.issue(
+            connection, staff, issue.Terms(code, Decimal(5), "USD", None, expires_at, max_claims, None), now=now
         )
 
 

@@ -4,7 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import codes
+from goatedvips.domain.codes import claims
 from goatedvips.http import HttpApi, created_once, lambda_handler
 from goatedvips.validators.codes import ClaimRequest, CodeClaim
 
@@ -14,7 +14,7 @@ api = HttpApi("member")
 @api.post("/v1/codes/claim", status_code=201)
 def claim_code(body: ClaimRequest) -> Response[CodeClaim]:
     with transaction() as connection:
-        claim = codes.claim(connection, api.caller, body.code, address=api.address, now=utc_now())
+        claim = claims.claim(connection, api.caller, body.code, address=api.address, now=utc_now())
     return created_once(CodeClaim.model_validate(claim), created=claim.created)
 
 

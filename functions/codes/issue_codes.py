@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import codes
+from goatedvips.domain.codes import issue
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.codes import IssuedCode, IssueRequest
 
@@ -12,7 +12,7 @@ api = HttpApi("staff")
 @api.post("/v1/admin/codes", status_code=201)
 def issue_codes(body: IssueRequest) -> IssuedCode:
     with transaction() as connection:
-        issued = codes.issue(connection, api.caller, codes.Terms(**body.model_dump()), now=utc_now())
+        issued = issue.issue(connection, api.caller, issue.Terms(**body.model_dump()), now=utc_now())
     return IssuedCode.model_validate(issued)
 
 

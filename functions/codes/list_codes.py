@@ -1,7 +1,7 @@
 """GET /v1/codes: the codes that a member has claimed, newest first."""
 
 from goatedvips.db import reading
-from goatedvips.domain import codes
+from goatedvips.domain.codes import claims
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.codes import CodeClaim
 from goatedvips.validators.pagination import Cursor, Limit, Page
@@ -12,7 +12,7 @@ api = HttpApi("member")
 @api.get("/v1/codes")
 def list_codes(limit: Limit = 20, cursor: Cursor = None) -> Page[CodeClaim]:
     with reading() as connection:
-        return Page[CodeClaim].model_validate(codes.claims(connection, api.caller, limit=limit, cursor=cursor))
+        return Page[CodeClaim].model_validate(claims.claims(connection, api.caller, limit=limit, cursor=cursor))
 
 
 handler = lambda_handler(api)

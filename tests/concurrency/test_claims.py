@@ -10,10 +10,11 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import codes
 from goatedvips.domain.access import Caller
+from goatedvips.domain.codes import claims, issue
 from goatedvips.errors import CodeNotClaimable, CodeTaken
-from goatedvips.models.codes import bonus_codes, code_claims, rewards
+from goatedvips.models.codes import bonus_codes, code_claims
+from goatedvips.models.rewards import rewards
 from tests.concurrency.together import at_once, at_once_behind
 from tests.support.members import Member, Members
 
@@ -29,10 +30,12 @@ def issue(database: sa.Engine, max_claims: int | None) -> tuple[int, str]:
         return made.scalar_one(), code
 
 
-def claim_at_once(direct: str, database: sa.Engine, claimers: list[Member], code: str) -> list[codes.Claim | Exception]:
+def claim_at_once(
+    direct: str, database: sa.Engine, claimers: list[Member], code: str
+) -> list[claims.Claim | Exception]:
     callers = [Caller(member.id, member.session_id, "test") for member in claimers]
-    works: list[Callable[[sa.Connection], codes.Claim]] = [
-        partial(codes.claim, caller=caller, code=code, address="test", now=NOW) for caller in callers
+    works: list[Callable[[sa.Connection], claims.Claim]] = [
+        partial(claims.claim, caller=caller, code=code, address="test", now=NOW) for caller in callers
     ]
     row = sa.select(bonus_codes.c.id).where(bonus_codes.c.code == code)
     return at_once_behind(database, row, direct, works)
@@ -52,12 +55,12 @@ def test_two_hundred_members_at_once_get_as_many_claims_as_there_are(
     direct: str, members: Members, database: sa.Engine
 ) -> None:
     two_hundred = [members.new(seeds=False) for _ in range(200)]
-    for max_claims, expected in ((10, {codes.Claim: 10, CodeNotClaimable: 190}), (None, {codes.Claim: 200})):
+    for max_claims, expected in ((10, {claims.Claim: 10, CodeNotClaimable: 190}), (None, {claims.Claim: 200})):
         code_id, code = issue(database, max_claims)
         results = claim_at_once(direct, database, two_hundred, code)
         assert Counter(type(result) for result in results) == expected, results
-        assert all(result.created for result in results if isinstance(result, codes.Claim))
-        assert_kept(database, code_id, expected[codes.Claim])
+        assert all(result.created for result in results if isinstance(result, claims.Claim))
+        assert_kept(database, code_id, expected[claims.Claim])
 
 
 @pytest.mark.parametrize("max_claims", [1, 10, None])
@@ -66,20 +69,20 @@ def test_one_member_fifty_times_at_once_has_one_claim_and_one_answer(
 ) -> None:
     code_id, code = issue(database, max_claims)
     results = claim_at_once(direct, database, [members.new()] * 50, code)
-    answers = {(result.id, result.claimed_at) for result in results if isinstance(result, codes.Claim)}
+    answers = {(result.id, result.claimed_at) for result in results if isinstance(result, claims.Claim)}
     assert len(answers) == 1, results
-    assert Counter(result.created for result in results if isinstance(result, codes.Claim)) == {True: 1, False: 49}
+    assert Counter(result.created for result in results if isinstance(result, claims.Claim)) == {True: 1, False: 49}
     assert_kept(database, code_id, 1)
 
 
 def test_ten_staff_at_once_issue_one_code_of_a_name(direct: str, members: Members, database: sa.Engine) -> None:
     name = f"Goat {secrets.token_hex(6)}"
     staff = [members.staff(seeds=False) for _ in range(10)]
-    works: list[Callable[[sa.Connection], codes.Code]] = []
+    works: list[Callable[[sa.Connection], issue.Code]] = []
     for number, member in enumerate(staff):
         text = name if number % 2 else name.upper().replace(" ", "-")
-        terms = codes.Terms(text, Decimal(5), "USD", None, NOW + timedelta(days=1), None, None)
+        terms = issue.Terms(text, Decimal(5), "USD", None, NOW + timedelta(days=1), None, None)
         caller = Caller(member.id, member.session_id, "test")
-        works.append(partial(codes.issue, caller=caller, terms=terms, now=NOW))
+        works.append(partial(issue.issue, caller=caller, terms=terms, now=NOW))
     results = at_once(direct, works)
-    assert Counter(type(result) for result in results) == {codes.Code: 1, CodeTaken: 9}, results
+    assert Counter(type(result) for result in results) == {issue.Code: 1, CodeTaken: 9}, results

@@ -13,8 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import db
-from goatedvips.domain import codes, exclusions, idempotency, races, wheel
+from goatedvips.domain import exclusions, idempotency, races, wheel
 from goatedvips.domain.access import Caller
+from goatedvips.domain.codes import claims
 from goatedvips.domain.exclusions import Exclusion
 from goatedvips.errors import ExclusionShorter, SelfExcluded
 from goatedvips.models.accounts import users
@@ -92,7 +93,7 @@ def plays(database: sa.Engine, member: Member) -> dict[str, Play]:
         race_id = made.scalar_one()
     return {
         "spin": partial(wheel.spin, caller=caller(member), client_seed=None, now=NOW),
-        "claim": partial(codes.claim, caller=caller(member), code=code, address="test", now=NOW),
+        "claim": partial(claims.claim, caller=caller(member), code=code, address="test", now=NOW),
         "join": partial(races.join, caller=caller(member), race_id=race_id, now=NOW),
     }
 

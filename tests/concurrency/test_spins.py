@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from goatedvips.domain import fairness, wheel
 from goatedvips.domain.access import Caller
 from goatedvips.errors import AlreadySpun
-from goatedvips.models.codes import bonus_codes, rewards
+from goatedvips.models.codes import bonus_codes
+from goatedvips.models.rewards import rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
 from tests.concurrency.together import at_once, at_once_behind, call_at_once
 from tests.support.members import Members

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from goatedvips import db
 from goatedvips.config import settings
-from goatedvips.models.codes import rewards
 from goatedvips.models.every import metadata
+from goatedvips.models.rewards import rewards
 from tests.migrations.old_application import PASSWORD, Adopted, Checksum, OldApplication, checksum
 from tests.support import stack
 from tests.support.functions import Functions, load

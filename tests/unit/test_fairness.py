@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from goatedvips.domain import code_generator, fairness
+from goatedvips.domain import fairness
+from goatedvips.domain.codes import generator
 
 DOCS = Path(__file__).parents[2] / "docs"
 DEFAULT = [1, 2, 5, 25, 500, 1000, 3467]
@@ -74,7 +75,7 @@ def test_each_segment_comes_as_often_as_its_weight_says() -> None:
 
 
 def test_codes_are_long_readable_and_never_the_same() -> None:
-    made = {code_generator.new_code() for _ in range(10_000)}
+    made = {generator.new_code() for _ in range(10_000)}
     assert len(made) == 10_000
     assert {len(code.replace("-", "")) for code in made} == {16}
     assert not set("01OI") & set("".join(made))

@@ -12,10 +12,11 @@ from goatedvips.domain.access import Caller
 from goatedvips.domain.members import BY_STAFF, LISTED, MEMBER_ID, THERE
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import account_links, users
-from goatedvips.models.codes import bonus_codes, code_claims, rewards
+from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.operations import audit_log
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races
+from goatedvips.models.rewards import rewards
 from goatedvips.models.schema import Instant
 from goatedvips.models.tickets import support_tickets
 from goatedvips.models.wheel import wheel_spins

@@ -29,9 +29,10 @@ from sqlalchemy.dialects.postgresql import JSONB, REGCLASS
 from goatedvips.domain import access
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.models.accounts import users
-from goatedvips.models.codes import bonus_codes, code_claims, rewards
+from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.notifications import outbox
 from goatedvips.models.races import wager_races
+from goatedvips.models.rewards import rewards
 from goatedvips.models.tickets import support_tickets
 from goatedvips.models.wagers import wager_accounts
 

@@ -38,11 +38,12 @@ from goatedvips.models.accounts import (
     sessions,
     users,
 )
-from goatedvips.models.codes import bonus_codes, code_claims, rewards
+from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.newsletter import newsletter_subscriptions
 from goatedvips.models.notifications import notification_preferences, outbox
 from goatedvips.models.operations import audit_log, idempotency_records
 from goatedvips.models.races import historical_races, wager_race_participants, wager_races
+from goatedvips.models.rewards import rewards
 from goatedvips.models.tickets import support_tickets, ticket_messages
 from goatedvips.models.wagers import tier_versions, wager_accounts
 from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions

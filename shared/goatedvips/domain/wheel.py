@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, literal, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, code_generator, fairness, server_seeds
+from goatedvips.domain import access, fairness, server_seeds
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.domain.codes import generator
 from goatedvips.errors import AlreadySpun
-from goatedvips.models.codes import bonus_codes, rewards
+from goatedvips.models.codes import bonus_codes
+from goatedvips.models.rewards import rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions
 
 WIN_LASTS = timedelta(hours=24)
@@ -232,7 +234,7 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
     client_seed = client_seed or ready.client_seed
     index = fairness.draw(ready.server_seed, client_seed, ready.nonce, [segment.weight for segment in wheel.segments])
     segment = wheel.segments[index]
-    code = code_generator.new_code() if segment.wins else None
+    code = generator.new_code() if segment.wins else None
     parameters |= {
         "today": now.date(),
         "drawn_index": index,

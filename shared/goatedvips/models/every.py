@@ -1,6 +1,17 @@
 """Every table at once, for what must see the whole schema: alembic, relations and tests. Handlers import one domain."""
 
-from goatedvips.models import accounts, codes, newsletter, notifications, operations, races, tickets, wagers, wheel
+from goatedvips.models import (
+    accounts,
+    codes,
+    newsletter,
+    notifications,
+    operations,
+    races,
+    rewards,
+    tickets,
+    wagers,
+    wheel,
+)
 from goatedvips.models.schema import metadata
 
 __all__ = [
@@ -11,6 +22,7 @@ __all__ = [
     "notifications",
     "operations",
     "races",
+    "rewards",
     "tickets",
     "wagers",
     "wheel",

@@ -10,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.accounts import account_links
-from goatedvips.models.codes import bonus_codes, code_claims, rewards
+from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.operations import audit_log
 from goatedvips.models.races import wager_race_participants, wager_races
+from goatedvips.models.rewards import rewards
 from goatedvips.models.tickets import support_tickets
 from goatedvips.models.wheel import wheel_spins
 from tests.support.functions import Answer, Functions

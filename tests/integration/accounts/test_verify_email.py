@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import erased_identities
+from goatedvips.domain import erased_identities as identities
 from goatedvips.models.accounts import erased_identities, mailed_tokens, users
 from tests.support.credentials import MOMENT, mails, row
 from tests.support.functions import Answer, Functions
@@ -184,7 +184,7 @@ def test_who_takes_the_address_of_an_erased_member_takes_its_exclusion_too(
     email, end = fresh(), NOON + timedelta(days=90)
     with database.connect() as connection:
         values = {
-            "identity": connection.scalar(sa.select(erased_identities.identity("email", sa.literal(email.upper())))),
+            "identity": connection.scalar(sa.select(identities.identity("email", sa.literal(email.upper())))),
             "erased_at": NOON,
             "excluded_until": end,
         }

@@ -14,7 +14,8 @@ from goatedvips import http
 from goatedvips.config import settings
 from goatedvips.domain import fairness
 from goatedvips.models.accounts import attempts
-from goatedvips.models.codes import bonus_codes, code_claims, rewards
+from goatedvips.models.codes import bonus_codes, code_claims
+from goatedvips.models.rewards import rewards
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
 

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from goatedvips.domain import access, overview
 from goatedvips.models.accounts import users
-from goatedvips.models.codes import bonus_codes, code_claims, rewards
+from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.notifications import outbox
 from goatedvips.models.races import wager_race_participants, wager_races
+from goatedvips.models.rewards import rewards
 from goatedvips.models.tickets import support_tickets, ticket_messages
 from goatedvips.models.wagers import wager_accounts
 from goatedvips.models.wheel import wheel_spins

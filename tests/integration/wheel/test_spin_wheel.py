@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.domain import fairness, wheel
-from goatedvips.models.codes import bonus_codes, rewards
+from goatedvips.models.codes import bonus_codes
+from goatedvips.models.rewards import rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
 from tests.support.functions import Functions
 from tests.support.members import Members

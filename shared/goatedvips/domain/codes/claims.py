@@ -1,6 +1,6 @@
-"""Bonus codes: issued by staff and by wins of the wheel, claimed once a member, by as many members as each allows."""
+"""Claims of bonus codes: once a member, by as many members as each code allows."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -22,12 +22,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, attempts, audit, code_generator, pagination
+from goatedvips.domain import access, attempts, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
-from goatedvips.errors import CodeNotClaimable, CodeTaken, ValidationFailed
+from goatedvips.errors import CodeNotClaimable
 from goatedvips.models.accounts import attempts as attempt_rows
-from goatedvips.models.accounts import users
-from goatedvips.models.codes import bonus_codes, code_claims, rewards
+from goatedvips.models.codes import bonus_codes, code_claims
+from goatedvips.models.rewards import rewards
 
 FAILED_CLAIMS = attempts.Throttle("claim", limit=10, window=timedelta(minutes=10))
 """Of one member. A failure is written after its roll-back: claims sent at once all pass, then none for ten minutes."""
@@ -45,35 +45,6 @@ class Claim:
     expires_at: datetime
     created: bool
     """Whether it was made now; otherwise the member has had it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a code is issued with.
-
-    Parameters
-    ----------
-    code: its text; none: one is generated.
-    expires_at: the first instant at which it can no longer be claimed.
-    max_claims: none: no limit; a code with an owner has one.
-    user_id: the owner, who alone can claim it.
-    """
-
-    code: str | None
-    value: Decimal
-    currency: str
-    starts_at: datetime | None
-    expires_at: datetime
-    max_claims: int | None
-    user_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Code(Terms):
-    """A code that was issued."""
-
-    id: int
-    claims: int
 
 
 _player = access.player()
@@ -218,50 +189,3 @@ def claims(connection: Connection, caller: Caller, *, limit: int, cursor: str | 
     (before,) = pagination.position(cursor, 2**31)
     rows = connection.execute(_claims, {"caller_id": caller.user_id, "before": before, "rows": limit + 1})
     return pagination.page([Claim(*row, created=False) for row in rows], limit, lambda claim: (claim.id,))
-
-
-_terms = {field.name: bindparam(f"new_{field.name}", type_=bonus_codes.c[field.name].type) for field in fields(Terms)}
-_no_owner = _terms["user_id"].is_(None)
-_owner_exists = exists().where(users.c.id == _terms["user_id"], users.c.erased_at.is_(None))
-_staff = access.staff()
-# Whichever key it repeats, the text or what it reads as, and whoever wrote that: nothing is issued.
-_issued = (
-    upsert(bonus_codes)
-    .from_select(
-        [*_terms, "code_key", "claimed_at"],
-        select(*_terms.values(), func.code_key(_terms["code"]), NOW)
-        .select_from(_staff)
-        .where(or_(_no_owner, _owner_exists)),
-    )
-    .on_conflict_do_nothing()
-    .returning(*(bonus_codes.c[field.name] for field in fields(Code)))
-    .cte("issued")
-)
-_issuing = select(_issued).add_cte(audit.noted("issue_code", _issued)).execution_options(decides=True)
-_owner_is_there = select(or_(_no_owner, _owner_exists))
-
-
-def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime) -> Code:
-    """Issue one code, named or generated.
-
-    Raises
-    ------
-    ValidationFailed: its time is over or empty, or its owner does not exist.
-    CodeTaken: there is a code that reads the same.
-    Unauthenticated, AccountSuspended, Forbidden
-    """
-    if terms.expires_at <= max(now, terms.starts_at or now):
-        detail = "must be in the future and after starts_at"
-        raise ValidationFailed(errors=[{"pointer": "/expires_at", "detail": detail}])
-    given = asdict(terms) | {
-        "code": terms.code or code_generator.new_code(),
-        "max_claims": terms.max_claims if terms.user_id is None else 1,
-    }
-    parameters = caller.parameters(now) | {f"new_{name}": value for name, value in given.items()}
-    issued = connection.execute(_issuing, parameters).one_or_none()
-    if issued is None:
-        access.explain(connection, caller, now=now, staff=True)
-        if not connection.execute(_owner_is_there, parameters).scalar_one():
-            raise ValidationFailed(errors=[{"pointer": "/user_id", "detail": "there is no such member"}])
-        raise CodeTaken
-    return Code(*issued)
