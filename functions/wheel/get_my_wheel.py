@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import wheel
+from goatedvips.domain.wheel import my_wheel
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.wheel import MyWheel
 
@@ -12,7 +12,7 @@ api = HttpApi("member")
 @api.get("/v1/me/wheel")
 def get_my_wheel() -> MyWheel:
     with transaction() as connection:
-        return MyWheel.model_validate(wheel.mine(connection, api.caller, now=utc_now()))
+        return MyWheel.model_validate(my_wheel.mine(connection, api.caller, now=utc_now()))
 
 
 handler = lambda_handler(api)

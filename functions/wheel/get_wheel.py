@@ -1,7 +1,7 @@
 """GET /v1/wheel: what is on the wheel, with the odds of each segment."""
 
 from goatedvips.db import reading
-from goatedvips.domain import wheel
+from goatedvips.domain.wheel import versions
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.wheel import Wheel
 
@@ -11,7 +11,7 @@ api = HttpApi("anyone")
 @api.get("/v1/wheel")
 def get_wheel() -> Wheel:
     with reading() as connection:
-        return Wheel.model_validate(wheel.current(connection))
+        return Wheel.model_validate(versions.current(connection))
 
 
 handler = lambda_handler(api)

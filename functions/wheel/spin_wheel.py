@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import wheel
+from goatedvips.domain.wheel import spins
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.wheel import SpinReceipt, SpinRequest
 
@@ -12,7 +12,7 @@ api = HttpApi("member")
 @api.post("/v1/wheel/spins", status_code=201)
 def spin_wheel(body: SpinRequest) -> SpinReceipt:
     with transaction() as connection:
-        spin = wheel.spin(connection, api.caller, body.client_seed, now=utc_now())
+        spin = spins.spin(connection, api.caller, body.client_seed, now=utc_now())
     return SpinReceipt.model_validate(spin)
 
 

@@ -21,7 +21,7 @@ from tests.support.members import Member, Members
 NOW = datetime.now(UTC)
 
 
-def issue(database: sa.Engine, max_claims: int | None) -> tuple[int, str]:
+def insert_code(database: sa.Engine, max_claims: int | None) -> tuple[int, str]:
     """A code in the tables: its id and text."""
     code = secrets.token_hex(8)
     given = {"code": code, "expires_at": NOW + timedelta(days=1), "value": "5.00", "max_claims": max_claims}
@@ -56,7 +56,7 @@ def test_two_hundred_members_at_once_get_as_many_claims_as_there_are(
 ) -> None:
     two_hundred = [members.new(seeds=False) for _ in range(200)]
     for max_claims, expected in ((10, {claims.Claim: 10, CodeNotClaimable: 190}), (None, {claims.Claim: 200})):
-        code_id, code = issue(database, max_claims)
+        code_id, code = insert_code(database, max_claims)
         results = claim_at_once(direct, database, two_hundred, code)
         assert Counter(type(result) for result in results) == expected, results
         assert all(result.created for result in results if isinstance(result, claims.Claim))
@@ -67,7 +67,7 @@ def test_two_hundred_members_at_once_get_as_many_claims_as_there_are(
 def test_one_member_fifty_times_at_once_has_one_claim_and_one_answer(
     direct: str, members: Members, database: sa.Engine, max_claims: int | None
 ) -> None:
-    code_id, code = issue(database, max_claims)
+    code_id, code = insert_code(database, max_claims)
     results = claim_at_once(direct, database, [members.new()] * 50, code)
     answers = {(result.id, result.claimed_at) for result in results if isinstance(result, claims.Claim)}
     assert len(answers) == 1, results

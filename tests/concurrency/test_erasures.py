@@ -11,21 +11,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from goatedvips.domain import (
-    accounts,
-    addresses,
-    credentials,
-    erasure,
-    exclusions,
-    export,
-    profiles,
-    sessions,
-    tickets,
-    wheel,
-)
+from goatedvips.domain import accounts, addresses, credentials, erasure, exclusions, export, profiles, sessions, tickets
 from goatedvips.domain.access import Caller
 from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.sessions import LogInAttempt
+from goatedvips.domain.wheel import spins
 from goatedvips.errors import InvalidCredentials, LastStaff, Unauthenticated
 from goatedvips.models.accounts import mailed_tokens as mailed_token_rows
 from goatedvips.models.accounts import users
@@ -104,7 +94,7 @@ def test_one_member_erased_ten_times_at_once_is_erased_once(
     "acting",
     [
         partial(tickets.open_ticket, subject=WORDS, description=WORDS, priority="low"),
-        partial(wheel.spin, client_seed=SEED),
+        partial(spins.spin, client_seed=SEED),
         partial(profiles.change, given={"bio": WORDS}),
         partial(exclusions.exclude, days=5),
     ],

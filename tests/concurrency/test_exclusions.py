@@ -13,10 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import db
-from goatedvips.domain import exclusions, idempotency, races, wheel
+from goatedvips.domain import exclusions, idempotency, races
 from goatedvips.domain.access import Caller
 from goatedvips.domain.codes import claims
 from goatedvips.domain.exclusions import Exclusion
+from goatedvips.domain.wheel import spins
 from goatedvips.errors import ExclusionShorter, SelfExcluded
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes
@@ -92,7 +93,7 @@ def plays(database: sa.Engine, member: Member) -> dict[str, Play]:
         made = connection.execute(sa.insert(wager_races).values(race | window).returning(wager_races.c.id))
         race_id = made.scalar_one()
     return {
-        "spin": partial(wheel.spin, caller=caller(member), client_seed=None, now=NOW),
+        "spin": partial(spins.spin, caller=caller(member), client_seed=None, now=NOW),
         "claim": partial(claims.claim, caller=caller(member), code=code, address="test", now=NOW),
         "join": partial(races.join, caller=caller(member), race_id=race_id, now=NOW),
     }

@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import fairness, wheel
 from goatedvips.domain.access import Caller
+from goatedvips.domain.wheel import fairness, spins
 from goatedvips.errors import AlreadySpun
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.rewards import rewards
@@ -26,11 +26,11 @@ def test_fifty_spins_at_once_are_one(
     monkeypatch.setattr(fairness, "draw", lambda *_: 0)
     member = members.new(seeds=seeds)
     caller = Caller(member.id, member.session_id, "test")
-    works = [partial(wheel.spin, caller=caller, client_seed=None, now=NOW)] * 50
+    works = [partial(spins.spin, caller=caller, client_seed=None, now=NOW)] * 50
     row = sa.select(wheel_seeds.c.id).where(wheel_seeds.c.user_id == member.id, wheel_seeds.c.activated_at.is_not(None))
     results = at_once_behind(database, row, direct, works) if seeds else at_once(direct, works)
-    assert Counter(type(result) for result in results) == {wheel.Spin: 1, AlreadySpun: 49}, results
-    (spin,) = (result for result in results if isinstance(result, wheel.Spin))
+    assert Counter(type(result) for result in results) == {spins.Spin: 1, AlreadySpun: 49}, results
+    (spin,) = (result for result in results if isinstance(result, spins.Spin))
     assert {result.members["spin_id"] for result in results if isinstance(result, AlreadySpun)} == {spin.id}
     with database.connect() as connection:
         for table in (wheel_spins, bonus_codes, rewards):
@@ -46,9 +46,9 @@ def test_spins_of_two_days_at_once_draw_with_different_nonces(direct: str, membe
     member = members.new()
     caller = Caller(member.id, member.session_id, "test")
     days = [NOW + timedelta(days=day) for day in range(10)]
-    results = at_once(direct, [partial(wheel.spin, caller=caller, client_seed=None, now=day) for day in days])
-    assert all(isinstance(result, wheel.Spin) for result in results), results
-    nonces = [result.fairness.nonce for result in results if isinstance(result, wheel.Spin)]
+    results = at_once(direct, [partial(spins.spin, caller=caller, client_seed=None, now=day) for day in days])
+    assert all(isinstance(result, spins.Spin) for result in results), results
+    nonces = [result.fairness.nonce for result in results if isinstance(result, spins.Spin)]
     assert sorted(nonces) == list(range(10))
 
 

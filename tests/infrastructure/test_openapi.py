@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
 
 from goatedvips import errors
-from goatedvips.domain import wheel
+from goatedvips.domain.wheel import spins
 from goatedvips.errors import Problem
 from goatedvips.validators.fields import RequestBody
 from local import openapi, openapi_problems
@@ -162,10 +162,10 @@ def test_a_docstring_of_the_domain_names_every_problem_that_the_function_raises(
 
 def test_what_is_no_problem_under_raises_fails_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
     said = "Spin.\n\nRaises\n------\nAlreadySpun, NotFound: or both,\n    at once: Whatever\nForbidden\n\nNobody"
-    monkeypatch.setattr(wheel.spin, "__doc__", said)
-    assert openapi_problems.problems_named(wheel.spin) == {errors.AlreadySpun, errors.NotFound, errors.Forbidden}
-    monkeypatch.setattr(wheel.spin, "__doc__", said.replace("NotFound", "LookupError"))
-    with pytest.raises(SystemExit, match=r"goatedvips\.domain\.wheel\.spin: 'LookupError'"):
+    monkeypatch.setattr(spins.spin, "__doc__", said)
+    assert openapi_problems.problems_named(spins.spin) == {errors.AlreadySpun, errors.NotFound, errors.Forbidden}
+    monkeypatch.setattr(spins.spin, "__doc__", said.replace("NotFound", "LookupError"))
+    with pytest.raises(SystemExit, match=r"goatedvips\.domain\.wheel\.spins\.spin: 'LookupError'"):
         openapi.document()
 
 

@@ -10,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import db
-from goatedvips.domain import fairness, passwords
+from goatedvips.domain import passwords
 from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.personal_data import HOLDINGS
+from goatedvips.domain.wheel import fairness
 from tests.support import stack
 from tests.support.functions import Functions
 from tests.support.lives import PASSWORD, STORED

@@ -18,6 +18,7 @@ from goatedvips.models.every import (
     notifications,
     operations,
     races,
+    rewards,
     tickets,
     wagers,
     wheel,
@@ -184,7 +185,7 @@ def _play(life: Life) -> None:
         codes.bonus_codes, code=f"birthday of {name}", user_id=me, expires_at=LATER, value=5, spin_id=spins[0]
     )
     life.add(codes.code_claims, code_id=code, user_id=me, claimed_at=NOON)
-    life.add(codes.rewards, user_id=me, source_type="spin", source_id=spins[0], amount=50, created_at=NOON)
+    life.add(rewards.rewards, user_id=me, source_type="spin", source_id=spins[0], amount=50, created_at=NOON)
 
 
 def _race(life: Life) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from goatedvips.domain import server_seeds
+from goatedvips.domain.wheel import seeds as server_seeds
 from goatedvips.models.accounts import sessions, users
 from goatedvips.validators.tables import insert_schema
 

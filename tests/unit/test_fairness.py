@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from goatedvips.domain import fairness
 from goatedvips.domain.codes import generator
+from goatedvips.domain.wheel import fairness
 
 DOCS = Path(__file__).parents[2] / "docs"
 DEFAULT = [1, 2, 5, 25, 500, 1000, 3467]

@@ -24,6 +24,7 @@ from goatedvips.models.every import (
     notifications,
     operations,
     races,
+    rewards,
     tickets,
     wheel,
 )
@@ -163,7 +164,7 @@ def test_ledger_and_archive_stay_to_the_cent(functions: Functions, life: Life, d
             ),
             {"n": exact, "id": race},
         )
-    kept = (codes.rewards, codes.code_claims, wheel.wheel_spins, races.wager_races)
+    kept = (rewards.rewards, codes.code_claims, wheel.wheel_spins, races.wager_races)
     before = {place: written for place, written in everything(database).items() if place[0] in kept}
     assert erase(functions, life.member).status == 204
     after = everything(database)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from goatedvips import http
 from goatedvips.config import settings
-from goatedvips.domain import fairness
+from goatedvips.domain.wheel import fairness
 from goatedvips.models.accounts import attempts
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.rewards import rewards

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import fairness, wheel
+from goatedvips.domain.wheel import fairness, spins
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.rewards import rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
@@ -57,7 +57,7 @@ def test_a_win_comes_with_its_code_and_its_reward(
         code = connection.execute(sa.select(bonus_codes).where(bonus_codes.c.spin_id == answer["id"])).one()
         reward = connection.execute(sa.select(rewards).where(rewards.c.user_id == member.id)).one()
     assert (code.code, code.user_id, code.max_claims) == (answer["reward_code"], member.id, 1)
-    assert code.expires_at == NOON + wheel.WIN_LASTS
+    assert code.expires_at == NOON + spins.WIN_LASTS
     assert (reward.source_type, reward.source_id, str(reward.amount)) == ("spin", answer["id"], "25.00")
 
 

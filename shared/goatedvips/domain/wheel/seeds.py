@@ -10,6 +10,9 @@ from goatedvips.domain.access import NOW
 from goatedvips.models.accounts import users
 from goatedvips.models.wheel import wheel_seeds
 
+ACTIVE = wheel_seeds.alias("active")
+IS_ACTIVE = (ACTIVE.c.activated_at.is_not(None), ACTIVE.c.revealed_at.is_(None))
+
 # Cast, because a UNION would take what has no type of its own for text.
 _ACTIVE_SEED = cast(bindparam("active_seed"), LargeBinary)
 _UPCOMING_SEED = cast(bindparam("upcoming_seed"), LargeBinary)

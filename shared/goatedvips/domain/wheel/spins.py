@@ -1,68 +1,23 @@
-"""The provably fair wheel: one spin a member and UTC day, drawn here from seeds that were committed to beforehand."""
+"""Spins: one a member and UTC day, drawn here from seeds that were committed to beforehand."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, literal, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import access, fairness, server_seeds
+from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.codes import generator
+from goatedvips.domain.wheel import fairness, seeds
+from goatedvips.domain.wheel.seeds import ACTIVE, IS_ACTIVE
+from goatedvips.domain.wheel.versions import NEWEST, Segment, Wheel
 from goatedvips.errors import AlreadySpun
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.rewards import rewards
-from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions
+from goatedvips.models.wheel import wheel_seeds, wheel_spins
 
 WIN_LASTS = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A part of the wheel, drawn with a chance of its weight in the sum of weights."""
-
-    label: str
-    weight: int
-    value: Decimal
-    odds: Decimal
-
-    @property
-    def wins(self) -> bool:
-        """Whether there is anything in it."""
-        return self.value > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """One version of the wheel; a spin keeps the one it was drawn on."""
-
-    version: int
-    segments: list[Segment]
-
-    @classmethod
-    def of(cls, version: int, segments: list[dict[str, Any]]) -> "Wheel":
-        """The wheel as its row has it."""
-        total = sum(segment["weight"] for segment in segments)
-        return cls(
-            version,
-            [
-                Segment(part["label"], part["weight"], Decimal(part["value"]), Decimal(part["weight"]) / total)
-                for part in segments
-            ],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MyWheel:
-    """A member's commitments and what their next spin will be drawn with."""
-
-    server_seed_hash: str
-    next_server_seed_hash: str
-    nonce: int
-    client_seed: str
-    next_spin_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,76 +47,26 @@ def next_spin_after(now: datetime) -> datetime:
     return datetime.combine(now.date() + timedelta(days=1), time(), UTC)
 
 
-_newest = select(wheel_versions.c.id, wheel_versions.c.segments).order_by(wheel_versions.c.id.desc()).limit(1)
-
-
-def current(connection: Connection) -> Wheel:
-    """The wheel that is spun today."""
-    return Wheel.of(*connection.execute(_newest).one())
-
-
-_active = wheel_seeds.alias("active")
-_upcoming = wheel_seeds.alias("upcoming")
-_today = select(wheel_spins.c.id).where(
+TODAYS_SPIN = select(wheel_spins.c.id).where(
     wheel_spins.c.user_id == CALLER_ID, wheel_spins.c.spin_day == bindparam("today")
 )
-_is_active = (_active.c.activated_at.is_not(None), _active.c.revealed_at.is_(None))
-_member = access.member()
-_mine = (
-    select(
-        _active.c.server_seed,
-        _upcoming.c.server_seed.label("next_server_seed"),
-        _active.c.nonce,
-        _active.c.client_seed,
-        _today.scalar_subquery().label("spun_today"),
-    )
-    .select_from(_member)
-    .join(_active, _active.c.user_id == _member.c.id)
-    .join(_upcoming, _upcoming.c.user_id == _member.c.id)
-    .where(*_is_active, _upcoming.c.activated_at.is_(None))
-    .execution_options(decides=True)
-)
-
-
-def mine(connection: Connection, caller: Caller, *, now: datetime) -> MyWheel:
-    """What the member can know before a spin. An adopted member gets their first seeds here.
-
-    Raises
-    ------
-    Unauthenticated, AccountSuspended
-    """
-    parameters = caller.parameters(now) | {"today": now.date()}
-    row = connection.execute(_mine, parameters).one_or_none()
-    if row is None:
-        access.explain(connection, caller, now=now)
-        server_seeds.ensure(connection, caller.user_id, now=now)
-        row = connection.execute(_mine, parameters).one()
-    return MyWheel(
-        server_seed_hash=fairness.commitment(row.server_seed),
-        next_server_seed_hash=fairness.commitment(row.next_server_seed),
-        nonce=row.nonce,
-        client_seed=row.client_seed,
-        next_spin_at=next_spin_after(now) if row.spun_today else None,
-    )
-
-
 _player = access.player()
-_wheel = _newest.subquery("wheel")
+_wheel = NEWEST.subquery("wheel")
 # The seed's row stays locked until the spin has taken its nonce: no two spins draw with the same one.
 _ready = (
     select(
-        _active.c.id.label("seed_id"),
-        _active.c.server_seed,
-        _active.c.client_seed,
-        _active.c.nonce,
+        ACTIVE.c.id.label("seed_id"),
+        ACTIVE.c.server_seed,
+        ACTIVE.c.client_seed,
+        ACTIVE.c.nonce,
         _wheel.c.id.label("version_id"),
         _wheel.c.segments,
     )
     .select_from(_player)
-    .join(_active, _active.c.user_id == _player.c.id)
+    .join(ACTIVE, ACTIVE.c.user_id == _player.c.id)
     .join(_wheel, true())
-    .where(*_is_active)
-    .with_for_update(of=_active)
+    .where(*IS_ACTIVE)
+    .with_for_update(of=ACTIVE)
 )
 
 # The unique (member, day) decides: everything else hangs on the spin's row, so a second spin leaves nothing behind.
@@ -227,7 +132,7 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
     ready = connection.execute(_ready, parameters).one_or_none()
     if ready is None:
         access.explain(connection, caller, now=now, playing=True)
-        server_seeds.ensure(connection, caller.user_id, now=now)
+        seeds.ensure(connection, caller.user_id, now=now)
         ready = connection.execute(_ready, parameters).one()
 
     wheel = Wheel.of(ready.version_id, ready.segments)
@@ -248,7 +153,7 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
     }
     spin_id = connection.execute(_win if segment.wins else _lose, parameters).scalar_one_or_none()
     if spin_id is None:
-        earlier = connection.execute(_today, parameters).scalar_one()
+        earlier = connection.execute(TODAYS_SPIN, parameters).scalar_one()
         raise AlreadySpun(spin_id=earlier, next_spin_at=next_spin_after(now))
     return Spin(
         id=spin_id,
