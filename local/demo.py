@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Table, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import accounts, passwords, races
+from goatedvips.domain import accounts, passwords
 from goatedvips.domain.access import Caller
 from goatedvips.domain.codes import issue
+from goatedvips.domain.races import races
 from goatedvips.models.accounts import sessions, users
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.races import wager_race_participants, wager_races

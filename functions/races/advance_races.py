@@ -5,13 +5,13 @@ from dataclasses import asdict
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import transaction
-from goatedvips.domain import race_calendar
+from goatedvips.domain.races import calendar
 from goatedvips.schedule import lambda_handler
 
 
 def advance_races() -> dict[str, int]:
     with transaction() as connection:
-        return asdict(race_calendar.advance(connection, ours_only=settings.legacy_app, now=utc_now()))
+        return asdict(calendar.advance(connection, ours_only=settings.legacy_app, now=utc_now()))
 
 
 handler = lambda_handler(advance_races)

@@ -2,8 +2,8 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import races
-from goatedvips.domain.races import NewRace
+from goatedvips.domain.races import races
+from goatedvips.domain.races.races import NewRace
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.races import Race, RaceRequest
 

@@ -1,7 +1,7 @@
 """GET /v1/races/{id}/leaderboard: how a race stands, by rank."""
 
 from goatedvips.db import reading
-from goatedvips.domain import leaderboard
+from goatedvips.domain.races import leaderboard
 from goatedvips.http import HttpApi, lambda_handler, revalidated
 from goatedvips.validators.fields import PathId
 from goatedvips.validators.pagination import Cursor, Limit, Page

@@ -4,7 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import races
+from goatedvips.domain.races import participation
 from goatedvips.http import HttpApi, created_once, lambda_handler
 from goatedvips.validators.fields import PathId
 from goatedvips.validators.races import Participation
@@ -15,7 +15,7 @@ api = HttpApi("member")
 @api.post("/v1/races/<id>/participants", status_code=201)
 def join_race(id: PathId) -> Response[Participation]:  # noqa: A002
     with transaction() as connection:
-        participation = races.join(connection, api.caller, id, now=utc_now())
+        participation = participation.join(connection, api.caller, id, now=utc_now())
     return created_once(Participation.model_validate(participation), created=participation.created)
 
 

@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
-from goatedvips.domain import races
+from goatedvips.domain.races import races
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.pagination import Cursor, Limit, Page
 from goatedvips.validators.races import Race, RaceStatus

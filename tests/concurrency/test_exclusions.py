@@ -13,10 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import db
-from goatedvips.domain import exclusions, idempotency, races
+from goatedvips.domain import exclusions, idempotency
 from goatedvips.domain.access import Caller
 from goatedvips.domain.codes import claims
 from goatedvips.domain.exclusions import Exclusion
+from goatedvips.domain.races import participation
 from goatedvips.domain.wheel import spins
 from goatedvips.errors import ExclusionShorter, SelfExcluded
 from goatedvips.models.accounts import users
@@ -95,7 +96,7 @@ def plays(database: sa.Engine, member: Member) -> dict[str, Play]:
     return {
         "spin": partial(spins.spin, caller=caller(member), client_seed=None, now=NOW),
         "claim": partial(claims.claim, caller=caller(member), code=code, address="test", now=NOW),
-        "join": partial(races.join, caller=caller(member), race_id=race_id, now=NOW),
+        "join": partial(participation.join, caller=caller(member), race_id=race_id, now=NOW),
     }
 
 

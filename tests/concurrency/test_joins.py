@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import race_calendar, races
 from goatedvips.domain.access import Caller
-from goatedvips.domain.races import Participation
+from goatedvips.domain.races import calendar, participation
+from goatedvips.domain.races.participation import Participation
 from goatedvips.models.races import wager_race_participants, wager_races
 from tests.concurrency.together import at_once, at_once_behind
 from tests.support.members import Member, Members
@@ -40,7 +40,7 @@ def race_ids(database: sa.Engine) -> list[int]:
 
 def join_at_once(database: sa.Engine, direct: str, joining: list[Member], race_id: int) -> list[Participation]:
     callers = [Caller(member.id, member.session_id, "test") for member in joining]
-    works = [partial(races.join, caller=caller, race_id=race_id, now=NOW) for caller in callers]
+    works = [partial(participation.join, caller=caller, race_id=race_id, now=NOW) for caller in callers]
     row = sa.select(wager_races.c.id).where(wager_races.c.id == race_id)  # which each new participation refers to
     results = at_once_behind(database, row, direct, works)
     assert all(isinstance(result, Participation) for result in results), results
@@ -71,8 +71,8 @@ def test_a_hundred_members_at_once_all_take_part(
 def test_eight_runs_at_once_start_and_follow_every_race_once(
     direct: str, race_ids: list[int], database: sa.Engine
 ) -> None:
-    results = at_once(direct, [partial(race_calendar.advance, ours_only=False, now=NOW)] * 8)
-    runs = [result for result in results if isinstance(result, race_calendar.Advance)]
+    results = at_once(direct, [partial(calendar.advance, ours_only=False, now=NOW)] * 8)
+    runs = [result for result in results if isinstance(result, calendar.Advance)]
     assert len(runs) == 8, results
     assert (sum(run.started for run in runs), sum(run.created for run in runs)) == (20, 20)
     with database.connect() as connection:

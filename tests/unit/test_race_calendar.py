@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from goatedvips.domain.race_calendar import Window, next_window
+from goatedvips.domain.races.calendar import Window, next_window
 
 ZONES = [
     "UTC",

@@ -8,7 +8,6 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.config import settings
-from goatedvips.domain import race_calendar
 from goatedvips.models.races import wager_race_participants, wager_races
 from tests.integration.races.conftest import END, START, Races
 from tests.support.functions import Functions, load

@@ -12,7 +12,7 @@ from sqlalchemy import Boolean, Connection, Text, and_, bindparam, case, exists,
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain.access import NOW
-from goatedvips.domain.races import RACE_ID, status_by_clock
+from goatedvips.domain.races.races import RACE_ID, status_by_clock
 from goatedvips.models.races import wager_races as races
 
 AHEAD = timedelta(days=7)  # how long before its start the next race is there to be joined

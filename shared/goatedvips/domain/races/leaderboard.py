@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, case, select, tuple_, 
 
 from goatedvips.domain import pagination
 from goatedvips.domain.pagination import Page
-from goatedvips.domain.races import RACE_ID
+from goatedvips.domain.races.races import RACE_ID
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
 from goatedvips.models.races import wager_race_participants as participants
