@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Text, bindparam, exists, func, or_, select
 
-from goatedvips.domain import access, pagination, tiers
+from goatedvips.domain import access, pagination
 from goatedvips.domain.access import Caller
+from goatedvips.domain.wagers import tiers
 from goatedvips.errors import ValidationFailed
 from goatedvips.models.accounts import users
 from goatedvips.models.wagers import tier_versions

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Boolean, Connection, Row, Select, bindparam, case, func, select, update
 
-from goatedvips.domain import access, tiers
+from goatedvips.domain import access
 from goatedvips.domain.access import Caller
+from goatedvips.domain.wagers import tiers
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain.tiers import is_in_tier, tier_of
+from goatedvips.domain.wagers.tiers import is_in_tier, tier_of
 from goatedvips.models.accounts import users
 from goatedvips.models.wagers import tier_versions
 from tests.support.members import Members
