@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import newsletter
+from goatedvips.domain.newsletter import subscriptions
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.newsletter import ConfirmationRequest, ConfirmedSubscription
 
@@ -12,7 +12,7 @@ api = HttpApi("anyone")
 @api.post("/v1/newsletter/confirmations")
 def confirm_subscription(body: ConfirmationRequest) -> ConfirmedSubscription:
     with transaction() as connection:
-        email = newsletter.confirm(connection, body.token, address=api.address, now=utc_now())
+        email = subscriptions.confirm(connection, body.token, address=api.address, now=utc_now())
     return ConfirmedSubscription(email=email)
 
 

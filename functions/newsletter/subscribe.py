@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import newsletter
+from goatedvips.domain.newsletter import subscriptions
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.newsletter import PendingSubscription, SubscriptionRequest
 
@@ -12,7 +12,7 @@ api = HttpApi("anyone")
 @api.post("/v1/newsletter/subscriptions", status_code=202)
 def subscribe(body: SubscriptionRequest) -> PendingSubscription:
     with transaction() as connection:
-        newsletter.subscribe(connection, body.email, body.source, now=utc_now())
+        subscriptions.subscribe(connection, body.email, body.source, now=utc_now())
     return PendingSubscription()
 
 

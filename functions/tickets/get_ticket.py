@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
-from goatedvips.domain import tickets
+from goatedvips.domain.tickets import tickets
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.fields import PathId
 from goatedvips.validators.pagination import Cursor, Limit

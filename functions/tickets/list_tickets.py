@@ -1,7 +1,7 @@
 """GET /v1/tickets: a member's own tickets, newest first."""
 
 from goatedvips.db import reading
-from goatedvips.domain import tickets
+from goatedvips.domain.tickets import tickets
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.pagination import Cursor, Limit, Page
 from goatedvips.validators.tickets import Ticket

@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import tickets
+from goatedvips.domain.tickets import tickets
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.tickets import Ticket, TicketRequest
 

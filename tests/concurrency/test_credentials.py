@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from goatedvips import db
-from goatedvips.domain import addresses, credentials, passwords, sessions, tickets
+from goatedvips.domain import addresses, credentials, passwords, sessions
 from goatedvips.domain.access import Caller
 from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.tickets import tickets
 from goatedvips.errors import EmailTaken, InvalidCredentials, TokenInvalid, Unauthenticated
 from goatedvips.models.accounts import sessions as session_rows
 from goatedvips.models.accounts import users

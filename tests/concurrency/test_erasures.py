@@ -11,10 +11,11 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from goatedvips.domain import accounts, addresses, credentials, erasure, exclusions, export, profiles, sessions, tickets
+from goatedvips.domain import accounts, addresses, credentials, erasure, exclusions, export, profiles, sessions
 from goatedvips.domain.access import Caller
 from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.sessions import LogInAttempt
+from goatedvips.domain.tickets import tickets
 from goatedvips.domain.wheel import spins
 from goatedvips.errors import InvalidCredentials, LastStaff, Unauthenticated
 from goatedvips.models.accounts import mailed_tokens as mailed_token_rows
