@@ -1,7 +1,7 @@
 """GET /v1/health: whether the database answers, and at which revision of the schema it is."""
 
 from goatedvips.db import reading
-from goatedvips.domain import health
+from goatedvips.domain.operations import health
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.operations import Health, SchemaRevision
 

@@ -2,9 +2,9 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
-from goatedvips.domain import overview
+from goatedvips.domain.operations import overview
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.overview import Overview
+from goatedvips.validators.operations import Overview
 
 api = HttpApi("staff")
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import retention
+from goatedvips.domain.operations import retention
 from goatedvips.schedule import lambda_handler, seconds_left
 
 LAST_SECONDS = 10.0  # of the function's time, in which no batch is begun: the next run goes on

@@ -15,8 +15,8 @@ api = HttpApi("member")
 @api.post("/v1/races/<id>/participants", status_code=201)
 def join_race(id: PathId) -> Response[Participation]:  # noqa: A002
     with transaction() as connection:
-        participation = participation.join(connection, api.caller, id, now=utc_now())
-    return created_once(Participation.model_validate(participation), created=participation.created)
+        joined = participation.join(connection, api.caller, id, now=utc_now())
+    return created_once(Participation.model_validate(joined), created=joined.created)
 
 
 handler = lambda_handler(api)

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import member_changes, retention, sessions
+from goatedvips.domain import member_changes, sessions
 from goatedvips.domain.access import Caller
 from goatedvips.domain.member_changes import Change, ChangedMember
+from goatedvips.domain.operations import retention
 from goatedvips.errors import AccountSuspended, Forbidden
 from goatedvips.models.accounts import attempts, users
 from goatedvips.models.accounts import sessions as session_rows

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from goatedvips.domain import retention
+from goatedvips.domain.operations import retention
 from local import demo, template
 from local.invoke import invoke
 from local.postgres import free_port

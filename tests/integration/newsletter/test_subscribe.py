@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain.newsletter import subscriptions
+from goatedvips.domain.newsletter.subscriptions import subscribe
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import outbox
 from tests.support import stack
@@ -132,7 +132,7 @@ def test_twenty_at_once_make_one_subscription_and_one_mail(servers: stack.Stack,
             with engine.begin() as connection:
                 connection.execute(sa.text("SELECT 1"))
                 barrier.wait()
-                subscriptions.subscribe(connection, email if index % 2 else email.lower(), None, now=NOON)
+                subscribe(connection, email if index % 2 else email.lower(), None, now=NOON)
 
         with ThreadPoolExecutor(20) as pool:
             list(pool.map(one, range(20)))

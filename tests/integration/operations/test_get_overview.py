@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import access, overview
+from goatedvips.domain import access
+from goatedvips.domain.operations import overview
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.notifications import outbox

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import retention
+from goatedvips.domain.operations import retention
 from goatedvips.models.accounts import attempts, mailed_tokens, sessions, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import idempotency_records

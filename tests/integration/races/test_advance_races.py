@@ -144,7 +144,7 @@ def test_an_error_escapes_so_that_the_run_is_tried_again(
 ) -> None:
     race_id = races.new(time_zone="UTC")
     with monkeypatch.context() as broken:
-        broken.setattr(race_calendar, "next_window", lambda *_, **__: 1 / 0)
+        broken.setattr(calendar, "next_window", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(functions, END)
     assert races.row(race_id).status == "upcoming", "nothing of a failed run stays"
