@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import member_changes, sessions
+from goatedvips.domain import sessions
 from goatedvips.domain.access import Caller
-from goatedvips.domain.member_changes import Change, ChangedMember
+from goatedvips.domain.members import changes
+from goatedvips.domain.members.changes import Change, ChangedMember
 from goatedvips.domain.operations import retention
 from goatedvips.errors import AccountSuspended, Forbidden
 from goatedvips.models.accounts import attempts, users
@@ -37,7 +38,7 @@ def _no_other_staff(database: sa.Engine) -> Iterator[None]:
 
 def work(by: Member, member: Member, change: Change) -> Callable[[sa.Connection], ChangedMember]:
     caller = Caller(by.id, by.session_id, "test")
-    return partial(member_changes.change, caller=caller, member_id=member.id, wanted=change, now=NOW)
+    return partial(changes.change, caller=caller, member_id=member.id, wanted=change, now=NOW)
 
 
 def staff_left(database: sa.Engine, among: list[Member]) -> set[int]:
@@ -122,8 +123,8 @@ def test_no_session_that_is_opened_meanwhile_outlives_a_suspension(
 
 def test_one_is_made_staff_once(direct: str, members: Members) -> None:
     member = members.new()
-    results = at_once(direct, [partial(member_changes.grant_staff, username=member.username)] * 20)
-    assert Counter(result.granted for result in results if isinstance(result, member_changes.Grant)) == {
+    results = at_once(direct, [partial(changes.grant_staff, username=member.username)] * 20)
+    assert Counter(result.granted for result in results if isinstance(result, changes.Grant)) == {
         True: 1,
         False: 19,
     }

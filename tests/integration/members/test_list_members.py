@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.domain import access
-from goatedvips.domain import members as domain
+from goatedvips.domain.members import search as domain
 from tests.support import stack
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from goatedvips.db import transaction
-from goatedvips.domain import member_changes
+from goatedvips.domain.members import changes
 from goatedvips.schedule import logger
 from goatedvips.validators.members import GrantStaff
 
@@ -13,6 +13,6 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     """Answer `{"username": "…"}` with who it is, and whether they were not staff before."""
     wanted = GrantStaff.model_validate(event)
     with transaction() as connection:
-        grant = member_changes.grant_staff(connection, wanted.username)
+        grant = changes.grant_staff(connection, wanted.username)
     logger.info("made staff" if grant.granted else "has been staff", extra={"user_id": grant.user_id})
     return asdict(grant)

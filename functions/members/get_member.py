@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
-from goatedvips.domain import member_details
+from goatedvips.domain.members import details
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.fields import PathId
 from goatedvips.validators.members import MemberDetails
@@ -13,7 +13,7 @@ api = HttpApi("staff")
 @api.get("/v1/admin/members/<id>")
 def get_member(id: PathId) -> MemberDetails:  # noqa: A002
     with reading() as connection:
-        return MemberDetails.model_validate(member_details.get(connection, api.caller, id, now=utc_now()))
+        return MemberDetails.model_validate(details.get(connection, api.caller, id, now=utc_now()))
 
 
 handler = lambda_handler(api)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
-from goatedvips.domain.members import BY_STAFF, EMAIL_VERIFIED, LISTED, MEMBER_ID, THERE, Member
+from goatedvips.domain.members.search import BY_STAFF, EMAIL_VERIFIED, LISTED, MEMBER_ID, THERE, Member
 from goatedvips.errors import Conflict, LastStaff, NotFound, OwnRights
 from goatedvips.models.accounts import sessions, users
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import Caller
-from goatedvips.domain.members import BY_STAFF, LISTED, MEMBER_ID, THERE
+from goatedvips.domain.members.search import BY_STAFF, LISTED, MEMBER_ID, THERE
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.codes import bonus_codes, code_claims

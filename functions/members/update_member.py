@@ -2,8 +2,8 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import member_changes
-from goatedvips.domain.member_changes import Change
+from goatedvips.domain.members import changes
+from goatedvips.domain.members.changes import Change
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.fields import PathId
 from goatedvips.validators.members import ChangedMember, MemberUpdate
@@ -14,7 +14,7 @@ api = HttpApi("staff")
 @api.patch("/v1/admin/members/<id>")
 def update_member(id: PathId, body: MemberUpdate) -> ChangedMember:  # noqa: A002
     with transaction() as connection:
-        changed = member_changes.change(connection, api.caller, id, Change(**body.model_dump()), now=utc_now())
+        changed = changes.change(connection, api.caller, id, Change(**body.model_dump()), now=utc_now())
         return ChangedMember.model_validate(changed)
 
 

@@ -2,8 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
-from goatedvips.domain import members
-from goatedvips.domain.members import Search
+from goatedvips.domain.members.search import Search
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.members import Flag, ListedMember, MemberId, Prefix, TierName, Uid
 from goatedvips.validators.pagination import Cursor, Limit, Page
@@ -26,7 +25,7 @@ def list_members(  # noqa: PLR0913 - one for each parameter of the query
 ) -> Page[ListedMember]:
     search = Search(id, q, uid, verified, excluded, suspended, tier)
     with reading() as connection:
-        page = members.newest(connection, api.caller, search, limit=limit, cursor=cursor, now=utc_now())
+        page = search.newest(connection, api.caller, search, limit=limit, cursor=cursor, now=utc_now())
         return Page[ListedMember].model_validate(page)
 
 
