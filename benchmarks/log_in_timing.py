@@ -46,7 +46,7 @@ def main() -> int:
 
 def measured(servers: stack.Stack, stored_as: str, *, legacy: bool) -> bool:
     """Measure accounts whose passwords are stored in one format; return whether they can be told from none."""
-    from goatedvips.domain import passwords  # noqa: PLC0415 - these read the settings, made above
+    from goatedvips.domain.accounts import passwords  # noqa: PLC0415 - these read the settings, made above
     from tests.support.members import Members  # noqa: PLC0415
 
     address = sa.make_url(servers.direct(DATABASE)).set(drivername="postgresql+pg8000")

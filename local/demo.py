@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import accounts, passwords
 from goatedvips.domain.access import Caller
+from goatedvips.domain.accounts import passwords, registration
 from goatedvips.domain.codes import issue
 from goatedvips.domain.races import races
 from goatedvips.models.accounts import sessions, users
@@ -106,7 +106,7 @@ def _person(connection: Connection, name: str, password: str, now: datetime) -> 
     user_id = connection.scalar(select(users.c.id).where(users.c.username == name))
     if user_id is None:
         stored = passwords.hashed(password, legacy=False)
-        user_id = accounts.register(connection, name, f"{name}@example.com", stored, "127.0.0.1", now=now).id
+        user_id = registration.register(connection, name, f"{name}@example.com", stored, "127.0.0.1", now=now).id
     elif not passwords.matches(connection.scalar(select(users.c.password).where(users.c.id == user_id)), password):
         # The passwords' file was removed, the data was not.
         connection.execute(

@@ -5,7 +5,7 @@ Its refusal tells who has an account, so it is counted as registering is; then t
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import addresses, credentials, passwords, registrations
+from goatedvips.domain.accounts import credentials, email_addresses, passwords, registration
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts import ChangeEmailRequest, RequestedMail
 
@@ -16,12 +16,12 @@ api = HttpApi("member", keyed=False)
 def change_email(body: ChangeEmailRequest) -> RequestedMail:
     now = utc_now()
     with transaction() as connection:
-        registrations.count(connection, api.address, now=now)
+        registration.count(connection, api.address, now=now)
     with transaction() as connection:
         attempt = credentials.attempt(connection, api.caller, api.address, now=now)
     passwords.confirm(attempt.password, body.current_password)
     with transaction() as connection:
-        addresses.request_change(connection, api.caller, attempt, body.email, api.address, now=now)
+        email_addresses.request_change(connection, api.caller, attempt, body.email, api.address, now=now)
     return RequestedMail()
 
 

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import reading, transaction
-from goatedvips.domain import credentials, passwords
+from goatedvips.domain.accounts import credentials, passwords
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts import ChangePasswordRequest
 

@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import link_decisions
+from goatedvips.domain.accounts import link_decisions
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.account_links import AccountLink, LinkDecision
 from goatedvips.validators.fields import PathId

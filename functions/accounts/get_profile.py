@@ -1,7 +1,7 @@
 """GET /v1/users/{id}: a member as everybody sees them."""
 
 from goatedvips.db import reading
-from goatedvips.domain import profiles
+from goatedvips.domain.accounts import profiles
 from goatedvips.http import HttpApi, lambda_handler, revalidated
 from goatedvips.validators.fields import PathId
 from goatedvips.validators.profiles import Profile

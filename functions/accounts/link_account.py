@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import account_links
+from goatedvips.domain.accounts import links
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.account_links import LinkRequest, PendingLink
 
@@ -12,7 +12,7 @@ api = HttpApi("member")
 @api.post("/v1/me/account-link", status_code=202)
 def link_account(body: LinkRequest) -> PendingLink:
     with transaction() as connection:
-        link = account_links.ask(connection, api.caller, body.uid, now=utc_now())
+        link = links.ask(connection, api.caller, body.uid, now=utc_now())
     return PendingLink.model_validate(link)
 
 

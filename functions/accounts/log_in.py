@@ -6,7 +6,8 @@ The attempt is counted and committed before the password is compared, and no tra
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import transaction
-from goatedvips.domain import passwords, sessions
+from goatedvips.domain.accounts import passwords
+from goatedvips.domain.accounts.log_in import begin_attempt, open_session
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts import LogInRequest, NewSession
 
@@ -17,10 +18,10 @@ api = HttpApi("anyone")
 def log_in(body: LogInRequest) -> NewSession:
     now = utc_now()
     with transaction() as connection:
-        attempt = sessions.attempt(connection, body.login, api.address, now=now)
+        attempt = begin_attempt(connection, body.login, api.address, now=now)
     stored = passwords.verified(attempt.password, body.password, legacy=settings.legacy_app)
     with transaction() as connection:
-        session = sessions.log_in(connection, attempt, body.password, stored, now=now)
+        session = open_session(connection, attempt, body.password, stored, now=now)
     return NewSession.model_validate(session)
 
 

@@ -4,7 +4,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import sessions
+from goatedvips.domain.accounts import sessions
 from goatedvips.http import HttpApi, lambda_handler
 
 api = HttpApi("member")

@@ -3,7 +3,7 @@
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import transaction
-from goatedvips.domain import accounts, passwords, registrations
+from goatedvips.domain.accounts import passwords, registration
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts import RegisteredAccount, RegisterRequest
 
@@ -15,10 +15,10 @@ def register(body: RegisterRequest) -> RegisteredAccount:
     now = utc_now()
     passwords.check(body.password, body.username, body.email)
     with transaction() as connection:
-        registrations.count(connection, api.address, now=now)
+        registration.count(connection, api.address, now=now)
     stored = passwords.hashed(body.password, legacy=settings.legacy_app)
     with transaction() as connection:
-        account = accounts.register(connection, body.username, body.email, stored, api.address, now=now)
+        account = registration.register(connection, body.username, body.email, stored, api.address, now=now)
     return RegisteredAccount.model_validate(account)
 
 

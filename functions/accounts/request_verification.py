@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import addresses
+from goatedvips.domain.accounts import email_addresses
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts import RequestedMail
 
@@ -12,7 +12,7 @@ api = HttpApi("member")
 @api.post("/v1/email-verifications", status_code=202)
 def request_verification() -> RequestedMail:
     with transaction() as connection:
-        addresses.request_verification(connection, api.caller, api.address, now=utc_now())
+        email_addresses.request_verification(connection, api.caller, api.address, now=utc_now())
     return RequestedMail()
 
 

@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import profiles
+from goatedvips.domain.accounts import profiles
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts import Me
 from goatedvips.validators.profiles import UpdateMeRequest

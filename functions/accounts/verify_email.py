@@ -3,7 +3,7 @@
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import transaction
-from goatedvips.domain import addresses
+from goatedvips.domain.accounts import email_addresses
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts import VerifiedEmail, VerifyEmailRequest
 
@@ -14,7 +14,7 @@ api = HttpApi("anyone")
 def verify_email(body: VerifyEmailRequest) -> VerifiedEmail:
     with transaction() as connection:
         required = settings.verified_email_required
-        addresses.verify(connection, body.token, verified_email_required=required, now=utc_now())
+        email_addresses.verify(connection, body.token, verified_email_required=required, now=utc_now())
     return VerifiedEmail(email_verified=True)
 
 

@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
-from goatedvips.domain.members.search import Search
+from goatedvips.domain.members import search as members
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.members import Flag, ListedMember, MemberId, Prefix, TierName, Uid
 from goatedvips.validators.pagination import Cursor, Limit, Page
@@ -23,9 +23,9 @@ def list_members(  # noqa: PLR0913 - one for each parameter of the query
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[ListedMember]:
-    search = Search(id, q, uid, verified, excluded, suspended, tier)
+    search = members.Search(id, q, uid, verified, excluded, suspended, tier)
     with reading() as connection:
-        page = search.newest(connection, api.caller, search, limit=limit, cursor=cursor, now=utc_now())
+        page = members.newest(connection, api.caller, search, limit=limit, cursor=cursor, now=utc_now())
         return Page[ListedMember].model_validate(page)
 
 

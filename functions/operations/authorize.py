@@ -11,7 +11,7 @@ from typing import Any
 
 from goatedvips.clock import utc_now
 from goatedvips.db import ConnectionLost, transaction
-from goatedvips.domain import sessions
+from goatedvips.domain.accounts import sessions
 from goatedvips.errors import Problem
 
 logger = logging.getLogger(__name__)

@@ -195,7 +195,7 @@ def revalidated(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Re
 
 
 def _looked_up(authorization: str) -> dict[str, Any]:
-    from goatedvips.domain import sessions  # seldom needed
+    from goatedvips.domain.accounts import sessions  # seldom needed
 
     token = sessions.token_in(authorization)
     if token is None:

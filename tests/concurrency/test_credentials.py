@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from goatedvips import db
-from goatedvips.domain import addresses, credentials, passwords, sessions
 from goatedvips.domain.access import Caller
+from goatedvips.domain.accounts import credentials, email_addresses, log_in, passwords
 from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.tickets import tickets
 from goatedvips.errors import EmailTaken, InvalidCredentials, TokenInvalid, Unauthenticated
@@ -94,7 +94,7 @@ def test_of_a_reset_and_a_change_of_the_address_at_once_one_works(
     door = change_token(database, member, f"thief-{member.email}")
     works = [
         partial(credentials.reset_password, token=reset_token(database, member), stored=STORED_ANEW, now=LATER),
-        partial(addresses.verify, token=door, verified_email_required=False, now=LATER),
+        partial(email_addresses.verify, token=door, verified_email_required=False, now=LATER),
     ]
     results = at_once_behind(database, row_of(member), direct, works)
     assert Counter(type(result) for result in results) == {type(None): 1, TokenInvalid: 1}, results
@@ -108,7 +108,12 @@ def test_of_two_members_who_take_one_address_at_once_one_gets_it(
     ones = [members.new() for _ in range(2)]
     email = f"Shared-{ones[0].email}"
     works = [
-        partial(addresses.verify, token=change_token(database, one, spelling), verified_email_required=False, now=LATER)
+        partial(
+            email_addresses.verify,
+            token=change_token(database, one, spelling),
+            verified_email_required=False,
+            now=LATER,
+        )
         for one, spelling in zip(ones, (email, email.upper()), strict=True)
     ]
     results = at_once(direct, works)
@@ -122,7 +127,12 @@ def test_of_two_changes_of_one_member_at_once_one_works(direct: str, members: Me
     member = members.new()
     emails = [f"{number}-{member.email}" for number in range(2)]
     works = [
-        partial(addresses.verify, token=change_token(database, member, email), verified_email_required=False, now=LATER)
+        partial(
+            email_addresses.verify,
+            token=change_token(database, member, email),
+            verified_email_required=False,
+            now=LATER,
+        )
         for email in emails
     ]
     results = at_once_behind(database, row_of(member), direct, works)
@@ -136,9 +146,9 @@ def test_no_session_is_left_that_the_old_password_opened_meanwhile(
     direct: str, members: Members, database: sa.Engine, how: str, order: int
 ) -> None:
     member = members.new(password=STORED)
-    attempt = sessions.LogInAttempt(0, member.id, STORED)
+    attempt = log_in.LogInAttempt(0, member.id, STORED)
 
-    log_in = partial(sessions.log_in, attempt=attempt, password=PASSWORD, stored=STORED, now=NOW)
+    logging_in = partial(log_in.open_session, attempt=attempt, password=PASSWORD, stored=STORED, now=NOW)
     change = (
         partial(credentials.reset_password, token=reset_token(database, member), stored=STORED_ANEW, now=LATER)
         if how == "reset"
@@ -146,16 +156,16 @@ def test_no_session_is_left_that_the_old_password_opened_meanwhile(
             credentials.change_password, caller=caller_of(member), attempt=attempt, stored=STORED_ANEW, now=LATER
         )
     )
-    works: list[Callable[[Connection], object]] = [log_in, change]
+    works: list[Callable[[Connection], object]] = [logging_in, change]
     results = at_once_behind(database, row_of(member), direct, works[::order])[::order]
     assert results[1] is None
-    assert isinstance(results[0], sessions.NewSession | InvalidCredentials)
+    assert isinstance(results[0], log_in.NewSession | InvalidCredentials)
     assert live_sessions(database, member) == ({member.session_id} if how == "changed" else set())
 
 
 def test_of_two_changes_of_a_password_at_once_one_works(direct: str, members: Members, database: sa.Engine) -> None:
     member = members.new(password=STORED)
-    attempt = sessions.LogInAttempt(0, member.id, STORED)
+    attempt = log_in.LogInAttempt(0, member.id, STORED)
     works = [
         partial(credentials.change_password, caller=caller_of(member), attempt=attempt, stored=stored, now=LATER)
         for stored in ("one", "two")
@@ -186,7 +196,7 @@ def test_twenty_requests_at_once_mail_three_times(direct: str, members: Members,
     member = members.new(email_verified=False)
     email, at = member.email, network_address()
     works = [
-        partial(addresses.request_verification, caller=caller_of(member), address=at, now=NOW),
+        partial(email_addresses.request_verification, caller=caller_of(member), address=at, now=NOW),
         partial(credentials.request_reset, email=email, address=at, now=NOW),
         partial(credentials.request_reset, email=email.upper(), address=at, now=NOW),
         partial(credentials.request_reset, email=email.title(), address=network_address(), now=NOW),
@@ -201,9 +211,9 @@ def test_twenty_wishes_for_a_new_address_at_once_mail_three_times(
 ) -> None:
     member = members.new(password=STORED)
     email = f"new-{member.email}"
-    attempt = sessions.LogInAttempt(0, member.id, STORED)
+    attempt = log_in.LogInAttempt(0, member.id, STORED)
     wish = partial(
-        addresses.request_change,
+        email_addresses.request_change,
         caller=caller_of(member),
         attempt=attempt,
         email=email,

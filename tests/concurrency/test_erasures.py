@@ -11,10 +11,19 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from goatedvips.domain import accounts, addresses, credentials, erasure, exclusions, export, profiles, sessions
+from goatedvips.domain import erasure, export
 from goatedvips.domain.access import Caller
+from goatedvips.domain.accounts import (
+    credentials,
+    email_addresses,
+    exclusions,
+    log_in,
+    profiles,
+    registration,
+    sessions,
+)
+from goatedvips.domain.accounts.log_in import LogInAttempt
 from goatedvips.domain.notifications import mailed_tokens
-from goatedvips.domain.sessions import LogInAttempt
 from goatedvips.domain.tickets import tickets
 from goatedvips.domain.wheel import spins
 from goatedvips.errors import InvalidCredentials, LastStaff, Unauthenticated
@@ -198,11 +207,11 @@ def test_a_session_opened_at_the_moment_of_an_erasure_does_not_live(
     member = members.new()
     attempt = LogInAttempt(0, member.id, "unusable")
     works: list[Callable[[Connection], object]] = [
-        partial(sessions.log_in, attempt=attempt, password="x", stored="unusable", now=NOW)
+        partial(log_in.open_session, attempt=attempt, password="x", stored="unusable", now=NOW)
     ] * 10
     results = at_once(direct, [*works[:5], erasing(member), *works[5:]])
     assert results[5] is None, results
-    tokens = [result.token for result in results if isinstance(result, sessions.NewSession)]
+    tokens = [result.token for result in results if isinstance(result, log_in.NewSession)]
     known = at_once(direct, [partial(sessions.known, token=token, now=NOW) for token in tokens]) if tokens else []
     assert set(known) <= {None}
 
@@ -276,9 +285,9 @@ def test_who_registers_the_address_while_it_is_being_erased_is_excluded(
         "stored": "x",
         "address": "10.0.0.1",
     }
-    registering = partial(accounts.register, **form, now=NOW)
+    registering = partial(registration.register, **form, now=NOW)
     erased, account = at_once(direct, [meanwhile.lingering(erasing(member)), meanwhile.acting(registering)])
-    assert (erased, type(account)) == (None, accounts.Account)
+    assert (erased, type(account)) == (None, registration.Account)
     assert exclusions_of(database, member.email) == [True]
 
 
@@ -294,7 +303,7 @@ def test_who_takes_the_address_while_it_is_being_erased_is_excluded(
     wish: dict[str, Any] = {"user_id": other.id, "email": member.email, "asked_at": NOW, "now": NOW}
     (token,) = at_once(direct, [partial(mailed_tokens.make_for_change, **wish)])
     assert isinstance(token, str), token
-    taking = partial(addresses.verify, token=token, verified_email_required=False, now=NOW)
+    taking = partial(email_addresses.verify, token=token, verified_email_required=False, now=NOW)
     assert at_once(direct, [meanwhile.lingering(erasing(member)), meanwhile.acting(taking)]) == [None, None]
     assert exclusions_of(database, member.email) == [True]
 

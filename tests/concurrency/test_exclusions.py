@@ -13,10 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import db
-from goatedvips.domain import exclusions, idempotency
+from goatedvips.domain import idempotency
 from goatedvips.domain.access import Caller
+from goatedvips.domain.accounts import exclusions
+from goatedvips.domain.accounts.exclusions import Exclusion
 from goatedvips.domain.codes import claims
-from goatedvips.domain.exclusions import Exclusion
 from goatedvips.domain.races import participation
 from goatedvips.domain.wheel import spins
 from goatedvips.errors import ExclusionShorter, SelfExcluded

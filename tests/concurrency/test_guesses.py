@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import accounts, addresses, registrations, sessions
-from goatedvips.domain.notifications import mailed_tokens as tokens
+from goatedvips.domain.accounts import email_addresses, log_in, registration, sessions
+from goatedvips.domain.notifications.mailed_tokens import LASTS
+from goatedvips.domain.tokens import hash_token
 from goatedvips.errors import EmailTaken, TooManyAttempts, UsernameTaken
 from goatedvips.models.accounts import mailed_tokens, users
 from goatedvips.models.notifications import outbox
@@ -31,24 +32,24 @@ def test_thirty_guesses_at_once_compare_ten_passwords(
 ) -> None:
     member = members.new()
     logins = [member.username, member.email, member.username.upper()] * 10
-    works = [partial(sessions.attempt, login=login, address=address, now=NOW) for login in logins]
+    works = [partial(log_in.begin_attempt, login=login, address=address, now=NOW) for login in logins]
     results = at_once_behind(database, door, patient, works)
-    assert Counter(type(result) for result in results) == {sessions.LogInAttempt: 10, TooManyAttempts: 20}, results
+    assert Counter(type(result) for result in results) == {log_in.LogInAttempt: 10, TooManyAttempts: 20}, results
 
 
 def test_sixty_guesses_at_once_over_all_accounts_compare_fifty(
     patient: str, members: Members, database: sa.Engine, door: sa.Select[Any], address: str
 ) -> None:
     logins = [members.new().username for _ in range(6)] + [secrets.token_hex(8) for _ in range(6)]
-    works = [partial(sessions.attempt, login=login, address=address, now=NOW) for login in logins * 5]
+    works = [partial(log_in.begin_attempt, login=login, address=address, now=NOW) for login in logins * 5]
     results = at_once_behind(database, door, patient, works)
-    assert Counter(type(result) for result in results) == {sessions.LogInAttempt: 50, TooManyAttempts: 10}, results
+    assert Counter(type(result) for result in results) == {log_in.LogInAttempt: 50, TooManyAttempts: 10}, results
 
 
 def test_thirty_registrations_at_once_count_ten(
     patient: str, database: sa.Engine, door: sa.Select[Any], address: str
 ) -> None:
-    works = [partial(registrations.count, address=address, now=NOW)] * 30
+    works = [partial(registration.count, address=address, now=NOW)] * 30
     results = at_once_behind(database, door, patient, works)
     assert Counter(type(result) for result in results) == {type(None): 10, TooManyAttempts: 20}, results
 
@@ -66,12 +67,12 @@ def test_thirty_registrations_of_one_name_at_once_make_one_account(
     results = at_once(
         direct,
         [
-            partial(accounts.register, username=name, email=email, stored="x", address="10.0.0.1", now=NOW)
+            partial(registration.register, username=name, email=email, stored="x", address="10.0.0.1", now=NOW)
             for name, email in given
         ],
     )
-    assert Counter(type(result) for result in results) == {accounts.Account: 1, refusal: 29}, results
-    (account,) = (result for result in results if isinstance(result, accounts.Account))
+    assert Counter(type(result) for result in results) == {registration.Account: 1, refusal: 29}, results
+    (account,) = (result for result in results if isinstance(result, registration.Account))
     with database.connect() as connection:
         ids = connection.scalars(sa.select(users.c.id).where(sa.func.lower(users.c[shared]).startswith(f"goat{tail}")))
         assert ids.all() == [account.id]
@@ -86,15 +87,15 @@ def test_one_token_used_twenty_times_at_once_works_once(direct: str, members: Me
         connection.execute(
             sa.insert(mailed_tokens).values(
                 purpose="email_verification",
-                token_hash=tokens.hashed(member.username),
+                token_hash=hash_token(member.username),
                 address=member.email,
                 user_id=member.id,
                 created_at=NOW,
-                expires_at=NOW + tokens.LASTS,
+                expires_at=NOW + LASTS,
             )
         )
     results = at_once(
-        direct, [partial(addresses.verify, token=member.username, verified_email_required=False, now=NOW)] * 20
+        direct, [partial(email_addresses.verify, token=member.username, verified_email_required=False, now=NOW)] * 20
     )
     assert results.count(None) == 1, results
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from goatedvips.domain import account_links as requests
-from goatedvips.domain import link_decisions as decisions
 from goatedvips.domain.access import Caller
+from goatedvips.domain.accounts import link_decisions as decisions
+from goatedvips.domain.accounts import links as requests
 from goatedvips.errors import LinkDecided, LinkPending, UidTaken
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.notifications import outbox

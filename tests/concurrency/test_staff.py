@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import sessions
 from goatedvips.domain.access import Caller
+from goatedvips.domain.accounts import log_in
 from goatedvips.domain.members import changes
 from goatedvips.domain.members.changes import Change, ChangedMember
 from goatedvips.domain.operations import retention
@@ -106,14 +106,15 @@ def test_no_session_that_is_opened_meanwhile_outlives_a_suspension(
         with database.connect() as connection:
             counted = sa.insert(attempts).values(kind="test", subject="", address="", attempted_at=NOW)
             ids = [connection.scalar(counted.returning(attempts.c.id)) or 0 for _ in range(6)]
-        tries = [sessions.LogInAttempt(attempt_id, member.id, "stored") for attempt_id in ids]
+        tries = [log_in.LogInAttempt(attempt_id, member.id, "stored") for attempt_id in ids]
         entering: list[Callable[[sa.Connection], Any]] = [
-            partial(sessions.log_in, attempt=attempt, password="right", stored="stored", now=NOW) for attempt in tries
+            partial(log_in.open_session, attempt=attempt, password="right", stored="stored", now=NOW)
+            for attempt in tries
         ]
         held = sa.select(users.c.id).where(users.c.id == member.id)
         results = at_once_behind(database, held, direct, [*entering, work(staff, member, SUSPENSION)])
         assert isinstance(results[-1], ChangedMember)
-        assert all(isinstance(result, sessions.NewSession | AccountSuspended) for result in results[:-1]), results
+        assert all(isinstance(result, log_in.NewSession | AccountSuspended) for result in results[:-1]), results
         with database.connect() as connection:
             live = sa.select(sa.func.count()).where(
                 session_rows.c.user_id == member.id, session_rows.c.ended_at.is_(None)

@@ -87,7 +87,7 @@ def test_who_is_nobody_has_no_key_and_is_not_tried_again(
         wire.cut()
         return "stored"
 
-    monkeypatch.setattr("goatedvips.domain.passwords.hashed", hashed)
+    monkeypatch.setattr("goatedvips.domain.accounts.passwords.hashed", hashed)
     body = {
         "username": f"cut-{os.getpid()}",
         "email": f"cut-{os.getpid()}@example.com",

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import db
-from goatedvips.domain import passwords
+from goatedvips.domain.accounts import passwords
 from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.personal_data import HOLDINGS
 from goatedvips.domain.wheel import fairness

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import passwords
+from goatedvips.domain.accounts import passwords
 from goatedvips.models.accounts import account_links, mailed_tokens
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.newsletter import newsletter_subscriptions

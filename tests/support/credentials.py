@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from goatedvips.domain import erased_identities, passwords
+from goatedvips.domain import erased_identities
+from goatedvips.domain.accounts import passwords
 from goatedvips.domain.notifications import sending as sender
 from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.models.accounts import attempts, sessions, users

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from goatedvips.domain import passwords
+from goatedvips.domain.accounts import passwords
 from goatedvips.models.every import (
     accounts,
     codes,

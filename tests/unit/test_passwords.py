@@ -7,7 +7,7 @@ from collections.abc import Callable
 import argon2
 import pytest
 
-from goatedvips.domain import passwords
+from goatedvips.domain.accounts import passwords
 from goatedvips.errors import InvalidCredentials, ValidationFailed
 
 # Made by the guide's application: crypto.scryptSync(password, salt, 64).toString("hex") + "." + salt

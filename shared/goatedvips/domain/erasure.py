@@ -26,11 +26,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, array
 
-from goatedvips.domain import access, credentials, erased_identities, personal_entries
+from goatedvips.domain import access, erased_identities, personal_entries
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.domain.accounts import credentials
+from goatedvips.domain.accounts.log_in import LogInAttempt
 from goatedvips.domain.personal_data import ACCOUNT, ERASED, HOLDINGS, IS_PROVED, OWN, PSEUDONYM, Holding, of_member
 from goatedvips.domain.personal_entries import EACH, HAS_THE_MARK, IS_LIST, IS_MARKED, MARK
-from goatedvips.domain.sessions import LogInAttempt
 from goatedvips.errors import LastStaff
 from goatedvips.models.accounts import attempts, users
 from goatedvips.models.races import historical_races

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import passwords
+from goatedvips.domain.accounts import passwords
 from goatedvips.models.operations import idempotency_records
 from tests.support.credentials import (
     BY_NODE,

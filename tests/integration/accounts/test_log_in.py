@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from benchmarks.log_in_timing import best_threshold, refusals
-from goatedvips.domain import passwords
+from goatedvips.domain.accounts import passwords
 from goatedvips.models.accounts import attempts, sessions, users
 from tests.support.functions import Answer, Functions, load
 from tests.support.members import Member, Members

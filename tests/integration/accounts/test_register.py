@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import passwords
+from goatedvips.domain.accounts import passwords
 from goatedvips.models.accounts import attempts, erased_identities, sessions, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.wheel import wheel_seeds

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import passwords
+from goatedvips.domain.accounts import passwords
 from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.models.accounts import mailed_tokens as rows
 from tests.support.credentials import (

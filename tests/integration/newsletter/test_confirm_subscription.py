@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.tokens import hash_token
 from goatedvips.models.accounts import mailed_tokens as tokens
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from tests.integration.newsletter.test_subscribe import NOON, adopt, ask, fresh, rows
@@ -61,7 +62,7 @@ def test_what_nobody_mailed_confirms_nothing(functions: Functions, database: sa.
     email, subscription_id = pending(functions, database)
     token = mailed(database, subscription_id)
     with database.connect() as connection:
-        digest = mailed_tokens.hashed(token)
+        digest = hash_token(token)
         connection.execute(sa.update(tokens).where(tokens.c.token_hash == digest).values(purpose="email_verification"))
     for wrong in (token, "", "x", token[:-1], "é" * 200, "' OR 1=1 --"):
         answer = functions.call("confirm_subscription", body={"token": wrong}, now=NOON)

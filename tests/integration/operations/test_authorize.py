@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import db
-from goatedvips.domain import sessions as domain
+from goatedvips.domain.accounts import sessions as domain
 from goatedvips.models.accounts import sessions, users
 from tests.support.functions import Functions, event
 from tests.support.members import Member, Members

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.config import settings
+from goatedvips.domain.races import calendar
 from goatedvips.models.races import wager_race_participants, wager_races
 from tests.integration.races.conftest import END, START, Races
 from tests.support.functions import Functions, load

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.tokens import hash_token
 from goatedvips.errors import TokenInvalid
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import outbox
@@ -113,7 +114,7 @@ def confirm(connection: Connection, token: str, *, address: str, now: datetime) 
     ------
     TokenInvalid: the token is unknown, used or expired, or older than the end of the subscription.
     """
-    parameters = {"given_hash": mailed_tokens.hashed(token), "consent_from": address, "now": now}
+    parameters = {"given_hash": hash_token(token), "consent_from": address, "now": now}
     email: str | None = connection.execute(_confirm, parameters).scalar_one_or_none()
     if email is None:
         raise TokenInvalid

@@ -1,7 +1,5 @@
 """Tokens that prove an address: made when a mail is sent, so that nothing but the mail holds them, and used once."""
 
-import hashlib
-import secrets
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -9,6 +7,7 @@ from sqlalchemy import CTE, ColumnElement, Connection, Select, and_, bindparam, 
 from sqlalchemy.dialects.postgresql import insert
 
 from goatedvips.domain.access import NOW
+from goatedvips.domain.tokens import hash_token, new_token
 from goatedvips.models.accounts import mailed_tokens, users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 
@@ -20,11 +19,6 @@ type Purpose = Literal["email_verification", "email_change", "password_reset", "
 _GIVEN_HASH = bindparam("given_hash", type_=mailed_tokens.c.token_hash.type)
 _ASKED_AT = bindparam("asked_at", type_=mailed_tokens.c.created_at.type)
 _EXPIRES_AT = bindparam("token_expires_at", type_=mailed_tokens.c.expires_at.type)
-
-
-def hashed(token: str) -> bytes:
-    """What is kept of a token, and what `used` is bound to."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def is_valid(*purposes: Purpose) -> ColumnElement[bool]:
@@ -137,7 +131,7 @@ def _make(
     asked_at: datetime,
     expires_at: datetime,
 ) -> str | None:
-    token = secrets.token_urlsafe(32)  # 256 random bits
-    parameters = who | {"given_hash": hashed(token), "asked_at": asked_at, "token_expires_at": expires_at}
+    token = new_token()
+    parameters = who | {"given_hash": hash_token(token), "asked_at": asked_at, "token_expires_at": expires_at}
     kept = connection.execute(statement, parameters).one_or_none()
     return token if kept else None

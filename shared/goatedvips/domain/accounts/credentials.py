@@ -2,7 +2,7 @@
 
 Who changes what an account is entered by, or erases it, gives the current password.  The handler counts the attempt by
 `attempt`, which commits; compares outside a transaction; and opens one for a statement that starts from
-`access.proved` and takes the attempt back by `sessions.taken_back`.  Where that came back empty, `refuse` says why.
+`access.proved` and takes the attempt back by `log_in.taken_back`.  Where that came back empty, `refuse` says why.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from typing import NoReturn
 
 from sqlalchemy import Connection, Text, bindparam, func, literal, or_, select, true, update
 
-from goatedvips.domain import access, attempts, mail_requests, sessions
+from goatedvips.domain import access, attempts
 from goatedvips.domain.access import NOW, Caller
+from goatedvips.domain.accounts import log_in, mail_requests, sessions
+from goatedvips.domain.accounts.log_in import LogInAttempt
 from goatedvips.domain.notifications import mailed_tokens
-from goatedvips.domain.sessions import LogInAttempt
+from goatedvips.domain.tokens import hash_token
 from goatedvips.errors import InvalidCredentials, TokenInvalid
 from goatedvips.models.accounts import mailed_tokens as tokens
 from goatedvips.models.accounts import users
@@ -40,11 +42,11 @@ def attempt(connection: Connection, caller: Caller, address: str, *, now: dateti
     own = connection.execute(_own, caller.parameters(now) | attempts.turn("log_in", address)).one_or_none()
     if own is None:
         access.refuse(connection, caller, now=now)
-    return LogInAttempt(sessions.guess(connection, str(own.id), address, now=now), own.id, own.password)
+    return LogInAttempt(log_in.guess(connection, str(own.id), address, now=now), own.id, own.password)
 
 
 def proof(caller: Caller, attempt: LogInAttempt, now: datetime) -> dict[str, object]:
-    """What `access.proved` and `sessions.taken_back` are bound to."""
+    """What `access.proved` and `log_in.taken_back` are bound to."""
     return caller.parameters(now) | {"compared": attempt.password, "attempt_id": attempt.id}
 
 
@@ -93,7 +95,7 @@ _changed = (
     .returning(users.c.id)
     .cte("changed")
 )
-_change = select(_changed.c.id).add_cte(sessions.taken_back(_proved))
+_change = select(_changed.c.id).add_cte(log_in.taken_back(_proved))
 
 
 def change_password(
@@ -173,7 +175,7 @@ def names_by_token(connection: Connection, token: str, *, now: datetime) -> Name
     ------
     TokenInvalid: unknown, used, expired, or the account has another address or password since.
     """
-    row = connection.execute(_names_by_token, {"given_hash": mailed_tokens.hashed(token), "now": now}).one_or_none()
+    row = connection.execute(_names_by_token, {"given_hash": hash_token(token), "now": now}).one_or_none()
     if row is None:
         raise TokenInvalid
     return Names(row.username, row.email)
@@ -202,7 +204,7 @@ def reset_password(connection: Connection, token: str, stored: str, *, now: date
     ------
     TokenInvalid: unknown, used, expired, or the account has another address or password since.
     """
-    parameters = {"given_hash": mailed_tokens.hashed(token), "stored": stored, "now": now}
+    parameters = {"given_hash": hash_token(token), "stored": stored, "now": now}
     user_id = connection.execute(_reset, parameters).scalar_one_or_none()
     if user_id is None:
         raise TokenInvalid

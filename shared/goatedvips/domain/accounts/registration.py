@@ -1,16 +1,35 @@
-"""Accounts: becoming a member."""
+"""Registration: becoming a member."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Text, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from goatedvips.domain import erased_identities, mail_requests
+from goatedvips.domain import attempts, erased_identities
 from goatedvips.domain.access import NOW
+from goatedvips.domain.accounts import mail_requests
 from goatedvips.domain.wheel import seeds
 from goatedvips.errors import EmailTaken, UsernameTaken
+from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.accounts import users
+
+REGISTRATIONS = attempts.Throttle("register", limit=10, window=timedelta(hours=1))
+"""From one address."""
+
+_turn = select(attempts.TURN)
+_count = attempts.counting("register", REGISTRATIONS.opens_at(attempt_rows.c.address == attempts.ADDRESS))
+
+
+def count(connection: Connection, address: str, *, now: datetime) -> None:
+    """Count one before anything is looked up: its refusal tells who has an account.
+
+    Raises
+    ------
+    TooManyAttempts
+    """
+    connection.execute(_turn, attempts.turn("register", address))
+    attempts.count(connection, _count, "", address, now=now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from datetime import datetime
 from sqlalchemy import Connection, Text, and_, bindparam, func, insert, literal, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
-from goatedvips.domain import access, credentials, erased_identities, mail_requests, sessions
+from goatedvips.domain import access, erased_identities
 from goatedvips.domain.access import NOW, Caller
+from goatedvips.domain.accounts import credentials, log_in, mail_requests
+from goatedvips.domain.accounts.log_in import LogInAttempt
 from goatedvips.domain.notifications import mailed_tokens
-from goatedvips.domain.sessions import LogInAttempt
+from goatedvips.domain.tokens import hash_token
 from goatedvips.errors import EmailTaken, TokenInvalid
 from goatedvips.models.accounts import users
 from goatedvips.models.notifications import outbox
@@ -58,7 +60,7 @@ _taken = (
 _asked = select(_proved.c.id.label("user_id"), _NEW_EMAIL.label("email")).where(~_taken).cte("asked")
 _request_change = (
     select(_proved.c.id, _taken.label("taken"))
-    .add_cte(sessions.taken_back(_proved), *mail_requests.asked_for("email_change", _asked))
+    .add_cte(log_in.taken_back(_proved), *mail_requests.asked_for("email_change", _asked))
     .execution_options(decides=True)
 )
 
@@ -172,7 +174,7 @@ def verify(connection: Connection, token: str, *, verified_email_required: bool,
     EmailTaken: by another member, since it was asked for.
     """
     parameters = {
-        "given_hash": mailed_tokens.hashed(token),
+        "given_hash": hash_token(token),
         "verified_email_required": verified_email_required,
         "now": now,
     }

@@ -31,7 +31,7 @@ from sqlalchemy.exc import IntegrityError
 
 from goatedvips.domain import access, audit, erased_identities, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
-from goatedvips.domain.account_links import PENDING
+from goatedvips.domain.accounts.links import PENDING
 from goatedvips.errors import LinkDecided, NotFound, OwnRights, UidTaken
 from goatedvips.models.accounts import account_links as links
 from goatedvips.models.accounts import users

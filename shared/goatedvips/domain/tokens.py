@@ -1,0 +1,17 @@
+"""Secret tokens: 256 random bits, of which the database has only the hash."""
+
+import hashlib
+import secrets
+
+
+def new_token() -> str:
+    """Return a new token: 43 characters of the URL-safe base64 alphabet."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_token(token: str) -> bytes:
+    """Return the SHA-256 of a token, 32 bytes: what is stored and looked up.
+
+    A fast hash is enough, since a token cannot be guessed.
+    """
+    return hashlib.sha256(token.encode()).digest()
