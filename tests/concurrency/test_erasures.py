@@ -11,7 +11,6 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from goatedvips.domain import erasure, export
 from goatedvips.domain.access import Caller
 from goatedvips.domain.accounts import (
     credentials,
@@ -24,6 +23,7 @@ from goatedvips.domain.accounts import (
 )
 from goatedvips.domain.accounts.log_in import LogInAttempt
 from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.privacy import erasure, export
 from goatedvips.domain.tickets import tickets
 from goatedvips.domain.wheel import spins
 from goatedvips.errors import InvalidCredentials, LastStaff, Unauthenticated

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from goatedvips import db
 from goatedvips.domain.accounts import passwords
 from goatedvips.domain.notifications import mailed_tokens
-from goatedvips.domain.personal_data import HOLDINGS
+from goatedvips.domain.privacy.holdings import HOLDINGS
 from goatedvips.domain.wheel import fairness
 from tests.support import stack
 from tests.support.functions import Functions

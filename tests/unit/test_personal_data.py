@@ -9,7 +9,8 @@ from sqlalchemy import Column, ColumnElement, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import visitors
 
-from goatedvips.domain.personal_data import HOLDINGS, NOBODYS, Holding
+from goatedvips.domain.privacy.holding import Holding
+from goatedvips.domain.privacy.holdings import HOLDINGS, NOBODYS
 from goatedvips.models.every import accounts, metadata
 
 each_holding = pytest.mark.parametrize("holding", HOLDINGS, ids=lambda holding: holding.table.name)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from goatedvips.domain.personal_entries import Person, entries, pseudonymised
+from goatedvips.domain.privacy.personal_entries import Person, entries, pseudonymised
 
 NANNY = Person(7, "Nanny", "nanny@example.com", is_proved=True, uid="123", namesakes=frozenset({"NANNY"}))
 UNPROVED = Person(7, "Nanny", "nanny@example.com", is_proved=False, uid=None)

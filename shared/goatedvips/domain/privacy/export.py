@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, bindparam, case, func, null, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from goatedvips.domain import access, personal_entries
+from goatedvips.domain import access
 from goatedvips.domain.access import Caller
-from goatedvips.domain.personal_data import ACCOUNT, ARCHIVE, HOLDINGS, Holding
+from goatedvips.domain.privacy import personal_entries
+from goatedvips.domain.privacy.holding import Holding
+from goatedvips.domain.privacy.holdings import ACCOUNT, ARCHIVE, HOLDINGS
 from goatedvips.errors import ExportTooLarge
 from goatedvips.models.accounts import users
 

@@ -7,9 +7,9 @@ from aws_lambda_powertools.event_handler import Response
 
 from goatedvips.clock import utc_now
 from goatedvips.db import snapshot
-from goatedvips.domain import export
+from goatedvips.domain.privacy import export
 from goatedvips.http import HttpApi, download, lambda_handler
-from goatedvips.validators import exports
+from goatedvips.validators import privacy
 
 SCHEMA = {"type": "object", "description": "`exported_at`, `member`, and by each table's name a list of rows"}
 
@@ -22,7 +22,7 @@ api = HttpApi("member")
 def export_me() -> Response[str]:
     now = utc_now()
     with snapshot() as connection:
-        packed = export.packed(exports.document(now, export.everything(connection, api.caller, now=now)))
+        packed = export.packed(privacy.document(now, export.everything(connection, api.caller, now=now)))
     return download(packed, "goatedvips-export.json")
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from goatedvips import db, http
 from goatedvips.config import settings
-from goatedvips.domain.personal_data import HOLDINGS
+from goatedvips.domain.privacy.holdings import HOLDINGS
 from goatedvips.models.every import (
     accounts,
     codes,

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain import export
-from goatedvips.domain.personal_data import HOLDINGS, Holding
+from goatedvips.domain.privacy import export
+from goatedvips.domain.privacy.holding import Holding
+from goatedvips.domain.privacy.holdings import HOLDINGS
 from goatedvips.models.every import accounts, metadata, tickets, wheel
 from goatedvips.models.newsletter import newsletter_subscriptions
 from tests.support.functions import Context, Functions, event, load

@@ -26,12 +26,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, array
 
-from goatedvips.domain import access, erased_identities, personal_entries
+from goatedvips.domain import access, erased_identities
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.accounts import credentials
 from goatedvips.domain.accounts.log_in import LogInAttempt
-from goatedvips.domain.personal_data import ACCOUNT, ERASED, HOLDINGS, IS_PROVED, OWN, PSEUDONYM, Holding, of_member
-from goatedvips.domain.personal_entries import EACH, HAS_THE_MARK, IS_LIST, IS_MARKED, MARK
+from goatedvips.domain.privacy import personal_entries
+from goatedvips.domain.privacy.holding import ERASED, IS_PROVED, OWN, PSEUDONYM, Holding, of_member
+from goatedvips.domain.privacy.holdings import ACCOUNT, HOLDINGS
+from goatedvips.domain.privacy.personal_entries import EACH, HAS_THE_MARK, IS_LIST, IS_MARKED, MARK
 from goatedvips.errors import LastStaff
 from goatedvips.models.accounts import attempts, users
 from goatedvips.models.races import historical_races

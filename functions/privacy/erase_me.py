@@ -4,8 +4,8 @@ from aws_lambda_powertools.event_handler import Response
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain import erasure
 from goatedvips.domain.accounts import credentials, passwords
+from goatedvips.domain.privacy import erasure
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts import ErasureRequest
 
