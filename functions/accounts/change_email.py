@@ -7,7 +7,7 @@ from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import credentials, email_addresses, passwords, registration
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.accounts import ChangeEmailRequest, RequestedMail
+from goatedvips.validators.accounts.accounts import ChangeEmailRequest, RequestedMail
 
 api = HttpApi("member", keyed=False)
 

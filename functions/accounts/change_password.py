@@ -10,7 +10,7 @@ from goatedvips.config import settings
 from goatedvips.db import reading, transaction
 from goatedvips.domain.accounts import credentials, passwords
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.accounts import ChangePasswordRequest
+from goatedvips.validators.accounts.accounts import ChangePasswordRequest
 
 api = HttpApi("member", keyed=False)
 

@@ -4,7 +4,7 @@ from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import link_decisions
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.account_links import AccountLink, LinkDecision
+from goatedvips.validators.accounts.links import AccountLink, LinkDecision
 from goatedvips.validators.fields import PathId
 
 api = HttpApi("staff")

@@ -4,7 +4,7 @@ from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import exclusions
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.exclusions import Exclusion, ExclusionRequest
+from goatedvips.validators.accounts.exclusions import Exclusion, ExclusionRequest
 
 api = HttpApi("member")
 

@@ -3,8 +3,8 @@
 from goatedvips.db import reading
 from goatedvips.domain.accounts import profiles
 from goatedvips.http import HttpApi, lambda_handler, revalidated
+from goatedvips.validators.accounts.profiles import Profile
 from goatedvips.validators.fields import PathId
-from goatedvips.validators.profiles import Profile
 
 api = HttpApi("anyone")
 

@@ -4,7 +4,7 @@ from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import links
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.account_links import LinkRequest, PendingLink
+from goatedvips.validators.accounts.links import LinkRequest, PendingLink
 
 api = HttpApi("member")
 

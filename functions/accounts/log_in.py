@@ -9,7 +9,7 @@ from goatedvips.db import transaction
 from goatedvips.domain.accounts import passwords
 from goatedvips.domain.accounts.log_in import begin_attempt, open_session
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.accounts import LogInRequest, NewSession
+from goatedvips.validators.accounts.accounts import LogInRequest, NewSession
 
 api = HttpApi("anyone")
 

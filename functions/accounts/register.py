@@ -5,7 +5,7 @@ from goatedvips.config import settings
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import passwords, registration
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.accounts import RegisteredAccount, RegisterRequest
+from goatedvips.validators.accounts.accounts import RegisteredAccount, RegisterRequest
 
 api = HttpApi("anyone")
 

@@ -4,7 +4,7 @@ from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import credentials
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.accounts import PasswordResetRequest, RequestedMail
+from goatedvips.validators.accounts.accounts import PasswordResetRequest, RequestedMail
 
 api = HttpApi("anyone")
 

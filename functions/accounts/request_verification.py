@@ -4,7 +4,7 @@ from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import email_addresses
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.accounts import RequestedMail
+from goatedvips.validators.accounts.accounts import RequestedMail
 
 api = HttpApi("member")
 

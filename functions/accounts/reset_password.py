@@ -10,7 +10,7 @@ from goatedvips.config import settings
 from goatedvips.db import reading, transaction
 from goatedvips.domain.accounts import credentials, passwords
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.accounts import ResetPasswordRequest
+from goatedvips.validators.accounts.accounts import ResetPasswordRequest
 
 api = HttpApi("anyone")
 

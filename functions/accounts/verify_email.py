@@ -5,7 +5,7 @@ from goatedvips.config import settings
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import email_addresses
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.accounts import VerifiedEmail, VerifyEmailRequest
+from goatedvips.validators.accounts.accounts import VerifiedEmail, VerifyEmailRequest
 
 api = HttpApi("anyone")
 

@@ -7,7 +7,7 @@ from goatedvips.db import transaction
 from goatedvips.domain.accounts import credentials, passwords
 from goatedvips.domain.privacy import erasure
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.accounts import ErasureRequest
+from goatedvips.validators.accounts.accounts import ErasureRequest
 
 api = HttpApi("member", keyed=False)
 
