@@ -78,6 +78,7 @@ _ADDRESS = of_member(func.lower(OWN.email), IS_PROVED)
 
 
 def by_email(column: ColumnElement[str]) -> Condition:
+    """Whether a row has the member's proved address, ignoring case."""
     return func.lower(column) == _ADDRESS
 
 
