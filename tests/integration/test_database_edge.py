@@ -52,7 +52,7 @@ def test_a_read_that_waited_in_vain_is_not_tried_again(
 ) -> None:
     functions.call("get_wheel")
     wire.cut()
-    monkeypatch.setattr("goatedvips.http.PATIENCE", -1.0)
+    monkeypatch.setattr("goatedvips.http.api.RETRY_WITHIN", -1.0)
     refused = functions.call("get_wheel")
     assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
 
