@@ -45,7 +45,7 @@ _asked = select(_NEW_ID.label("user_id"), _EMAIL.label("email")).cte("asked")
 _welcome = (
     select(_asked.c.user_id)
     .add_cte(*mail_requests.asked_for("verification", _asked), identities.carrying_over(_NEW_ID).cte("carried_over"))
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 _username_taken = select(users.c.id).where(
     or_(users.c.username == _USERNAME, users.c.username_key == func.lower(_USERNAME))

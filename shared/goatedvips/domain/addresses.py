@@ -22,7 +22,9 @@ _unverified = (
     .cte("unverified")
 )
 _request_verification = (
-    select(_member.c.id).add_cte(*mail_requests.asked_for("verification", _unverified)).execution_options(decides=True)
+    select(_member.c.id)
+    .add_cte(*mail_requests.asked_for("verification", _unverified))
+    .execution_options(commit_in_flight=True)
 )
 
 
@@ -58,7 +60,7 @@ _asked = select(_proved.c.id.label("user_id"), _NEW_EMAIL.label("email")).where(
 _request_change = (
     select(_proved.c.id, _taken.label("taken"))
     .add_cte(sessions.taken_back(_proved), *mail_requests.asked_for("email_change", _asked))
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 
@@ -145,7 +147,9 @@ _use = union_all(
     select(_verified.c.id, literal(value=False).label("is_change")),
     select(_changed.c.id, literal(value=True)),
 ).add_cte(_old_told, _old_remembered)
-_carry_over = identities.carrying_over(bindparam("owner_id", type_=users.c.id.type)).execution_options(decides=True)
+_carry_over = identities.carrying_over(bindparam("owner_id", type_=users.c.id.type)).execution_options(
+    commit_in_flight=True
+)
 
 
 def verify(connection: Connection, token: str, *, verified_email_required: bool, now: datetime) -> None:

@@ -191,7 +191,7 @@ _joined = (
 )
 _first = select(*_participation, false().label("created")).where(*_mine).subquery("first")
 _join = union_all(select(_joined, true().label("created")), select(_first).join(_player, true())).execution_options(
-    decides=True
+    commit_in_flight=True
 )
 _found = select(*_first.c).select_from(races).outerjoin(_first, true()).where(races.c.id == RACE_ID)
 
@@ -248,7 +248,7 @@ _created = (
 _create: Select[*tuple[Any, ...]] = (
     select(*(_created.c[column.name] for column in _told), literal(0))
     .add_cte(audit.noted("create_race", _created))
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 

@@ -117,7 +117,7 @@ _mine = (
     .join(_active, _active.c.user_id == _member.c.id)
     .join(_upcoming, _upcoming.c.user_id == _member.c.id)
     .where(*_is_active, _upcoming.c.activated_at.is_(None))
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 
@@ -205,7 +205,7 @@ _rewarded = (
     )
     .cte("rewarded")
 )
-_lose = select(_spin.c.id).add_cte(_nonce_taken).execution_options(decides=True)
+_lose = select(_spin.c.id).add_cte(_nonce_taken).execution_options(commit_in_flight=True)
 _win = _lose.add_cte(_code_issued, _rewarded)
 
 
