@@ -23,10 +23,10 @@ invoke: $(READY)    ## one function on Lambda's runtime client: FUNCTION=spin_wh
 	@$(PYTHON) -m local.invoke "$(FUNCTION)" "$(EVENT)"
 
 staff: $(READY)     ## make a member one of the staff: USER=name, with STACK=name in a stack on AWS
-	@$(PYTHON) -m local.staff "$(origin USER)"
+	@$(PYTHON) -m tools.staff "$(origin USER)"
 
 openapi: $(READY)   ## write the API's OpenAPI document
-	@$(PYTHON) -m local.openapi
+	@$(PYTHON) -m tools.openapi.document
 
 db-check: $(READY)  ## what is wrong with a database, here or for DATABASE_URL, and what to do (ARGS=--all names every row)
 	@$(PYTHON) -m local.database_check $(ARGS)
@@ -41,7 +41,7 @@ db-reset: $(READY)  ## delete everything in the database and migrate anew; asks 
 	@$(PYTHON) -m local.database reset
 
 check: $(READY)     ## style, types, template, build, and drift of what is generated (ARGS="mypy cfn-lint")
-	@$(PYTHON) -m local.check $(ARGS)
+	@$(PYTHON) -m tools.check $(ARGS)
 
 requirements: $(READY) ## write the layer's requirements from uv.lock
 	@.uv/bin/uv export --quiet --locked --no-dev --no-header --no-annotate --output-file shared/requirements.txt

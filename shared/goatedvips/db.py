@@ -36,8 +36,8 @@ class ConnectionLost(DatabaseUnavailable):
 def transaction() -> Iterator[Connection]:
     """One transaction: committed at the end of the block, rolled back by any exception; inside another one, part of it.
 
-    A statement with the execution option `decides` says that it alone decides and that nothing follows it: COMMIT then
-    travels in its flight.
+    The execution option `commit_in_flight` sends COMMIT in a statement's own round trip. It is only for the last
+    statement of a transaction, and only if no result of it makes the caller roll back.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def transaction() -> Iterator[Connection]:
     except Problem as problem:
         if problem.leaves is not None:
             with _translated(), engine().begin() as connection:
-                connection.execute(problem.leaves, execution_options={"decides": True})
+                connection.execute(problem.leaves, execution_options={"commit_in_flight": True})
         raise
 
 
@@ -162,7 +162,7 @@ def _refuse_stale(_: object, record: Any, __: object) -> None:
 
 def _commit_in_flight(connection: Connection, _: object, __: str, ___: object, context: Any, ____: bool) -> None:
     options = context.execution_options
-    if options.get("decides") and not options.get("enclosed"):
+    if options.get("commit_in_flight") and not options.get("enclosed"):
         connection.connection.dbapi_connection.commit_with_next = True  # type: ignore[union-attr]
 
 

@@ -15,13 +15,15 @@ from moto import mock_aws
 from moto.awslambda_simple.models import lambda_simple_backends
 
 from goatedvips.models.accounts import users
-from local import database, staff
+from local import database
 from tests.support.members import Members
+from tools import staff
 
 ROOT = Path(__file__).parents[2]
 START = """
 import pathlib, sys
-from local import database, staff
+from local import database
+from tools import staff
 database.FOLDER = pathlib.Path(sys.argv[1])
 staff.main(sys.argv[2])
 """
@@ -49,7 +51,7 @@ def grant(folder: Path, name: str, *, origin: str = "command line") -> subproces
     [((), "environment"), (("-e",), "environment"), (("USER=ann",), "command line")],
 )
 def test_the_shell_s_own_user_is_told_from_one_that_was_asked_for(arguments: tuple[str, ...], origin: str) -> None:
-    assert f'-m local.staff "{origin}"' in make(*arguments, USER="root").stdout
+    assert f'-m tools.staff "{origin}"' in make(*arguments, USER="root").stdout
 
 
 def test_a_member_becomes_staff_while_the_database_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

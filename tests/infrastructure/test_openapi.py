@@ -16,9 +16,10 @@ from goatedvips import errors
 from goatedvips.domain.wheel import spins
 from goatedvips.errors import Problem
 from goatedvips.validators.fields import RequestBody
-from local import openapi, openapi_problems
 from tests.infrastructure.project import FUNCTIONS, ROOT, Function
 from tests.support.functions import load
+from tools.openapi import document as openapi
+from tools.openapi import problems as openapi_problems
 
 type Json = dict[str, Any]
 

@@ -52,7 +52,7 @@ def test_a_read_that_waited_in_vain_is_not_tried_again(
 ) -> None:
     functions.call("get_wheel")
     wire.cut()
-    monkeypatch.setattr("goatedvips.http.PATIENCE", -1.0)
+    monkeypatch.setattr("goatedvips.http.api.RETRY_WITHIN", -1.0)
     refused = functions.call("get_wheel")
     assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
 
@@ -178,13 +178,15 @@ def test_what_a_refusal_leaves_behind_is_committed_after_the_roll_back(database:
         assert kinds.scalars().all() == ["left"]
 
 
-def test_a_statement_that_decides_is_committed_although_the_block_fails_afterwards(database: sa.Engine) -> None:
-    mark = {"subject": f"decides-{os.getpid()}", "address": "-", "attempted_at": sa.func.now()}
+def test_commit_in_flight_commits_although_the_block_fails_afterwards(database: sa.Engine) -> None:
+    mark = {"subject": f"in-flight-{os.getpid()}", "address": "-", "attempted_at": sa.func.now()}
     with suppress(NotFound), db.transaction() as connection:
-        connection.execute(sa.insert(attempts).values(kind="k", **mark), execution_options={"decides": True})
+        connection.execute(sa.insert(attempts).values(kind="k", **mark), execution_options={"commit_in_flight": True})
         raise NotFound
     with suppress(NotFound), db.enclosing_transaction(), db.transaction() as connection:
-        connection.execute(sa.insert(attempts).values(kind="enclosed", **mark), execution_options={"decides": True})
+        connection.execute(
+            sa.insert(attempts).values(kind="enclosed", **mark), execution_options={"commit_in_flight": True}
+        )
         raise NotFound
     with database.connect() as connection:
         kinds = connection.execute(sa.select(attempts.c.kind).where(attempts.c.subject == mark["subject"]))

@@ -13,10 +13,11 @@ import pytest
 import sqlalchemy as sa
 from aws_lambda_powertools.event_handler import Response
 
-from goatedvips import db, http
+from goatedvips import db
 from goatedvips.config import settings
 from goatedvips.domain import idempotency
 from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http import api as http_api
 from goatedvips.models.operations import idempotency_records
 from goatedvips.models.wheel import wheel_spins
 from local.postgres import free_port
@@ -238,7 +239,7 @@ def test_a_second_request_gives_up_waiting_for_the_first(
 def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
     """What was written to standard output, log lines and metrics, as Lambda collects it."""
     written = io.StringIO()
-    monkeypatch.setattr(http.logger.registered_handler, "stream", written)
+    monkeypatch.setattr(http_api.logger.registered_handler, "stream", written)
     return lambda: written.getvalue() + capsys.readouterr().out
 
 

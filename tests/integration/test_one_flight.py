@@ -29,10 +29,10 @@ def engine(wire: Wire) -> Iterator[sa.Engine]:
     engine = sa.create_engine(url, pool_size=1, max_overflow=0, connect_args={"ssl_context": False})
 
     @sa.event.listens_for(engine, "before_cursor_execute")
-    def commit_in_flight(
+    def set_commit_with_next(
         connection: sa.Connection, _: object, __: str, ___: object, context: sa.ExecutionContext, ____: bool
     ) -> None:
-        if context.execution_options.get("decides"):
+        if context.execution_options.get("commit_in_flight"):
             connection.connection.dbapi_connection.commit_with_next = True  # type: ignore[union-attr]
 
     yield engine
@@ -58,7 +58,7 @@ def test_the_first_connect_takes_one_trip_and_asks_nothing(wire: Wire, engine: s
 def test_begin_and_commit_travel_with_the_statement(wire: Wire, engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("select cast(:x as int)"), {"x": 1})
-        connection.execute(sa.text("select cast(:x as int)"), {"x": 2}, execution_options={"decides": True})
+        connection.execute(sa.text("select cast(:x as int)"), {"x": 2}, execution_options={"commit_in_flight": True})
     first, last = wire.sent[-2:]
     assert messages(first) == [b"Q begin transaction", b"P", b"B", b"D", b"E", b"S"]
     assert messages(last) == [b"P", b"B", b"D", b"E", b"S", b"Q commit"]
@@ -94,7 +94,7 @@ def test_a_parameter_that_cannot_be_sent_sends_nothing(wire: Wire, engine: sa.En
 
 
 def test_after_a_refused_flight_answers_still_match_questions(engine: sa.Engine) -> None:
-    for options in ({}, {"decides": True}):
+    for options in ({}, {"commit_in_flight": True}):
         with pytest.raises(sa.exc.DBAPIError) as raised, engine.begin() as connection:
             connection.execute(sa.text("select 1 / cast(:x as int)"), {"x": 0}, execution_options=options)
         assert postgres.sqlstate(raised.value.orig) == "22012"
@@ -107,7 +107,7 @@ def test_a_refused_statement_with_commit_commits_nothing(engine: sa.Engine) -> N
     insert = sa.text("insert into attempts (kind, subject, address, attempted_at) values (:kind, '-', '-', now())")
     with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
         connection.execute(insert, {"kind": "flight"})
-        connection.execute(insert, {"kind": None}, execution_options={"decides": True})
+        connection.execute(insert, {"kind": None}, execution_options={"commit_in_flight": True})
     with engine.connect() as connection:
         assert connection.exec_driver_sql("select count(*) from attempts where kind = 'flight'").scalar_one() == 0
 

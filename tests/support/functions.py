@@ -102,7 +102,8 @@ class Functions:
 
     def set_clock(self, name: str, now: datetime) -> None:
         """Let the handler, and the edge around it, read this instant."""
-        for module in (load(name), sys.modules.get("goatedvips.http")):
+        edge = [module for name, module in sys.modules.items() if name.startswith("goatedvips.http.")]
+        for module in (load(name), *edge):
             if hasattr(module, "utc_now"):
                 self._monkeypatch.setattr(module, "utc_now", lambda: now)
 

@@ -96,7 +96,7 @@ def counting(kind: str, opens_at: ColumnElement[datetime]) -> Select[Any]:
         .cte("attempt")
     )
     both = door.outerjoin(attempt, true())
-    return select(door.c.opens_at, attempt.c.id).select_from(both).execution_options(decides=True)
+    return select(door.c.opens_at, attempt.c.id).select_from(both).execution_options(commit_in_flight=True)
 
 
 def count(connection: Connection, counting: Select[Any], subject: str, address: str, *, now: datetime) -> int:

@@ -92,5 +92,5 @@ def keep(connection: Connection, record: Record, status: int, answer: str) -> No
     connection.execute(
         _keep,
         {"record_id": record.id, "answer_status": status, "answer_body": answer},
-        execution_options={"decides": True, "enclosed": False},
+        execution_options={"commit_in_flight": True, "enclosed": False},
     ).one()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips import http
 from goatedvips.config import settings
 from goatedvips.domain.wheel import fairness
+from goatedvips.http import api
 from goatedvips.models.accounts import attempts
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.rewards import rewards
@@ -293,7 +293,7 @@ def test_an_unverified_address_is_refused_where_the_platform_asks_for_it(
     members: Members, functions: Functions, code: Code, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member, text = members.new(email_verified=None), code()
-    monkeypatch.setattr(http, "settings", replace(settings, verified_email_required=True))
+    monkeypatch.setattr(api, "settings", replace(settings, verified_email_required=True))
     refused = claim(functions, member, text)
     assert (refused.status, refused.json["code"]) == (403, "email_unverified")
     members.change(member, email_verified=True)

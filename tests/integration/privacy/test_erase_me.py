@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips import db, http
+from goatedvips import db
 from goatedvips.config import settings
 from goatedvips.domain.privacy.holdings import HOLDINGS
+from goatedvips.http import api
 from goatedvips.models.every import (
     accounts,
     codes,
@@ -601,7 +602,7 @@ def test_an_exclusion_is_kept_for_an_address_that_let_its_member_play(
 ) -> None:
     """A stranger's address can be registered, but not kept from play, where play takes a proved one."""
     members.staff()
-    monkeypatch.setattr(http, "settings", replace(settings, verified_email_required=required))
+    monkeypatch.setattr(api, "settings", replace(settings, verified_email_required=required))
     email = f"{secrets.token_hex(8)}@example.com"
     given: dict[str, Any] = {"email": email, "email_key": email, "password": STORED, "email_verified": proved}
     assert erase(functions, members.new(**given, excluded_permanently=True)).status == 204

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips import http
 from goatedvips.config import settings
+from goatedvips.http import api
 from tests.integration.races.conftest import END, START, Races
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
@@ -106,7 +106,7 @@ def test_an_unverified_member_joins_unless_the_platform_asks_for_it(
 ) -> None:
     race_id = races.new()
     assert join(functions, race_id, members.new(email_verified=False), now=START).status == 201
-    monkeypatch.setattr(http, "settings", replace(settings, verified_email_required=True))
+    monkeypatch.setattr(api, "settings", replace(settings, verified_email_required=True))
     refused = join(functions, race_id, members.new(email_verified=False), now=START)
     assert (refused.status, refused.json["code"]) == (403, "email_unverified")
     assert join(functions, race_id, members.new(), now=START).status == 201

@@ -139,7 +139,9 @@ _asked = (
 )
 # Whatever the address, this writes and its commit waits for the disk: the answer takes the same time.
 _request_reset = (
-    select(_asked.c.email).add_cte(*mail_requests.asked_for("password_reset", _asked)).execution_options(decides=True)
+    select(_asked.c.email)
+    .add_cte(*mail_requests.asked_for("password_reset", _asked))
+    .execution_options(commit_in_flight=True)
 )
 
 

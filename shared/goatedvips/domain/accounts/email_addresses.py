@@ -25,7 +25,9 @@ _unverified = (
     .cte("unverified")
 )
 _request_verification = (
-    select(_member.c.id).add_cte(*mail_requests.asked_for("verification", _unverified)).execution_options(decides=True)
+    select(_member.c.id)
+    .add_cte(*mail_requests.asked_for("verification", _unverified))
+    .execution_options(commit_in_flight=True)
 )
 
 
@@ -61,7 +63,7 @@ _asked = select(_proved.c.id.label("user_id"), _NEW_EMAIL.label("email")).where(
 _request_change = (
     select(_proved.c.id, _taken.label("taken"))
     .add_cte(log_in.taken_back(_proved), *mail_requests.asked_for("email_change", _asked))
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 
@@ -153,7 +155,7 @@ _use = union_all(
     select(_changed.c.id, literal(value=True)),
 ).add_cte(_old_told, _old_remembered)
 _carry_over = erased_identities.carrying_over(bindparam("owner_id", type_=users.c.id.type)).execution_options(
-    decides=True
+    commit_in_flight=True
 )
 
 

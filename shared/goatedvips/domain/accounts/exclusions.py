@@ -37,7 +37,7 @@ _excluding = (
     .where(users.c.id == _member.c.id, _not_shorter)
     .values(excluded_until=case((~_FOR_GOOD, _UNTIL)), excluded_permanently=_FOR_GOOD)
     .returning(*_EXCLUSION)
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 _ending = (
     update(users)
@@ -48,7 +48,7 @@ _ending = (
     )
     .values(excluded_until=null(), excluded_permanently=false())
     .returning(users.c.id)
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 _running = select(*_EXCLUSION).where(users.c.id == CALLER_ID)
 

@@ -246,7 +246,7 @@ _is = (
 _deciding = (
     _told(_decided.join(_subject, true()), _decided, _linked_uid)
     .add_cte(audit.noted("decide_link", _is, _was), _mailed)
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 _present = (
     select(links.c.decision, links.c.user_id, users.c.erased_at)

@@ -21,7 +21,7 @@ _asked = (
     .from_select(["user_id", "uid", "requested_at"], select(_member.c.id, _UID, NOW).where(~exists().where(_is_theirs)))
     .on_conflict_do_nothing(index_elements=["user_id"], index_where=PENDING)
     .returning(links.c.id, links.c.uid, links.c.requested_at)
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 _theirs = select(users.c.id).where(_is_theirs)
 

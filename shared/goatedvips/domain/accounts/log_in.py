@@ -145,7 +145,7 @@ _opened = (
     )
     .cte("opened")
 )
-_open = select(_right).add_cte(taken_back(_right), _opened).execution_options(decides=True)
+_open = select(_right).add_cte(taken_back(_right), _opened).execution_options(commit_in_flight=True)
 _present = select(users.c.password, users.c.suspended_at).where(users.c.id == bindparam("account_id"))
 
 

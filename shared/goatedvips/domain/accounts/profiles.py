@@ -75,7 +75,7 @@ _changing = (
         hide_name=func.coalesce(bindparam("new_hiding", type_=Boolean), users.c.hide_name),
     )
     .returning(*_ME)
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 

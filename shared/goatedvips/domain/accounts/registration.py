@@ -67,7 +67,7 @@ _welcome = (
     .add_cte(
         *mail_requests.asked_for("verification", _asked), erased_identities.carrying_over(_NEW_ID).cte("carried_over")
     )
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 _username_taken = select(users.c.id).where(
     or_(users.c.username == _USERNAME, users.c.username_key == func.lower(_USERNAME))

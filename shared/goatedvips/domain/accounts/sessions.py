@@ -37,7 +37,7 @@ _others = (
         sessions.c.ended_at.is_(None),
     )
     .values(ended_at=NOW)
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 
@@ -55,7 +55,7 @@ _end = (
     .where(sessions.c.id == bindparam("caller_session_id"), sessions.c.user_id == _caller.c.id)
     .values(ended_at=NOW)
     .returning(sessions.c.id)
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 
@@ -100,7 +100,7 @@ _prolonged = (
     .values(expires_at=_EXPIRES_AT)
     .cte("prolonged")
 )
-_know = select(_live).add_cte(_noted, _prolonged).execution_options(decides=True)
+_know = select(_live).add_cte(_noted, _prolonged).execution_options(commit_in_flight=True)
 
 
 def token_in(authorization: str) -> str | None:

@@ -130,7 +130,7 @@ _claiming = (
     .outerjoin(_held, _is_held)
     .outerjoin(_claim, true())
     .add_cte(_counted, _rewarded)
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 

@@ -68,7 +68,7 @@ _issued = (
     .returning(*(bonus_codes.c[field.name] for field in fields(Code)))
     .cte("issued")
 )
-_issuing = select(_issued).add_cte(audit.noted("issue_code", _issued)).execution_options(decides=True)
+_issuing = select(_issued).add_cte(audit.noted("issue_code", _issued)).execution_options(commit_in_flight=True)
 _owner_is_there = select(or_(_no_owner, _owner_exists))
 
 

@@ -124,7 +124,7 @@ _update: Select[*tuple[Any, ...]] = (
     select(*(_is_now.get(column.key, column) for column in LISTED), _suspended_reason)
     .join(_after, _after.c.id == users.c.id)
     .add_cte(_ended, audit.noted("update_member", _changed, _before))
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 _others = select(exists().where(users.c.is_admin, users.c.suspended_at.is_(None), THERE, users.c.id != CALLER_ID))
 
@@ -175,7 +175,7 @@ _granted = (
 _grant = (
     select(_named.c.id, _named.c.username, _granted.c.id.is_not(None), _named.c.suspended_at)
     .outerjoin(_granted, _granted.c.id == _named.c.id)
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 

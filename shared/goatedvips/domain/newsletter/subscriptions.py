@@ -64,7 +64,7 @@ _subscribe = (
             NOW,
         ),
     )
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 
@@ -99,7 +99,7 @@ _confirm = (
         unsubscribed_at=null(),
     )
     .returning(subscriptions.c.email)
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 

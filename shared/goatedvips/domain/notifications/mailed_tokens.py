@@ -72,7 +72,7 @@ def _made_for(purpose: Purpose, who: Select[Any]) -> Any:  # noqa: ANN401 - an i
             select(literal(purpose), _GIVEN_HASH, waiting.c.address, waiting.c.user_id, _ASKED_AT, _EXPIRES_AT),
         )
         .returning(mailed_tokens.c.id)
-        .execution_options(decides=True)
+        .execution_options(commit_in_flight=True)
     )
 
 

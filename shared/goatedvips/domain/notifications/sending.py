@@ -65,7 +65,7 @@ _lease = (
         outbox.c.attempts,
         outbox.c.created_at,
     )
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 
@@ -142,9 +142,9 @@ _sent = (
     update(outbox)
     .where(_of_mail)
     .values(sent_at=NOW, leased_until=null(), last_error=null())
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
-_dropped = delete(outbox).where(_of_mail).execution_options(decides=True)
+_dropped = delete(outbox).where(_of_mail).execution_options(commit_in_flight=True)
 _failed = (
     update(outbox)
     .where(_of_mail, _waiting)
@@ -154,13 +154,13 @@ _failed = (
         due_at=bindparam("next_try_at", type_=outbox.c.due_at.type),
         failed_at=case((outbox.c.attempts >= TRIES, NOW)),
     )
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 _given_back = (
     update(outbox)
     .where(outbox.c.id.in_(bindparam("mail_ids", expanding=True)))
     .values(leased_until=null(), attempts=outbox.c.attempts - 1)
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 

@@ -70,7 +70,7 @@ def _removed(table: Table, written: Column[datetime], since: ColumnElement[datet
         select(func.count()).select_from(gone).scalar_subquery().label("purged"),
         func.max(looked_at.c.id).label("last"),
         (func.min(looked_at.c.written) <= _OLD).label("go_on"),
-    ).execution_options(decides=True)
+    ).execution_options(commit_in_flight=True)
 
 
 def _no_longer_active() -> Select[int, int, bool]:
@@ -86,7 +86,7 @@ def _no_longer_active() -> Select[int, int, bool]:
     return (
         select(func.count().label("purged"), _AFTER.label("last"), (func.count() == BATCH).label("go_on"))
         .select_from(cleared)
-        .execution_options(decides=True)
+        .execution_options(commit_in_flight=True)
     )
 
 

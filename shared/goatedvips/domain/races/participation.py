@@ -65,7 +65,7 @@ _joined = (
 )
 _first = select(*_participation, false().label("created")).where(*_mine).subquery("first")
 _join = union_all(select(_joined, true().label("created")), select(_first).join(_player, true())).execution_options(
-    decides=True
+    commit_in_flight=True
 )
 _found = select(*_first.c).select_from(races).outerjoin(_first, true()).where(races.c.id == RACE_ID)
 

@@ -174,7 +174,7 @@ _created = (
 _create: Select[*tuple[Any, ...]] = (
     select(*(_created.c[column.name] for column in _told), literal(0))
     .add_cte(audit.noted("create_race", _created))
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 

@@ -76,7 +76,7 @@ _staff_told = (
     )
     .cte("staff_told")
 )
-_opening = select(_opened).add_cte(_staff_told).execution_options(decides=True)
+_opening = select(_opened).add_cte(_staff_told).execution_options(commit_in_flight=True)
 
 
 def open_ticket(

@@ -38,7 +38,7 @@ _mine = (
     .join(ACTIVE, ACTIVE.c.user_id == _member.c.id)
     .join(_upcoming, _upcoming.c.user_id == _member.c.id)
     .where(*IS_ACTIVE, _upcoming.c.activated_at.is_(None))
-    .execution_options(decides=True)
+    .execution_options(commit_in_flight=True)
 )
 
 

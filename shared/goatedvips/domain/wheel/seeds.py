@@ -38,7 +38,7 @@ def fresh() -> dict[str, bytes]:
 
 
 _seeds = first_two(select(bindparam("owner", type_=users.c.id.type).label("id")).cte("owner")).execution_options(
-    decides=True
+    commit_in_flight=True
 )
 
 

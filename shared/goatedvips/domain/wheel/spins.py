@@ -112,7 +112,7 @@ _rewarded = (
     )
     .cte("rewarded")
 )
-_lose = select(_spin.c.id).add_cte(_nonce_taken).execution_options(decides=True)
+_lose = select(_spin.c.id).add_cte(_nonce_taken).execution_options(commit_in_flight=True)
 _win = _lose.add_cte(_code_issued, _rewarded)
 
 

@@ -1,7 +1,7 @@
 """`make openapi`: writes the API's OpenAPI document, made from what the handlers themselves declare.
 
-Powertools describes paths and bodies; `openapi_sources` finds the words and samples that belong to them, and
-`openapi_problems` the refusals.  What is the same for all routes is added here once.  `--check` writes nothing and
+Powertools describes paths and bodies; `sources` finds the words and samples that belong to them, and
+`problems` the refusals.  What is the same for all routes is added here once.  `--check` writes nothing and
 fails when the file is not what it should be.
 """
 
@@ -20,10 +20,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 
 from goatedvips.http import HttpApi, created_once, revalidated
-from local.openapi_problems import problem_model, problems
-from local.openapi_sources import describe_parameters, describe_schemas, sample
+from tools.openapi.problems import problem_model, problems
+from tools.openapi.sources import describe_parameters, describe_schemas, sample
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "functions" / "operations" / "openapi.json"
 MODELS = "#/components/schemas/"
 NOISE = {"title", "gt", "lt", "ge", "le"}  # titles that repeat a name; pydantic's bounds of what is written as text
@@ -42,7 +42,9 @@ A signed-in POST with an `Idempotency-Key` is answered once: for 24 hours the sa
 the body has a password, the header means nothing.
 """
 TAGS = {
-    "accounts": "Members and their sessions.",
+    "accounts": "Accounts and sessions.",
+    "members": "Members, as staff see and change them.",
+    "privacy": "Everything about the member, to take along or to erase.",
     "wheel": "The provably fair wheel.",
     "codes": "Bonus codes.",
     "races": "Wager races and their leaderboards.",

@@ -70,7 +70,7 @@ CHECKS: dict[str, Check] = {
     "mypy": command("mypy"),
     "sam-build": command("sam", "build"),
     "cfn-lint": command("cfn-lint", "template.yaml"),
-    "openapi": command("python", "-m", "local.openapi", "--check"),
+    "openapi": command("python", "-m", "tools.openapi.document", "--check"),
     "alembic-check": migrations,
     "requirements": requirements,
     "ruff-check": command("ruff", "check", "--quiet"),

@@ -12,7 +12,7 @@ LIMIT = 64 * 1024  # bytes
 JSON = "application/json"
 
 
-def parse(text: str) -> Any:  # noqa: ANN401 - any JSON value
+def parse(text: str) -> Any:
     """JSON as RFC 8259 has it, numbers with a fraction as exact decimals.
 
     Raises

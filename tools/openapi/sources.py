@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from goatedvips import validators
 
 FEWEST_VALIDATORS = 12  # fewer are found where the search looks into the wrong folder
-EVENTS = Path(__file__).resolve().parent.parent / "events"
+EVENTS = Path(__file__).resolve().parents[2] / "events"
 
 type Json = dict[str, Any]
 

@@ -1,0 +1,188 @@
+"""The resolver of all handlers: it finds out who calls, runs the route, logs and measures, and answers every error."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from ipaddress import IPv6Network, ip_address
+from time import perf_counter
+from typing import Any, Literal, override
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.metrics import MetricUnit
+
+from goatedvips.clock import utc_now
+from goatedvips.config import settings
+from goatedvips.db import ConnectionLost, transaction
+from goatedvips.domain.access import Caller
+from goatedvips.errors import Forbidden, Unauthenticated, ValidationFailed
+from goatedvips.http.bodies import parse, prepare
+from goatedvips.http.idempotency import answer_once
+from goatedvips.http.problems import pointer, problem_of, problem_response
+
+logger = Logger(service="goatedvips")
+metrics = Metrics(namespace="GoatedVIPs", service="goatedvips")
+
+type Event = dict[str, Any]
+type Answer = dict[str, Any]
+type Who = Literal["anyone", "member", "staff"]
+
+RETRY_WITHIN = 3.0  # seconds; a database that stayed silent for longer is not tried again
+
+
+class HttpApi(APIGatewayHttpResolver):
+    """The resolver of one handler.
+
+    Parameters
+    ----------
+    who: whom the route is for. The caller is checked before the request's path parameters and body are read.
+    keyed: whether a signed-in POST honours an Idempotency-Key. False for a body with a password: the attempt must be
+        committed before the password is compared, and the stored fast hash of the body would reveal the password.
+    """
+
+    def __init__(self, who: Who, *, keyed: bool = True) -> None:
+        super().__init__(enable_validation=True, json_body_deserializer=parse)
+        self.who = who
+        self.keyed = keyed and who != "anyone"
+        self.use([_reject_unknown_fields, _retry_lost_connection, _answer_once])
+        self.exception_handler([Exception])(self._refuse)
+
+    @property
+    def caller(self) -> Caller:
+        """Who sent the present request."""
+        return self._caller
+
+    def _authenticated(self) -> Caller:
+        """Return the caller as the authorizer reported it; looked up here if the authorizer had no database.
+
+        Raises
+        ------
+        Unauthenticated: no live session has this token.
+        Forbidden: the route is for staff, and the caller is not.
+        DatabaseUnavailable, SchemaOutdated
+        """
+        reported = self._event["requestContext"].get("authorizer", {}).get("lambda") or {}
+        if "undecided" in reported:
+            reported = _look_up_session(self._event["headers"].get("authorization", ""))
+        if "session_id" not in reported:
+            raise Unauthenticated
+        if self.who == "staff" and reported["is_staff"] is not True:
+            raise Forbidden
+        return Caller(
+            user_id=int(reported["user_id"]),
+            session_id=int(reported["session_id"]),
+            request_id=self.request_id,
+            verified_email_required=settings.verified_email_required,
+        )
+
+    @property
+    def request_id(self) -> str:
+        """API Gateway's id of the present request: in every log line and answer."""
+        return str(self._event["requestContext"]["requestId"])
+
+    @property
+    def address(self) -> str:
+        """The client's network as the throttles count it: an IPv4 address, or the /64 network of an IPv6 address."""
+        address = ip_address(self._event["requestContext"]["http"]["sourceIp"])
+        return str(IPv6Network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+    @override
+    def resolve(self, event: Event, context: Any) -> Answer:  # type: ignore[override]  # Lambda's events are dicts
+        """Answer one event of payload format 2.0, whatever is wrong with it."""
+        self._event = event
+        http = event["requestContext"]["http"]
+        metrics.add_dimension("function", context.function_name)
+        started = perf_counter()
+        with logger.append_context_keys(request_id=self.request_id, function=context.function_name):
+            self._log_fields: dict[str, object] = {}
+            try:
+                if self.who != "anyone":
+                    self._caller = self._authenticated()
+                    self._log_fields["user_id"] = self.caller.user_id
+                if http["method"] != "GET":  # the body of a GET has no meaning (RFC 9110, section 9.3.1)
+                    prepare(event)
+                answer = super().resolve(event, context)
+            except Exception as error:  # noqa: BLE001 - every error is answered, never by a stack trace
+                answer = _as_answer(self._refuse(error))
+            milliseconds = round((perf_counter() - started) * 1000, 1)
+            status = int(answer["statusCode"])
+            answer["headers"]["X-Request-Id"] = self.request_id
+            line = {"method": http["method"], "path": http["path"], "status": status, "milliseconds": milliseconds}
+            logger.info("answered", extra=line | self._log_fields)
+        metrics.add_metric("Duration", MetricUnit.Milliseconds, milliseconds)
+        metrics.add_metric(f"Answered{status // 100}xx", MetricUnit.Count, 1)
+        metrics.flush_metrics()
+        return answer
+
+    def _refuse(self, error: Exception) -> Response[str]:
+        """Return the problem document of an exception, and log what the caller does not see."""
+        problem = problem_of(error)
+        self._log_fields |= {"code": problem.code, "reason": problem.reason}
+        if problem.status == 500:
+            logger.error("failed", exc_info=error)
+        return problem_response(problem, self.request_id)
+
+
+def lambda_handler(api: HttpApi) -> Callable[[Event, Any], Answer]:
+    """Return what Lambda calls."""
+    return api.resolve
+
+
+def _look_up_session(authorization: str) -> dict[str, Any]:
+    """Return what the authorizer would have reported for this header: empty if there is no live session."""
+    from goatedvips.domain.accounts import sessions  # seldom needed
+
+    token = sessions.token_in(authorization)
+    if token is None:
+        return {}
+    with transaction() as connection:
+        known = sessions.known(connection, token, now=utc_now())
+    return asdict(known) if known else {}
+
+
+def _reject_unknown_fields(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
+    """Reject body fields on routes that declare no body; pydantic does it on the others."""
+    event = api.current_event
+    if event.http_method != "GET" and not api.context["_route"].dependant.body_params:
+        fields = event.json_body
+        if not isinstance(fields, dict):
+            raise ValidationFailed("The request body must be an object")
+        if fields:
+            detail = "Extra inputs are not permitted"
+            raise ValidationFailed(errors=[{"pointer": pointer([name]), "detail": detail} for name in fields])
+    return proceed(api)
+
+
+def _idempotency_key(api: HttpApi) -> str | None:
+    """Return the Idempotency-Key of a signed-in POST; None where the request has none or the header has no meaning."""
+    event = api.current_event
+    return event.headers.get("idempotency-key") if api.keyed and event.http_method == "POST" else None
+
+
+def _retry_lost_connection(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
+    """Retry once after a lost connection if repeating is safe: a GET, or a POST with an Idempotency-Key."""
+    started = perf_counter()
+    try:
+        return proceed(api)
+    except ConnectionLost:
+        too_late = perf_counter() - started > RETRY_WITHIN
+        if too_late or (api.current_event.http_method != "GET" and _idempotency_key(api) is None):
+            raise
+        return proceed(api)
+
+
+def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
+    """Carry out a request with an Idempotency-Key once."""
+    key = _idempotency_key(api)
+    if key is None:
+        return proceed(api)
+    return answer_once(lambda: proceed(api), api.current_event, key, api.caller, staff=api.who == "staff")
+
+
+def _as_answer(response: Response[str]) -> Answer:
+    """Return a response in payload format 2.0."""
+    return {
+        "statusCode": response.status_code,
+        "headers": dict(response.headers),
+        "body": response.body,
+        "isBase64Encoded": False,
+    }
