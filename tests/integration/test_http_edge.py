@@ -249,7 +249,7 @@ def test_what_goes_wrong_inside_stays_inside(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(load("spin_wheel").wheel, "spin", fail)
+    monkeypatch.setattr(load("spin_wheel").spins, "spin", fail)
     failed = functions.call("spin_wheel", by=members.new())
     assert (failed.status, failed.json["code"]) == (500, "internal_error")
     assert "secret" not in failed.text
