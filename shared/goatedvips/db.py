@@ -78,8 +78,8 @@ def reading() -> Iterator[Connection]:
 
 
 @contextmanager
-def snapshot() -> Iterator[Connection]:
-    """A transaction that only reads, and all of whose statements see what was committed before the first."""
+def repeatable_read() -> Iterator[Connection]:
+    """A read-only block whose statements all see one state of the database: what was committed before the first."""
     with _translated(), engine().connect() as connection:
         connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
