@@ -22,9 +22,9 @@ from tests.support.members import Members
 from tests.support.wire import Wire
 
 
-def use(monkeypatch: pytest.MonkeyPatch, address: str) -> sa.Engine:
-    """Lead the edge to this address."""
-    engine = db.make_engine(address)
+def use(monkeypatch: pytest.MonkeyPatch, url: str) -> sa.Engine:
+    """Make the edge connect to this URL."""
+    engine = db.make_engine(url)
     monkeypatch.setattr(db, "engine", lambda: engine)
     return engine
 

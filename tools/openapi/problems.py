@@ -26,6 +26,7 @@ from goatedvips.errors import (
 from goatedvips.http import HttpApi
 
 DOMAIN = "goatedvips.domain."
+DATABASE_BLOCKS = {reading, repeatable_read, transaction}
 RAISES = re.compile(r"^Raises\n-+\n((?:.+\n?)+)", re.MULTILINE)
 
 type Json = dict[str, Any]
