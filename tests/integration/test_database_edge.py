@@ -11,11 +11,11 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from database.embedded import free_port
 from goatedvips import db
 from goatedvips.config import settings
 from goatedvips.errors import Conflict, DatabaseUnavailable, NotFound, Problem, SchemaOutdated, ValidationFailed
 from goatedvips.models.accounts import attempts
-from local.postgres import free_port
 from tests.support import stack
 from tests.support.functions import Functions, load
 from tests.support.members import Members
