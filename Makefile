@@ -29,16 +29,16 @@ openapi: $(READY)   ## write the API's OpenAPI document
 	@$(PYTHON) -m tools.openapi.document
 
 db-check: $(READY)  ## what is wrong with a database, here or for DATABASE_URL, and what to do (ARGS=--all names every row)
-	@$(PYTHON) -m local.database_check $(ARGS)
+	@$(PYTHON) -m database.check $(ARGS)
 
 db-adopt: $(READY)  ## take over the Drizzle application's database, DATABASE_URL=…; asks first (YES=1)
-	@$(PYTHON) -m local.database_adopt
+	@$(PYTHON) -m database.adopt
 
 db-upgrade: $(READY) ## newest schema, here or for DATABASE_URL=postgresql://user:password@host:port/database
-	@$(PYTHON) -m local.database upgrade
+	@$(PYTHON) -m database.upgrade
 
 db-reset: $(READY)  ## delete everything in the database and migrate anew; asks first (YES=1)
-	@$(PYTHON) -m local.database reset
+	@$(PYTHON) -m database.reset
 
 check: $(READY)     ## style, types, template, build, and drift of what is generated (ARGS="mypy cfn-lint")
 	@$(PYTHON) -m tools.check $(ARGS)

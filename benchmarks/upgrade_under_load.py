@@ -27,11 +27,10 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "shared"))
+from database.embedded import running
+from migrations.upgrade import engine
 
-from local.postgres import running  # noqa: E402 the layer is on the path only now
-from migrations.upgrade import engine  # noqa: E402
+ROOT = Path(__file__).resolve().parent.parent
 
 USERS = int(os.environ.get("USERS", "1000000"))
 WRITERS = 4

@@ -16,9 +16,11 @@ from typing import Any
 
 import httpx
 
-from local import database, demo, template
+from database.embedded import free_port
+from database.local import FOLDER, local_database
+from database.upgrade import upgrade
+from local import demo, template
 from local.pool import BASE_VARIABLES, Function
-from local.postgres import free_port
 
 START_SECONDS = 15.0
 PATH = "/2015-03-31/functions/function/invocations"
@@ -35,8 +37,8 @@ def emulator() -> str:
     program = Path(package.origin).parent / "local" / "rapid" / f"aws-lambda-rie-{kind}"
     if os.access(program, os.X_OK):
         return str(program)
-    database.FOLDER.mkdir(exist_ok=True)
-    copy = database.FOLDER / "aws-lambda-rie"  # wheels don't always keep the x bit
+    FOLDER.mkdir(exist_ok=True)
+    copy = FOLDER / "aws-lambda-rie"  # wheels don't always keep the x bit
     copy.write_bytes(program.read_bytes())
     copy.chmod(0o700)
     return str(copy)
@@ -98,12 +100,12 @@ def _post(url: str, event: object, seconds: int) -> Any:  # noqa: ANN401  any JS
 def main(name: str, file: str | None = None) -> None:
     """Invoke the function, print its answer as JSON, and exit with 1 when it failed."""
     base = f"http://127.0.0.1:{os.environ.get('PORT') or '3000'}"
-    with database.local() as url:
-        database.upgrade(url)
-        demo.load(url, base, database.FOLDER)  # whom the sample events come from
+    with local_database() as url:
+        upgrade(url)
+        demo.load(url, base, FOLDER)  # whom the sample events come from
         plan = template.load(template.parameters(url, base), base)
         function = plan.function(name)
-        path = Path(file or database.ROOT / "events" / f"{function.file.stem}.json")
+        path = Path(file or template.ROOT / "events" / f"{function.file.stem}.json")
         try:
             event = json.loads(path.read_text())
         except (OSError, ValueError) as error:

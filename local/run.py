@@ -28,25 +28,27 @@ def main() -> None:
 def run(port: int) -> None:
     """Start everything in order; what was started is stopped in the opposite order, whatever happens."""
     pool.prepare()  # loads third-party modules while this process loads its own
-    from local import database, postgres  # noqa: PLC0415  they load for a second
+    from database import embedded, local  # noqa: PLC0415  they load for a second
+    from database.upgrade import upgrade  # noqa: PLC0415
 
     with ExitStack() as stack:
-        stack.enter_context(database.usable(database.FOLDER))
+        stack.enter_context(local.usable(local.FOLDER))
         wanted = POSTGRES_PORT if is_free(POSTGRES_PORT) else None
-        url = database.created(stack.enter_context(postgres.running(database.FOLDER, wanted)))
-        database.upgrade(url)
+        url = local.create_database(stack.enter_context(embedded.running(local.FOLDER, wanted)))
+        upgrade(url)
         serve(url, port, stack)
 
 
 def serve(url: str, port: int, stack: ExitStack) -> None:
     """Serve the API over its workers and run the schedules, until interrupted."""
-    from local import database, demo, docs, mail, template  # noqa: PLC0415  as above
+    from database.local import FOLDER  # noqa: PLC0415  as above
+    from local import demo, docs, mail, template  # noqa: PLC0415
     from local.api import HttpApi  # noqa: PLC0415
     from local.schedules import Schedules  # noqa: PLC0415
     from local.server import Server  # noqa: PLC0415
 
     base = f"http://{HOST}:{port}"
-    log = database.FOLDER / "functions.log"
+    log = FOLDER / "functions.log"
     log.write_text("")
     plan = template.load(template.parameters(url, base), base)
     workers = pool.Pool(plan.functions, log)
@@ -55,7 +57,7 @@ def serve(url: str, port: int, stack: ExitStack) -> None:
     api = HttpApi(plan, workers, port)
     mail.serve(api.app, mail.Mailbox())
     docs.serve(api.app)
-    hints = demo.load(url, base, database.FOLDER)
+    hints = demo.load(url, base, FOLDER)
     schedules = Schedules(plan.schedules, workers)
     http = Server(HOST, port, api.app)
     stack.callback(schedules.stop)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event
 
 from goatedvips.models.every import metadata
 from goatedvips.models.schema import Instant
-from migrations.gently import LONGEST_WAIT
+from migrations.online import LONGEST_WAIT
 from migrations.upgrade import engine
 
 # What the login or the database limits is meant for others: an index of a big table takes its time, and cut off it
@@ -26,7 +26,7 @@ def limit_lock_waits(connection: Connection) -> None:
     """Give up at once on a table that others keep locked: everyone's queries would queue up behind the wait.
 
     LOCAL does nothing in an autocommit block, and so it should be: CREATE INDEX CONCURRENTLY waits for every older
-    transaction. What waits for its turn instead is in migrations/gently.py.
+    transaction. What waits for its turn instead is in migrations/online.py.
     """
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LONGEST_WAIT}'")
 

@@ -1,3 +1,3 @@
 """What a change or a deployed stack needs: checks, the OpenAPI document, the first member of staff."""
 
-import local as _  # noqa: F401 - it puts the layer on the path
+import database as _  # noqa: F401 - it puts the layer on the path

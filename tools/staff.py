@@ -29,13 +29,15 @@ def main(origin: str) -> None:
 
 def _here(event: dict[str, str]) -> dict[str, Any]:
     """Run the function on the local database, beside `make run` or without it."""
-    from local import database, pool, template  # noqa: PLC0415 - they load for a second
+    from database.local import FOLDER, local_database  # noqa: PLC0415 - they load for a second
+    from database.upgrade import upgrade  # noqa: PLC0415
+    from local import pool, template  # noqa: PLC0415
 
-    with database.local() as url:
-        database.upgrade(url)
+    with local_database() as url:
+        upgrade(url)
         base = "http://127.0.0.1:3000"
         function = template.load(template.parameters(url, base), base).function(FUNCTION)
-        workers = pool.Pool([function], database.FOLDER / "functions.log", limit=1)
+        workers = pool.Pool([function], FOLDER / "functions.log", limit=1)
         try:
             answer: dict[str, Any] = workers.invoke(function.name, event)
         except pool.FunctionError as error:

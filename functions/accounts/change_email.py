@@ -16,12 +16,12 @@ api = HttpApi("member", keyed=False)
 def change_email(body: ChangeEmailRequest) -> RequestedMail:
     now = utc_now()
     with transaction() as connection:
-        registration.count(connection, api.address, now=now)
+        registration.count(connection, api.client_network, now=now)
     with transaction() as connection:
-        attempt = credentials.attempt(connection, api.caller, api.address, now=now)
+        attempt = credentials.attempt(connection, api.caller, api.client_network, now=now)
     passwords.confirm(attempt.password, body.current_password)
     with transaction() as connection:
-        email_addresses.request_change(connection, api.caller, attempt, body.email, api.address, now=now)
+        email_addresses.request_change(connection, api.caller, attempt, body.email, api.client_network, now=now)
     return RequestedMail()
 
 

@@ -22,7 +22,7 @@ def change_password(body: ChangePasswordRequest) -> Response[None]:
         names = credentials.own_names(connection, api.caller, now=now)
     passwords.check(body.new_password, names.username, names.email, field="new_password")
     with transaction() as connection:
-        attempt = credentials.attempt(connection, api.caller, api.address, now=now)
+        attempt = credentials.attempt(connection, api.caller, api.client_network, now=now)
     passwords.confirm(attempt.password, body.current_password)
     stored = passwords.hashed(body.new_password, legacy=settings.legacy_app)
     with transaction() as connection:

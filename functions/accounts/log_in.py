@@ -18,7 +18,7 @@ api = HttpApi("anyone")
 def log_in(body: LogInRequest) -> NewSession:
     now = utc_now()
     with transaction() as connection:
-        attempt = begin_attempt(connection, body.login, api.address, now=now)
+        attempt = begin_attempt(connection, body.login, api.client_network, now=now)
     stored = passwords.verified(attempt.password, body.password, legacy=settings.legacy_app)
     with transaction() as connection:
         session = open_session(connection, attempt, body.password, stored, now=now)

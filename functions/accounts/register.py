@@ -15,10 +15,10 @@ def register(body: RegisterRequest) -> RegisteredAccount:
     now = utc_now()
     passwords.check(body.password, body.username, body.email)
     with transaction() as connection:
-        registration.count(connection, api.address, now=now)
+        registration.count(connection, api.client_network, now=now)
     stored = passwords.hashed(body.password, legacy=settings.legacy_app)
     with transaction() as connection:
-        account = registration.register(connection, body.username, body.email, stored, api.address, now=now)
+        account = registration.register(connection, body.username, body.email, stored, api.client_network, now=now)
     return RegisteredAccount.model_validate(account)
 
 

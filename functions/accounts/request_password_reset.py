@@ -12,7 +12,7 @@ api = HttpApi("anyone")
 @api.post("/v1/password-resets", status_code=202)
 def request_password_reset(body: PasswordResetRequest) -> RequestedMail:
     with transaction() as connection:
-        credentials.request_reset(connection, body.email, api.address, now=utc_now())
+        credentials.request_reset(connection, body.email, api.client_network, now=utc_now())
     return RequestedMail()
 
 

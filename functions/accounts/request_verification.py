@@ -12,7 +12,7 @@ api = HttpApi("member")
 @api.post("/v1/email-verifications", status_code=202)
 def request_verification() -> RequestedMail:
     with transaction() as connection:
-        email_addresses.request_verification(connection, api.caller, api.address, now=utc_now())
+        email_addresses.request_verification(connection, api.caller, api.client_network, now=utc_now())
     return RequestedMail()
 
 

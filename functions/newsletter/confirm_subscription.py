@@ -12,7 +12,7 @@ api = HttpApi("anyone")
 @api.post("/v1/newsletter/confirmations")
 def confirm_subscription(body: ConfirmationRequest) -> ConfirmedSubscription:
     with transaction() as connection:
-        email = subscriptions.confirm(connection, body.token, address=api.address, now=utc_now())
+        email = subscriptions.confirm(connection, body.token, address=api.client_network, now=utc_now())
     return ConfirmedSubscription(email=email)
 
 

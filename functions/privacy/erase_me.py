@@ -16,7 +16,7 @@ api = HttpApi("member", keyed=False)
 def erase_me(body: ErasureRequest) -> Response[None]:
     now = utc_now()
     with transaction() as connection:
-        attempt = credentials.attempt(connection, api.caller, api.address, now=now)
+        attempt = credentials.attempt(connection, api.caller, api.client_network, now=now)
     passwords.confirm(attempt.password, body.password)
     with transaction() as connection:
         erasure.erase(connection, api.caller, attempt, now=now)

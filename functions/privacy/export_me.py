@@ -6,7 +6,7 @@ It is sent as gzip whatever is asked for: unpacked, the answer may be more than 
 from aws_lambda_powertools.event_handler import Response
 
 from goatedvips.clock import utc_now
-from goatedvips.db import snapshot
+from goatedvips.db import repeatable_read
 from goatedvips.domain.privacy import export
 from goatedvips.http import HttpApi, download, lambda_handler
 from goatedvips.validators import privacy
@@ -21,7 +21,7 @@ api = HttpApi("member")
 )
 def export_me() -> Response[str]:
     now = utc_now()
-    with snapshot() as connection:
+    with repeatable_read() as connection:
         packed = export.packed(privacy.document(now, export.everything(connection, api.caller, now=now)))
     return download(packed, "goatedvips-export.json")
 

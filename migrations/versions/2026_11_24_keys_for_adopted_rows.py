@@ -5,7 +5,7 @@ They are unique while they are still empty; the next step fills them.
 Forward only: the step is undone by another step, because a downgrade would drop what was written since.
 """
 
-from migrations import gently
+from migrations import online
 
 revision = "keys_for_adopted_rows"
 down_revision = "platform_tables"
@@ -37,8 +37,8 @@ $$
 
 def upgrade() -> None:
     """Make room for the keys."""
-    gently.change(CODE_KEY)
+    online.change(CODE_KEY)
     for table, *columns in UNIQUE:
-        gently.add_unique(table, *columns)
+        online.add_unique(table, *columns)
     for table, *columns in INDEXES:
-        gently.add_index(f"{table}_{'_'.join(columns)}_idx", f"{table} ({', '.join(columns)})")
+        online.add_index(f"{table}_{'_'.join(columns)}_idx", f"{table} ({', '.join(columns)})")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from migrations import gently
+from migrations import online
 
 revision = "platform_tables"
 down_revision = "guide_tables"
@@ -165,13 +165,13 @@ INDEXES = (
 
 def upgrade() -> None:
     """Only add, so that the running version works before, during and after."""
-    gently.change(ATTEMPTS, WHEEL_VERSIONS)
+    online.change(ATTEMPTS, WHEEL_VERSIONS)
     for table in (AUDIT_LOG, IDEMPOTENCY_RECORDS, MAILED_TOKENS, OUTBOX, REWARDS, SESSIONS, WHEEL_SEEDS):
-        gently.change(table, locks=["users"])
-    gently.change(CODE_CLAIMS, locks=["bonus_codes", "users"])
-    gently.change(*(f"CREATE {index}" for index in INDEXES))
+        online.change(table, locks=["users"])
+    online.change(CODE_CLAIMS, locks=["bonus_codes", "users"])
+    online.change(*(f"CREATE {index}" for index in INDEXES))
 
-    gently.add_columns(
+    online.add_columns(
         "bonus_codes",
         "code_key text",
         "value numeric(18, 2)",
@@ -182,15 +182,15 @@ def upgrade() -> None:
         "revoked_at timestamp",
         "spin_id integer",
     )
-    gently.add_columns(
+    online.add_columns(
         "newsletter_subscriptions",
         "email_key text",
         "confirmation_sent_at timestamp",
         "confirmed_at timestamp",
         "consent_address text",
     )
-    gently.add_columns("ticket_messages", "is_internal boolean DEFAULT false NOT NULL")
-    gently.add_columns(
+    online.add_columns("ticket_messages", "is_internal boolean DEFAULT false NOT NULL")
+    online.add_columns(
         "users",
         "username_key text",
         "email_key text",
@@ -199,8 +199,8 @@ def upgrade() -> None:
         "excluded_permanently boolean DEFAULT false NOT NULL",
         "hide_name boolean DEFAULT false NOT NULL",
     )
-    gently.add_columns("wager_race_participants", "member_key integer")
-    gently.add_columns(
+    online.add_columns("wager_race_participants", "member_key integer")
+    online.add_columns(
         "wager_races",
         "settled_at timestamp",
         "cancelled_at timestamp",
@@ -208,7 +208,7 @@ def upgrade() -> None:
         "time_zone text",
         "follows_id integer",
     )
-    gently.add_columns(
+    online.add_columns(
         "wheel_spins",
         "spin_day date",
         "version_id integer",
@@ -223,17 +223,17 @@ def upgrade() -> None:
         ("wager_races", "created_by", "users"),
         ("wager_races", "follows_id", "wager_races"),
     ):
-        gently.add_foreign_key(table, column, referent)
+        online.add_foreign_key(table, column, referent)
 
     versions = sa.table("wheel_versions", sa.column("segments", JSONB))
     first = sa.select(sa.literal(FIRST_WHEEL, JSONB)).where(~sa.exists().select_from(versions))
     op.execute(versions.insert().from_select(["segments"], first))
-    gently.fill(
+    online.fill(
         "wager_races",
         "r.settled_at IS NULL AND r.end_date <= now() AT TIME ZONE 'UTC'",
         "UPDATE wager_races r SET settled_at = r.end_date FROM batch WHERE r.id = batch.id RETURNING r.id",
     )
-    gently.fill(
+    online.fill(
         "bonus_codes",
         "r.is_used AND r.claims = 0",
         "UPDATE bonus_codes r SET claims = 1 FROM batch WHERE r.id = batch.id RETURNING r.id",

@@ -10,7 +10,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from migrations import gently
+from migrations import online
 
 revision = "accounts_and_access"
 down_revision = "oldest_rows_hold_the_keys"
@@ -153,14 +153,14 @@ INDEXES = (
 
 def upgrade() -> None:
     """Only add, so that the running version works before, during and after."""
-    gently.change(ACCOUNT_LINKS, locks=["users"])
-    gently.change(ERASED_IDENTITIES, IDENTITY_KEY, TIER_VERSIONS, WAGER_ACCOUNTS)
-    gently.change(IDENTITY_HASH, REDACT_AUDIT_LOG)
-    gently.add_columns("users", "suspended_reason text", "credentials_changed_at timestamp", "erased_at timestamp")
-    gently.add_columns("rewards", "fulfilled_at timestamp")
-    gently.add_index("account_links_pending_key", "account_links (user_id) WHERE decision IS NULL", unique=True)
+    online.change(ACCOUNT_LINKS, locks=["users"])
+    online.change(ERASED_IDENTITIES, IDENTITY_KEY, TIER_VERSIONS, WAGER_ACCOUNTS)
+    online.change(IDENTITY_HASH, REDACT_AUDIT_LOG)
+    online.add_columns("users", "suspended_reason text", "credentials_changed_at timestamp", "erased_at timestamp")
+    online.add_columns("rewards", "fulfilled_at timestamp")
+    online.add_index("account_links_pending_key", "account_links (user_id) WHERE decision IS NULL", unique=True)
     for name, definition in INDEXES:
-        gently.add_index(name, definition)
+        online.add_index(name, definition)
 
     keys = sa.table("identity_key", sa.column("id"), sa.column("key"))
     op.execute(upsert(keys).values(id=True, key=secrets.token_bytes(32)).on_conflict_do_nothing())

@@ -15,7 +15,7 @@ Forward only: the step is undone by another step, because a downgrade would drop
 
 from dataclasses import dataclass
 
-from migrations import gently
+from migrations import online
 
 revision = "oldest_rows_hold_the_keys"
 down_revision = "keys_for_adopted_rows"
@@ -132,10 +132,10 @@ KEYS = (
 def upgrade() -> None:
     """Add the triggers, then fill the rows that were there before them."""
     for name, definition in INDEXES:
-        gently.add_index(name, definition)
+        online.add_index(name, definition)
     for table in sorted({key.table for key in KEYS}):
         # Else a key is looked for among all rows that lack theirs.
-        gently.change(f"ANALYZE {table}", locks=[table])
+        online.change(f"ANALYZE {table}", locks=[table])
     for key in KEYS:
-        gently.change(key.triggers, locks=[key.table])
-        gently.fill(key.table, key.lacks, key.filled, only=key.is_next)
+        online.change(key.triggers, locks=[key.table])
+        online.fill(key.table, key.lacks, key.filled, only=key.is_next)

@@ -78,8 +78,8 @@ def reading() -> Iterator[Connection]:
 
 
 @contextmanager
-def snapshot() -> Iterator[Connection]:
-    """A transaction that only reads, and all of whose statements see what was committed before the first."""
+def repeatable_read() -> Iterator[Connection]:
+    """A read-only block whose statements all see one state of the database: what was committed before the first."""
     with _translated(), engine().connect() as connection:
         connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
@@ -92,19 +92,19 @@ def engine() -> Engine:
     return make_engine(settings.database_url)
 
 
-def make_engine(address: str) -> Engine:
-    """An engine for one connection to this address: verified TLS away from home, an IAM token where that is set.
+def make_engine(url: str) -> Engine:
+    """Return an engine with one connection; verified TLS unless the host is local, an IAM token if that is configured.
 
     Parameters
     ----------
-    address: postgresql://user[:password]@host:port/database
+    url: postgresql://user[:password]@host:port/database
     """
-    url = make_url(address)
+    target = make_url(url)
     options: dict[str, Any] = {"timeout": settings.database_socket_timeout}
-    if url.host not in LOCAL_HOSTS:
+    if target.host not in LOCAL_HOSTS:
         options["ssl_context"] = ssl.create_default_context()
     made = create_engine(
-        url.set(drivername=DRIVER), pool_size=1, max_overflow=0, connect_args=options, hide_parameters=True
+        target.set(drivername=DRIVER), pool_size=1, max_overflow=0, connect_args=options, hide_parameters=True
     )
     event.listen(made, "checkin", _note_use)
     event.listen(made, "checkout", _refuse_stale)

@@ -264,8 +264,8 @@ def test_five_hundred_guesses_at_once_compare_ten_passwords(
     assert sum(compared for compared, _ in heard) == 10
 
 
-def _guess(address: str, name: str, given: dict[str, Any], ready: Any, said: Any) -> None:
-    engine = db.make_engine(address)
+def _guess(url: str, name: str, given: dict[str, Any], ready: Any, said: Any) -> None:
+    engine = db.make_engine(url)
     setattr(db, "engine", lambda: engine)  # noqa: B010 - as if this process had read its own settings
     compared, real = [], passwords.matches
 

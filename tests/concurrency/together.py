@@ -16,7 +16,7 @@ from goatedvips import db
 from tests.support.functions import Context, event, function_name, load
 
 
-def at_once[T](address: str, works: Sequence[Callable[[Connection], T]]) -> list[T | Exception]:
+def at_once[T](url: str, works: Sequence[Callable[[Connection], T]]) -> list[T | Exception]:
     """Run each in a thread, in a transaction of its own; what it returned or raised, in order.
 
     It goes through the database edge as a function does, but for the one connection a process.
@@ -24,7 +24,7 @@ def at_once[T](address: str, works: Sequence[Callable[[Connection], T]]) -> list
     ready = threading.Barrier(len(works))
 
     def run(work: Callable[[Connection], T]) -> T | Exception:
-        engine = db.make_engine(address)
+        engine = db.make_engine(url)
         try:
             with engine.connect():  # connected before the start
                 pass
@@ -41,7 +41,7 @@ def at_once[T](address: str, works: Sequence[Callable[[Connection], T]]) -> list
 
 
 def at_once_behind[T](
-    database: sa.Engine, row: sa.Select[Any], address: str, works: Sequence[Callable[[Connection], T]]
+    database: sa.Engine, row: sa.Select[Any], url: str, works: Sequence[Callable[[Connection], T]]
 ) -> list[T | Exception]:
     """As `at_once`, but all have begun before the first can act: a row that they need is held until every one waits.
 
@@ -49,7 +49,7 @@ def at_once_behind[T](
     """
     with ThreadPoolExecutor(1) as pool:
         with held_for(database, row, len(works)):
-            results = pool.submit(lambda: at_once(address, works))
+            results = pool.submit(lambda: at_once(url, works))
         return results.result()
 
 
@@ -69,14 +69,14 @@ def held_for(database: sa.Engine, row: sa.Select[Any], count: int) -> Iterator[N
         assert waited == count
 
 
-def call_at_once(address: str, name: str, count: int, **changes: Any) -> list[dict[str, Any]]:
+def call_at_once(url: str, name: str, count: int, **changes: Any) -> list[dict[str, Any]]:
     """Send one request in as many Lambda environments: processes, each with its own import of the handler."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.concurrency.preloaded"])
     ready = context.Barrier(count)
     answers: Any = context.SimpleQueue()
     given = event(name, **changes)
-    processes = [context.Process(target=_call, args=(address, name, given, ready, answers)) for _ in range(count)]
+    processes = [context.Process(target=_call, args=(url, name, given, ready, answers)) for _ in range(count)]
     for process in processes:
         process.start()
     collected = [answers.get() for _ in processes]
@@ -85,9 +85,9 @@ def call_at_once(address: str, name: str, count: int, **changes: Any) -> list[di
     return collected
 
 
-def _call(address: str, name: str, given: dict[str, Any], ready: Any, answers: Any) -> None:
-    os.environ["DATABASE_URL"] = address
-    engine = db.make_engine(address)
+def _call(url: str, name: str, given: dict[str, Any], ready: Any, answers: Any) -> None:
+    os.environ["DATABASE_URL"] = url
+    engine = db.make_engine(url)
     setattr(db, "engine", lambda: engine)  # noqa: B010 - as if this process had read its own settings
     handler = load(name).handler
     with db.engine().connect():

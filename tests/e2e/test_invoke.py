@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from database.embedded import free_port
 from goatedvips.domain.operations import retention
 from local import demo, template
 from local.invoke import invoke
-from local.postgres import free_port
 from tests.support import stack
 
 ROOT = Path(__file__).parents[2]

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from database.embedded import free_port
 from local import docs, mail, template
 from local.api import HttpApi
 from local.pool import Pool
-from local.postgres import free_port
 from local.server import Server
 
 TEMPLATE = """

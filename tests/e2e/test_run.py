@@ -17,14 +17,14 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from local.postgres import free_port
+from database.embedded import free_port
 from tests.support.members import Member, Members
 
 ROOT = Path(__file__).parents[2]
 START = """
 import pathlib, sys
-from local import database
-database.FOLDER = pathlib.Path(sys.argv[1])
+from database import local
+local.FOLDER = pathlib.Path(sys.argv[1])
 from local.run import main
 main()
 """

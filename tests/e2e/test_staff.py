@@ -14,17 +14,18 @@ import sqlalchemy as sa
 from moto import mock_aws
 from moto.awslambda_simple.models import lambda_simple_backends
 
+from database import local
+from database.upgrade import upgrade
 from goatedvips.models.accounts import users
-from local import database
 from tests.support.members import Members
 from tools import staff
 
 ROOT = Path(__file__).parents[2]
 START = """
 import pathlib, sys
-from local import database
+from database import local
 from tools import staff
-database.FOLDER = pathlib.Path(sys.argv[1])
+local.FOLDER = pathlib.Path(sys.argv[1])
 staff.main(sys.argv[2])
 """
 
@@ -55,9 +56,9 @@ def test_the_shell_s_own_user_is_told_from_one_that_was_asked_for(arguments: tup
 
 
 def test_a_member_becomes_staff_while_the_database_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "FOLDER", tmp_path)
-    with database.local() as url:
-        database.upgrade(url)
+    monkeypatch.setattr(local, "FOLDER", tmp_path)
+    with local.local_database() as url:
+        upgrade(url)
         engine = sa.create_engine(
             sa.make_url(url).set(drivername="postgresql+pg8000"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool
         )

@@ -11,20 +11,20 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from database.embedded import free_port
 from goatedvips import db
 from goatedvips.config import settings
 from goatedvips.errors import Conflict, DatabaseUnavailable, NotFound, Problem, SchemaOutdated, ValidationFailed
 from goatedvips.models.accounts import attempts
-from local.postgres import free_port
 from tests.support import stack
 from tests.support.functions import Functions, load
 from tests.support.members import Members
 from tests.support.wire import Wire
 
 
-def use(monkeypatch: pytest.MonkeyPatch, address: str) -> sa.Engine:
-    """Lead the edge to this address."""
-    engine = db.make_engine(address)
+def use(monkeypatch: pytest.MonkeyPatch, url: str) -> sa.Engine:
+    """Make the edge connect to this URL."""
+    engine = db.make_engine(url)
     monkeypatch.setattr(db, "engine", lambda: engine)
     return engine
 

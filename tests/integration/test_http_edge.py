@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 from aws_lambda_powertools.event_handler import Response
 
+from database.embedded import free_port
 from goatedvips import db
 from goatedvips.config import settings
 from goatedvips.domain import idempotency
@@ -20,7 +21,6 @@ from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.http import api as http_api
 from goatedvips.models.operations import idempotency_records
 from goatedvips.models.wheel import wheel_spins
-from local.postgres import free_port
 from tests.support.functions import Context, Functions, event, load
 from tests.support.members import Members
 

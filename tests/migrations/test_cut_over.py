@@ -16,9 +16,9 @@ from goatedvips import db
 from goatedvips.config import settings
 from goatedvips.models.every import metadata
 from goatedvips.models.rewards import rewards
-from tests.migrations.old_application import PASSWORD, Adopted, Checksum, OldApplication, checksum
 from tests.support import stack
 from tests.support.functions import Functions, load
+from tests.support.legacy.application import PASSWORD, Adopted, Checksum, LegacyApplication, checksum
 from tests.support.members import Member, Members
 
 pytestmark = pytest.mark.xdist_group("node")
@@ -83,7 +83,7 @@ def signed_in(functions: Functions, username: str, password: str = PASSWORD) -> 
     return Member(user["id"], user["username"], user["email"], known["session_id"], token, known["is_staff"])
 
 
-def stored_password(old: OldApplication, member_id: int) -> str:
+def stored_password(old: LegacyApplication, member_id: int) -> str:
     found = old.run("db.query.users.findFirst({where: eq(users.id, id), columns: {password: true}})", id=member_id)
     return str(found["password"])
 
@@ -91,8 +91,8 @@ def stored_password(old: OldApplication, member_id: int) -> str:
 # Members and their passwords
 
 
-def test_a_hash_by_node_logs_in_and_is_replaced_once_the_old_application_is_gone(
-    old: OldApplication, functions: Functions, monkeypatch: pytest.MonkeyPatch
+def test_a_hash_by_node_logs_in_and_is_replaced_once_the_legacy_application_is_gone(
+    old: LegacyApplication, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newcomer = old.register()
     for username in ("veteran", newcomer["username"]):
@@ -109,8 +109,8 @@ def test_a_hash_by_node_logs_in_and_is_replaced_once_the_old_application_is_gone
 
 
 @pytest.mark.parametrize("password", ["correct horse battery", "\u03a3\u00ef\u0301sy\U0001f410phos rolls", "x" * 128])
-def test_a_hash_of_ours_is_verified_by_node_while_the_old_application_runs(
-    old: OldApplication, functions: Functions, monkeypatch: pytest.MonkeyPatch, password: str
+def test_a_hash_of_ours_is_verified_by_node_while_the_legacy_application_runs(
+    old: LegacyApplication, functions: Functions, monkeypatch: pytest.MonkeyPatch, password: str
 ) -> None:
     name = f"New-{secrets.token_hex(6)}"
     set_legacy(monkeypatch, "register", on=True)
@@ -129,7 +129,7 @@ def test_a_hash_of_ours_is_verified_by_node_while_the_old_application_runs(
 
 
 def test_a_name_that_one_application_gave_away_the_other_does_not_give_again(
-    old: OldApplication, functions: Functions
+    old: LegacyApplication, functions: Functions
 ) -> None:
     theirs = old.register()["username"]
     taken = functions.call(
@@ -147,8 +147,8 @@ def test_a_name_that_one_application_gave_away_the_other_does_not_give_again(
 # The wheel
 
 
-def test_who_spins_in_the_old_application_has_had_their_spin_of_the_day(
-    old: OldApplication, functions: Functions
+def test_who_spins_in_the_legacy_application_has_had_their_spin_of_the_day(
+    old: LegacyApplication, functions: Functions
 ) -> None:
     member = signed_in(functions, old.register()["username"])
     (spin,) = old.run(SPIN, userId=member.id)
@@ -158,7 +158,7 @@ def test_who_spins_in_the_old_application_has_had_their_spin_of_the_day(
     assert len(old.run(TODAYS_SPINS, userId=member.id)) == 1
 
 
-def test_a_spin_of_ours_is_seen_by_the_old_application(old: OldApplication, functions: Functions) -> None:
+def test_a_spin_of_ours_is_seen_by_the_legacy_application(old: LegacyApplication, functions: Functions) -> None:
     member = signed_in(functions, old.register()["username"])
     spun = functions.call("spin_wheel", by=member, body={})
     assert spun.status == 201
@@ -171,7 +171,7 @@ def test_a_spin_of_ours_is_seen_by_the_old_application(old: OldApplication, func
 
 
 @contextmanager
-def under_way(old: OldApplication, database: sa.Engine, table: str, values: str, **given: object) -> Iterator[None]:
+def under_way(old: LegacyApplication, database: sa.Engine, table: str, values: str, **given: object) -> Iterator[None]:
     """While this is open, the old application has inserted a row and not committed."""
     old.begin(SLOWLY.replace("INTO", table).replace("VALUES", values), **given)
     opened = (
@@ -184,8 +184,8 @@ def under_way(old: OldApplication, database: sa.Engine, table: str, values: str,
     old.end()
 
 
-def test_a_spin_under_way_in_the_old_application_is_waited_for(
-    old: OldApplication, functions: Functions, database: sa.Engine
+def test_a_spin_under_way_in_the_legacy_application_is_waited_for(
+    old: LegacyApplication, functions: Functions, database: sa.Engine
 ) -> None:
     member = signed_in(functions, old.register()["username"])
     with under_way(old, database, "wheelSpins", "{userId, segmentIndex: 3}", userId=member.id):
@@ -194,8 +194,8 @@ def test_a_spin_under_way_in_the_old_application_is_waited_for(
     assert (refused.status, refused.json["code"], refused.json["spin_id"]) == (409, "already_spun", spin["id"])
 
 
-def test_a_registration_under_way_in_the_old_application_is_waited_for(
-    old: OldApplication, functions: Functions, database: sa.Engine
+def test_a_registration_under_way_in_the_legacy_application_is_waited_for(
+    old: LegacyApplication, functions: Functions, database: sa.Engine
 ) -> None:
     name = f"Slow-{secrets.token_hex(6)}"
     body = {"username": name.upper(), "email": f"x{name}@example.com", "password": "four dancing goats"}
@@ -214,8 +214,8 @@ def issue(functions: Functions, staff: Member, **terms: object) -> str:
     return str(answer.json["code"])
 
 
-def test_a_code_of_ours_that_the_old_application_hands_out_is_used_up(
-    old: OldApplication, functions: Functions, members: Members
+def test_a_code_of_ours_that_the_legacy_application_hands_out_is_used_up(
+    old: LegacyApplication, functions: Functions, members: Members
 ) -> None:
     code, member = issue(functions, members.staff(), max_claims=1), members.new()
     found = old.run("db.query.bonusCodes.findFirst({where: eq(bonusCodes.code, code)})", code=code)
@@ -230,7 +230,7 @@ def test_a_code_of_ours_that_the_old_application_hands_out_is_used_up(
 
 
 def test_a_code_that_is_claimed_here_reads_used_there(
-    old: OldApplication, functions: Functions, members: Members
+    old: LegacyApplication, functions: Functions, members: Members
 ) -> None:
     member = members.new()
     theirs = f"GIFT-{secrets.token_hex(6)}"
@@ -251,7 +251,7 @@ def test_a_code_that_is_claimed_here_reads_used_there(
 # Races
 
 
-def test_both_let_members_into_the_same_race(old: OldApplication, functions: Functions, members: Members) -> None:
+def test_both_let_members_into_the_same_race(old: LegacyApplication, functions: Functions, members: Members) -> None:
     (race,) = old.run(NEW_RACE)
     ours, theirs = members.new(), signed_in(functions, old.register()["username"])
     members.change(theirs, email_verified=True)
@@ -275,7 +275,7 @@ def test_both_let_members_into_the_same_race(old: OldApplication, functions: Fun
     assert [(part["user_id"], part["total_wager"]) for part in standings] == [(theirs.id, "7.50"), (ours.id, "0.00")]
 
 
-def test_a_race_of_ours_is_one_of_theirs(old: OldApplication, functions: Functions, members: Members) -> None:
+def test_a_race_of_ours_is_one_of_theirs(old: LegacyApplication, functions: Functions, members: Members) -> None:
     now = datetime.now(UTC)
     body = {
         "title": "Ours",
@@ -310,7 +310,7 @@ def test_races_that_ended_before_the_adoption_count_as_settled(adopted: Adopted)
         assert set(settled.scalars()) == {"January", "Forgotten", "Backwards"}
 
 
-def test_the_clock_changes_no_race_of_the_old_application_while_that_runs(
+def test_the_clock_changes_no_race_of_the_legacy_application_while_that_runs(
     adopted: Adopted, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = adopted_races(adopted)
@@ -330,7 +330,7 @@ def test_the_clock_never_changes_a_race_that_ended_before_the_adoption(
 
 
 def test_a_race_that_was_live_keeps_its_totals(
-    old: OldApplication, functions: Functions, monkeypatch: pytest.MonkeyPatch
+    old: LegacyApplication, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for on in (True, False):
         set_legacy(monkeypatch, "advance_races", on=on)
@@ -370,7 +370,7 @@ def test_every_race_is_listed_whatever_it_holds(functions: Functions) -> None:
 # Tickets, the newsletter, preferences
 
 
-def test_a_ticket_is_carried_on_by_either(old: OldApplication, functions: Functions, members: Members) -> None:
+def test_a_ticket_is_carried_on_by_either(old: LegacyApplication, functions: Functions, members: Members) -> None:
     member = members.new()
     opened = functions.call("open_ticket", by=member, body={"subject": "S", "description": "D"})
     assert opened.status == 201
@@ -391,7 +391,7 @@ def test_a_ticket_is_carried_on_by_either(old: OldApplication, functions: Functi
 
 
 def test_a_subscription_counts_on_both_sides_from_when_it_is_confirmed(
-    old: OldApplication, functions: Functions, database: sa.Engine
+    old: LegacyApplication, functions: Functions, database: sa.Engine
 ) -> None:
     there, here = (f"Reader-{secrets.token_hex(6)}@Example.com" for _ in range(2))
     old.run("db.insert(newsletterSubscriptions).values({email, source: 'footer'})", email=there)
@@ -413,7 +413,7 @@ def test_a_subscription_counts_on_both_sides_from_when_it_is_confirmed(
 # What the old application deletes
 
 
-def test_it_deletes_what_ours_has_used(old: OldApplication, functions: Functions, database: sa.Engine) -> None:
+def test_it_deletes_what_ours_has_used(old: LegacyApplication, functions: Functions, database: sa.Engine) -> None:
     """As it always could: what hangs on the rows and is ours goes along."""
     theirs = old.register()
     member = signed_in(functions, theirs["username"])
@@ -434,7 +434,7 @@ def test_it_deletes_what_ours_has_used(old: OldApplication, functions: Functions
 
 
 def test_it_cannot_delete_whom_the_ledger_knows(
-    old: OldApplication, functions: Functions, members: Members, database: sa.Engine
+    old: LegacyApplication, functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = signed_in(functions, old.register()["username"])
     value = {"user_id": member.id, "source_type": "grant", "source_id": member.id, "amount": 5}

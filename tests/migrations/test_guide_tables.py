@@ -7,8 +7,8 @@ from alembic import command
 from alembic.config import Config
 
 from migrations.upgrade import engine
-from tests.migrations.conftest import GUIDE_SQL, dump, statements_of
-from tests.migrations.old_application import push
+from tests.support.databases import GUIDE_SQL, dump, statements_of
+from tests.support.legacy.application import push
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -20,7 +20,7 @@ def test_the_first_migration_makes_the_guides_schema(url: str) -> None:
         config.set_main_option("script_location", str(MIGRATIONS))
         command.upgrade(config, "guide_tables")
 
-    assert dump(url) == statements_of(GUIDE_SQL.read_text())
+    assert dump(url) == statements_of(GUIDE_SQL)
 
 
 @pytest.mark.xdist_group("node")
@@ -28,4 +28,4 @@ def test_the_kept_dump_is_what_drizzle_makes(url: str, packages: Path) -> None:
     """Push the guide's own schema with drizzle-kit, now, and compare the kept dump with that."""
     push(packages, url)
 
-    assert statements_of(GUIDE_SQL.read_text()) == dump(url)
+    assert statements_of(GUIDE_SQL) == dump(url)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from migrations.upgrade import engine, upgrade
-from tests.migrations.conftest import run_sql
+from tests.support.databases import run_sql
 
 OLD_ROWS = """
 INSERT INTO users (username, password, email) VALUES
@@ -59,7 +59,7 @@ def test_what_adopted_rows_mean_is_written_down(adopted: str) -> None:
     assert column(adopted, "SELECT user_id FROM code_claims") == [1]
 
 
-def test_a_later_row_of_the_old_application_gets_a_free_key_and_never_fails(adopted: str) -> None:
+def test_a_later_row_of_the_legacy_application_gets_a_free_key_and_never_fails(adopted: str) -> None:
     run_sql(
         adopted,
         """

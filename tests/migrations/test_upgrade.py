@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from migrations import upgrade as upgrading
-from migrations.gently import LONGEST_WAIT
+from migrations.online import LONGEST_WAIT
 from migrations.upgrade import engine, upgrade
-from tests.migrations.conftest import run_sql
+from tests.support.databases import config_for, run_sql
 
 MIGRATIONS = Path(upgrading.__file__).parent
 REVISION = """
@@ -27,15 +27,6 @@ down_revision = "guide_tables"
 def upgrade():
 {body}
 """
-
-
-def config_for(connection: Connection, *versions: Path) -> Config:
-    """Return alembic's configuration over a connection, with further folders of steps."""
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "newline")
-    config.set_main_option("version_locations", "\n".join(str(path) for path in (MIGRATIONS / "versions", *versions)))
-    return config
 
 
 @contextmanager

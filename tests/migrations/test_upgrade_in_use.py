@@ -16,13 +16,12 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from benchmarks import upgrade_under_load as load
-from local.postgres import Server
-from migrations import gently
+from database.embedded import Server
+from migrations import online
 from migrations.upgrade import engine, upgrade
-from tests.migrations.conftest import GUIDE_SQL, dump, run_sql
+from tests.support.databases import GUIDE_ROWS, GUIDE_SQL, dump, run_sql
 
-MIGRATIONS = Path(gently.__file__).parent
-ROWS = Path(__file__).with_name("guide_rows.sql").read_text()
+MIGRATIONS = Path(online.__file__).parent
 REVISIONS = [step.revision for step in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
 USERS = 20_000
 CUT_OFF = """
@@ -60,8 +59,8 @@ def upgrade_to(url: str, revision: str) -> None:
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_the_end_is_the_same_from_every_revision(url: str, newest: list[str], revision: str, adopted: bool) -> None:
     if adopted:
-        run_sql(url, GUIDE_SQL.read_text())
-        run_sql(url, ROWS)
+        run_sql(url, GUIDE_SQL)
+        run_sql(url, GUIDE_ROWS)
     upgrade_to(url, revision)
     upgrade(url)
     assert dump(url) == newest
@@ -163,9 +162,9 @@ def test_who_is_in_the_way_for_long_is_named(
     url: str, database: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     load.prepare(url, 10)
-    monkeypatch.setattr(gently, "REPORT_SECONDS", 0)
-    monkeypatch.setattr(gently, "PATIENCE_SECONDS", 0.5)
-    monkeypatch.setattr(gently, "PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(online, "REPORT_SECONDS", 0)
+    monkeypatch.setattr(online, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(online, "PAUSE_SECONDS", 0.1)
     with database.connect() as reader:
         reader.exec_driver_sql("SET application_name = 'a report'; SELECT FROM users")
         pid = reader.scalar(text("SELECT pg_backend_pid()"))

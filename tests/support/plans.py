@@ -31,14 +31,14 @@ def fill(database: sa.Engine, *statements: str) -> None:
         connection.execute(sa.text("VACUUM ANALYZE"))
 
 
-def plan(address: str, statement: sa.Executable, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def plan(url: str, statement: sa.Executable, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     """Every node of the plan, such as `{"Node Type": "Index Scan", "Relation Name": "users", …}`.
 
     Parameters
     ----------
-    address: of the database, entered as functions enter it.
+    url: of the database, with the role that functions use.
     """
-    engine = db.make_engine(address)
+    engine = db.make_engine(url)
     with engine.connect() as connection:
         (found,) = connection.execute(_Explain(statement), parameters).scalar_one()
     engine.dispose()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from local.postgres import HOST, Server, free_port, running, unprivileged
-from migrations.roles_and_time_limits import ensure_roles
+from database.embedded import HOST, Server, free_port, running, unprivileged
+from migrations.roles import ensure_roles
 from migrations.upgrade import engine, upgrade
 
 TEMPLATE = "migrated"

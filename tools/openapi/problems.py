@@ -8,7 +8,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from goatedvips import errors
-from goatedvips.db import reading, snapshot, transaction
+from goatedvips.db import reading, repeatable_read, transaction
 from goatedvips.domain import idempotency
 from goatedvips.errors import (
     BodyTooLarge,
@@ -26,6 +26,7 @@ from goatedvips.errors import (
 from goatedvips.http import HttpApi
 
 DOMAIN = "goatedvips.domain."
+DATABASE_BLOCKS = {reading, repeatable_read, transaction}
 RAISES = re.compile(r"^Raises\n-+\n((?:.+\n?)+)", re.MULTILINE)
 
 type Json = dict[str, Any]
@@ -46,7 +47,9 @@ def problems(operation: Json, module: ModuleType, api: HttpApi, path: str, metho
         kinds |= {IdempotencyInProgress, ValidationFailed} | problems_named(idempotency.claim) - {Forbidden}
     if api.who == "staff":
         kinds.add(Forbidden)
-    if {transaction, reading, snapshot} & {value for value in vars(module).values() if inspect.isfunction(value)}:
+    if {transaction, reading, repeatable_read} & {
+        value for value in vars(module).values() if inspect.isfunction(value)
+    }:
         kinds |= {DatabaseUnavailable, SchemaOutdated}
     said: dict[str, list[str]] = {"default": [f"Any other problem, such as `{Problem.code}`"]}
     for kind in sorted(kinds, key=lambda kind: kind.code):

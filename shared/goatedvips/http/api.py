@@ -80,7 +80,7 @@ class HttpApi(APIGatewayHttpResolver):
         return str(self._event["requestContext"]["requestId"])
 
     @property
-    def address(self) -> str:
+    def client_network(self) -> str:
         """The client's network as the throttles count it: an IPv4 address, or the /64 network of an IPv6 address."""
         address = ip_address(self._event["requestContext"]["http"]["sourceIp"])
         return str(IPv6Network((address, 64), strict=False)) if address.version == 6 else str(address)

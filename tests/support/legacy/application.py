@@ -14,8 +14,8 @@ from typing import Any, Self
 import pytest
 import sqlalchemy as sa
 
-from local.database import upgrade
-from local.database_check import Report, looked_at
+from database.check import Report, looked_at
+from database.upgrade import upgrade
 from migrations.upgrade import engine
 from tests.support import stack
 
@@ -36,7 +36,7 @@ def install(folder: Path) -> Path:
     # where CI installs them a skip fails (tests/conftest.py).
     if npm is None:
         pytest.skip("Node.js with npm is not installed")
-    for name in ("package.json", "package-lock.json", "guide.ts", "old_application.mjs"):
+    for name in ("package.json", "package-lock.json", "guide.ts", "application.mjs"):
         shutil.copy(HERE / name, folder)
     shutil.copy(HERE / "guide.ts", folder / "guide.mjs")  # it has no types: Node takes it as it is
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
@@ -56,7 +56,7 @@ def push(packages: Path, url: str) -> None:
     assert pushed.returncode == 0, pushed.stdout + pushed.stderr
 
 
-class OldApplication:
+class LegacyApplication:
     """Evaluates JavaScript as the guide writes it, with `db`, the schema, drizzle-orm's operators and Node's crypto.
 
     Parameters
@@ -67,7 +67,7 @@ class OldApplication:
 
     def __init__(self, packages: Path, url: str) -> None:
         self._process = subprocess.Popen(
-            ["node", "old_application.mjs"],
+            ["node", "application.mjs"],
             cwd=packages,
             env={"PATH": os.environ["PATH"], "DATABASE_URL": url},
             stdin=subprocess.PIPE,
@@ -125,7 +125,7 @@ class Adopted:
     """
 
     database: sa.Engine
-    old: OldApplication
+    old: LegacyApplication
     columns: dict[str, list[str]]
     before: tuple[Report, dict[str, Checksum]]
     after: tuple[Report, dict[str, Checksum]]
@@ -145,7 +145,7 @@ def adopted(packages: Path, servers: stack.Stack, rows: str) -> Iterator[Adopted
         database = engine(url)
         with database.begin() as connection:
             connection.exec_driver_sql(rows)
-        old = resources.enter_context(OldApplication(packages, url))
+        old = resources.enter_context(LegacyApplication(packages, url))
         old.register("veteran")
         columns = old.run(
             "Object.fromEntries(tables.map((table) =>"

@@ -15,16 +15,16 @@ from enum import Enum
 from sqlalchemy import Connection, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from database.checks.differences import differences
+from database.checks.finding import FIRST, Finding, named
+from database.checks.revision import lost
+from database.checks.rights import Login, Owned, clocks, functions_roles, login_of, rights, tables_of
+from database.checks.rows import Undecided, answer, questions
+from database.checks.schema import added, emptied, guide, in_the_way, machinery, steps
+from database.connection import UnreachableError, connected, is_pooled
+from database.target import chosen
 from goatedvips.models import every
 from goatedvips.postgres import message
-from local.database import chosen
-from local.database_connection import UnreachableError, connected, is_pooled
-from local.database_differences import differences
-from local.database_finding import FIRST, Finding, named
-from local.database_revision import lost
-from local.database_rights import Login, Owned, clocks, functions_roles, login_of, rights, tables_of
-from local.database_rows import Undecided, answer, questions
-from local.database_schema import added, emptied, guide, in_the_way, machinery, steps
 
 
 class State(Enum):
@@ -183,13 +183,13 @@ def check(url: str, *, first: int | None = FIRST) -> int:
     try:
         report, pooled = looked_at(url)
     except UnreachableError as error:
-        print(f"{shown} could not be looked at: {error}")  # noqa: T201
+        print(f"{shown} could not be looked at: {error}")
         return 2
-    print(shown, *lines(report, first=first), sep="\n")  # noqa: T201
+    print(shown, *lines(report, first=first), sep="\n")
     if pooled:
-        print("note    a pooler is in between: give changes the server's own address")  # noqa: T201
+        print("note    a pooler is in between: give changes the server's own address")
     if report.is_in_order:
-        print("Nothing to do.")  # noqa: T201
+        print("Nothing to do.")
     return int(not report.is_in_order)
 
 

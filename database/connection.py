@@ -43,6 +43,12 @@ def connected(url: str) -> Iterator[Connection]:
         yield connection
 
 
+def first_line(error: Exception) -> str:
+    """Return the server's message of a database error, or the first line of any other."""
+    original = getattr(error, "orig", None)
+    return message(original) if sqlstate(original) else str(error).splitlines()[0]
+
+
 def is_pooled(connection: Connection) -> bool:
     """Whether a pooler is in between: it hands out cancel keys of its own, the server's begins with its process."""
     key: bytes = _driver(connection)._backend_key_data or b""  # noqa: SLF001  pg8000 keeps it to itself

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 
-from local.postgres import Server
-from migrations.roles_and_time_limits import ensure_roles
+from database.embedded import Server
+from migrations.roles import ensure_roles
 from migrations.upgrade import engine, upgrade
 
 

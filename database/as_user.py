@@ -39,7 +39,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGINT)
         if os.getppid() != parent:
             sys.exit("the process that asked for PostgreSQL is gone")
-    os.execv(program, sys.argv[3:])  # noqa: S606  the caller is our own postgres.py
+    os.execv(program, sys.argv[3:])  # noqa: S606  the caller is our own embedded.py
 
 
 if __name__ == "__main__":

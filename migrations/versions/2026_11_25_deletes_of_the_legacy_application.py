@@ -5,7 +5,7 @@ The ledger of rewards and the audit log alone hold on to their members.
 Forward only: the step is undone by another step, because a downgrade would drop what was written since.
 """
 
-from migrations.gently import add_index, replace_foreign_key
+from migrations.online import add_index, replace_foreign_key
 
 revision = "deletes_of_the_old_application"
 down_revision = "accounts_and_access"

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 from sqlalchemy import make_url
 
-from local.database import INTERRUPTED, chosen, confirm, tell_steps, upgrade
-from local.database_check import Report, State, lines, looked_at, read_to_the_end
-from local.database_connection import UnreachableError
-from local.database_finding import Finding
-from local.database_rights import UTC
-from local.database_schema import guide, steps
+from database.check import Report, State, lines, looked_at, read_to_the_end
+from database.checks.finding import Finding
+from database.checks.rights import UTC
+from database.checks.schema import guide, steps
+from database.connection import UnreachableError
+from database.target import chosen, confirm
+from database.upgrade import INTERRUPTED, log_steps, upgrade
 
 POOLED = Finding("a pooler is in between, and the adoption locks for its session", "give the server's own address")
 LOCKS = {
@@ -44,14 +45,14 @@ def adopt(url: str) -> str:
     if report.state is State.NEWEST:
         return f"{shown} is adopted already: nothing to do. `make db-check` says how it is."
     report.obstacles += [POOLED] if pooled else []
-    print(shown, *lines(report), sep="\n")  # noqa: T201
+    print(shown, *lines(report), sep="\n")
     if report.state is State.UNKNOWN or any(not finding.is_harmless for finding in report.obstacles):
         sys.exit("Nothing was changed: see to the lines above first, then run it again.")
-    print(*plan(report), sep="\n")  # noqa: T201
+    print(*plan(report), sep="\n")
     mean_time_zone(report.login.zone)
     confirm(f"This adopts {shown}")
     upgrade(url)
-    print("", *lines(looked_at(url)[0]), sep="\n")  # noqa: T201
+    print("", *lines(looked_at(url)[0]), sep="\n")
     return f"Adopted: {shown}. Go on with docs/adopting.md."
 
 
@@ -88,10 +89,10 @@ def plan(report: Report) -> Iterator[str]:
 
 def main() -> None:
     """Adopt the database that DATABASE_URL names."""
-    tell_steps()
+    log_steps()
     try:
         with chosen() as url, read_to_the_end():
-            print(adopt(url))  # noqa: T201
+            print(adopt(url))
     except UnreachableError as error:
         sys.exit(f"The database could not be looked at: {error}")
     except KeyboardInterrupt:

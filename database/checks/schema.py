@@ -11,9 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Constraint, Index, MetaData, Table, exists, inspect, select, text
 from sqlalchemy import table as named_table
 
+from database.checks.finding import Finding
+from database.checks.rows import KEYS
 from goatedvips.models import every
-from local.database_finding import Finding
-from local.database_rows import KEYS
 from migrations import upgrade as migrations
 
 TRIGGERS = {

@@ -1,18 +1,15 @@
 """A database that the guide's application filled is taken over: nothing is lost, and a stranger's is refused."""
 
-from pathlib import Path
-
 import pytest
 from alembic.util import CommandError
 from sqlalchemy import Engine, text
 
 from migrations.upgrade import upgrade
-from tests.migrations.conftest import GUIDE_SQL, dump, run_sql, statements_of
+from tests.support.databases import GUIDE_ROWS, GUIDE_SQL, dump, run_sql, statements_of
 
-ROWS = Path(__file__).with_name("guide_rows.sql").read_text()
 GUIDE_TABLES = [
     statement.split("public.")[1].split(" ")[0]
-    for statement in statements_of(GUIDE_SQL.read_text())
+    for statement in statements_of(GUIDE_SQL)
     if statement.startswith("CREATE TABLE")
 ]
 
@@ -38,7 +35,7 @@ def rows_of(database: Engine, columns: dict[str, str]) -> dict[str, list[tuple[o
 
 def test_every_row_survives(guide_url: str, database: Engine) -> None:
     """Upgrade a database with rows in all ten tables; what the guide's columns hold stays as it was."""
-    run_sql(guide_url, ROWS)
+    run_sql(guide_url, GUIDE_ROWS)
     columns = columns_of(database)
     before = rows_of(database, columns)
 
@@ -78,7 +75,7 @@ def test_a_database_with_other_tables_is_filled(url: str, database: Engine) -> N
 )
 def test_what_is_missing_is_named_and_nothing_changes(guide_url: str, database: Engine, damage: str, told: str) -> None:
     """Refuse a database that is only partly the guide's, before anything is written."""
-    run_sql(guide_url, ROWS)
+    run_sql(guide_url, GUIDE_ROWS)
     run_sql(guide_url, damage)
     before = dump(guide_url)
 

@@ -15,10 +15,10 @@ from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 from sqlalchemy.types import NullType
 
+from database.checks import broken_keys as broken
+from database.checks.finding import Finding
+from database.checks.schema import names_of
 from goatedvips.models import every
-from local import database_broken_keys as broken
-from local.database_finding import Finding
-from local.database_schema import names_of
 
 
 def compared(connection: Connection, inspector: Inspector, expected: MetaData) -> Iterator[Finding]:

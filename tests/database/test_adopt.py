@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,21 +15,21 @@ from alembic import command
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
-from local import database, database_adopt
-from local.database_adopt import LOCKS, adopt
-from local.database_check import State, looked_at
-from local.database_rows import KEYS
-from local.database_schema import guide, steps
-from local.postgres import Server
-from migrations.roles_and_time_limits import ensure_roles
+from database import adopt as adopt_command
+from database import reset as reset_command
+from database import upgrade as upgrade_command
+from database.adopt import LOCKS, adopt
+from database.check import State, looked_at
+from database.checks.rows import KEYS
+from database.checks.schema import guide, steps
+from database.embedded import Server
+from migrations.roles import ensure_roles
 from migrations.upgrade import engine, upgrade
-from tests.migrations.conftest import GUIDE_SQL, dump, run_sql, statements_of
-from tests.migrations.test_adopting import columns_of, rows_of
-from tests.migrations.test_upgrade import config_for
+from tests.database.test_adopting import columns_of, rows_of
 from tests.support import stack
+from tests.support.databases import GUIDE_ROWS, GUIDE_SQL, config_for, dump, run_sql, statements_of
 
-ROOT = Path(database_adopt.__file__).parents[1]
-ROWS = Path(__file__).with_name("guide_rows.sql").read_text()
+ROOT = Path(adopt_command.__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def unattended(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def filled(guide_url: str) -> str:
     """A database as the guide's application leaves it."""
-    run_sql(guide_url, ROWS)
+    run_sql(guide_url, GUIDE_ROWS)
     return guide_url
 
 
@@ -172,7 +172,7 @@ def test_an_empty_database_is_not_adopted(url: str, monkeypatch: pytest.MonkeyPa
 def test_an_adopted_database_is_left_alone(filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
     meant(monkeypatch)
     upgrade(filled)
-    monkeypatch.delattr(database_adopt, "upgrade")
+    monkeypatch.delattr(adopt_command, "upgrade")
     assert "is adopted already: nothing to do" in adopt(filled)
 
 
@@ -218,7 +218,7 @@ BUILDS = "FROM pg_stat_activity WHERE query LIKE 'CREATE % CONCURRENTLY%' AND da
 @contextmanager
 def adopting(url: str, database: Engine) -> Iterator[subprocess.Popen[str]]:
     """Adopt in another process, which waits for an older transaction where it builds an index."""
-    arguments = [sys.executable, "-m", "local.database_adopt"]
+    arguments = [sys.executable, "-m", "database.adopt"]
     environment = os.environ | {"DATABASE_URL": url, "YES": "1"}
     with database.connect() as older, database.connect() as watching:
         older.execution_options(isolation_level="REPEATABLE READ").execute(text("SELECT 1 FROM historical_races"))
@@ -272,7 +272,7 @@ def test_each_table_that_is_filled_is_told(
     filled: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     meant(monkeypatch)
-    caplog.set_level("INFO", "migrations.gently")
+    caplog.set_level("INFO", "migrations.online")
     adopt(filled)
     tables = ["wager_races", "bonus_codes", *(key.made_of.table.name for key in KEYS)]
     done = [message for message in caplog.messages if message.endswith(": all rows are done")]
@@ -299,7 +299,7 @@ def test_a_pooler_is_refused(
     name = f"pooled_{secrets.token_hex(4)}"
     with engine(pooled_servers.direct("postgres")).connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(f"CREATE DATABASE {name}"))
-    run_sql(pooled_servers.direct(name), GUIDE_SQL.read_text())
+    run_sql(pooled_servers.direct(name), GUIDE_SQL)
     with pytest.raises(SystemExit, match="Nothing was changed"):
         adopt(pooled_servers.pooled(name, "postgres"))
     assert "MEND    a pooler is in between" in capsys.readouterr().out
@@ -309,15 +309,15 @@ def test_a_pooler_is_refused(
 def test_a_database_out_of_reach_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://me@127.0.0.1:1/db")
     with pytest.raises(SystemExit, match=r"^The database could not be looked at: nothing listens at 127\.0\.0\.1:1"):
-        database_adopt.main()
+        adopt_command.main()
 
 
-@pytest.mark.parametrize("command", ["upgrade", "reset"])
-def test_the_other_commands_say_so_too(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("main", [upgrade_command.main, reset_command.main])
+def test_the_other_commands_say_so_too(main: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     meant(monkeypatch)
     monkeypatch.setenv("DATABASE_URL", "postgresql://me@127.0.0.1:1/db")
     with pytest.raises(SystemExit, match=r"^The database .* cannot be reached: nothing listens at 127\.0\.0\.1:1"):
-        database.main(command)
+        main()
 
 
 def test_interrupted_it_says_how_to_go_on(filled: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,10 +325,10 @@ def test_interrupted_it_says_how_to_go_on(filled: str, monkeypatch: pytest.Monke
         raise KeyboardInterrupt
 
     monkeypatch.setenv("DATABASE_URL", filled)
-    monkeypatch.setattr(database_adopt, "upgrade", interrupted)
+    monkeypatch.setattr(adopt_command, "upgrade", interrupted)
     meant(monkeypatch)
     with pytest.raises(SystemExit, match="Run it again: it goes on where it stopped"):
-        database_adopt.main()
+        adopt_command.main()
 
 
 # What docs/adopting.md says to run
@@ -406,7 +406,7 @@ def handed_over(filled: str, bare_server: Server) -> Iterator[str]:
         connection.execute(text("ALTER ROLE goatedvips_owner RENAME TO goatedvips_owner_" + secrets.token_hex(4)))
 
 
-def test_the_old_application_keeps_the_rights_that_it_needs_and_no_others(
+def test_the_legacy_application_keeps_the_rights_that_it_needs_and_no_others(
     handed_over: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meant(monkeypatch)
@@ -432,7 +432,7 @@ def test_the_database_as_it_was_comes_back(filled: str, database: Engine) -> Non
 
     run_script(filled, sql_of("The database as it was", str(database.url.database)))
 
-    assert dump(filled) == statements_of(GUIDE_SQL.read_text())
+    assert dump(filled) == statements_of(GUIDE_SQL)
     assert rows_of(database, columns) == before
     with database.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM pg_default_acl")) == 0

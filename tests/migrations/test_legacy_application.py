@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from goatedvips.models.every import metadata
 from goatedvips.validators.tables import insert_schema, select_schema
-from tests.migrations.old_application import Adopted, OldApplication
+from tests.support.legacy.application import Adopted, LegacyApplication
 
 pytestmark = pytest.mark.xdist_group("node")
 
@@ -40,7 +40,7 @@ def test_every_row_is_read_by_the_schema_of_its_table(adopted: Adopted) -> None:
                 json.dumps(schema.model_validate(row).model_dump(mode="json"), allow_nan=False)
 
 
-def test_the_schemas_ask_for_what_drizzle_zod_asks_for(old: OldApplication) -> None:
+def test_the_schemas_ask_for_what_drizzle_zod_asks_for(old: LegacyApplication) -> None:
     """Required, nullable: of the guide's columns, in what is inserted and in what is selected."""
     shapes = old.run("""
         tables.map((table) => [getTableName(table), Object.entries(getTableColumns(table)).map(([key, column]) => [
@@ -89,7 +89,7 @@ def test_rows_that_need_a_decision_are_told_beforehand_and_afterwards_and_no_oth
 # The guide's own queries
 
 
-def test_the_guides_queries_answer_as_before(old: OldApplication) -> None:
+def test_the_guides_queries_answer_as_before(old: LegacyApplication) -> None:
     user = old.run("db.query.users.findFirst({where: eq(users.id, userId)})", userId=1)
     assert (user["username"], user["total_wager"], user["bio"]) == ("Goat", "1234567890.12345678", "\U0001f410\n\t")
     assert user["createdAt"] == "2024-02-29T23:59:59.999Z"
@@ -116,7 +116,7 @@ def test_the_guides_queries_answer_as_before(old: OldApplication) -> None:
     assert (len(member["wheelSpins"]), len(member["wagerRaceParticipations"])) == (6, 4)
 
 
-def test_a_validated_insert_returns_the_whole_row(old: OldApplication) -> None:
+def test_a_validated_insert_returns_the_whole_row(old: LegacyApplication) -> None:
     name = fresh("New")
     user = old.register(name)
     assert user == old.run("db.query.users.findFirst({where: eq(users.username, name)})", name=name)
@@ -152,7 +152,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("table", WRITES)
-def test_rows_of_every_table_are_inserted_changed_found_and_deleted(old: OldApplication, table: str) -> None:
+def test_rows_of_every_table_are_inserted_changed_found_and_deleted(old: LegacyApplication, table: str) -> None:
     values, change = WRITES[table]
     given = {"word": fresh("Word"), "userId": old.register()["id"]}
     (row,) = old.run(f"db.insert({table}).values(createInsertSchema({table}).parse({values})).returning()", **given)
@@ -165,7 +165,7 @@ def test_rows_of_every_table_are_inserted_changed_found_and_deleted(old: OldAppl
     assert old.run(f"db.delete({table}).where(eq({table}.id, id)).returning()", id=row["id"]) == [found]
 
 
-def test_what_reads_the_same_is_still_let_in(old: OldApplication) -> None:
+def test_what_reads_the_same_is_still_let_in(old: LegacyApplication) -> None:
     """What the guide's own keys allow, ours never refuse."""
     name = fresh("twin")
     for spelling in (name, name.upper(), name.title()):
@@ -181,7 +181,7 @@ def test_what_reads_the_same_is_still_let_in(old: OldApplication) -> None:
 
 
 @pytest.mark.parametrize("turn", range(3))
-def test_transactions_that_collide_at_once_both_commit(old: OldApplication, turn: int) -> None:
+def test_transactions_that_collide_at_once_both_commit(old: LegacyApplication, turn: int) -> None:
     """Each inserts what the other has inserted, in another spelling, and neither has committed."""
     first, second = fresh("left"), fresh("right")
     registered = old.run(
@@ -202,7 +202,7 @@ def test_transactions_that_collide_at_once_both_commit(old: OldApplication, turn
     assert [len(rows) for rows in registered] == [2, 2]
 
 
-def test_a_transaction_that_fails_leaves_nothing(old: OldApplication) -> None:
+def test_a_transaction_that_fails_leaves_nothing(old: LegacyApplication) -> None:
     name = fresh("rolled-back")
     with pytest.raises(RuntimeError, match="duplicate key"):
         old.run(

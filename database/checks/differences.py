@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import CheckConstraint, Connection, Inspector, MetaData, Table, inspect, text
 from sqlalchemy.schema import AddConstraint, CreateTable
 
+from database.checks import broken_keys as broken
+from database.checks.comparison import compared, ddl
+from database.checks.finding import Finding
+from database.checks.schema import guide, names_of
 from goatedvips.models import every
-from local import database_broken_keys as broken
-from local.database_comparison import compared, ddl
-from local.database_finding import Finding
-from local.database_schema import guide, names_of
 
 # As text, like all that asks the catalogue: its tables are no models of ours.
 _HALF_DONE = text(r"""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import dialect
 
+from database.checks.finding import Finding
 from goatedvips.models import every
-from local.database_finding import Finding
-from migrations.roles_and_time_limits import KEPT_FROM_FUNCTIONS, ROLES
+from migrations.roles import KEPT_FROM_FUNCTIONS, ROLES
 
 _quoted = dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 OLDEST_POSTGRES = 150000

@@ -2,9 +2,9 @@
 
 from sqlalchemy import Connection, inspect, text
 
+from database.checks.finding import Finding
+from database.checks.schema import guide
 from goatedvips.models import every
-from local.database_finding import Finding
-from local.database_schema import guide
 
 # As text, like all that asks the catalogue: its tables are no models of ours.
 LAST_MADE = {
