@@ -20,8 +20,6 @@ from sqlalchemy import (
     cast,
     exists,
     func,
-    insert,
-    literal,
     null,
     select,
     true,
@@ -32,10 +30,10 @@ from sqlalchemy.exc import IntegrityError
 from goatedvips.domain import access, audit, erased_identities, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.accounts.links import PENDING
+from goatedvips.domain.notifications.outbox import queued
 from goatedvips.errors import LinkDecided, NotFound, OwnRights, UidTaken
 from goatedvips.models.accounts import account_links as links
 from goatedvips.models.accounts import users
-from goatedvips.models.notifications import outbox
 from goatedvips.models.wagers import wager_accounts
 
 type Status = Literal["pending", "decided"]
@@ -216,22 +214,14 @@ _decided = (
     .returning(links)
     .cte("decided")
 )
-_mailed = (
-    insert(outbox)
-    .from_select(
-        ["kind", "user_id", "address", "payload", "created_at", "due_at"],
-        select(
-            literal("link_decided"),
-            users.c.id,
-            users.c.email,
-            func.jsonb_build_object("link_id", _decided.c.id),
-            NOW,
-            NOW,
-        )
-        .join(_decided, _decided.c.user_id == users.c.id)
-        .where(users.c.email_verified),
+_notified = (
+    select(
+        users.c.id.label("user_id"),
+        users.c.email,
+        func.jsonb_build_object("link_id", _decided.c.id).label("payload"),
     )
-    .cte("mailed")
+    .join(_decided, _decided.c.user_id == users.c.id)
+    .where(users.c.email_verified)
 )
 _linked_uid = func.coalesce(select(_linked.c.uid).scalar_subquery(), _subject.c.linked_uid)
 _NONE = cast(null(), Text)
@@ -245,7 +235,7 @@ _is = (
 )
 _deciding = (
     _told(_decided.join(_subject, true()), _decided, _linked_uid)
-    .add_cte(audit.noted("decide_link", _is, _was), _mailed)
+    .add_cte(audit.noted("decide_link", _is, _was), *queued("link_decided", _notified))
     .execution_options(commit_in_flight=True)
 )
 _present = (

@@ -13,7 +13,6 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -24,10 +23,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import access, attempts, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.domain.rewards.ledger import granted
 from goatedvips.errors import CodeNotClaimable
 from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.codes import bonus_codes, code_claims
-from goatedvips.models.rewards import rewards
 
 FAILED_CLAIMS = attempts.Throttle("claim", limit=10, window=timedelta(minutes=10))
 """Of one member. A failure is written after its roll-back: claims sent at once all pass, then none for ten minutes."""
@@ -103,15 +102,10 @@ _counted = (
     .cte("counted")
 )
 # A win of the wheel was rewarded by its spin, and what an adopted code is worth is not known.
-_rewarded = (
-    insert(rewards)
-    .from_select(
-        ["user_id", "source_type", "source_id", "amount", "currency", "created_at"],
-        select(_claim.c.user_id, literal("code"), _code.c.id, _code.c.value, _code.c.currency, NOW)
-        .join(_code, _code.c.id == _claim.c.code_id)
-        .where(_code.c.value.is_not(None), _code.c.spin_id.is_(None)),
-    )
-    .cte("rewarded")
+_reward = (
+    select(_claim.c.user_id, _code.c.id.label("source_id"), _code.c.value.label("amount"), _code.c.currency)
+    .join(_code, _code.c.id == _claim.c.code_id)
+    .where(_code.c.value.is_not(None), _code.c.spin_id.is_(None))
 )
 _claiming = (
     select(
@@ -129,7 +123,7 @@ _claiming = (
     .outerjoin(bonus_codes, _matched)
     .outerjoin(_held, _is_held)
     .outerjoin(_claim, true())
-    .add_cte(_counted, _rewarded)
+    .add_cte(_counted, *granted("code", _reward))
     .execution_options(commit_in_flight=True)
 )
 

@@ -7,10 +7,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.notifications.outbox import queued
 from goatedvips.domain.tokens import hash_token
 from goatedvips.errors import TokenInvalid
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
-from goatedvips.models.notifications import outbox
 
 MAILED_AT_MOST_EVERY = timedelta(hours=1)
 
@@ -52,18 +52,10 @@ _asked = (
     .cte("asked")
 )
 _mailed = union_all(select(_asked_again), select(_asked)).subquery("mailed")
+_confirmation = select(_mailed.c.email, func.jsonb_build_object("subscription_id", _mailed.c.id).label("payload"))
 _subscribe = (
-    insert(outbox)
-    .from_select(
-        ["kind", "address", "payload", "created_at", "due_at"],
-        select(
-            literal("newsletter_confirmation"),
-            _mailed.c.email,
-            func.jsonb_build_object("subscription_id", _mailed.c.id),
-            NOW,
-            NOW,
-        ),
-    )
+    select(literal(1))
+    .add_cte(*queued("newsletter_confirmation", _confirmation))
     .execution_options(commit_in_flight=True)
 )
 

@@ -7,9 +7,9 @@ from sqlalchemy import BigInteger, Connection, and_, bindparam, case, exists, fu
 
 from goatedvips.domain import access, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.domain.notifications.outbox import queued
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
-from goatedvips.models.notifications import outbox
 from goatedvips.models.tickets import support_tickets, ticket_messages
 
 
@@ -68,15 +68,11 @@ _opened = (
     .returning(*_TICKET)
     .cte("opened")
 )
-_staff_told = (
-    insert(outbox)
-    .from_select(
-        ["kind", "payload", "created_at", "due_at"],
-        select(literal("ticket_opened"), func.jsonb_build_object("ticket_id", _opened.c.id), NOW, NOW),
-    )
-    .cte("staff_told")
+_opening = (
+    select(_opened)
+    .add_cte(*queued("ticket_opened", select(func.jsonb_build_object("ticket_id", _opened.c.id).label("payload"))))
+    .execution_options(commit_in_flight=True)
 )
-_opening = select(_opened).add_cte(_staff_told).execution_options(commit_in_flight=True)
 
 
 def open_ticket(

@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, literal, select, true, update
+from sqlalchemy import Connection, bindparam, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.codes import generator
+from goatedvips.domain.rewards.ledger import granted
 from goatedvips.domain.wheel import fairness, seeds
 from goatedvips.domain.wheel.seeds import ACTIVE, IS_ACTIVE
 from goatedvips.domain.wheel.versions import NEWEST, Segment, Wheel
 from goatedvips.errors import AlreadySpun
 from goatedvips.models.codes import bonus_codes
-from goatedvips.models.rewards import rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
 
 WIN_LASTS = timedelta(hours=24)
@@ -104,16 +104,9 @@ _code_issued = (
     )
     .cte("code_issued")
 )
-_rewarded = (
-    insert(rewards)
-    .from_select(
-        ["user_id", "source_type", "source_id", "amount", "created_at"],
-        select(_spin.c.user_id, literal("spin"), _spin.c.id, _WON_VALUE, NOW),
-    )
-    .cte("rewarded")
-)
+_reward = select(_spin.c.user_id, _spin.c.id.label("source_id"), _WON_VALUE.label("amount"))
 _lose = select(_spin.c.id).add_cte(_nonce_taken).execution_options(commit_in_flight=True)
-_win = _lose.add_cte(_code_issued, _rewarded)
+_win = _lose.add_cte(_code_issued, *granted("spin", _reward))
 
 
 def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now: datetime) -> Spin:
