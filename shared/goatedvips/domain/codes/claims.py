@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
     String,
     and_,
     bindparam,
     case,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import access, attempts, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.domain.pagination import Keyset
 from goatedvips.domain.rewards.ledger import granted
 from goatedvips.errors import CodeNotClaimable
 from goatedvips.models.accounts import attempts as attempt_rows
@@ -157,7 +158,8 @@ def claim(connection: Connection, caller: Caller, code: str, *, address: str, no
     raise CodeNotClaimable(reason=row.reason, leaves=failed)
 
 
-_claims = (
+_NEWEST_FIRST = Keyset(code_claims.c.id)
+_claims = _NEWEST_FIRST.page_of(
     select(
         code_claims.c.id,
         bonus_codes.c.code,
@@ -165,11 +167,10 @@ _claims = (
         bonus_codes.c.currency,
         code_claims.c.claimed_at,
         bonus_codes.c.expires_at,
+        false().label("created"),
     )
     .join(bonus_codes, bonus_codes.c.id == code_claims.c.code_id)
-    .where(code_claims.c.user_id == CALLER_ID, code_claims.c.id < bindparam("before", type_=BigInteger))
-    .order_by(code_claims.c.id.desc())
-    .limit(bindparam("rows"))
+    .where(code_claims.c.user_id == CALLER_ID)
 )
 
 
@@ -178,8 +179,14 @@ def claims(connection: Connection, caller: Caller, *, limit: int, cursor: str | 
 
     Raises
     ------
-    ValidationFailed: no page gave this cursor.
+    ValidationFailed: the cursor is not one of this list.
     """
-    (before,) = pagination.position(cursor, 2**31)
-    rows = connection.execute(_claims, {"caller_id": caller.user_id, "before": before, "rows": limit + 1})
-    return pagination.page([Claim(*row, created=False) for row in rows], limit, lambda claim: (claim.id,))
+    return pagination.newest(
+        connection,
+        _claims,
+        {"caller_id": caller.user_id},
+        lambda row: Claim(**row._mapping),
+        by=_NEWEST_FIRST,
+        limit=limit,
+        cursor=cursor,
+    )
