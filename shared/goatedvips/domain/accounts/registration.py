@@ -59,7 +59,7 @@ _account = (
     .returning(users.c.id, users.c.username, users.c.email_verified)
     .cte("account")
 )
-_register = select(_account, mail_requests.turn(_EMAIL)).add_cte(seeds.first_two(_account).cte("seeds"))
+_register = select(_account, mail_requests.turn(_EMAIL)).add_cte(seeds.insert_first_seeds(_account).cte("seeds"))
 _NEW_ID = bindparam("new_id", type_=users.c.id.type)
 _asked = select(_NEW_ID.label("user_id"), _EMAIL.label("email")).cte("asked")
 _welcome = (
@@ -89,7 +89,7 @@ def register(connection: Connection, username: str, email: str, stored: str, add
     UsernameTaken, EmailTaken: by whatever spelling, ignoring case.
     """
     parameters = {"given_username": username, "given_email": email, "stored": stored, "address": address, "now": now}
-    account = connection.execute(_register, parameters | seeds.fresh()).one_or_none()
+    account = connection.execute(_register, parameters | seeds.new_seeds()).one_or_none()
     if account is None:
         taken = connection.execute(_username_taken, parameters).first()
         raise UsernameTaken if taken else EmailTaken
