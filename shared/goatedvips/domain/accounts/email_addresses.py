@@ -43,8 +43,7 @@ def request_verification(connection: Connection, caller: Caller, address: str, *
     Unauthenticated, AccountSuspended
     """
     parameters = caller.parameters(now) | {"address": address}
-    if connection.execute(_own_turn, parameters).one_or_none() is None:
-        access.refuse(connection, caller, now=now)
+    access.one(connection, _own_turn, caller, parameters, now=now)
     connection.execute(_request_verification, parameters)
 
 

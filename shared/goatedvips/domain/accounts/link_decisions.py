@@ -156,7 +156,7 @@ def page(
         by=keyset,
         limit=limit,
         cursor=cursor,
-        refuse=lambda: access.refuse(connection, caller, now=now, staff=True),
+        refuse=lambda: access.explain(connection, caller, now=now, staff=True),
     )
 
 

@@ -144,12 +144,10 @@ def claim(connection: Connection, caller: Caller, code: str, *, address: str, no
     Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
     """
     parameters = caller.parameters(now) | {"typed": code}
-    row = connection.execute(_claiming, parameters).one_or_none()
-    if row is not None and row.id is None and row.opens_at is None:
+    row = access.one(connection, _claiming, caller, parameters, now=now, playing=True)
+    if row.id is None and row.opens_at is None:
         # A claim by the same member that ended meanwhile is seen by a new statement alone.
-        row = connection.execute(_claiming, parameters).one_or_none()
-    if row is None:
-        access.refuse(connection, caller, now=now, playing=True)
+        row = access.one(connection, _claiming, caller, parameters, now=now, playing=True)
     if row.id is not None:
         return Claim(row.id, row.code, row.value, row.currency, row.claimed_at, row.expires_at, row.created)
     if row.opens_at is not None:

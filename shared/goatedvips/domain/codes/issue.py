@@ -89,9 +89,8 @@ def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime
         "max_claims": terms.max_claims if terms.user_id is None else 1,
     }
     parameters = caller.parameters(now) | {f"new_{name}": value for name, value in given.items()}
-    issued = connection.execute(_issuing, parameters).one_or_none()
+    issued = access.one_or_none(connection, _issuing, caller, parameters, now=now, staff=True)
     if issued is None:
-        access.explain(connection, caller, now=now, staff=True)
         if not connection.execute(_owner_is_there, parameters).scalar_one():
             raise ValidationFailed(errors=[{"pointer": "/user_id", "detail": "there is no such member"}])
         raise CodeTaken

@@ -116,9 +116,7 @@ def get(connection: Connection, caller: Caller, *, now: datetime) -> Mapping[str
     ------
     Unauthenticated, AccountSuspended, Forbidden
     """
-    row = connection.execute(_select_overview, caller.parameters(now)).one_or_none()
-    if row is None:
-        access.refuse(connection, caller, now=now, staff=True)
+    row = access.one(connection, _select_overview, caller, {}, now=now, staff=True)
     waiting = {priority: {"priority": priority, "waiting": 0, "oldest_at": None} for priority in PRIORITIES}
     waiting |= {ticket["priority"]: ticket for ticket in row.tickets or ()}
     age = None if row.read_at is None else max(0, int((now - row.read_at).total_seconds()))

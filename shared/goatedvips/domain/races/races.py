@@ -186,7 +186,5 @@ def create(connection: Connection, caller: Caller, race: NewRace, *, now: dateti
         "new_status": "live" if race.start_date <= now else "upcoming",
         "new_prize_distribution": f"{{{percents}}}",
     }
-    row = connection.execute(_create, caller.parameters(now) | parameters).one_or_none()
-    if row is None:
-        access.refuse(connection, caller, now=now, staff=True)
+    row = access.one(connection, _create, caller, parameters, now=now, staff=True)
     return Race(*row)

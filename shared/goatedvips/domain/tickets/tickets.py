@@ -100,9 +100,7 @@ def open_ticket(
     Unauthenticated, AccountSuspended
     """
     text = {"subject": subject, "description": description, "priority": priority}
-    opened = connection.execute(_opening, caller.parameters(now) | text).one_or_none()
-    if opened is None:
-        access.refuse(connection, caller, now=now)
+    opened = access.one(connection, _opening, caller, text, now=now)
     return Ticket(*opened)
 
 

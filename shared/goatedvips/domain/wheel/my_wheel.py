@@ -56,9 +56,8 @@ def get(connection: Connection, caller: Caller, *, now: datetime) -> MyWheel:
     Unauthenticated, AccountSuspended
     """
     parameters = caller.parameters(now) | {"today": now.date()}
-    row = connection.execute(_select_my_wheel, parameters).one_or_none()
+    row = access.one_or_none(connection, _select_my_wheel, caller, parameters, now=now)
     if row is None:
-        access.explain(connection, caller, now=now)
         seeds.ensure(connection, caller.user_id, now=now)
         row = connection.execute(_select_my_wheel, parameters).one()
     return MyWheel(

@@ -141,9 +141,8 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
     Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
     """
     parameters = caller.parameters(now)
-    seed = connection.execute(_lock_active_seed, parameters).one_or_none()
+    seed = access.one_or_none(connection, _lock_active_seed, caller, parameters, now=now, playing=True)
     if seed is None:
-        access.explain(connection, caller, now=now, playing=True)
         seeds.ensure(connection, caller.user_id, now=now)
         seed = connection.execute(_lock_active_seed, parameters).one()
 
