@@ -20,10 +20,10 @@ POWERTOOLS_RESPONSE = "aws_lambda_powertools.event_handler"
 MAY_IMPORT = {
     # An answer with a status or headers of its own is Powertools' Response.
     "functions": ("clock", "config", "db", "domain", "http", "schedule", "validators", POWERTOOLS_RESPONSE),
-    "domain": ("domain", "errors", "models", "sqlalchemy", "argon2"),
+    "domain": ("domain", "errors", "models", "time_zones", "sqlalchemy", "argon2"),
     "models": ("models", "sqlalchemy"),
     # Query and header parameters are declared in Powertools' words.
-    "validators": ("validators", "pydantic", "aws_lambda_powertools.event_handler.openapi.params"),
+    "validators": ("validators", "time_zones", "pydantic", "aws_lambda_powertools.event_handler.openapi.params"),
 }
 # A check that finds fewer files than these looks in the wrong folder.
 FEWEST_FILES = {"functions": 40, "domain": 40, "models": 10, "validators": 12, "": 80}
@@ -79,6 +79,12 @@ def test_a_place_imports_what_it_may_and_nothing_else(place: str) -> None:
             if not known and module.partition(".")[0] not in sys.stdlib_module_names:
                 wrong.append(f"{name} imports {module}")
     assert not wrong
+
+
+def test_only_one_module_makes_time_zones() -> None:
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    makers = {file.name for file in files if any(module.startswith("zoneinfo") for module in imports(file))}
+    assert makers == {"time_zones.py"}
 
 
 def test_domain_knows_nothing_of_where_it_runs() -> None:

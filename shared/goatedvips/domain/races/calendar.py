@@ -6,11 +6,11 @@ A repeating race's windows begin and end at midnight in its time zone: weekly fr
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Boolean, Connection, Text, and_, bindparam, case, exists, literal, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from goatedvips import time_zones
 from goatedvips.domain.access import NOW
 from goatedvips.domain.races.races import RACE_ID, status_by_clock
 from goatedvips.models.races import wager_races as races
@@ -30,11 +30,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """How many races a run has started, completed and created."""
+    """How many races a run has started, completed and created.
+
+    Parameters
+    ----------
+    unknown_zones: how many races the run could not repeat, because this release of the code does not know their zone.
+    """
 
     started: int
     completed: int
     created: int
+    unknown_zones: int
 
 
 def next_window(kind: str, zone: tzinfo, *, after: datetime, now: datetime) -> Window:
@@ -162,10 +168,15 @@ def advance(connection: Connection, *, ours_only: bool, now: datetime) -> Advanc
     ours_only: leave the races of the guide's application to it.
     """
     statuses = connection.execute(_advance, {"ours_only": ours_only, "now": now}).scalars().all()
-    created = 0
+    created = unknown_zones = 0
     for race in connection.execute(_ending, {"ahead": now + AHEAD}).all():
-        window = next_window(race.type, ZoneInfo(race.time_zone), after=race.end_date, now=now)
+        try:
+            zone = time_zones.zone(race.time_zone)
+        except time_zones.UnknownTimeZone:
+            unknown_zones += 1
+            continue
+        window = next_window(race.type, zone, after=race.end_date, now=now)
         if window.start <= now + AHEAD:
             parameters = {"race_id": race.id, "start": window.start, "end": window.end, "now": now}
             created += len(connection.execute(_repeat, parameters).all())
-    return Advance(statuses.count("live"), statuses.count("completed"), created)
+    return Advance(statuses.count("live"), statuses.count("completed"), created, unknown_zones)
