@@ -18,8 +18,15 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from goatedvips.config import settings
-from goatedvips.errors import Conflict, DatabaseUnavailable, Problem, SchemaOutdated, ValidationFailed
-from goatedvips.postgres import DRIVER, LOCAL_HOSTS, ONE_FLIGHT, UnreadableAnswer, message, sqlstate
+from goatedvips.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    Problem,
+    SchemaOutdated,
+    TransactionConflict,
+    ValidationFailed,
+)
+from goatedvips.postgres import DRIVER, LOCAL_HOSTS, ONE_FLIGHT, UnreadableAnswer, is_id_clash, message, sqlstate
 
 logger = logging.getLogger("goatedvips.db")
 
@@ -147,8 +154,12 @@ def _problem(error: DBAPIError) -> Problem:
             return SchemaOutdated(retry_after=5, reason=reason)
         case ("22", _):  # a value that no column can hold and no validator refused
             return ValidationFailed(reason=reason)
+        case _ if is_id_clash(error.orig):
+            return TransactionConflict(retry_after=1, reason=reason)
         case ("23", "23503" | "23505"):  # the other constraints are violated only by a defect of ours
             return Conflict(reason=reason)
+        case _ if error.statement is None and state:  # the connection was refused, for whatever reason
+            return DatabaseUnavailable(retry_after=1, reason=reason)
         case ("08" | "28" | "3D" | "40" | "53" | "55" | "57" | "58", _):
             return DatabaseUnavailable(retry_after=1, reason=reason)
         case (_, "25006" | "25P02" | "25P03" | "54001"):  # read-only; a session or a server in a bad state

@@ -12,7 +12,9 @@ messages, every statement inside a transaction, no autocommit, the same results.
 Protocol: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
 """
 
+import re
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -43,6 +45,10 @@ from sqlalchemy.engine.interfaces import IsolationLevel
 TESTED_PG8000 = "1.31.6"
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 """Connections to all other hosts use TLS and verify the certificate."""
+
+UNIQUE_VIOLATION = "23505"
+RETRY_ID_CLASH_SECONDS = 2.0
+"""How long an insert is sent again after clashes of its `id`: each try takes one round trip and the next number."""
 
 _BEGIN = "begin transaction"
 _COMMIT = _create_message(QUERY, b"commit" + NULL_BYTE)
@@ -211,7 +217,9 @@ class _Cursor(pg8000.legacy.Cursor):
         try:
             self._context = self._c.fly(operation, args, oids)
         except pg8000.DatabaseError as error:
-            _fields(error).pop("D", None)  # the detail quotes values, and errors are logged
+            fields = _fields(error)
+            fields["K"] = key_columns(error)
+            fields.pop("D", None)  # the detail quotes values, and errors are logged
             kind = pg8000.IntegrityError if sqlstate(error)[:2] == "23" else pg8000.ProgrammingError
             raise (error if isinstance(error, kind) else kind(*error.args)) from error
         self._row_iter = iter(self._context.rows or ())
@@ -223,6 +231,28 @@ class _Dialect(PGDialect_pg8000):
         """Whether the pool must replace the connection."""
         broken = isinstance(e, (ConnectionBroken, UnreadableAnswer)) or sqlstate(e) in _UNUSABLE
         return broken or super().is_disconnect(e, connection, cursor)  # type: ignore[no-untyped-call]
+
+    def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        """Execute a statement; send a transaction's first one again when the `id` that it inserts is taken.
+
+        The ids of the guide's tables come from sequences, and the legacy application also inserts ids of its own
+        choice ahead of them.  A retry takes the sequence's next number.  Before the first statement there is nothing
+        that a roll-back loses; a clash in a later one is raised, and the HTTP edge runs the whole request again.
+        """
+        connection = cursor._c
+        is_first = not connection._in_transaction
+        commit_with_next, types = getattr(connection, "commit_with_next", False), cursor._input_oids
+        give_up = time.monotonic() + RETRY_ID_CLASH_SECONDS
+        while True:
+            try:
+                super().do_execute(cursor, statement, parameters, context)  # type: ignore[no-untyped-call]
+            except pg8000.DatabaseError as error:
+                if not (is_first and is_id_clash(error) and time.monotonic() < give_up):
+                    raise
+            else:
+                return
+            connection.rollback()
+            connection.commit_with_next, cursor._input_oids = commit_with_next, types
 
 
 class OneFlightDialect(_Dialect):
@@ -299,6 +329,22 @@ def sqlstate(error: BaseException | None) -> str:
     Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
     """
     return _fields(error).get("C", "")
+
+
+def key_columns(error: BaseException | None) -> str:
+    """The columns of the key that a statement violated, as in `user_id, spin_day`; empty for any other error.
+
+    They stand in the detail of the server's error, in front of the values: `Key (email)=(a@b.example) already exists.`
+    in whatever language.
+    """
+    fields = _fields(error)
+    found = re.search(r"\((.+?)\)=\(", fields.get("D", ""))
+    return found[1] if found else fields.get("K", "")
+
+
+def is_id_clash(error: BaseException | None) -> bool:
+    """Whether an insert failed because its `id` is taken."""
+    return sqlstate(error) == UNIQUE_VIOLATION and key_columns(error) == "id"
 
 
 def message(error: BaseException | None) -> str:

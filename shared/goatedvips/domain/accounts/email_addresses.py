@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Text, and_, bindparam, func, literal, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
-from goatedvips.domain import access, erased_identities
+from goatedvips.domain import access, erased_identities, unique_keys
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.accounts import credentials, log_in, mail_requests
 from goatedvips.domain.accounts.log_in import LogInAttempt
@@ -176,8 +176,10 @@ def verify(connection: Connection, token: str, *, verified_email_required: bool,
     }
     try:
         proved = connection.execute(_use, parameters).one_or_none()
-    except IntegrityError as error:  # the unique keys decide
-        raise EmailTaken from error
+    except IntegrityError as error:
+        if unique_keys.violates(error, "email"):
+            raise EmailTaken from error
+        raise
     if proved is None:
         raise TokenInvalid
     if proved.is_change:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from goatedvips.domain import access, audit, erased_identities, pagination
+from goatedvips.domain import access, audit, erased_identities, pagination, unique_keys
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.accounts.links import PENDING
 from goatedvips.domain.notifications.outbox import queued
@@ -267,8 +267,10 @@ def decide(
     parameters = caller.parameters(now) | given
     try:
         row = connection.execute(_deciding, parameters).one_or_none()
-    except IntegrityError as error:  # an approval for another member was faster
-        raise UidTaken from error
+    except IntegrityError as error:
+        if unique_keys.violates(error, "uid"):  # an approval for another member was faster
+            raise UidTaken from error
+        raise
     if row is not None:
         return _link(row)
     access.explain(connection, caller, now=now, staff=True)

@@ -7,7 +7,7 @@ active one is revealed.
 import secrets
 from datetime import datetime
 
-from sqlalchemy import CTE, Connection, Insert, LargeBinary, Text, bindparam, cast, null, select, union_all
+from sqlalchemy import CTE, Connection, Insert, LargeBinary, Text, and_, bindparam, cast, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain.access import NOW
@@ -17,7 +17,9 @@ from goatedvips.models.wheel import wheel_seeds
 ACTIVE = wheel_seeds.alias("active")
 IS_ACTIVE = (ACTIVE.c.activated_at.is_not(None), ACTIVE.c.revealed_at.is_(None))
 
-# The casts are needed: PostgreSQL gives an untyped parameter in a UNION the type text.
+_IS_ACTIVE_ROW = and_(wheel_seeds.c.activated_at.is_not(None), wheel_seeds.c.revealed_at.is_(None))
+
+# The casts are needed: PostgreSQL gives an untyped parameter in a SELECT the type text.
 _ACTIVE_SEED = cast(bindparam("active_seed"), LargeBinary)
 _UPCOMING_SEED = cast(bindparam("upcoming_seed"), LargeBinary)
 
@@ -32,14 +34,23 @@ def insert_first_seeds(owner: CTE) -> Insert:
     The statement also needs the parameters of `new_seeds`, and `now`.
     """
     client_seed = cast(owner.c.id, Text)
-    pair = union_all(
-        select(owner.c.id, _ACTIVE_SEED, client_seed, NOW, NOW),
-        select(owner.c.id, _UPCOMING_SEED, client_seed, NOW, null()),
-    )
-    return (
+    active = (
         upsert(wheel_seeds)
-        .from_select(["user_id", "server_seed", "client_seed", "created_at", "activated_at"], pair)
-        .on_conflict_do_nothing()
+        .from_select(
+            ["user_id", "server_seed", "client_seed", "created_at", "activated_at"],
+            select(owner.c.id, _ACTIVE_SEED, client_seed, NOW, NOW),
+        )
+        .on_conflict_do_nothing(
+            index_elements=["user_id"],
+            index_where=_IS_ACTIVE_ROW,
+        )
+        .returning(wheel_seeds.c.user_id)
+        .cte("active_seed_row")
+    )
+    # A member has both or neither, so the row of the active one decides for both.
+    return insert(wheel_seeds).from_select(
+        ["user_id", "server_seed", "client_seed", "created_at"],
+        select(active.c.user_id, _UPCOMING_SEED, cast(active.c.user_id, Text), NOW),
     )
 
 
