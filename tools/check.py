@@ -68,7 +68,8 @@ def migrations() -> str:
 CHECKS: dict[str, Check] = {
     "sam-validate": command("sam", "validate", "--lint"),
     "mypy": command("mypy"),
-    "sam-build": command("sam", "build"),
+    "sam-build": command("python", "-m", "local.sam.build"),
+    "sam-build-native": command("python", "-m", "local.sam.build", "native"),
     "cfn-lint": command("cfn-lint", "template.yaml"),
     "openapi": command("python", "-m", "tools.openapi.document", "--check"),
     "alembic-check": migrations,
