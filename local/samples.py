@@ -1,0 +1,78 @@
+"""The sample events in events/, as `make invoke` and `make sam-invoke` send them: with a caller who exists.
+
+A sample of a member's route gets a new member as its caller at each use, because some actions can be done only once: a
+spin a day, one claim of a code. The staff's samples use up nothing, and keep the caller of the file.
+"""
+
+import json
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert
+
+from goatedvips.domain.accounts import passwords
+from goatedvips.domain.wheel import seeds
+from goatedvips.models.accounts import sessions, users
+from goatedvips.validators.tables import insert_schema
+from local.demo import PASSWORD
+from local.template import ROOT
+from migrations.upgrade import engine
+
+SESSION_LIFETIME = timedelta(hours=1)
+
+
+def event_of(name: str, url: str) -> dict[str, Any]:
+    """Return a function's sample event, ready to be sent.
+
+    Parameters
+    ----------
+    name: the function's file, as in `spin_wheel`.
+    url: of the local database, to be entered as its owner.
+
+    """
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    caller = event.get("requestContext", {}).get("authorizer", {}).get("lambda")
+    if caller and not caller["is_staff"]:
+        with engine(url).begin() as connection:
+            caller.update(_new_member(connection, datetime.now(UTC)))
+    return event
+
+
+def read(file: Path) -> object:
+    """Return the event in a file of the developer's; end the program with a sentence where it cannot be read."""
+    try:
+        event: object = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"{file} is no JSON file that can be read: {error}") from None
+    return event
+
+
+def _new_member(connection: Connection, now: datetime) -> dict[str, int]:
+    """Make a verified member with a session, and return their ids; their password is the one in the samples."""
+    name = f"sample-{secrets.token_hex(4)}"
+    member = {
+        "username": name,
+        "username_key": name,
+        "email": f"{name}@example.com",
+        "email_key": f"{name}@example.com",
+        "email_verified": True,
+        "password": passwords.hashed(PASSWORD, legacy=False),
+    }
+    user_id = _insert(connection, users, member)
+    session = {
+        "user_id": user_id,
+        "token_hash": secrets.token_bytes(32),
+        "created_at": now,
+        "expires_at": now + SESSION_LIFETIME,
+    }
+    session_id = _insert(connection, sessions, session)
+    seeds.ensure(connection, user_id, now=now)
+    return {"user_id": user_id, "session_id": session_id}
+
+
+def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> int:
+    """Insert a row that the table's schema accepts, and return its id."""
+    values = insert_schema(table).model_validate(row).values()
+    return int(connection.execute(insert(table).values(values).returning(table.c.id)).scalar_one())
