@@ -5,7 +5,7 @@ PYTHON     := .venv/bin/python
 READY      := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench invoke staff openapi db-check db-adopt db-upgrade db-reset requirements clean
+.PHONY: help run test check bench invoke sam-build sam-invoke sam-api staff openapi db-check db-adopt db-upgrade db-reset requirements clean
 
 help:               ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -21,6 +21,15 @@ bench: $(READY)     ## what is measured, and against what: WHAT=imports, log_in_
 
 invoke: $(READY)    ## one function on Lambda's runtime client: FUNCTION=spin_wheel [EVENT=file.json]
 	@$(PYTHON) -m local.invoke "$(FUNCTION)" "$(EVENT)"
+
+sam-build: $(READY) ## functions and layer by SAM CLI, for arm64; PROCESSOR=native: for this machine's processor
+	@$(PYTHON) -m local.sam.build "$(PROCESSOR)"
+
+sam-invoke: $(READY) ## one function in Docker, beside `make run`: FUNCTION=spin_wheel [EVENT=file.json] [ARGS=…]
+	@$(PYTHON) -m local.sam.invoke invoke "$(FUNCTION)" "$(EVENT)"
+
+sam-api: $(READY)   ## the API from Docker containers on port 3001 (PORT=…), beside `make run` [ARGS=…]
+	@$(PYTHON) -m local.sam.invoke start-api
 
 staff: $(READY)     ## make a member one of the staff: USER=name, with STACK=name in a stack on AWS
 	@$(PYTHON) -m tools.staff "$(origin USER)"

@@ -166,7 +166,7 @@ def cors_headers(cors: Cors, origin: str | None, *, preflight: bool) -> dict[str
 def say(error: Exception) -> None:
     """Show a function's failure on the console, in a line; its log has the rest."""
     text = str(error).splitlines()
-    print(f"  failed: {text[0] if text else type(error).__name__}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"  failed: {text[0] if text else type(error).__name__}", file=sys.stderr, flush=True)
 
 
 def _gateway_answer(error: HTTPException) -> Response:

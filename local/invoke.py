@@ -6,7 +6,6 @@ runs it on Lambda, in an environment that holds what template.yaml gives it and 
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -19,10 +18,13 @@ import httpx
 from database.embedded import free_port
 from database.local import FOLDER, local_database
 from database.upgrade import upgrade
-from local import demo, template
+from local import demo, running, samples, template
 from local.pool import BASE_VARIABLES, Function
+from local.ports import API_PORT
+from local.sam.build import native_architecture
 
 START_SECONDS = 15.0
+SERVER_ERROR = 500
 PATH = "/2015-03-31/functions/function/invocations"
 
 
@@ -31,10 +33,10 @@ def emulator() -> str:
     package = find_spec("samcli")
     if sys.platform != "linux" or package is None or package.origin is None:
         sys.exit(
-            "The runtime interface emulator runs on Linux alone: use `make run`, or `sam local invoke` with Docker."
+            "The runtime interface emulator runs only on Linux. Elsewhere use `make run` for requests, "
+            "and `make sam-invoke FUNCTION=…` for one function, in Docker."
         )
-    kind = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    program = Path(package.origin).parent / "local" / "rapid" / f"aws-lambda-rie-{kind}"
+    program = Path(package.origin).parent / "local" / "rapid" / f"aws-lambda-rie-{native_architecture()}"
     if os.access(program, os.X_OK):
         return str(program)
     FOLDER.mkdir(exist_ok=True)
@@ -97,23 +99,25 @@ def _post(url: str, event: object, seconds: int) -> Any:  # noqa: ANN401  any JS
             return {"errorType": "Runtime.Error", "errorMessage": answer.text.strip()}
 
 
+def is_failure(answer: object) -> bool:
+    """Return whether an answer is an error of the function, or an HTTP answer with a status of 500 or more."""
+    return isinstance(answer, dict) and ("errorType" in answer or answer.get("statusCode", 200) >= SERVER_ERROR)
+
+
 def main(name: str, file: str | None = None) -> None:
     """Invoke the function, print its answer as JSON, and exit with 1 when it failed."""
-    base = f"http://127.0.0.1:{os.environ.get('PORT') or '3000'}"
+    platform = running.find(FOLDER)
+    base = f"http://127.0.0.1:{platform.api_port if platform else API_PORT}"
     with local_database() as url:
         upgrade(url)
-        demo.load(url, base, FOLDER)  # whom the sample events come from
-        plan = template.load(template.parameters(url, base), base)
-        function = plan.function(name)
-        path = Path(file or template.ROOT / "events" / f"{function.file.stem}.json")
-        try:
-            event = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            sys.exit(f"{path} is no JSON file that can be read: {error}")
+        demo.load(url, base)
+        values = template.parameters(url, base)
+        values["NotificationsTimeout"] = template.SHORTEST_NOTIFICATIONS_TIMEOUT
+        function = template.load(values, base).function(name)
+        event = samples.read(Path(file)) if file else samples.event_of(function.file.stem, url)
         answer = invoke(function, event)
-    print(json.dumps(answer, indent=2, ensure_ascii=False))  # noqa: T201
-    failed = isinstance(answer, dict) and ("errorType" in answer or answer.get("statusCode", 200) >= 500)  # noqa: PLR2004
-    sys.exit(int(failed))
+    print(json.dumps(answer, indent=2, ensure_ascii=False))
+    sys.exit(int(is_failure(answer)))
 
 
 if __name__ == "__main__":

@@ -2,15 +2,14 @@
 
 import os
 import signal
-import socket
 import sys
 import threading
 from contextlib import ExitStack
 from types import FrameType
 
 from local import pool
+from local.ports import HOST, chosen_port, is_free
 
-HOST = "127.0.0.1"
 # Where database clients and samconfig.toml find it at every start; another port when this one is taken.
 POSTGRES_PORT = 54320
 
@@ -20,36 +19,43 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
-        run(chosen_port())
+        run(chosen_port(), serves_containers=chosen_switch("DOCKER"))
     except KeyboardInterrupt:
         return
 
 
-def run(port: int) -> None:
-    """Start everything in order; what was started is stopped in the opposite order, whatever happens."""
+def run(port: int, *, serves_containers: bool) -> None:
+    """Start everything in order, and stop it in the opposite order, whatever happens."""
     pool.prepare()  # loads third-party modules while this process loads its own
     from database import embedded, local  # noqa: PLC0415  they load for a second
     from database.upgrade import upgrade  # noqa: PLC0415
 
     with ExitStack() as stack:
         stack.enter_context(local.usable(local.FOLDER))
+        report("Starting PostgreSQL")
         wanted = POSTGRES_PORT if is_free(POSTGRES_PORT) else None
-        url = local.create_database(stack.enter_context(embedded.running(local.FOLDER, wanted)))
+        server = stack.enter_context(embedded.running(local.FOLDER, wanted))
+        report("Migrating the database")
+        url = local.create_database(server)
         upgrade(url)
-        serve(url, port, stack)
+        if wanted is None:
+            print(f"Port {POSTGRES_PORT}, to which samconfig.toml leads, is taken: PostgreSQL listens on {server.port}")
+        serve(url, server.port, port, stack, serves_containers=serves_containers)
 
 
-def serve(url: str, port: int, stack: ExitStack) -> None:
+def serve(url: str, database_port: int, port: int, stack: ExitStack, *, serves_containers: bool) -> None:
     """Serve the API over its workers and run the schedules, until interrupted."""
     from database.local import FOLDER  # noqa: PLC0415  as above
-    from local import demo, docs, mail, template  # noqa: PLC0415
+    from local import demo, docs, running, template  # noqa: PLC0415
     from local.api import HttpApi  # noqa: PLC0415
     from local.schedules import Schedules  # noqa: PLC0415
     from local.server import Server  # noqa: PLC0415
+    from local.stand_ins import mail  # noqa: PLC0415
 
     base = f"http://{HOST}:{port}"
     log = FOLDER / "functions.log"
     log.write_text("")
+    report("Reading template.yaml and starting workers")
     plan = template.load(template.parameters(url, base), base)
     workers = pool.Pool(plan.functions, log)
     stack.callback(workers.stop)
@@ -57,50 +63,54 @@ def serve(url: str, port: int, stack: ExitStack) -> None:
     api = HttpApi(plan, workers, port)
     mail.serve(api.app, mail.Mailbox())
     docs.serve(api.app)
-    hints = demo.load(url, base, FOLDER)
+    report("Loading demo data")
+    hints = demo.load(url, base)
     schedules = Schedules(plan.schedules, workers)
     http = Server(HOST, port, api.app)
     stack.callback(schedules.stop)
+    if serves_containers:
+        from local.sam import bridge  # noqa: PLC0415  it loads Docker's client
+
+        address = stack.enter_context(bridge.reachable((port, database_port)))
+        print(f"Containers reach it all as {template.CONTAINER_HOST} ({address})")
 
     # The server runs in a thread, because its own loop would swallow the interrupt.
     threading.Thread(target=http.serve_forever, daemon=True).start()
     schedules.start()
-    print(f"\nThe API is at {base}, its documentation at {base}/docs, caught mail at {base}/mail")  # noqa: T201
-    print(f"The database is {url}\nWhat the functions log is in {log}")  # noqa: T201
+    state = running.Running(port, database_port, serves_containers)
+    stack.enter_context(running.announce(FOLDER, state))
+    places = {
+        "API": base,
+        "Documentation": f"{base}/docs",
+        "Caught mail": f"{base}/mail",
+        "Database": url,
+        "Functions' log": log,
+    }
+    print()
+    for what, where in places.items():
+        print(f"{what:<16}{where}")
     for schedule in schedules.left_out:
-        print(f"Not run here: {schedule.function} ({schedule.expression})")  # noqa: T201
-    print(f"\n{hints}\nCtrl-C stops everything.", flush=True)  # noqa: T201
+        print(f"Not run here: {schedule.function} ({schedule.expression})")
+    print(f"\n{hints}\nCtrl-C stops everything.", flush=True)
     threading.Event().wait()
 
 
-def chosen_port() -> int:
-    """Return the port to serve on, PORT or 3000; end with a sentence when it is taken."""
-    given = os.environ.get("PORT") or "3000"
-    if not given.isdigit() or not 0 < int(given) < 65536:  # noqa: PLR2004
-        sys.exit(f"PORT={given} is no port: choose a number from 1 to 65535.")
-    port = int(given)
-    if not is_free(port):
-        sys.exit(
-            f"Port {port} is taken, perhaps by a `make run` that is still there: end what uses it, "
-            f"or choose another one, as in `make run PORT={port + 1}`."
-        )
-    return port
+def report(step: str) -> None:
+    """Print what is being done, at once."""
+    print(f"{step} …", flush=True)
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen on a port of this machine now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
+def chosen_switch(name: str) -> bool:
+    """Return the value of a switch that may stand before `make run`; end with a sentence where it is unreadable."""
+    value = os.environ.get(name) or "false"
+    if value not in {"true", "false"}:
+        sys.exit(f"{name} must be true or false, not {value!r}.")
+    return value == "true"
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
     """Take Ctrl-C and SIGTERM alike, once: a second one must not cut the stop short."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    print("\nStopping.", flush=True)  # noqa: T201
+    print("\nStopping.", flush=True)
     raise KeyboardInterrupt

@@ -25,6 +25,12 @@ NO_VALUE = "AWS::NoValue"
 logging.getLogger("samcli").setLevel(logging.ERROR)
 
 
+CONTAINER_HOST = "host.docker.internal"
+"""The name by which a Docker container calls the machine that it runs on."""
+SHORTEST_NOTIFICATIONS_TIMEOUT = "15"
+"""Seconds of a run of send_notifications that somebody waits for: it looks for mail in the first 5 of them."""
+
+
 class TemplateError(SystemExit):
     """The template asks for something that must not be served as it is; the text says what."""
 
@@ -98,11 +104,29 @@ def parameters(database_url: str, base_url: str, chosen: Mapping[str, str] = os.
         "VerifiedEmailRequired": chosen.get("VERIFIED_EMAIL_REQUIRED", "false"),
         "LegacyApp": chosen.get("LEGACY_APP", "false"),
         "QueryLog": chosen.get("QUERY_LOG", "false"),
+        "NotificationsTimeout": "60",
     }
     for name in ("VERIFIED_EMAIL_REQUIRED", "LEGACY_APP", "QUERY_LOG"):
         if chosen.get(name, "false") not in {"true", "false"}:
             raise TemplateError(f"{name} must be true or false, not {chosen[name]!r}.")
     return values
+
+
+def container_parameters(database_port: int, api_port: int, chosen: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the values of the template's parameters for functions in Docker containers on this machine.
+
+    Parameters
+    ----------
+    database_port, api_port: where `make run` listens. Links in mail lead to its pages, for the browser on this machine.
+    chosen: as in `parameters`.
+
+    """
+    database_url = f"postgresql://api@{CONTAINER_HOST}:{database_port}/goatedvips"
+    values = parameters(database_url, f"http://{CONTAINER_HOST}:{api_port}", chosen)
+    return values | {
+        "AppUrl": values["AppUrl"] or f"http://127.0.0.1:{api_port}",
+        "NotificationsTimeout": SHORTEST_NOTIFICATIONS_TIMEOUT,
+    }
 
 
 def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template.yaml") -> Template:

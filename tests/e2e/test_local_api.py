@@ -11,10 +11,11 @@ import httpx
 import pytest
 
 from database.embedded import free_port
-from local import docs, mail, template
+from local import docs, template
 from local.api import HttpApi
 from local.pool import Pool
 from local.server import Server
+from local.stand_ins import mail
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31

@@ -1,4 +1,4 @@
-"""Answers of the health check and of the staff's overview."""
+"""Answers about the platform itself, and the platform at a glance."""
 
 from datetime import datetime
 from typing import Literal
@@ -9,56 +9,56 @@ from goatedvips.validators.fields import AnswerBody, Money
 
 
 class SchemaRevision(AnswerBody):
-    """Two revisions of the database's schema."""
+    """Revisions of the database's schema."""
 
     expected: str
-    """The revision that this release of the API needs."""
+    """The one that this release is written for."""
     actual: str
-    """The revision that the database has."""
+    """The one that the database has."""
 
 
 class Health(AnswerBody):
-    """The API works. If it does not, the answer is a problem document with status 503."""
+    """All is well; else the answer is a problem with status 503."""
 
     status: Literal["ok"] = "ok"
-    """The state of the API as a whole."""
+    """Of the whole."""
     database: Literal["ok"] = "ok"
-    """The database answers and accepts changes."""
+    """It answers."""
     schema_: SchemaRevision = Field(alias="schema")
-    """The schema's revisions, which are equal in this answer."""
+    """Both are the same here."""
 
 
 class OverviewMembers(AnswerBody):
-    """Numbers of members."""
+    """How many members there are."""
 
     all: int | None
-    """The number of all members, approximate; null if the database has no estimate yet."""
+    """Approximate; null: the database has not counted yet."""
     new_today: int
-    """The number of members who registered within the last 24 hours."""
+    """Registered within the last 24 hours."""
     new_this_week: int
-    """The number of members who registered within the last 7 days."""
+    """Registered within the last 7 days."""
     active: int
-    """The number of members who used the platform within the last 30 days."""
+    """Seen within the last 30 days."""
     approximate: list[str]
-    """The names of the fields of this object that are estimates."""
+    """Which of these are estimates."""
 
 
 class OverviewWagers(AnswerBody):
-    """What all linked members have wagered at the casino, as the casino counts it."""
+    """What all linked members have wagered at the casino, by its own counters."""
 
     today: Money
-    """The sum of the casino's current day."""
+    """Its present day."""
     week: Money
-    """The sum of the casino's current week."""
+    """Its present week."""
     month: Money
-    """The sum of the casino's current month."""
+    """Its present month."""
 
 
 class OverviewRaces(AnswerBody):
-    """Numbers of races."""
+    """Races."""
 
     live: int
-    """The number of races that are running now."""
+    """Running now."""
 
 
 class OverviewTickets(AnswerBody):
@@ -67,65 +67,65 @@ class OverviewTickets(AnswerBody):
     priority: str
     """`high`, `medium` or `low`."""
     waiting: int
-    """The number of these tickets."""
+    """How many."""
     oldest_at: datetime | None
-    """When the oldest of these tickets was opened; null if there are none."""
+    """When the first of them was opened; null: there are none."""
 
 
 class OverviewCodes(AnswerBody):
-    """Numbers of bonus codes and claims."""
+    """Bonus codes."""
 
     issued: int | None
-    """The number of codes that were issued, approximate; null if the database has no estimate yet."""
+    """Approximate; null: the database has not counted yet."""
     claimed: int | None
-    """The number of claims of all codes, approximate; null if the database has no estimate yet."""
+    """Claims of all codes, approximate; null: the database has not counted yet."""
     approximate: list[str]
-    """The names of the fields of this object that are estimates."""
+    """Which of these are estimates."""
 
 
 class OverviewRewards(AnswerBody):
-    """Rewards that have not been paid out yet. A wheel win counts once its code was claimed."""
+    """Rewards that are still to be handed over; a win of the wheel once its code was claimed."""
 
     unfulfilled: int
-    """The number of these rewards."""
+    """How many."""
     amount: Money
-    """The sum of these rewards."""
+    """Their sum."""
 
 
 class OverviewMail(AnswerBody):
-    """Numbers of mails in the outbox."""
+    """The outbox."""
 
     queued: int
-    """The number of mails that wait to be sent."""
+    """Waiting to be sent."""
     failed: int
-    """The number of mails that were given up after too many failures."""
+    """Given up."""
 
 
 class OverviewFeed(AnswerBody):
-    """The state of the affiliate's feed of wagers."""
+    """The affiliate's feed of wagers."""
 
     read_at: datetime | None
-    """When the feed was read last; null if it never was."""
+    """Its last reading; null: there was none."""
     age_seconds: int | None
-    """The number of seconds since then; null if the feed was never read."""
+    """Seconds since then."""
 
 
 class Overview(AnswerBody):
-    """The platform's key figures."""
+    """The platform at a glance."""
 
     members: OverviewMembers
-    """Numbers of members."""
+    """How many there are."""
     wagers: OverviewWagers
-    """What members have wagered."""
+    """At the casino."""
     races: OverviewRaces
-    """Numbers of races."""
+    """Now."""
     tickets: list[OverviewTickets]
-    """Tickets that are not closed, one entry for each priority, the most urgent first."""
+    """By priority, the most urgent first."""
     codes: OverviewCodes
-    """Numbers of bonus codes and claims of all time."""
+    """Of all time."""
     rewards: OverviewRewards
-    """Rewards that have not been paid out yet."""
+    """To be handed over."""
     mail: OverviewMail
-    """Numbers of mails in the outbox."""
+    """At this moment."""
     feed: OverviewFeed
-    """The state of the affiliate's feed of wagers."""
+    """How fresh the wagers are."""

@@ -1,4 +1,4 @@
-"""Request and answer bodies of the wheel."""
+"""Requests and answers of the wheel."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -10,80 +10,79 @@ from goatedvips.validators.fields import AnswerBody, Money, RequestBody
 
 
 class SpinRequest(RequestBody):
-    """A spin. The member may choose the client seed; the server decides everything else."""
+    """What a member may say about their spin: nothing but a seed that takes part in the draw."""
 
     client_seed: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None
-    """The member's part in the draw. If it is absent, the client seed of the member's last spin is used."""
+    """Absent: the one used last."""
 
 
 class Segment(AnswerBody):
-    """One segment of the wheel."""
+    """A part of the wheel."""
 
     label: str
-    """The text on the segment."""
+    """What it reads."""
     weight: int
-    """The segment's share of the draw, relative to the weights of the other segments."""
+    """Its share of the draw, relative to the others'."""
     value: Money
-    """The worth of the bonus code that the segment wins, in US dollars. `0.00` means that nothing is won."""
+    """The bonus code's worth in US dollars; 0: nothing is won."""
 
 
 class SegmentWithOdds(Segment):
-    """One segment of the wheel, with its chance to be drawn."""
+    """A part of the wheel with its chance to be drawn."""
 
     odds: Annotated[Decimal, PlainSerializer(lambda odds: f"{odds:f}", return_type=str)]
-    """The segment's weight divided by the sum of all weights, as a decimal string."""
+    """weight ÷ the sum of weights, as a decimal string."""
 
 
 class Wheel(AnswerBody):
-    """The wheel that spins are drawn on now."""
+    """The wheel of today."""
 
     version: int
-    """The number of this version. Every spin stores the version that it was drawn on."""
+    """A spin keeps the version it was drawn on."""
     segments: list[SegmentWithOdds]
-    """All segments. The first one has the `segment_index` 0."""
+    """In the order that `segment_index` counts, from 0."""
 
 
 class Fairness(AnswerBody):
-    """The inputs of a spin's draw. Once `server_seed` is revealed, anyone can repeat the draw with them."""
+    """What a spin was drawn from; with `server_seed`, once it is revealed, anyone can draw it again."""
 
     server_seed_hash: str
-    """The SHA-256 of the server seed, in hex. It was published before the spin."""
+    """SHA-256 of the server seed in hex, as committed to before the spin."""
     client_seed: str
     """The member's part in the draw."""
     nonce: int
-    """The number of spins that were drawn from the server seed before this one."""
+    """How many spins the server seed had before."""
     server_seed: str | None = None
-    """The server seed, in hex. It is null until the seed is revealed."""
+    """In hex; null until it is revealed."""
 
 
 class SpinReceipt(AnswerBody):
-    """A spin and what it won."""
+    """A spin, drawn and paid out."""
 
     id: int
-    """The id of the spin."""
+    """The spin's id."""
     segment_index: int
-    """The position of the drawn segment in the wheel's `segments`, counted from 0."""
+    """Where the wheel stops: a position in its `segments`, from 0."""
     segment: Segment
-    """The drawn segment."""
+    """What was drawn."""
     reward_code: str | None
-    """The bonus code that was won. Only this member can claim it, with `POST /v1/codes/claim`, within 24 hours. It is
-    null if nothing was won."""
+    """Won: a bonus code that this member claims by `POST /v1/codes/claim` within 24 hours; null: nothing won."""
     fairness: Fairness
-    """The inputs of the draw, which make the spin verifiable."""
+    """To verify the spin with."""
     next_spin_at: datetime
-    """The next UTC midnight, from which on the member can spin again."""
+    """When the next spin is due: the next UTC midnight."""
 
 
 class MyWheel(AnswerBody):
-    """What a member needs to note before a spin, so that they can verify it afterwards."""
+    """What a member needs before a spin, to be able to verify it afterwards."""
 
     server_seed_hash: str
-    """The SHA-256, in hex, of the server seed that the next spin is drawn from."""
+    """SHA-256 in hex of the server seed that the next spin is drawn from."""
     next_server_seed_hash: str
-    """The SHA-256, in hex, of the server seed that will be used after the present one."""
+    """The same of the server seed that follows it."""
     nonce: int
-    """The number of spins that were drawn from the present server seed."""
+    """How many spins the server seed has had."""
     client_seed: str
-    """The client seed of the next spin, unless its request brings another one."""
+    """What the next spin takes unless it brings its own."""
     next_spin_at: datetime | None
-    """When the member can spin again. It is null if they can spin now."""
+    """When the next spin is due; null: now."""

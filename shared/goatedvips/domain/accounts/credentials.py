@@ -39,7 +39,9 @@ def attempt(connection: Connection, caller: Caller, address: str, *, now: dateti
     ------
     TooManyAttempts, Unauthenticated, AccountSuspended
     """
-    own = access.one(connection, _own, caller, attempts.turn("log_in", address), now=now)
+    own = connection.execute(_own, caller.parameters(now) | attempts.turn("log_in", address)).one_or_none()
+    if own is None:
+        access.refuse(connection, caller, now=now)
     return LogInAttempt(log_in.guess(connection, str(own.id), address, now=now), own.id, own.password)
 
 
@@ -78,7 +80,9 @@ def own_names(connection: Connection, caller: Caller, *, now: datetime) -> Names
     ------
     Unauthenticated, AccountSuspended
     """
-    row = access.one(connection, _own_names, caller, {}, now=now)
+    row = connection.execute(_own_names, caller.parameters(now)).one_or_none()
+    if row is None:
+        access.refuse(connection, caller, now=now)
     return Names(row.username, row.email)
 
 

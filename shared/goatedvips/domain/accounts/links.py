@@ -38,8 +38,9 @@ def ask(connection: Connection, caller: Caller, uid: str, *, now: datetime) -> R
     Unauthenticated, AccountSuspended
     """
     parameters = caller.parameters(now) | {"given_uid": uid}
-    asked = access.one_or_none(connection, _asked, caller, parameters, now=now)
+    asked = connection.execute(_asked, parameters).one_or_none()
     if asked is None:
+        access.explain(connection, caller, now=now)
         theirs = connection.execute(_theirs, parameters).first()
         raise AlreadyLinked if theirs else LinkPending
     return asked

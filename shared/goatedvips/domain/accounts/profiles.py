@@ -59,7 +59,10 @@ def me(connection: Connection, caller: Caller, *, now: datetime) -> Row[Any]:
     ------
     Unauthenticated, AccountSuspended
     """
-    return access.one(connection, _me, caller, {}, now=now)
+    row = connection.execute(_me, caller.parameters(now)).one_or_none()
+    if row is None:
+        access.refuse(connection, caller, now=now)
+    return row
 
 
 _NEW_BIO = bindparam("new_bio", type_=users.c.bio.type)
@@ -93,7 +96,10 @@ def change(connection: Connection, caller: Caller, given: Mapping[str, object], 
         "new_color": given.get("profile_color"),
         "new_hiding": given.get("hide_name"),
     }
-    return access.one(connection, _changing, caller, new, now=now)
+    row = connection.execute(_changing, caller.parameters(now) | new).one_or_none()
+    if row is None:
+        access.refuse(connection, caller, now=now)
+    return row
 
 
 # Of a closed account nothing is shown: what its bio says may be what it was closed for.

@@ -66,7 +66,8 @@ def end(connection: Connection, caller: Caller, *, now: datetime) -> None:
     ------
     Unauthenticated, AccountSuspended
     """
-    access.one(connection, _end, caller, {}, now=now)
+    if connection.execute(_end, caller.parameters(now)).one_or_none() is None:
+        access.refuse(connection, caller, now=now)
 
 
 _live = (

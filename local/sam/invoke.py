@@ -1,0 +1,120 @@
+"""`make sam-invoke FUNCTION=spin_wheel`, `make sam-api`: functions in Docker containers, beside a running `make run`.
+
+SAM CLI runs each function in AWS's image of the Lambda runtime. These commands build for this machine's processor and
+give SAM CLI what it needs to reach the database and the mail catcher of `make run`, whatever their ports are.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from database.embedded import Server
+from database.local import FOLDER
+from local import running, samples, template
+from local.invoke import is_failure
+from local.pool import BASE_VARIABLES
+from local.ports import is_free
+from local.sam import bridge, build
+
+API_PORT = 3001  # beside `make run`, which has 3000
+
+
+def invoke(name: str, file: str | None, options: list[str]) -> int:
+    """Run a function on an event in a container, print its answer as JSON, and return the status to exit with."""
+    platform = _platform()
+    plan = template.load(template.container_parameters(platform.database_port, platform.api_port), "")
+    function = plan.function(name)
+    url = Server(platform.database_port).url()
+    event = samples.read(Path(file)) if file else samples.event_of(function.file.stem, url)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as sample, _reachable(platform) as connection:
+        json.dump(event, sample)
+        sample.flush()
+        command = [*_sam("invoke", connection, platform), function.name, "--event", sample.name, *options]
+        done = subprocess.run(
+            command, env=_environment(plan), cwd=template.ROOT, stdout=subprocess.PIPE, text=True, check=False
+        )
+    if done.returncode != 0:
+        return done.returncode
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:  # SAM CLI exits with 0 when a container gave no answer
+        print(done.stdout, end="")
+        print("The container gave no answer.", file=sys.stderr)
+        return 1
+    print(json.dumps(answer, indent=2, ensure_ascii=False))
+    return int(is_failure(answer))
+
+
+def serve(options: list[str]) -> int:
+    """Serve the API of template.yaml from containers until Ctrl-C, and return the status to exit with."""
+    port = int(os.environ.get("PORT") or API_PORT)
+    if not is_free(port):
+        raise SystemExit(f"Port {port} is taken: choose another one, as in `make sam-api PORT={port + 1}`.")
+    platform = _platform()
+    plan = template.load(template.container_parameters(platform.database_port, platform.api_port), "")
+    with _reachable(platform) as connection:
+        command = [*_sam("start-api", connection, platform), "--port", str(port), *options]
+        with subprocess.Popen(command, env=_environment(plan), cwd=template.ROOT) as process:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # which SAM CLI gets too
+                return process.wait()
+
+
+def _platform() -> running.Running:
+    """Return the running platform, and bring the native build up to date."""
+    platform = running.find(FOLDER)
+    if platform is None:
+        raise SystemExit("`make run` is not running in this checkout: start it in another terminal, then try again.")
+    print(f"Building for {build.native_architecture()} …", file=sys.stderr, flush=True)
+    build.build_native()
+    return platform
+
+
+@contextmanager
+def _reachable(platform: running.Running) -> Iterator[str]:
+    """Yield what `host.docker.internal` must be mapped to; `make run DOCKER=true` has its own forwarder."""
+    ports = () if platform.serves_containers else (platform.api_port, platform.database_port)
+    with bridge.reachable(ports) as address:
+        yield address
+
+
+def _sam(command: str, address: str, platform: running.Running) -> list[str]:
+    """Return the start of a `sam local` command line. All that it sets takes the place of samconfig.toml's values."""
+    values = template.container_parameters(platform.database_port, platform.api_port)
+    pairs = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
+    return [
+        *(str(build.SAM), "local", command),
+        *("--template", str(build.NATIVE / "build" / "template.yaml")),
+        *("--add-host", f"{template.CONTAINER_HOST}:{address}"),
+        *("--parameter-overrides", " ".join(pairs)),
+        *("--region", BASE_VARIABLES["AWS_REGION"]),
+    ]
+
+
+def _environment(plan: template.Template) -> dict[str, str]:
+    """Return SAM CLI's environment.
+
+    SAM CLI passes the developer's AWS credentials to the container, and prefers a variable of the shell to the
+    template's value: a DATABASE_URL that was exported for `make db-check` would lead functions to that database.
+    """
+    of_functions = {name for function in plan.functions for name in function.variables}
+    shell = {name: value for name, value in os.environ.items() if name not in of_functions | {"AWS_PROFILE"}}
+    keys = {name: value for name, value in BASE_VARIABLES.items() if name.startswith("AWS_ACCESS") or "SECRET" in name}
+    return shell | keys | {"SAM_CLI_TELEMETRY": "0"}
+
+
+if __name__ == "__main__":
+    extra = shlex.split(os.environ.get("ARGS", ""))
+    match sys.argv[1:]:
+        case ["start-api"]:
+            sys.exit(serve(extra))
+        case ["invoke", str(name), str(file)] if name:
+            sys.exit(invoke(name, file or None, extra))
+    sys.exit("Which function? As in `make sam-invoke FUNCTION=spin_wheel`, with EVENT=file.json for another event.")

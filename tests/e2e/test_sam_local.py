@@ -1,0 +1,154 @@
+"""`make sam-invoke`, and the bare `sam local invoke`, up to the container that a Docker engine is asked for."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import sqlalchemy as sa
+
+from local.sam import bridge, build
+from tests.support.docker_engine import REFUSAL, DockerEngine, docker_engine
+from tests.support.make_run import ROOT, Run, start
+
+INVOKE = """
+import pathlib, sys
+from database import local
+local.FOLDER = pathlib.Path(sys.argv[1])
+from local.sam.invoke import invoke
+sys.exit(invoke(sys.argv[2], None, []))
+"""
+GATEWAY = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
+"""A second address of the loopback interface takes the part of the bridge, on which `make run` does not listen."""
+DOCKER_PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
+pytestmark = pytest.mark.xdist_group("sam")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("local")
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Iterator[Run]:
+    started = start(folder)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def engine() -> Iterator[DockerEngine]:
+    with docker_engine(GATEWAY) as engine:
+        yield engine
+
+
+def environment(engine: DockerEngine, **variables: str) -> dict[str, str]:
+    shell = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "APP_URL"}}
+    paths = f"{ROOT}{os.pathsep}{ROOT / 'shared'}"
+    return shell | {"DOCKER_HOST": engine.host, "SAM_CLI_TELEMETRY": "0", "PYTHONPATH": paths} | variables
+
+
+def sam_invoke(folder: Path, name: str, engine: DockerEngine, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", INVOKE, str(folder), name],
+        cwd=ROOT,
+        env=environment(engine, **variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def variables_of(container: dict[str, Any]) -> dict[str, str]:
+    return dict(entry.split("=", 1) for entry in container["Env"])
+
+
+def test_sam_cli_asks_for_a_container_that_reaches_the_running_database(
+    run: Run, folder: Path, engine: DockerEngine
+) -> None:
+    stray = {"DATABASE_URL": "postgresql://owner@production.example:5432/goatedvips", "AWS_SECRET_ACCESS_KEY": "real"}
+    done = sam_invoke(folder, "send_notifications", engine, **stray)
+    assert done.returncode == 1
+    assert REFUSAL in done.stderr, done.stderr
+
+    (image,) = engine.builds
+    assert image["platform"] == DOCKER_PLATFORMS[build.native_architecture()]
+    assert f"lambda/python:3.13-{build.native_architecture()}" in image["dockerfile"]
+    assert any(name.endswith("python/goatedvips/db.py") for name in engine.layer_files)
+
+    (container,) = engine.containers
+    assert container["HostConfig"]["ExtraHosts"] == [f"host.docker.internal:{GATEWAY}"]
+    assert container["HostConfig"].get("NetworkMode") != "host"
+    variables = variables_of(container)
+    database, mail = urlsplit(variables["DATABASE_URL"]), urlsplit(variables["AWS_ENDPOINT_URL_SESV2"])
+    assert (database.hostname, mail.hostname) == ("host.docker.internal", "host.docker.internal")
+    assert (database.port, mail.port) == (run.database.url.port, urlsplit(run.base).port)
+    assert variables["DATABASE_IAM"] == "false"
+    assert variables["APP_URL"] == run.base  # where the links in mail lead
+    assert variables["AWS_LAMBDA_FUNCTION_TIMEOUT"] == "15"
+    assert "real" not in variables.values()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Docker Desktop reaches the loopback interface by itself")
+def test_containers_reach_database_and_mail_over_the_bridge_while_it_is_asked_for(
+    run: Run, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", engine.host)
+    there = sa.create_engine(run.database.url.set(host=GATEWAY, username="api"), poolclass=sa.NullPool)
+    ports = [run.database.url.port, urlsplit(run.base).port]
+    with bridge.reachable([port for port in ports if port]) as address:
+        assert address == GATEWAY
+        with there.connect() as connection:
+            assert connection.scalar(sa.text("select count(*) from users where username = 'lucky_goat'")) == 1
+        mails = run.get("/mail.json", host=GATEWAY)
+        assert mails.status_code == 200
+    with pytest.raises(sa.exc.InterfaceError):
+        there.connect()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as above")
+def test_make_run_serves_containers_when_it_is_asked_to(tmp_path: Path, engine: DockerEngine) -> None:
+    run = start(tmp_path, DOCKER="true", DOCKER_HOST=engine.host)
+    try:
+        assert run.get("/v1/health", host=GATEWAY).status_code == 200
+        done = sam_invoke(tmp_path, "spin_wheel", engine)  # which starts no second forwarder
+        assert REFUSAL in done.stderr, done.stderr
+    finally:
+        run.stop()
+    assert not (tmp_path / "run.json").exists()
+
+
+@pytest.mark.parametrize("processor", ["arm64", "native"])
+def test_the_bare_command_asks_for_the_usual_ports(processor: str, engine: DockerEngine) -> None:
+    options, architecture = [], build.DEPLOYED_ARCHITECTURE
+    if processor == "native":
+        options, architecture = ["-t", str(build.build_native() / "template.yaml")], build.native_architecture()
+    else:
+        build.build_deployed()
+    command = [str(build.SAM), "local", "invoke", "SpinWheelFunction", *options, "-e", "events/spin_wheel.json"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(engine), capture_output=True, text=True, check=False)
+    assert REFUSAL in done.stderr, done.stderr
+    (container,) = engine.containers
+    assert container["HostConfig"]["ExtraHosts"] == ["host.docker.internal:host-gateway"]
+    assert variables_of(container)["DATABASE_URL"] == "postgresql://api@host.docker.internal:54320/goatedvips"
+    assert engine.builds[0]["platform"] == DOCKER_PLATFORMS[architecture]
+
+
+def test_without_a_running_platform_it_says_so(tmp_path: Path, engine: DockerEngine) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"api_port": 1, "database_port": 1, "serves_containers": False}))
+    done = sam_invoke(tmp_path, "spin_wheel", engine)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("`make run` is not running in this checkout")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is Docker asked before SAM CLI asks it")
+def test_without_docker_it_says_so(run: Run, folder: Path, engine: DockerEngine) -> None:
+    done = sam_invoke(folder, "spin_wheel", engine, DOCKER_HOST="tcp://127.0.0.1:1")
+    assert done.returncode == 1
+    assert "No Docker engine answers" in done.stderr
+    assert "Traceback" not in done.stderr
