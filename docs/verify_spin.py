@@ -1,10 +1,10 @@
-"""Verify a spin of the wheel with nothing but Python's standard library.
+"""Verify a spin of the wheel. It needs only Python's standard library.
 
     python verify_spin.py SERVER_SEED_HEX CLIENT_SEED NONCE WEIGHT [WEIGHT …]
 
-prints the commitment (SHA-256 of the server seed), the number that was drawn and the index of the segment. Compare
-the commitment with the `server_seed_hash` that you were shown before the spin, and the index with the spin's
-`segment_index`.
+prints the commitment (the SHA-256 of the server seed), the drawn number and the index of the segment. Compare the
+commitment with the `server_seed_hash` that the platform showed before the spin, and the index with the
+`segment_index` of the spin.
 """
 
 import hashlib
@@ -13,12 +13,12 @@ import sys
 
 
 def draw(server_seed: bytes, client_seed: str, nonce: int, weights: list[int]) -> tuple[int, int]:
-    """The number drawn, below the sum of weights, and the index of the segment that it falls into."""
+    """The drawn number, which is below the sum of the weights, and the index of the segment that it selects."""
     total = sum(weights)
     limit = 2**64 // total * total
-    turn = 0
+    round_number = 0
     while True:
-        message = f"{client_seed}:{nonce}:{turn}".encode()
+        message = f"{client_seed}:{nonce}:{round_number}".encode()
         digest = hmac.new(server_seed, message, hashlib.sha256).digest()
         for group in range(4):
             number = int.from_bytes(digest[8 * group : 8 * group + 8], "big")
@@ -27,7 +27,7 @@ def draw(server_seed: bytes, client_seed: str, nonce: int, weights: list[int]) -
                 for index in range(len(weights)):
                     if drawn < sum(weights[: index + 1]):
                         return drawn, index
-        turn += 1
+        round_number += 1
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from time import sleep
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
+from goatedvips.delivery import deliver
 from goatedvips.domain.notifications import sending
 from goatedvips.schedule import lambda_handler, seconds_left
-from goatedvips.ses import deliver
 
 PAUSE = 2.0  # seconds between two looks at an empty outbox
 LAST_SECONDS = 10.0  # of the function's time, in which nothing is begun: one message may take as long

@@ -1,8 +1,8 @@
-"""The API's authorizer: says who calls, and lets everyone through; the routes themselves refuse.
+"""The API's authorizer: it reports who calls and allows every request; the routes themselves answer 401 and 403.
 
-It imports little, because a cold start of it comes on top of another's.  Whatever the header holds is answered.  With
-the database out of reach it says that it could not look: "nobody" would log members out, and an error would be answered
-by API Gateway in its own words.  The route then looks for itself, since the gateway keeps this answer too.
+It imports little, because its cold start adds to that of the route's function. It never fails: an error would be
+answered by API Gateway, without a problem document. If the database is out of reach it reports `undecided` (an empty
+context would mean "not signed in"), and the route's function authenticates the caller itself.
 """
 
 import logging
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """Answer an event of payload 2.0 in the simple format."""
+    """Answer an authorizer event (payload 2.0) in the simple response format."""
     token = sessions.token_in(",".join(event.get("identitySource") or ()))
     return {"isAuthorized": True, "context": _context(token) if token else {}}
 
@@ -27,7 +27,7 @@ def _context(token: str) -> dict[str, Any]:
     try:
         try:
             known = _known(token)
-        except ConnectionLost:  # it may safely be done twice
+        except ConnectionLost:  # authenticating twice is safe
             known = _known(token)
     except Problem as problem:
         logger.warning("undecided: %s", problem.reason)

@@ -1,4 +1,4 @@
-"""GET /v1/health: whether the database answers, and at which revision of the schema it is."""
+"""GET /v1/health: whether the database answers, and which schema revision it has."""
 
 from goatedvips.db import reading
 from goatedvips.domain.operations import health

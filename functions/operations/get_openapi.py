@@ -1,4 +1,4 @@
-"""GET /v1/openapi.json: this API, described for programs and for `/docs`."""
+"""GET /v1/openapi.json: the OpenAPI document of this API, for client generators and for `/docs`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""GET /v1/admin/overview: staff see the platform at a glance."""
+"""GET /v1/admin/overview: the platform's key figures, for staff."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
@@ -12,7 +12,7 @@ api = HttpApi("staff")
 @api.get("/v1/admin/overview")
 def get_overview() -> Overview:
     with reading() as connection:
-        return Overview.model_validate(overview.overview(connection, api.caller, now=utc_now()))
+        return Overview.model_validate(overview.get(connection, api.caller, now=utc_now()))
 
 
 handler = lambda_handler(api)

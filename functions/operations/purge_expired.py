@@ -1,4 +1,4 @@
-"""Every day: what is kept for a while alone is removed, and who has been away for a month is no longer active."""
+"""Every day: delete rows whose retention period has passed, and clear `is_active` of members who were idle for long."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from goatedvips.db import transaction
 from goatedvips.domain.operations import retention
 from goatedvips.schedule import lambda_handler, seconds_left
 
-LAST_SECONDS = 10.0  # of the function's time, in which no batch is begun: the next run goes on
+RESERVED_SECONDS = 10.0  # no batch begins with less time left; the next run continues
 
 
 def purge_expired() -> Counter[str]:
@@ -15,11 +15,11 @@ def purge_expired() -> Counter[str]:
     now = utc_now()
     for kind in retention.KINDS:
         after: int | None = 0
-        while after is not None and seconds_left() > LAST_SECONDS:
+        while after is not None and seconds_left() > RESERVED_SECONDS:
             with transaction() as connection:
                 batch = retention.purge(connection, kind, after, now=now)
             done[kind] += batch.purged
-            after = batch.go_on_after
+            after = batch.next_after
     return done
 
 

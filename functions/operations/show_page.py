@@ -1,7 +1,7 @@
-"""GET /verify, GET /reset and GET /newsletter/confirm: where links in mail lead when there is no front end.
+"""GET /verify, GET /reset and GET /newsletter/confirm: the pages that links in mail open if no front end is configured.
 
-A page changes nothing until its button is pressed: mail scanners open links too. The token stands behind the `#`, which
-browsers do not send, so no log has it.
+Opening a page changes nothing, because mail scanners open links too; pressing its button does. The token is in the
+fragment (`#token=…`), which browsers do not send, so no log contains it.
 """
 
 import base64
@@ -17,7 +17,7 @@ from goatedvips.http import HttpApi, lambda_handler
 
 HTML = Path(__file__).with_suffix(".html").read_text("utf-8")
 TEXTS = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
-# The page's own script and style are allowed by their hashes, and nothing else is (CSP level 3, section 2.3.1).
+# The policy allows the page's own script and style by their hashes, and nothing else (CSP level 3, section 2.3.1).
 SCRIPT, STYLE = (
     base64.b64encode(hashlib.sha256(re.findall(rf"(?s)<{tag}>(.*)</{tag}>", HTML)[0].encode()).digest()).decode()
     for tag in ("script", "style")

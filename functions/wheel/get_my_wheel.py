@@ -1,4 +1,4 @@
-"""GET /v1/me/wheel: the commitments that a member's next spin will be drawn from."""
+"""GET /v1/me/wheel: the commitments to a member's server seeds, and the inputs of their next spin."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
@@ -12,7 +12,7 @@ api = HttpApi("member")
 @api.get("/v1/me/wheel")
 def get_my_wheel() -> MyWheel:
     with transaction() as connection:
-        return MyWheel.model_validate(my_wheel.mine(connection, api.caller, now=utc_now()))
+        return MyWheel.model_validate(my_wheel.get(connection, api.caller, now=utc_now()))
 
 
 handler = lambda_handler(api)

@@ -1,4 +1,4 @@
-"""GET /v1/wheel: what is on the wheel, with the odds of each segment."""
+"""GET /v1/wheel: the segments of the wheel, with the odds of each."""
 
 from goatedvips.db import reading
 from goatedvips.domain.wheel import versions
@@ -11,7 +11,7 @@ api = HttpApi("anyone")
 @api.get("/v1/wheel")
 def get_wheel() -> Wheel:
     with reading() as connection:
-        return Wheel.model_validate(versions.current(connection))
+        return Wheel.model_validate(versions.get_current(connection))
 
 
 handler = lambda_handler(api)

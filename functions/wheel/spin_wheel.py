@@ -1,4 +1,4 @@
-"""POST /v1/wheel/spins: a member spins the wheel, once a UTC day."""
+"""POST /v1/wheel/spins: a member spins the wheel, at most once in a UTC day."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction

@@ -1,6 +1,6 @@
-"""The edge to the database: one engine a process, one connection a time, `transaction()` and `reading()`.
+"""The edge to the database: one engine for each process, one connection at a time, `transaction()` and `reading()`.
 
-A process serves one event at a time, so a pool of one is enough, and it is what RDS Proxy shares out.
+A process serves one event at a time, so it needs one connection.  RDS Proxy shares its server connections among them.
 """
 
 import logging
@@ -18,30 +18,39 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from goatedvips.config import settings
-from goatedvips.errors import Conflict, DatabaseUnavailable, Problem, SchemaOutdated, ValidationFailed
-from goatedvips.postgres import DRIVER, LOCAL_HOSTS, ONE_FLIGHT, message, sqlstate
+from goatedvips.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    Problem,
+    SchemaOutdated,
+    TransactionConflict,
+    ValidationFailed,
+)
+from goatedvips.postgres import DRIVER, LOCAL_HOSTS, ONE_FLIGHT, UnreadableAnswer, is_id_clash, message, sqlstate
 
 logger = logging.getLogger("goatedvips.db")
 
-_IDLE_LIMIT = 60.0  # seconds; a frozen environment wakes with a socket whose peer may be long gone
+_IDLE_LIMIT = 60.0  # seconds; after a frozen environment wakes, the server may have closed the connection long ago
 
 _enclosing: ContextVar[Connection | None] = ContextVar("enclosing", default=None)
 
 
 class ConnectionLost(DatabaseUnavailable):
-    """The connection broke while a statement was under way: whether it took effect is unknown."""
+    """The connection broke during a statement: whether the statement took effect is unknown."""
 
 
 @contextmanager
 def transaction() -> Iterator[Connection]:
-    """One transaction: committed at the end of the block, rolled back by any exception; inside another one, part of it.
+    """One transaction: committed at the end of the block, rolled back by any exception.
+
+    Inside `enclosing_transaction()` the block is part of that transaction.
 
     The execution option `commit_in_flight` sends COMMIT in a statement's own round trip. It is only for the last
     statement of a transaction, and only if no result of it makes the caller roll back.
 
     Raises
     ------
-    Problem: what the block raised; or the database's refusal, translated once for all.
+    Problem: what the block raised, or the problem that a database error means.
     """
     enclosing = _enclosing.get()
     if enclosing is not None:
@@ -59,7 +68,7 @@ def transaction() -> Iterator[Connection]:
 
 @contextmanager
 def enclosing_transaction() -> Iterator[Connection]:
-    """A transaction that every `transaction()` within becomes part of; no statement of theirs commits it."""
+    """A transaction that every `transaction()` in the block becomes part of; `commit_in_flight` is ignored there."""
     with transaction() as connection:
         outer = _enclosing.set(connection.execution_options(enclosed=True))
         try:
@@ -70,9 +79,9 @@ def enclosing_transaction() -> Iterator[Connection]:
 
 @contextmanager
 def reading() -> Iterator[Connection]:
-    """A connection for the one statement of a handler that only reads: no transaction around it where that is safe."""
+    """A connection for the only statement of a handler that only reads: in autocommit mode where that is safe."""
     with _translated(), engine().connect() as connection:
-        if ONE_FLIGHT:
+        if ONE_FLIGHT:  # see `goatedvips.postgres`
             connection = connection.execution_options(isolation_level="AUTOCOMMIT")  # noqa: PLW2901 - the same one
         yield connection
 
@@ -88,7 +97,7 @@ def repeatable_read() -> Iterator[Connection]:
 
 @cache
 def engine() -> Engine:
-    """The process's engine; it connects at the first use, so nothing of it is in a snapshot."""
+    """The process's engine. It connects at the first use, so a SnapStart snapshot contains no connection."""
     return make_engine(settings.database_url)
 
 
@@ -119,34 +128,41 @@ def make_engine(url: str) -> Engine:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn what the driver raises into the platform's problems."""
+    """Raise the problem that an exception of the driver means."""
     try:
         yield
     except DBAPIError as error:
         raise _problem(error) from error
-    except OSError as error:  # TLS and name resolution fail outside the driver's own exceptions
+    except OSError as error:  # the driver does not wrap errors of TLS and name resolution
         raise DatabaseUnavailable(retry_after=1, reason=str(error)) from error
 
 
 def _problem(error: DBAPIError) -> Problem:
-    """What a failed statement means to the caller.
+    """Return what a failed statement means to the caller.
 
     Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
     """
     state = sqlstate(error.orig)
     reason = f"{state} {message(error.orig)}".strip()
+    if isinstance(error.orig, UnreadableAnswer):
+        return Problem(reason=f"unreadable answer: {reason}")
+    if isinstance(error.orig, pg8000.InterfaceError):
+        lost = error.connection_invalidated  # else no connection could be made
+        return (ConnectionLost if lost else DatabaseUnavailable)(retry_after=1, reason=reason)
     match state[:2], state:
         case ("42", "42P01" | "42703" | "42883"):
             return SchemaOutdated(retry_after=5, reason=reason)
-        case ("22", _):  # a value that no column holds: the last net under the validators
+        case ("22", _):  # a value that no column can hold and no validator refused
             return ValidationFailed(reason=reason)
-        case ("23", "23503" | "23505"):  # the others are what our own statements must not do
+        case _ if is_id_clash(error.orig):
+            return TransactionConflict(retry_after=1, reason=reason)
+        case ("23", "23503" | "23505"):  # the other constraints are violated only by a defect of ours
             return Conflict(reason=reason)
+        case _ if error.statement is None and state:  # the connection was refused, for whatever reason
+            return DatabaseUnavailable(retry_after=1, reason=reason)
         case ("08" | "28" | "3D" | "40" | "53" | "55" | "57" | "58", _):
             return DatabaseUnavailable(retry_after=1, reason=reason)
-        case ("", _) if error.connection_invalidated:
-            return ConnectionLost(retry_after=1, reason=reason)
-        case ("", _) if isinstance(error.orig, pg8000.InterfaceError):
+        case (_, "25006" | "25P02" | "25P03" | "54001"):  # read-only; a session or a server in a bad state
             return DatabaseUnavailable(retry_after=1, reason=reason)
     return Problem(reason=reason)
 

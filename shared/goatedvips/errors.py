@@ -172,5 +172,9 @@ class DatabaseUnavailable(Problem):
     status, code, title = 503, "database_unavailable", "The database cannot be reached just now"
 
 
+class TransactionConflict(DatabaseUnavailable):
+    """Another transaction took a unique value first; this one was rolled back, and may run again at once."""
+
+
 class SchemaOutdated(Problem):
     status, code, title = 503, "schema_outdated", "The database is being upgraded"

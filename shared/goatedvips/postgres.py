@@ -1,16 +1,20 @@
-"""PostgreSQL in one flight: a pg8000 connection and SQLAlchemy dialect that spend one round trip on a statement.
+"""PostgreSQL in one flight: a pg8000 connection and a SQLAlchemy dialect that need one round trip for a statement.
 
-Stock pg8000 sends Parse, Describe and Bind/Execute each with a Sync of its own, and waits after each: three round
-trips, and BEGIN and COMMIT come on top.  Here all messages of a statement travel together with one Sync, BEGIN travels
-in front of the first statement, and COMMIT may travel behind the last.  One Sync also means that a transaction pooler
-cannot tear a statement apart: stock pg8000 in autocommit mode behind PgBouncer was seen to return other clients' rows.
+Stock pg8000 sends Parse, Describe and Bind/Execute each with its own Sync and waits for the answer to each: three round
+trips, plus one each for BEGIN and COMMIT.  Here all messages of a statement are sent together with one Sync, BEGIN is
+sent in front of the first statement, and COMMIT can be sent behind the last.  With one Sync a transaction pooler also
+cannot spread a statement over two server connections: stock pg8000 in autocommit mode behind PgBouncer returned rows of
+other clients.
 
-The bytes rely on the inside of one pg8000 release.  With any other release `TransactionalDialect` serves instead: stock
-messages, every statement inside a transaction, autocommit refused, same results.
+This depends on internals of one pg8000 release.  With any other release `TransactionalDialect` is used instead: stock
+messages, every statement inside a transaction, no autocommit, the same results.
 
 Protocol: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-EXT-QUERY
 """
 
+import re
+import socket
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -42,13 +46,36 @@ TESTED_PG8000 = "1.31.6"
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}
 """This machine; the last is its name in a Docker container. Connections to all others use TLS with verification."""
 
+UNIQUE_VIOLATION = "23505"
+RETRY_ID_CLASH_SECONDS = 2.0
+"""How long an insert is sent again after clashes of its `id`: each try takes one round trip and the next number."""
+
 _BEGIN = "begin transaction"
 _COMMIT = _create_message(QUERY, b"commit" + NULL_BYTE)
 _ROLLBACK = _create_message(QUERY, b"rollback" + NULL_BYTE)
 
 
+# A server that became read-only (Aurora demotes the writer), and a transaction that failed without our noticing.
+_UNUSABLE = frozenset({"25006", "25P02"})
+
+
+class ConnectionBroken(pg8000.InterfaceError):
+    """The connection ended while an answer was read, so whether the server acted is unknown.
+
+    Its argument is what the server or the pooler said in a FATAL error, as a dict like other server errors have it, or
+    else a text.
+    """
+
+
+class UnreadableAnswer(pg8000.InterfaceError):
+    """The server answered what this driver cannot read, such as a value without a Python counterpart."""
+
+
 class Connection(pg8000.legacy.Connection):
-    """A connection whose peer may be gone when it is closed: that is no error, and nobody wants its traceback."""
+    """A connection that is closed when reading an answer fails: the unread rest would be taken for the next answer.
+
+    Closing it raises nothing if the peer is gone.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -58,33 +85,62 @@ class Connection(pg8000.legacy.Connection):
         buffer = self._sock
         try:
             super().close()
-        except (pg8000.InterfaceError, OSError):
-            with suppress(OSError):  # else it tries to send what is left in it when it is collected
+        except (pg8000.InterfaceError, OSError, ValueError):
+            with suppress(OSError, ValueError, AttributeError):  # else unsent bytes are sent at garbage collection
                 buffer.close()
+
+    def handle_messages(self, context: Context) -> None:
+        """Read an answer up to ReadyForQuery.
+
+        Raises
+        ------
+        pg8000.DatabaseError: what the server refused; the connection can go on.
+        ConnectionBroken, UnreadableAnswer: the connection is closed.
+        """
+        try:
+            super().handle_messages(context)
+        except BaseException as error:
+            if error is context.error:  # raised after the whole answer was read
+                raise
+            self._drop()
+            if context.error is not None:  # FATAL: the server said why, and hung up
+                _fields(context.error).pop("D", None)
+                raise ConnectionBroken(*context.error.args) from error
+            if isinstance(error, (pg8000.InterfaceError, OSError)):
+                raise ConnectionBroken(str(error)) from error
+            if isinstance(error, Exception):
+                raise UnreadableAnswer(type(error).__name__) from error
+            raise
+
+    def _drop(self) -> None:
+        """Close the socket without the goodbye message, which a broken or busy connection might block on."""
+        with suppress(OSError):
+            self._usock.shutdown(socket.SHUT_RDWR)
+        self.close()
 
 
 class OneFlightConnection(Connection):
-    """A connection that sends everything that one statement needs, and reads everything that it answers, at once."""
+    """A connection that sends all messages of a statement at once and then reads all answers."""
 
-    begin_statement = _BEGIN  # carries the isolation level: no SET, so nothing that pins a proxied session
-    commit_with_next = False  # set right before the statement that ends its transaction
+    begin_statement = _BEGIN  # with the isolation level in it: a SET would pin the session of a proxy
+    commit_with_next = False  # set right before the last statement of a transaction
 
     def cursor(self) -> "_Cursor":
         return _Cursor(self)
 
     def fly(self, statement: str, values: Sequence[object], oids: Sequence[int]) -> Context:
-        """Send one statement with what belongs before and behind it; return pg8000's context with its rows.
+        """Send a statement, with BEGIN before it and COMMIT after it as needed; return pg8000's context with its rows.
 
         Parameters
         ----------
-        statement: SQL with `$1` … placeholders; without values it may hold several commands.
-        values: one Python object a placeholder.
-        oids: the type of each value, or fewer; -1 leaves the choice to the server.
+        statement: SQL with `$1` … placeholders; without values it may contain several commands.
+        values: one Python object for each placeholder.
+        oids: the types of the first values; -1 leaves a type to the server.
 
         Raises
         ------
-        pg8000.DatabaseError: what the server refused; the connection goes on.
-        pg8000.InterfaceError: the connection is lost; whether the server acted is unknown.
+        pg8000.DatabaseError: what the server refused; the connection can go on.
+        ConnectionBroken, UnreadableAnswer: the connection is closed.
         """
         message = self._extended(statement, values, oids) if values else self._simple(statement)
         parts = [Context(statement)]
@@ -104,7 +160,7 @@ class OneFlightConnection(Connection):
 
     def rollback(self) -> None:
         self.commit_with_next = False
-        if self._in_transaction:
+        if self._in_transaction and self._sock is not None:
             self._exchange(_ROLLBACK, [Context("rollback")])
 
     def _simple(self, statement: str) -> bytes:
@@ -126,28 +182,31 @@ class OneFlightConnection(Connection):
         return _create_message(PARSE, parse) + _create_message(BIND, bind) + describe + EXECUTE_MSG + SYNC_MSG
 
     def _exchange(self, message: bytes, parts: list[Context]) -> None:
-        """Write one flight, then read the answer to each part before the first error is raised."""
+        """Write all messages, read the answer to each part, then raise the first error among the answers."""
         if self._sock is None:
             raise pg8000.InterfaceError("connection is closed")
-        refusal = None
         try:
             self._sock.write(message)
             self._sock.flush()
-            for part in parts:
-                try:
-                    self.handle_messages(part)
-                except (pg8000.DatabaseError, pg8000.InterfaceError) as error:
-                    if part.error is None:  # raised by the socket, not answered by the server
-                        raise
-                    refusal = refusal or error
-        except (OSError, ValueError) as error:  # ValueError: the buffer of a socket that timed out before
-            raise pg8000.InterfaceError("network error") from error
+        except (OSError, ValueError) as error:
+            if isinstance(error, ConnectionError):  # the server hung up, and may have sent a FATAL error before
+                self.handle_messages(Context(None))
+            self._drop()
+            raise ConnectionBroken(str(error)) from error
+        refusal = None
+        for part in parts:
+            try:
+                self.handle_messages(part)
+            except (pg8000.DatabaseError, pg8000.InterfaceError) as error:
+                if error is not part.error:
+                    raise
+                refusal = refusal or error
         if refusal is not None:
             raise refusal
 
 
 class _Cursor(pg8000.legacy.Cursor):
-    """pg8000's cursor without its rewriting of placeholders: SQLAlchemy already writes `$1`."""
+    """pg8000's cursor without its rewriting of placeholders, since SQLAlchemy writes `$1` itself."""
 
     _input_oids: Sequence[int]
 
@@ -158,18 +217,49 @@ class _Cursor(pg8000.legacy.Cursor):
         try:
             self._context = self._c.fly(operation, args, oids)
         except pg8000.DatabaseError as error:
-            _fields(error).pop("D", None)  # quotes values, and what went wrong is logged
+            fields = _fields(error)
+            fields["K"] = key_columns(error)
+            fields.pop("D", None)  # the detail quotes values, and errors are logged
             kind = pg8000.IntegrityError if sqlstate(error)[:2] == "23" else pg8000.ProgrammingError
             raise (error if isinstance(error, kind) else kind(*error.args)) from error
         self._row_iter = iter(self._context.rows or ())
         return self
 
 
-class OneFlightDialect(PGDialect_pg8000):
-    """SQLAlchemy's pg8000 dialect on `OneFlightConnection`, asking the server nothing at its first connect."""
+class _Dialect(PGDialect_pg8000):
+    def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
+        """Whether the pool must replace the connection."""
+        broken = isinstance(e, (ConnectionBroken, UnreadableAnswer)) or sqlstate(e) in _UNUSABLE
+        return broken or super().is_disconnect(e, connection, cursor)  # type: ignore[no-untyped-call]
+
+    def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
+        """Execute a statement; send a transaction's first one again when the `id` that it inserts is taken.
+
+        The ids of the guide's tables come from sequences, and the legacy application also inserts ids of its own
+        choice ahead of them.  A retry takes the sequence's next number.  Before the first statement there is nothing
+        that a roll-back loses; a clash in a later one is raised, and the HTTP edge runs the whole request again.
+        """
+        connection = cursor._c
+        is_first = not connection._in_transaction
+        commit_with_next, types = getattr(connection, "commit_with_next", False), cursor._input_oids
+        give_up = time.monotonic() + RETRY_ID_CLASH_SECONDS
+        while True:
+            try:
+                super().do_execute(cursor, statement, parameters, context)  # type: ignore[no-untyped-call]
+            except pg8000.DatabaseError as error:
+                if not (is_first and is_id_clash(error) and time.monotonic() < give_up):
+                    raise
+            else:
+                return
+            connection.rollback()
+            connection.commit_with_next, cursor._input_oids = commit_with_next, types
+
+
+class OneFlightDialect(_Dialect):
+    """SQLAlchemy's pg8000 dialect on `OneFlightConnection`; it sends no queries of its own at the first connect."""
 
     supports_statement_cache = True
-    # Not pg8000's own, which write every % twice for its placeholders.
+    # Not those of the pg8000 dialect, which double every % for pg8000's placeholders.
     statement_compiler = PGCompiler  # type: ignore[assignment]
     preparer = PGIdentifierPreparer  # type: ignore[assignment]
 
@@ -202,8 +292,8 @@ class OneFlightDialect(PGDialect_pg8000):
         self._backslash_escapes = False
 
 
-class TransactionalDialect(PGDialect_pg8000):
-    """Stock messages, safe behind a transaction pooler because nothing ever runs outside a transaction."""
+class TransactionalDialect(_Dialect):
+    """Stock messages; safe behind a transaction pooler because every statement runs inside a transaction."""
 
     supports_statement_cache = True
 
@@ -223,7 +313,10 @@ DRIVER = "postgresql+oneflight" if ONE_FLIGHT else "postgresql+transactional"
 
 
 def _timestamp(text: str) -> datetime | str:
-    """What no datetime holds stays text. pg8000 itself has dateutil guess, and takes a year BC for one AD."""
+    """Return a datetime, or the text where no datetime can hold the value (`infinity`, years BC or after 9999).
+
+    pg8000's own converter lets dateutil guess, which reads a year BC as one AD.
+    """
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -231,19 +324,40 @@ def _timestamp(text: str) -> datetime | str:
 
 
 def sqlstate(error: BaseException | None) -> str:
-    """The five characters that classify a server's error; empty where the server said nothing.
+    """Return the code that classifies a server's error; empty if the error is not the server's.
 
     Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
     """
     return _fields(error).get("C", "")
 
 
+def key_columns(error: BaseException | None) -> str:
+    """The columns of the key that a statement violated, as in `user_id, spin_day`; empty for any other error.
+
+    They stand in the detail of the server's error, in front of the values: `Key (email)=(a@b.example) already exists.`
+    in whatever language.
+    """
+    fields = _fields(error)
+    found = re.search(r"\((.+?)\)=\(", fields.get("D", ""))
+    return found[1] if found else fields.get("K", "")
+
+
+def is_id_clash(error: BaseException | None) -> bool:
+    """Whether an insert failed because its `id` is taken."""
+    return sqlstate(error) == UNIQUE_VIOLATION and key_columns(error) == "id"
+
+
 def message(error: BaseException | None) -> str:
-    """What the server, or the driver itself, says went wrong; without the detail, which quotes values."""
+    """Return the message of the server or the driver, without the detail, which quotes values."""
     return _fields(error).get("M", "") or str(error)
 
 
+def where(error: BaseException | None) -> str:
+    """Return what the server was doing, such as `while locking tuple (0,1) in relation "users"`; empty if unknown."""
+    return _fields(error).get("W", "")
+
+
 def _fields(error: BaseException | None) -> dict[str, str]:
-    """The parts of an answered error by their letter in the protocol."""
+    """Return the fields of a server's error by their letter in the protocol."""
     given = error.args[0] if error is not None and error.args else None
     return given if isinstance(given, dict) else {}

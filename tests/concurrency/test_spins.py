@@ -1,4 +1,4 @@
-"""One spin a day, however many are asked for at once."""
+"""Concurrent requests give a member one spin a day."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ NOW = datetime.now(UTC)
 
 
 @pytest.mark.parametrize("seeds", [True, False], ids=["member", "adopted member"])
-def test_fifty_spins_at_once_are_one(
+def test_fifty_concurrent_spins_give_one_spin(
     direct: str, members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch, seeds: bool
 ) -> None:
     monkeypatch.setattr(fairness, "draw", lambda *_: 0)
@@ -39,10 +39,10 @@ def test_fifty_spins_at_once_are_one(
         nonces = connection.execute(
             sa.select(wheel_seeds.c.nonce).where(wheel_seeds.c.user_id == member.id).order_by(wheel_seeds.c.nonce)
         )
-        assert nonces.scalars().all() == [0, 1], "the upcoming seed is untouched, the active one used once"
+        assert nonces.scalars().all() == [0, 1], "the active seed was used once, the upcoming one was not used"
 
 
-def test_spins_of_two_days_at_once_draw_with_different_nonces(direct: str, members: Members) -> None:
+def test_concurrent_spins_of_ten_days_draw_with_ten_nonces(direct: str, members: Members) -> None:
     member = members.new()
     caller = Caller(member.id, member.session_id, "test")
     days = [NOW + timedelta(days=day) for day in range(10)]
@@ -52,7 +52,7 @@ def test_spins_of_two_days_at_once_draw_with_different_nonces(direct: str, membe
     assert sorted(nonces) == list(range(10))
 
 
-def test_fifty_posts_with_one_key_have_one_effect_and_one_answer(
+def test_fifty_concurrent_requests_with_one_key_have_one_effect_and_one_answer(
     direct: str, members: Members, database: sa.Engine
 ) -> None:
     member = members.new()

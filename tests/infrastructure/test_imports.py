@@ -20,18 +20,19 @@ POWERTOOLS_RESPONSE = "aws_lambda_powertools.event_handler"
 MAY_IMPORT = {
     # An answer with a status or headers of its own is Powertools' Response.
     "functions": ("clock", "config", "db", "domain", "http", "schedule", "validators", POWERTOOLS_RESPONSE),
-    "domain": ("domain", "errors", "models", "sqlalchemy", "argon2"),
+    "domain": ("domain", "errors", "models", "time_zones", "sqlalchemy", "argon2"),
     "models": ("models", "sqlalchemy"),
     # Query and header parameters are declared in Powertools' words.
-    "validators": ("validators", "pydantic", "aws_lambda_powertools.event_handler.openapi.params"),
+    "validators": ("validators", "time_zones", "pydantic", "aws_lambda_powertools.event_handler.openapi.params"),
 }
 # A check that finds fewer files than these looks in the wrong folder.
 FEWEST_FILES = {"functions": 40, "domain": 40, "models": 10, "validators": 12, "": 80}
 # Beyond what its place may: what no other file needs.
 EXCEPTIONS = {
-    "functions/notifications/send_notifications.py": ("ses",),
+    "functions/notifications/send_notifications.py": ("delivery",),
     "shared/goatedvips/validators/tables.py": ("models", "sqlalchemy"),  # it derives its schemas from the tables
     "shared/goatedvips/validators/privacy.py": ("sqlalchemy",),  # and this writes rows of whatever table
+    "shared/goatedvips/domain/unique_keys.py": ("postgres",),  # it reads which key the server names
     "functions/operations/authorize.py": ("errors",),  # it answers where others let the edge answer
 }
 # The environment is read once, by config.py; rules and queries know nothing of where they run.
@@ -81,6 +82,12 @@ def test_a_place_imports_what_it_may_and_nothing_else(place: str) -> None:
     assert not wrong
 
 
+def test_only_one_module_makes_time_zones() -> None:
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    makers = {file.name for file in files if any(module.startswith("zoneinfo") for module in imports(file))}
+    assert makers == {"time_zones.py"}
+
+
 def test_domain_knows_nothing_of_where_it_runs() -> None:
     wrong = [
         f"{file.name} imports {module}"
@@ -100,7 +107,7 @@ def test_only_the_edges_know_powertools_boto3_and_the_environment() -> None:
         boto3 |= {name} if "boto3" in modules else set()
         environment |= {name} if "environ" in file.read_text() else set()
     assert powertools - {name for name in powertools if name.startswith("validators.")} <= EDGES
-    assert boto3 <= {"ses"}
+    assert boto3 <= {"clients.ses"}
     assert environment <= {
         "config",
         "iam_token",

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import BindParameter, ClauseElement, Executable, Insert, Update
+from sqlalchemy.dialects.postgresql.dml import OnConflictDoNothing
 from sqlalchemy.sql import visitors
 
 from goatedvips import domain
@@ -34,12 +35,13 @@ def statements(value: object) -> Iterator[Executable]:
             yield from statements(part)
 
 
-STATEMENTS = [
-    pytest.param(statement, id=f"{module.__name__.removeprefix('goatedvips.domain.')}.{name}")
+NAMED = {
+    f"{module.__name__.removeprefix('goatedvips.domain.')}.{name}{f'[{number}]' if number else ''}": statement
     for module in MODULES
     for name, value in vars(module).items()
-    for statement in statements(value)
-]
+    for number, statement in enumerate(statements(value))
+}
+STATEMENTS = [pytest.param(statement, id=name) for name, statement in NAMED.items()]
 ALWAYS = set(Caller(1, 2, "3").parameters(datetime.now(UTC)))
 
 
@@ -76,3 +78,22 @@ def test_the_statements_are_found() -> None:
     assert len(MODULES) >= 40
     assert len(STATEMENTS) >= 100
     assert any(isinstance(part, Update) for parameter in STATEMENTS for part in parts(parameter.values[0]))  # type: ignore[arg-type]
+
+
+# Two unique keys of one address: the statement returns whether it inserted, and what met neither key runs again.
+WITHOUT_TARGET = {"newsletter.subscriptions._subscribe", "newsletter.subscriptions._confirmation"}
+
+
+def test_an_ignored_conflict_has_a_target() -> None:
+    """Without one a taken id is passed over in silence, as if the name or the code were taken."""
+    ignored = {
+        name: [
+            part._post_values_clause.inferred_target_elements or part._post_values_clause.constraint_target
+            for part in parts(statement)
+            if isinstance(part, Insert) and isinstance(part._post_values_clause, OnConflictDoNothing)
+        ]
+        for name, statement in NAMED.items()
+    }
+    assert sum(map(len, ignored.values())) >= 6
+    without = {name for name, targets in ignored.items() if None in targets}
+    assert without == WITHOUT_TARGET

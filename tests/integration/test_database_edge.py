@@ -4,8 +4,8 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 
 import pytest
@@ -155,6 +155,113 @@ def test_each_class_of_refusal_has_its_problem(
         connection.exec_driver_sql("set local statement_timeout = '100ms'")
         connection.exec_driver_sql(statement)
     assert type(raised.value) in {problem, db.ConnectionLost}
+
+
+@pytest.fixture
+def read_only(database: sa.Engine) -> Iterator[Callable[[bool], None]]:
+    """Switch what new connections of the functions' role are: a fail-over turns the writer into a reader."""
+
+    def switch(on: bool) -> None:
+        setting = "SET default_transaction_read_only = on" if on else "RESET default_transaction_read_only"
+        with database.connect() as connection:
+            connection.exec_driver_sql(f"ALTER ROLE api IN DATABASE {os.environ['TEST_DATABASE']} {setting}")
+
+    yield switch
+    switch(False)
+
+
+@pytest.mark.parametrize("enclosed", [False, True])
+def test_a_read_only_database_is_unavailable_until_there_is_a_writer(
+    read_only: Callable[[bool], None],
+    enclosed: bool,
+    functions: Functions,
+    members: Members,
+    servers: stack.Stack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    member, headers = members.new(), {"idempotency-key": "k"} if enclosed else {}
+    use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"], "api"))
+    read_only(True)
+    assert functions.call("get_wheel").status == 200
+    refused = functions.call("spin_wheel", by=member, headers=headers)
+    assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
+    assert refused.headers["Retry-After"] == "1"
+    read_only(False)
+    assert functions.call("spin_wheel", by=member, headers=headers).status == 201
+
+
+def test_health_tells_of_a_read_only_database_until_there_is_a_writer(
+    read_only: Callable[[bool], None], functions: Functions, servers: stack.Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"], "api"))
+    read_only(True)
+    refused = functions.call("get_health")
+    assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
+    assert refused.headers["Retry-After"] == "1"
+    read_only(False)
+    assert functions.call("get_health").status == 200
+
+
+def test_a_value_that_cannot_be_read_is_a_fault_of_its_own_name(wire: Wire) -> None:
+    with pytest.raises(Problem) as raised, db.reading() as connection:
+        connection.exec_driver_sql("select time '24:00' from generate_series(1, 2)")
+    assert raised.value.code == "internal_error"
+    assert raised.value.reason == "unreadable answer: ValueError"
+    with db.reading() as connection:
+        assert connection.exec_driver_sql("select 7").scalar_one() == 7
+    assert wire.connections == 2
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), ArithmeticError(), RecursionError(), TimeoutError("too slow")])
+@pytest.mark.parametrize("block", [db.reading, db.transaction])
+def test_whatever_interrupts_an_answer_ends_its_connection(
+    error: Exception,
+    block: Callable[[], AbstractContextManager[sa.Connection]],
+    monkeypatch: pytest.MonkeyPatch,
+    wire: Wire,
+) -> None:
+    def fail(_: str) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr("goatedvips.postgres._timestamp", fail)
+        with pytest.raises(Problem) as raised, block() as connection:
+            connection.exec_driver_sql("select 'told'::text, timestamp '2026-01-01' from generate_series(1, 3)")
+    assert isinstance(raised.value, db.ConnectionLost) == isinstance(error, OSError)
+    with block() as connection:
+        assert connection.exec_driver_sql("select 'asked'").all() == [("asked",)]
+    assert wire.connections == 2
+
+
+def test_an_interrupt_ends_the_connection_whose_answer_it_interrupts(
+    monkeypatch: pytest.MonkeyPatch, wire: Wire
+) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("goatedvips.postgres._timestamp", interrupt)
+        with pytest.raises(KeyboardInterrupt), db.transaction() as connection:
+            connection.exec_driver_sql("select timestamp '2026-01-01' from generate_series(1, 3)")
+    with db.transaction() as connection:
+        assert connection.exec_driver_sql("select 7").scalar_one() == 7
+    assert wire.connections == 2
+
+
+@pytest.mark.parametrize("idle", [False, True])
+def test_the_server_s_last_words_reach_the_log(
+    idle: bool, servers: stack.Stack, monkeypatch: pytest.MonkeyPatch, database: sa.Engine
+) -> None:
+    use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"], "postgres"))
+    with db.reading() as connection:
+        backend = connection.exec_driver_sql("select pg_backend_pid()").scalar_one()
+    if idle:
+        with database.connect() as other:
+            other.exec_driver_sql(f"select pg_terminate_backend({backend}, 5000)")
+    with pytest.raises(db.ConnectionLost) as raised, db.transaction() as connection:
+        connection.exec_driver_sql("select pg_terminate_backend(pg_backend_pid())")
+    assert raised.value.reason == "57P01 terminating connection due to administrator command"
+    assert raised.value.retry_after == 1
 
 
 def test_roles_carry_their_time_limits(servers: stack.Stack) -> None:

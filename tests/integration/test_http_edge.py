@@ -19,6 +19,7 @@ from goatedvips.config import settings
 from goatedvips.domain import idempotency
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.http import api as http_api
+from goatedvips.models.accounts import users
 from goatedvips.models.operations import idempotency_records
 from goatedvips.models.wheel import wheel_spins
 from tests.support.functions import Context, Functions, event, load
@@ -233,6 +234,19 @@ def test_a_second_request_gives_up_waiting_for_the_first(
         first.rollback()
     assert (refused.status, refused.json["code"]) == (409, "idempotency_in_progress")
     assert refused.headers["Retry-After"] == "1"
+
+
+def test_a_request_that_waits_for_another_s_lock_is_not_told_that_it_is_repeated(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member = members.new()
+    with database.connect().execution_options(isolation_level="READ COMMITTED") as other:
+        other.execute(sa.select(users.c.id).where(users.c.id == member.id).with_for_update())
+        refused = functions.call("spin_wheel", by=member, body={}, headers=KEY)
+        other.rollback()
+    assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
+    assert refused.headers["Retry-After"] == "1"
+    assert functions.call("spin_wheel", by=member, body={}, headers=KEY).status == 201
 
 
 @pytest.fixture

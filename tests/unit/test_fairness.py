@@ -1,4 +1,4 @@
-"""The draw agrees with the published vectors, and with a verifier that shares no code with it."""
+"""The draw agrees with the published test vectors and with the published verifier, which shares no code with it."""
 
 import hashlib
 import importlib
@@ -29,7 +29,7 @@ VECTORS = [
 
 
 def verify(seed: bytes, client_seed: str, nonce: int, weights: list[int]) -> dict[str, str]:
-    """What the published verifier prints, run by an interpreter without any package."""
+    """The output of the published verifier, run by a Python interpreter without any package."""
     command = [
         sys.executable,
         "-I",
@@ -67,20 +67,20 @@ def test_the_draw_agrees_with_the_verifier_on_any_wheel(monkeypatch: pytest.Monk
         )
 
 
-def test_each_segment_comes_as_often_as_its_weight_says() -> None:
+def test_segments_are_drawn_in_proportion_to_their_weights() -> None:
     counts = Counter(fairness.draw(SEED, "fair", nonce, [1, 2, 7]) for nonce in range(20_000))
-    # Chi-square with two degrees of freedom; the draws are fixed, so this either holds or never does.
+    # Chi-square with two degrees of freedom, p = 0.001. The draws are fixed, so the test is deterministic.
     expected = {0: 2_000, 1: 4_000, 2: 14_000}
     assert sum((counts[index] - number) ** 2 / number for index, number in expected.items()) < 13.8
 
 
-def test_codes_are_long_readable_and_never_the_same() -> None:
+def test_generated_codes_are_unique_and_have_16_unambiguous_characters() -> None:
     made = {generator.new_code() for _ in range(10_000)}
     assert len(made) == 10_000
     assert {len(code.replace("-", "")) for code in made} == {16}
     assert not set("01OI") & set("".join(made))
 
 
-def test_every_published_vector_is_tried() -> None:
+def test_the_document_has_no_other_vectors() -> None:
     lines = (DOCS / "fairness.md").read_text().splitlines()
     assert sum(line.startswith(("| `00", "| 32", "| SHA")) for line in lines) == len(VECTORS)

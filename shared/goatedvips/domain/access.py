@@ -1,15 +1,16 @@
 """Who calls, and what they may do: decided by the database, in the first statement of what changes anything.
 
 The authorizer's word may be a minute old.  So each such statement starts from one of the parts below, which are empty
-when the caller has lost the right, and everything else in it hangs on their row.  Where nothing came back, `explain`
-says whether the caller was why, and `refuse` where nothing else can be.
+when the caller has lost the right, and everything else in it hangs on their row.  `one` and `one_or_none`
+return the row of such a statement, or refuse the caller who was the reason that there is none.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
-from sqlalchemy import CTE, Boolean, ColumnElement, Connection, Select, and_, bindparam, or_, select
+from sqlalchemy import CTE, Boolean, ColumnElement, Connection, Executable, Row, Select, and_, bindparam, or_, select
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from goatedvips.errors import AccountSuspended, EmailUnverified, Forbidden, SelfExcluded, Unauthenticated
@@ -133,14 +134,50 @@ def explain(
         raise EmailUnverified
 
 
-def refuse(
-    connection: Connection, caller: Caller, *, now: datetime, playing: bool = False, staff: bool = False
-) -> NoReturn:
-    """Refuse a caller whom one of the parts left out, where nothing else can be the reason.
+def one_or_none(
+    connection: Connection,
+    statement: Executable,
+    caller: Caller,
+    parameters: Mapping[str, object],
+    *,
+    now: datetime,
+    playing: bool = False,
+    staff: bool = False,
+) -> Row[*tuple[Any, ...]] | None:
+    """Execute a statement that starts from one of the CTEs above, and return its row.
+
+    Parameters
+    ----------
+    parameters: what the statement is bound to beside `Caller.parameters`.
+    playing, staff: which CTE the statement starts from: `player`, `staff`, or neither of them.
+
+    Raises
+    ------
+    Unauthenticated, AccountSuspended, Forbidden, SelfExcluded, EmailUnverified: if there is no row because of it.
+    """
+    row = connection.execute(statement, {**caller.parameters(now), **parameters}).one_or_none()
+    if row is None:
+        explain(connection, caller, now=now, playing=playing, staff=staff)
+    return row
+
+
+def one(
+    connection: Connection,
+    statement: Executable,
+    caller: Caller,
+    parameters: Mapping[str, object],
+    *,
+    now: datetime,
+    playing: bool = False,
+    staff: bool = False,
+) -> Row[*tuple[Any, ...]]:
+    """As `one_or_none`, for a statement that has a row for every caller with the right.
 
     Raises
     ------
     Unauthenticated, AccountSuspended, Forbidden, SelfExcluded, EmailUnverified
     """
-    explain(connection, caller, now=now, playing=playing, staff=staff)
-    raise AssertionError("there is a row for every caller who may")
+    row = one_or_none(connection, statement, caller, parameters, now=now, playing=playing, staff=staff)
+    if row is None:
+        raise AssertionError("the statement has a row for every caller with the right")
+    return row

@@ -79,9 +79,9 @@ def claim(
         "given_body_hash": body_hash,
         "kept_since": now - KEPT,
     }
-    row = connection.execute(_claim_of_staff if staff else _claim_of_member, parameters).one_or_none()
-    if row is None:
-        access.refuse(connection, caller, now=now, staff=staff)
+    row = access.one(
+        connection, _claim_of_staff if staff else _claim_of_member, caller, parameters, now=now, staff=staff
+    )
     if row.body_hash != body_hash:
         raise IdempotencyKeyReused
     return Record(row.id, row.status, row.answer)

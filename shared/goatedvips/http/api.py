@@ -14,7 +14,7 @@ from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import ConnectionLost, transaction
 from goatedvips.domain.access import Caller
-from goatedvips.errors import Forbidden, Unauthenticated, ValidationFailed
+from goatedvips.errors import Forbidden, TransactionConflict, Unauthenticated, ValidationFailed
 from goatedvips.http.bodies import parse, prepare
 from goatedvips.http.idempotency import answer_once
 from goatedvips.http.problems import pointer, problem_of, problem_response
@@ -43,7 +43,7 @@ class HttpApi(APIGatewayHttpResolver):
         super().__init__(enable_validation=True, json_body_deserializer=parse)
         self.who = who
         self.keyed = keyed and who != "anyone"
-        self.use([_reject_unknown_fields, _retry_lost_connection, _answer_once])
+        self.use([_reject_unknown_fields, _retry, _answer_once])
         self.exception_handler([Exception])(self._refuse)
 
     @property
@@ -158,16 +158,22 @@ def _idempotency_key(api: HttpApi) -> str | None:
     return event.headers.get("idempotency-key") if api.keyed and event.http_method == "POST" else None
 
 
-def _retry_lost_connection(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
-    """Retry once after a lost connection if repeating is safe: a GET, or a POST with an Idempotency-Key."""
+def _retry(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
+    """Run a request again whose transaction did nothing.
+
+    After a lost connection once, if repeating is safe: a GET, or a POST with an Idempotency-Key.  After a clash of ids
+    as often as it takes: nothing was committed, and each time the sequence gives the next id.
+    """
     started = perf_counter()
-    try:
-        return proceed(api)
-    except ConnectionLost:
-        too_late = perf_counter() - started > RETRY_WITHIN
-        if too_late or (api.current_event.http_method != "GET" and _idempotency_key(api) is None):
-            raise
-        return proceed(api)
+    may_repeat = api.current_event.http_method == "GET" or _idempotency_key(api) is not None
+    while True:
+        try:
+            return proceed(api)
+        except (ConnectionLost, TransactionConflict) as error:
+            is_repeatable = may_repeat if isinstance(error, ConnectionLost) else True
+            if not is_repeatable or perf_counter() - started > RETRY_WITHIN:
+                raise
+            may_repeat = False
 
 
 def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:

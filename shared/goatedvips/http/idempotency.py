@@ -18,7 +18,8 @@ from goatedvips.domain.access import Caller
 from goatedvips.errors import IdempotencyInProgress, ValidationFailed
 from goatedvips.http.bodies import JSON, octets
 from goatedvips.http.responses import serialized
-from goatedvips.postgres import sqlstate
+from goatedvips.models.operations import idempotency_records
+from goatedvips.postgres import sqlstate, where
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
@@ -39,7 +40,7 @@ def answer_once(
     Raises
     ------
     ValidationFailed: the key is not 1 to 255 printable ASCII characters.
-    IdempotencyInProgress: another request with this key is still running after the lock time-out.
+    IdempotencyInProgress: another request with this key was still running after the lock time-out.
     """
     if not _KEY.fullmatch(key):
         raise ValidationFailed("Idempotency-Key: 1 to 255 printable ASCII characters")
@@ -50,7 +51,8 @@ def answer_once(
         try:
             record = idempotency.claim(connection, caller, request, key, body, staff=staff, now=utc_now())
         except DBAPIError as error:
-            if sqlstate(error.orig) == "55P03":  # lock_not_available
+            # Lock time-out while waiting for the record: the first request has it. Any other row is locked by others.
+            if sqlstate(error.orig) == "55P03" and idempotency_records.name in where(error.orig):
                 raise IdempotencyInProgress(retry_after=1) from error
             raise
         if record.answer is not None:

@@ -1,4 +1,4 @@
-"""What the platform keeps of requests themselves: answers by Idempotency-Key, and what staff changed."""
+"""Records of requests: answers by Idempotency-Key, and the audit log of changes by staff."""
 
 from sqlalchemy import (
     BigInteger,
@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.models.schema import Instant, metadata
 
-# A row commits together with the effect that it answers for, so it exists if and only if the effect does.
+# A row commits in the transaction of the request's effect, so it exists if and only if the effect does.
 idempotency_records = Table(
     "idempotency_records",
     metadata,

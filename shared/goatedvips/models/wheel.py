@@ -1,4 +1,4 @@
-"""Spins of the wheel."""
+"""Spins, versions and server seeds of the wheel."""
 
 from sqlalchemy import Column, Date, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -13,8 +13,8 @@ wheel_spins = Table(
     Column("segment_index", Integer, nullable=False),
     Column("reward_code", Text),
     Column("timestamp", Instant, nullable=False, server_default=func.now()),
-    Column("spin_day", Date),  # UTC; null in an adopted row that is not its day's first
-    # Null in adopted rows: what they were drawn from is not known.
+    Column("spin_day", Date),  # UTC; null in an adopted row that is not the first of its day
+    # The inputs of the draw. Null in adopted rows, whose draw is unknown.
     Column("version_id", Integer, ForeignKey("wheel_versions.id")),
     Column("seed_id", Integer, ForeignKey("wheel_seeds.id")),
     Column("nonce", Integer),
@@ -28,7 +28,7 @@ wheel_spins = Table(
     ),
 )
 
-# Never edited: a spin keeps the wheel that it was drawn on.
+# Rows are never edited, so a spin keeps the wheel that it was drawn on.
 wheel_versions = Table(
     "wheel_versions",
     metadata,
@@ -37,14 +37,15 @@ wheel_versions = Table(
     Column("created_at", Instant, nullable=False, server_default=func.now()),
 )
 
-# A member's seeds: one upcoming (not activated), one active (activated, not revealed), any number revealed.
+# A member has one upcoming seed (not activated), one active seed (activated, not revealed) and any number of revealed
+# ones.
 wheel_seeds = Table(
     "wheel_seeds",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
     Column("server_seed", LargeBinary, nullable=False),  # 32 bytes
-    Column("client_seed", Text, nullable=False),  # the last one used
+    Column("client_seed", Text, nullable=False),  # of the last spin
     Column("nonce", Integer, nullable=False, server_default=text("0")),  # of the next spin
     Column("created_at", Instant, nullable=False),
     Column("activated_at", Instant),

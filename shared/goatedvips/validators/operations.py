@@ -1,4 +1,4 @@
-"""Answers about the platform itself, and the platform at a glance."""
+"""Answers of the health check and of the staff's overview."""
 
 from datetime import datetime
 from typing import Literal
@@ -9,56 +9,56 @@ from goatedvips.validators.fields import AnswerBody, Money
 
 
 class SchemaRevision(AnswerBody):
-    """Revisions of the database's schema."""
+    """Two revisions of the database's schema."""
 
     expected: str
-    """The one that this release is written for."""
+    """The revision that this release of the API needs."""
     actual: str
-    """The one that the database has."""
+    """The revision that the database has."""
 
 
 class Health(AnswerBody):
-    """All is well; else the answer is a problem with status 503."""
+    """The API works. If it does not, the answer is a problem document with status 503."""
 
     status: Literal["ok"] = "ok"
-    """Of the whole."""
+    """The state of the API as a whole."""
     database: Literal["ok"] = "ok"
-    """It answers."""
+    """The database answers and accepts changes."""
     schema_: SchemaRevision = Field(alias="schema")
-    """Both are the same here."""
+    """The schema's revisions, which are equal in this answer."""
 
 
 class OverviewMembers(AnswerBody):
-    """How many members there are."""
+    """Numbers of members."""
 
     all: int | None
-    """Approximate; null: the database has not counted yet."""
+    """The number of all members, approximate; null if the database has no estimate yet."""
     new_today: int
-    """Registered within the last 24 hours."""
+    """The number of members who registered within the last 24 hours."""
     new_this_week: int
-    """Registered within the last 7 days."""
+    """The number of members who registered within the last 7 days."""
     active: int
-    """Seen within the last 30 days."""
+    """The number of members who used the platform within the last 30 days."""
     approximate: list[str]
-    """Which of these are estimates."""
+    """The names of the fields of this object that are estimates."""
 
 
 class OverviewWagers(AnswerBody):
-    """What all linked members have wagered at the casino, by its own counters."""
+    """What all linked members have wagered at the casino, as the casino counts it."""
 
     today: Money
-    """Its present day."""
+    """The sum of the casino's current day."""
     week: Money
-    """Its present week."""
+    """The sum of the casino's current week."""
     month: Money
-    """Its present month."""
+    """The sum of the casino's current month."""
 
 
 class OverviewRaces(AnswerBody):
-    """Races."""
+    """Numbers of races."""
 
     live: int
-    """Running now."""
+    """The number of races that are running now."""
 
 
 class OverviewTickets(AnswerBody):
@@ -67,65 +67,65 @@ class OverviewTickets(AnswerBody):
     priority: str
     """`high`, `medium` or `low`."""
     waiting: int
-    """How many."""
+    """The number of these tickets."""
     oldest_at: datetime | None
-    """When the first of them was opened; null: there are none."""
+    """When the oldest of these tickets was opened; null if there are none."""
 
 
 class OverviewCodes(AnswerBody):
-    """Bonus codes."""
+    """Numbers of bonus codes and claims."""
 
     issued: int | None
-    """Approximate; null: the database has not counted yet."""
+    """The number of codes that were issued, approximate; null if the database has no estimate yet."""
     claimed: int | None
-    """Claims of all codes, approximate; null: the database has not counted yet."""
+    """The number of claims of all codes, approximate; null if the database has no estimate yet."""
     approximate: list[str]
-    """Which of these are estimates."""
+    """The names of the fields of this object that are estimates."""
 
 
 class OverviewRewards(AnswerBody):
-    """Rewards that are still to be handed over; a win of the wheel once its code was claimed."""
+    """Rewards that have not been paid out yet. A wheel win counts once its code was claimed."""
 
     unfulfilled: int
-    """How many."""
+    """The number of these rewards."""
     amount: Money
-    """Their sum."""
+    """The sum of these rewards."""
 
 
 class OverviewMail(AnswerBody):
-    """The outbox."""
+    """Numbers of mails in the outbox."""
 
     queued: int
-    """Waiting to be sent."""
+    """The number of mails that wait to be sent."""
     failed: int
-    """Given up."""
+    """The number of mails that were given up after too many failures."""
 
 
 class OverviewFeed(AnswerBody):
-    """The affiliate's feed of wagers."""
+    """The state of the affiliate's feed of wagers."""
 
     read_at: datetime | None
-    """Its last reading; null: there was none."""
+    """When the feed was read last; null if it never was."""
     age_seconds: int | None
-    """Seconds since then."""
+    """The number of seconds since then; null if the feed was never read."""
 
 
 class Overview(AnswerBody):
-    """The platform at a glance."""
+    """The platform's key figures."""
 
     members: OverviewMembers
-    """How many there are."""
+    """Numbers of members."""
     wagers: OverviewWagers
-    """At the casino."""
+    """What members have wagered."""
     races: OverviewRaces
-    """Now."""
+    """Numbers of races."""
     tickets: list[OverviewTickets]
-    """By priority, the most urgent first."""
+    """Tickets that are not closed, one entry for each priority, the most urgent first."""
     codes: OverviewCodes
-    """Of all time."""
+    """Numbers of bonus codes and claims of all time."""
     rewards: OverviewRewards
-    """To be handed over."""
+    """Rewards that have not been paid out yet."""
     mail: OverviewMail
-    """At this moment."""
+    """Numbers of mails in the outbox."""
     feed: OverviewFeed
-    """How fresh the wagers are."""
+    """The state of the affiliate's feed of wagers."""

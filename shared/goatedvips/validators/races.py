@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from goatedvips import time_zones
 from goatedvips.validators.fields import CLEAN, Amount, AnswerBody, Moment, Money, RequestBody
 
 type RaceType = Literal["weekly", "monthly", "weekend"]
@@ -45,9 +46,7 @@ def _percent(value: object) -> object:
 
 
 def _zone(value: str) -> str:
-    from zoneinfo import available_timezones
-
-    if value not in available_timezones() - {"Factory", "localtime"}:  # names of no place
+    if value not in time_zones.names():
         raise ValueError("must be an IANA time zone, such as Europe/Berlin")
     return value
 
@@ -64,7 +63,8 @@ class RaceRepeat(RequestBody):
     type: RaceType
     """As the race's own: Monday to Monday, 1st to 1st, Saturday to Monday."""
     time_zone: Annotated[str, AfterValidator(_zone)]
-    """By its IANA name."""
+    """The IANA name of the zone, such as `Europe/Berlin`. When the rules of a zone change, races that exist keep their
+    times, and the next race begins where the last one ends."""
 
 
 class RaceRequest(RequestBody):

@@ -1,4 +1,4 @@
-"""Requests and answers of the wheel."""
+"""Request and answer bodies of the wheel."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -10,79 +10,80 @@ from goatedvips.validators.fields import AnswerBody, Money, RequestBody
 
 
 class SpinRequest(RequestBody):
-    """What a member may say about their spin: nothing but a seed that takes part in the draw."""
+    """A spin. The member may choose the client seed; the server decides everything else."""
 
     client_seed: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None
-    """Absent: the one used last."""
+    """The member's part in the draw. If it is absent, the client seed of the member's last spin is used."""
 
 
 class Segment(AnswerBody):
-    """A part of the wheel."""
+    """One segment of the wheel."""
 
     label: str
-    """What it reads."""
+    """The text on the segment."""
     weight: int
-    """Its share of the draw, relative to the others'."""
+    """The segment's share of the draw, relative to the weights of the other segments."""
     value: Money
-    """The bonus code's worth in US dollars; 0: nothing is won."""
+    """The worth of the bonus code that the segment wins, in US dollars. `0.00` means that nothing is won."""
 
 
 class SegmentWithOdds(Segment):
-    """A part of the wheel with its chance to be drawn."""
+    """One segment of the wheel, with its chance to be drawn."""
 
     odds: Annotated[Decimal, PlainSerializer(lambda odds: f"{odds:f}", return_type=str)]
-    """weight ÷ the sum of weights, as a decimal string."""
+    """The segment's weight divided by the sum of all weights, as a decimal string."""
 
 
 class Wheel(AnswerBody):
-    """The wheel of today."""
+    """The wheel that spins are drawn on now."""
 
     version: int
-    """A spin keeps the version it was drawn on."""
+    """The number of this version. Every spin stores the version that it was drawn on."""
     segments: list[SegmentWithOdds]
-    """In the order that `segment_index` counts, from 0."""
+    """All segments. The first one has the `segment_index` 0."""
 
 
 class Fairness(AnswerBody):
-    """What a spin was drawn from; with `server_seed`, once it is revealed, anyone can draw it again."""
+    """The inputs of a spin's draw. Once `server_seed` is revealed, anyone can repeat the draw with them."""
 
     server_seed_hash: str
-    """SHA-256 of the server seed in hex, as committed to before the spin."""
+    """The SHA-256 of the server seed, in hex. It was published before the spin."""
     client_seed: str
     """The member's part in the draw."""
     nonce: int
-    """How many spins the server seed had before."""
+    """The number of spins that were drawn from the server seed before this one."""
     server_seed: str | None = None
-    """In hex; null until it is revealed."""
+    """The server seed, in hex. It is null until the seed is revealed."""
 
 
 class SpinReceipt(AnswerBody):
-    """A spin, drawn and paid out."""
+    """A spin and what it won."""
 
     id: int
-    """The spin's id."""
+    """The id of the spin."""
     segment_index: int
-    """Where the wheel stops: a position in its `segments`, from 0."""
+    """The position of the drawn segment in the wheel's `segments`, counted from 0."""
     segment: Segment
-    """What was drawn."""
+    """The drawn segment."""
     reward_code: str | None
-    """Won: a bonus code that this member claims by `POST /v1/codes/claim` within 24 hours; null: nothing won."""
+    """The bonus code that was won. Only this member can claim it, with `POST /v1/codes/claim`, within 24 hours. It is
+    null if nothing was won."""
     fairness: Fairness
-    """To verify the spin with."""
+    """The inputs of the draw, which make the spin verifiable."""
     next_spin_at: datetime
-    """When the next spin is due: the next UTC midnight."""
+    """The next UTC midnight, from which on the member can spin again."""
 
 
 class MyWheel(AnswerBody):
-    """What a member needs before a spin, to be able to verify it afterwards."""
+    """What a member needs to note before a spin, so that they can verify it afterwards."""
 
     server_seed_hash: str
-    """SHA-256 in hex of the server seed that the next spin is drawn from."""
+    """The SHA-256, in hex, of the server seed that the next spin is drawn from."""
     next_server_seed_hash: str
-    """The same of the server seed that follows it."""
+    """The SHA-256, in hex, of the server seed that will be used after the present one."""
     nonce: int
-    """How many spins the server seed has had."""
+    """The number of spins that were drawn from the present server seed."""
     client_seed: str
-    """What the next spin takes unless it brings its own."""
+    """The client seed of the next spin, unless its request brings another one."""
     next_spin_at: datetime | None
-    """When the next spin is due; null: now."""
+    """When the member can spin again. It is null if they can spin now."""

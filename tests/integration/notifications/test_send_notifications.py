@@ -22,7 +22,8 @@ from moto import mock_aws
 from moto.core.base_backend import BackendDict
 from moto.sesv2.models import sesv2_backends
 
-from goatedvips import ses
+from goatedvips import delivery
+from goatedvips.clients import ses
 from goatedvips.config import settings
 from goatedvips.domain.notifications import sending as domain
 from goatedvips.domain.notifications.mail_texts import Message
@@ -192,7 +193,7 @@ def test_staff_are_told_of_a_ticket_in_one_line_and_escaped(
     database: sa.Engine, members: Members, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     messages: list[Message] = []
-    monkeypatch.setattr(ses, "send", messages.append)
+    monkeypatch.setattr(ses, "send", lambda *parts: messages.append(Message(*parts)))
     ticket(database, members, "Hi\r\nBcc: everyone@example.com <script>")
     assert send()["sent"] == 1
     (message,) = messages
@@ -216,7 +217,7 @@ def test_mail_that_nobody_waits_for_any_more_is_dropped(
         subscription = connection.execute(sa.insert(subscriptions).values(values).returning(subscriptions)).one()
     payload = {"subscription_id": subscription.id}
     four = put(database, "newsletter_confirmation", address=subscription.email, payload=payload)
-    monkeypatch.setattr(ses, "settings", replace(settings, staff_address=""))
+    monkeypatch.setattr(delivery, "settings", replace(settings, staff_address=""))
     five = ticket(database, members)
     assert send() == {"sent": 0, "dropped": 5, "retried": 0, "given_up": 0}
     assert sent() == []
@@ -230,7 +231,8 @@ def test_what_fails_is_tried_again_ever_later_and_given_up_after_eight_tries(
 ) -> None:
     tried: list[Message] = []
 
-    def refuse(message: Message) -> None:
+    def refuse(*parts: str) -> None:
+        message = Message(*parts)
         tried.append(message)
         raise ClientError({"Error": {"Code": "TooManyRequests", "Message": message.text}}, "SendEmail")
 
@@ -260,10 +262,10 @@ def test_one_bad_mail_keeps_none_back(
 ) -> None:
     reached: list[str] = []
 
-    def deliver(message: Message) -> None:
-        if message.to == bad.email:
+    def deliver(to: str, *_: str) -> None:
+        if to == bad.email:
             raise failure(endpoint_url="https://email.us-east-1.amazonaws.com")
-        reached.append(message.to)
+        reached.append(to)
 
     monkeypatch.setattr(ses, "send", deliver)
     unknown = put(database, "telegram")

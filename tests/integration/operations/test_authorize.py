@@ -1,4 +1,4 @@
-"""The authorizer says who calls."""
+"""The authorizer reports who calls."""
 
 import subprocess
 import sys
@@ -28,14 +28,14 @@ def bearer(member: Member) -> str:
 
 
 def rows(database: sa.Engine, member: Member) -> tuple[datetime | None, bool, datetime]:
-    """When the member was active last, whether they are, and when their session ends."""
+    """The member's `last_active` and `is_active`, and the session's `expires_at`."""
     with database.connect() as connection:
         user = connection.execute(sa.select(users).where(users.c.id == member.id)).one()
         session = connection.execute(sa.select(sessions).where(sessions.c.id == member.session_id)).one()
     return user.last_active, user.is_active, session.expires_at
 
 
-def test_a_member_and_staff_are_known_by_their_token(functions: Functions, members: Members) -> None:
+def test_it_authenticates_members_and_staff_by_their_token(functions: Functions, members: Members) -> None:
     for member in (members.new(), members.staff()):
         assert ask(functions, bearer(member)) == {
             "isAuthorized": True,
@@ -43,7 +43,7 @@ def test_a_member_and_staff_are_known_by_their_token(functions: Functions, membe
         }
 
 
-def test_the_sample_event_is_understood(functions: Functions, members: Members) -> None:
+def test_it_understands_the_sample_event(functions: Functions, members: Members) -> None:
     member = members.new()
     sample = load_sample()
     assert functions.invoke("authorize", sample) == NOBODY
@@ -55,7 +55,7 @@ def load_sample() -> dict[str, Any]:
     return event("get_me") | {"type": "REQUEST", "identitySource": ["Bearer gvp_" + "A" * 43]}
 
 
-def test_the_scheme_is_read_in_any_case(functions: Functions, members: Members) -> None:
+def test_the_authorization_scheme_is_case_insensitive(functions: Functions, members: Members) -> None:
     member = members.new()
     assert ask(functions, f"bearer {member.token}")["context"]
     assert ask(functions, f"BEARER  {member.token}")["context"]
@@ -84,23 +84,25 @@ def test_the_scheme_is_read_in_any_case(functions: Functions, members: Members) 
         " " * 100_000,
     ],
 )
-def test_whatever_else_is_in_the_header_is_nobody(functions: Functions, members: Members, authorization: str) -> None:
+def test_any_other_header_value_authenticates_nobody(
+    functions: Functions, members: Members, authorization: str
+) -> None:
     member = members.new()
     given = authorization.replace("{token}", member.token).replace("{upper}", member.token.upper())
     assert ask(functions, given) == NOBODY
 
 
 @pytest.mark.parametrize("payload", [{}, {"identitySource": None}, {"identitySource": []}])
-def test_no_header_is_nobody(functions: Functions, payload: dict[str, Any]) -> None:
+def test_a_missing_header_authenticates_nobody(functions: Functions, payload: dict[str, Any]) -> None:
     assert functions.invoke("authorize", payload) == NOBODY
 
 
-def test_two_headers_are_nobody(functions: Functions, members: Members) -> None:
+def test_two_headers_authenticate_nobody(functions: Functions, members: Members) -> None:
     member = members.new()
     assert ask(functions, bearer(member), bearer(member)) == NOBODY
 
 
-def test_an_ended_an_expired_and_a_suspended_session_are_nobodys(
+def test_ended_expired_and_suspended_sessions_authenticate_nobody(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     ended, expired = members.new(), members.new()
@@ -111,14 +113,14 @@ def test_an_ended_an_expired_and_a_suspended_session_are_nobodys(
     assert ask(functions, bearer(expired), now=end - timedelta(microseconds=1))["context"]
     suspended = members.new(suspended_at=NOW)
     assert ask(functions, bearer(suspended)) == NOBODY
-    assert rows(database, suspended)[0] is None, "and nothing is noted of them"
+    assert rows(database, suspended)[0] is None, "no activity of theirs is recorded"
 
 
-def test_an_excluded_member_is_known(functions: Functions, members: Members) -> None:
+def test_it_authenticates_an_excluded_member(functions: Functions, members: Members) -> None:
     assert ask(functions, bearer(members.new(excluded_permanently=True)))["context"]
 
 
-def test_activity_is_noted_and_the_session_prolonged_at_most_once_in_5_minutes(
+def test_it_records_activity_and_extends_the_session_at_most_once_in_5_minutes(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = members.new()
@@ -132,15 +134,13 @@ def test_activity_is_noted_and_the_session_prolonged_at_most_once_in_5_minutes(
     assert rows(database, member) == (later, True, later + timedelta(days=30))
 
 
-def test_who_was_cleared_as_idle_is_active_again(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_it_marks_an_idle_member_as_active_again(functions: Functions, members: Members, database: sa.Engine) -> None:
     member = members.new(is_active=False, last_active=NOW - timedelta(days=31))
     ask(functions, bearer(member))
     assert rows(database, member)[:2] == (NOW, True)
 
 
-def test_a_row_that_is_being_written_holds_nobody_up(
-    functions: Functions, members: Members, database: sa.Engine
-) -> None:
+def test_it_does_not_wait_for_a_locked_row(functions: Functions, members: Members, database: sa.Engine) -> None:
     member = members.new()
     with database.connect().execution_options(isolation_level="READ COMMITTED") as other, other.begin():
         other.execute(sa.update(users).where(users.c.id == member.id).values(bio="being written"))
@@ -150,16 +150,16 @@ def test_a_row_that_is_being_written_holds_nobody_up(
     assert expires_at == NOW + timedelta(minutes=10, days=30)
 
 
-def test_a_database_out_of_reach_leaves_it_undecided_and_not_nobody(
+def test_it_reports_undecided_if_the_database_is_out_of_reach(
     functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = db.make_engine("postgresql://api@127.0.0.1:1/nowhere")
     monkeypatch.setattr(db, "engine", lambda: engine)
     assert ask(functions, bearer(members.new())) == {"isAuthorized": True, "context": {"undecided": True}}
-    assert ask(functions, "Basic dXNlcjpwYXNz") == NOBODY, "what needs no look does without"
+    assert ask(functions, "Basic dXNlcjpwYXNz") == NOBODY, "a header without a token needs no database"
 
 
-def test_a_connection_that_breaks_is_tried_once_more(
+def test_it_retries_once_after_a_lost_connection(
     functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, breaks = domain.known, [False, True]

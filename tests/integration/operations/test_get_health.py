@@ -1,4 +1,4 @@
-"""Whether the platform is well."""
+"""The health check."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.support import stack
 from tests.support.functions import ROOT, Functions
 
 
-def test_all_is_well(functions: Functions) -> None:
+def test_it_answers_ok_with_both_revisions(functions: Functions) -> None:
     answer = functions.call("get_health")
     assert answer.status == 200
     assert answer.json == {"status": "ok", "database": "ok", "schema": {"expected": REVISION, "actual": REVISION}}
@@ -24,7 +24,7 @@ def test_the_code_expects_the_newest_migration() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
 
 
-def test_another_revision_is_told(functions: Functions, database: sa.Engine) -> None:
+def test_it_refuses_a_database_at_another_revision(functions: Functions, database: sa.Engine) -> None:
     def move(revision: str) -> None:
         with database.connect() as connection:
             connection.execute(sa.text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
@@ -40,7 +40,7 @@ def test_another_revision_is_told(functions: Functions, database: sa.Engine) -> 
     assert answer.json["schema"] == {"expected": REVISION, "actual": "platform_tables"}
 
 
-def test_a_database_that_was_never_migrated_is_outdated(
+def test_a_database_without_any_migration_is_outdated(
     functions: Functions, servers: stack.Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = db.make_engine(servers.direct("postgres"))
@@ -49,7 +49,7 @@ def test_a_database_that_was_never_migrated_is_outdated(
     assert (answer.status, answer.json["code"]) == (503, "schema_outdated")
 
 
-def test_a_database_out_of_reach_is_told(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_reports_a_database_that_is_out_of_reach(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = db.make_engine("postgresql://api@127.0.0.1:1/nowhere")
     monkeypatch.setattr(db, "engine", lambda: engine)
     answer = functions.call("get_health")

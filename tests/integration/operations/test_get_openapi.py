@@ -1,11 +1,11 @@
-"""The API describes itself."""
+"""The API serves its own OpenAPI document."""
 
 import json
 
 from tests.support.functions import ROOT, Functions
 
 
-def test_the_document_is_served_as_it_was_written(functions: Functions) -> None:
+def test_it_serves_the_generated_document(functions: Functions) -> None:
     answer = functions.call("get_openapi")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/json"

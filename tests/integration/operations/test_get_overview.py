@@ -1,4 +1,4 @@
-"""The platform at a glance."""
+"""The staff's overview."""
 
 import os
 import secrets
@@ -30,8 +30,8 @@ DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_else(database: sa.Engine) -> None:
-    """The figures are of all rows there are."""
+def _no_other_rows(database: sa.Engine) -> None:
+    """Remove the rows of other tests, because the figures are of all rows."""
     tables = (code_claims, bonus_codes, rewards, outbox, wager_race_participants, wager_races, ticket_messages)
     with database.connect() as connection:
         for table in (*tables, support_tickets, wager_accounts):
@@ -61,12 +61,12 @@ def figures(functions: Functions, members: Members) -> Any:
     return answer.json
 
 
-def test_an_empty_platform(functions: Functions, members: Members) -> None:
-    told = figures(functions, members)
-    for part in (told["members"], told["codes"]):
+def test_an_empty_platform_has_a_zero_for_each_figure(functions: Functions, members: Members) -> None:
+    answer = figures(functions, members)
+    for part in (answer["members"], answer["codes"]):
         for estimate in part["approximate"]:
             del part[estimate]
-    assert told == {
+    assert answer == {
         "members": {"new_today": 0, "new_this_week": 0, "active": 0, "approximate": ["all"]},
         "wagers": {"today": "0.00", "week": "0.00", "month": "0.00"},
         "races": {"live": 0},
@@ -78,15 +78,15 @@ def test_an_empty_platform(functions: Functions, members: Members) -> None:
     }
 
 
-def test_members_are_counted_by_when_they_came_and_were_seen(functions: Functions, members: Members) -> None:
+def test_it_counts_new_and_active_members(functions: Functions, members: Members) -> None:
     for age in (timedelta(0), DAY - MOMENT, DAY, 7 * DAY - MOMENT, 7 * DAY, -MOMENT):
         members.new(seeds=False, created_at=NOW - age, is_active=age == DAY)
     members.new(seeds=False, created_at=NOW, erased_at=NOW)
-    told = figures(functions, members)["members"]
-    assert (told["new_today"], told["new_this_week"], told["active"]) == (2, 4, 1)
+    answer = figures(functions, members)["members"]
+    assert (answer["new_today"], answer["new_this_week"], answer["active"]) == (2, 4, 1)
 
 
-def test_wagers_are_added_up_exactly(functions: Functions, members: Members) -> None:
+def test_it_sums_wagers_exactly(functions: Functions, members: Members) -> None:
     for amounts in (("0.00000001", "1.5", "9999999999.99999999"), ("0.1", "0", "0.00000001"), ("0", "0", "0")):
         today, week, month = map(Decimal, amounts)
         members.new(seeds=False, wager_today=today, wager_week=week, wager_month=month)
@@ -99,7 +99,7 @@ def test_wagers_are_added_up_exactly(functions: Functions, members: Members) -> 
     }
 
 
-def test_live_races_are_those_within_their_window(functions: Functions, members: Members, add: Any) -> None:
+def test_it_counts_races_within_their_window_as_live(functions: Functions, members: Members, add: Any) -> None:
     given = {"title": "Race", "type": "weekly", "status": "upcoming", "prize_pool": 1, "min_wager": 0}
     given |= {"prize_distribution": {"1": 100}}
     for start, end, cancelled_at in (
@@ -113,7 +113,7 @@ def test_live_races_are_those_within_their_window(functions: Functions, members:
     assert figures(functions, members)["races"] == {"live": 2}
 
 
-def test_tickets_wait_by_their_priority(functions: Functions, members: Members, add: Any) -> None:
+def test_it_counts_tickets_by_priority(functions: Functions, members: Members, add: Any) -> None:
     for priority, status, age in (
         ("low", "open", 1),
         ("high", "in_progress", 3),
@@ -137,7 +137,9 @@ def test_tickets_wait_by_their_priority(functions: Functions, members: Members, 
     ]
 
 
-def test_a_win_is_to_be_handed_over_once_its_code_was_claimed(functions: Functions, members: Members, add: Any) -> None:
+def test_a_wheel_win_is_unfulfilled_only_after_its_code_was_claimed(
+    functions: Functions, members: Members, add: Any
+) -> None:
     member = members.new(seeds=False)
 
     def reward(source_type: str, source_id: int, amount: str, fulfilled_at: datetime | None = None) -> None:
@@ -154,14 +156,14 @@ def test_a_win_is_to_be_handed_over_once_its_code_was_claimed(functions: Functio
     assert figures(functions, members)["rewards"] == {"unfulfilled": 3, "amount": "7.00"}
 
 
-def test_mail_is_queued_or_given_up(functions: Functions, members: Members, add: Any) -> None:
+def test_it_counts_queued_and_failed_mail(functions: Functions, members: Members, add: Any) -> None:
     given = {"kind": "verification", "created_at": NOW, "due_at": NOW + DAY}
     for times in ({}, {"leased_until": NOW}, {"sent_at": NOW}, {"failed_at": NOW}):
         add(outbox, **given, **times)
     assert figures(functions, members)["mail"] == {"queued": 2, "failed": 1}
 
 
-def test_the_feed_is_as_old_as_its_last_reading(functions: Functions, members: Members, add: Any) -> None:
+def test_the_age_of_the_feed_is_that_of_its_last_reading(functions: Functions, members: Members, add: Any) -> None:
     given = {"total_wager": 0, "wager_today": 0, "wager_week": 0, "wager_month": 0}
     for age in (61, 90.5):
         add(wager_accounts, uid=secrets.token_hex(8), read_at=NOW - timedelta(seconds=age), **given)
@@ -170,9 +172,7 @@ def test_the_feed_is_as_old_as_its_last_reading(functions: Functions, members: M
     assert figures(functions, members)["feed"]["age_seconds"] == 0
 
 
-def test_totals_are_what_the_planner_takes_them_for(
-    functions: Functions, members: Members, database: sa.Engine
-) -> None:
+def test_totals_are_the_planner_s_estimates(functions: Functions, members: Members, database: sa.Engine) -> None:
     def planner_takes_codes_for(rows: int) -> None:
         with database.connect() as connection:
             estimate = sa.text("UPDATE pg_class SET reltuples = :rows WHERE oid = 'bonus_codes'::regclass")
@@ -191,16 +191,16 @@ def test_totals_are_what_the_planner_takes_them_for(
 
     with database.connect() as connection:
         there = connection.scalar(sa.select(sa.func.count()).select_from(bonus_codes)) or 0
-    issue(there + 1, overview.FEW - 1)
+    issue(there + 1, overview.EXACT_BELOW - 1)
     planner_takes_codes_for(12_345)
-    assert issued() == overview.FEW - 1, "a few are counted"
+    assert issued() == overview.EXACT_BELOW - 1, "a few are counted"
     issue(1, 1)
     assert issued() == 12_345
     planner_takes_codes_for(-1)
     assert issued() is None
 
 
-def test_it_is_for_staff(functions: Functions, members: Members) -> None:
+def test_only_staff_may_read_it(functions: Functions, members: Members) -> None:
     demoted, suspended, signed_out = members.staff(), members.staff(suspended_at=NOW), members.staff()
     members.change(demoted, is_admin=False)
     members.end_session(signed_out)
@@ -239,15 +239,15 @@ BIG = {"users", "bonus_codes", "code_claims", "outbox", "rewards", "support_tick
 
 @pytest.fixture
 def crowd(database: sa.Engine) -> Iterator[None]:
-    """Fifty thousand of each."""
+    """50,000 rows in each large table."""
     fill(database, *FILLING.split(";"))
     yield
     fill(database, *EMPTYING.split(";"))
 
 
-def test_no_big_table_is_read_whole(servers: stack.Stack, members: Members, crowd: None) -> None:
+def test_it_scans_no_large_table(servers: stack.Stack, members: Members, crowd: None) -> None:
     staff = members.staff()
     caller = access.Caller(staff.id, staff.session_id, "test")
     address = servers.direct(os.environ["TEST_DATABASE"], "api")
-    found = plan(address, overview._overview, caller.parameters(NOW))
+    found = plan(address, overview._select_overview, caller.parameters(NOW))
     assert not BIG & read_whole(found), found

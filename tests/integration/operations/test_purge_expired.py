@@ -1,4 +1,4 @@
-"""What is kept for a while alone goes when its time has passed."""
+"""The daily purge of rows whose retention period has passed."""
 
 import os
 import secrets
@@ -25,8 +25,8 @@ NOTHING = dict.fromkeys(retention.KINDS, 0)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_else(database: sa.Engine) -> None:
-    """A run sees to all rows there are."""
+def _no_other_rows(database: sa.Engine) -> None:
+    """Remove the rows of other tests, because a run purges all rows."""
     with database.connect() as connection:
         for table in (attempts, mailed_tokens, sessions, outbox, idempotency_records):
             connection.execute(sa.delete(table))
@@ -43,35 +43,35 @@ def add(database: sa.Engine) -> Any:
 
 
 @pytest.fixture
-def kept(database: sa.Engine) -> Any:
-    def kept(table: sa.Table) -> list[int]:
+def remaining(database: sa.Engine) -> Any:
+    def remaining(table: sa.Table) -> list[int]:
         with database.connect() as connection:
             return list(connection.scalars(sa.select(table.c.id).order_by(table.c.id)))
 
-    return kept
+    return remaining
 
 
 def run(functions: Functions, now: datetime = NOW) -> Any:
     return functions.invoke("purge_expired", EVENT, now=now)
 
 
-def test_where_there_is_nothing_nothing_is_done(functions: Functions) -> None:
+def test_a_run_without_expired_rows_purges_none(functions: Functions) -> None:
     assert run(functions) == NOTHING
 
 
-def test_attempts_are_kept_a_day(functions: Functions, add: Any, kept: Any) -> None:
+def test_attempts_are_purged_after_a_day(functions: Functions, add: Any, remaining: Any) -> None:
     given = {"kind": "log_in", "subject": "1", "address": "192.0.2.1"}
     add(attempts, attempted_at=NOW - DAY, **given)
     younger = add(attempts, attempted_at=NOW - DAY + MOMENT, **given)
     assert run(functions) == NOTHING | {"attempts": 1}
-    assert kept(attempts) == [younger]
+    assert remaining(attempts) == [younger]
 
 
-def test_sessions_are_kept_thirty_days_from_their_end(
-    functions: Functions, members: Members, add: Any, kept: Any
+def test_sessions_are_purged_30_days_after_their_end(
+    functions: Functions, members: Members, add: Any, remaining: Any
 ) -> None:
     member = members.new(seeds=False)
-    live = kept(sessions)
+    live = remaining(sessions)
 
     def session(*, expires_at: datetime, ended_at: datetime | None = None) -> int:
         made = {"user_id": member.id, "token_hash": secrets.token_bytes(32), "created_at": NOW - 400 * DAY}
@@ -87,10 +87,12 @@ def test_sessions_are_kept_thirty_days_from_their_end(
         session(expires_at=NOW + 30 * DAY),
     ]
     assert run(functions) == NOTHING | {"sessions": 3}
-    assert kept(sessions) == live + stay
+    assert remaining(sessions) == live + stay
 
 
-def test_mailed_tokens_are_kept_thirty_days_from_their_use_or_end(functions: Functions, add: Any, kept: Any) -> None:
+def test_mailed_tokens_are_purged_30_days_after_their_use_or_end(
+    functions: Functions, add: Any, remaining: Any
+) -> None:
     def token(*, expires_at: datetime, used_at: datetime | None = None) -> int:
         made = {"purpose": "password_reset", "token_hash": secrets.token_bytes(32), "address": "ann@example.com"}
         return int(add(mailed_tokens, expires_at=expires_at, used_at=used_at, created_at=NOW - 400 * DAY, **made))
@@ -100,10 +102,12 @@ def test_mailed_tokens_are_kept_thirty_days_from_their_use_or_end(functions: Fun
     token(expires_at=month + DAY, used_at=month)
     stay = [token(expires_at=month + MOMENT), token(expires_at=month + DAY, used_at=month + MOMENT)]
     assert run(functions) == NOTHING | {"mailed_tokens": 2}
-    assert kept(mailed_tokens) == stay
+    assert remaining(mailed_tokens) == stay
 
 
-def test_sent_mail_is_kept_ninety_days_and_what_was_given_up_stays(functions: Functions, add: Any, kept: Any) -> None:
+def test_sent_mail_is_purged_after_90_days_and_failed_mail_stays(
+    functions: Functions, add: Any, remaining: Any
+) -> None:
     long_ago = NOW - 400 * DAY
     given = {"kind": "verification", "address": "ann@example.com", "created_at": long_ago, "due_at": long_ago}
     add(outbox, sent_at=NOW - 90 * DAY, **given)
@@ -113,18 +117,20 @@ def test_sent_mail_is_kept_ninety_days_and_what_was_given_up_stays(functions: Fu
         add(outbox, **given),
     ]
     assert run(functions) == NOTHING | {"sent_mail": 1}
-    assert kept(outbox) == stay
+    assert remaining(outbox) == stay
 
 
-def test_answers_are_kept_for_a_day(functions: Functions, members: Members, add: Any, kept: Any) -> None:
+def test_idempotency_records_are_purged_after_a_day(
+    functions: Functions, members: Members, add: Any, remaining: Any
+) -> None:
     given = {"user_id": members.new(seeds=False).id, "request_hash": b"r", "body_hash": b"b"}
     add(idempotency_records, key="old", created_at=NOW - DAY, **given)
     younger = add(idempotency_records, key="young", created_at=NOW - DAY + MOMENT, **given)
     assert run(functions) == NOTHING | {"idempotency_records": 1}
-    assert kept(idempotency_records) == [younger]
+    assert remaining(idempotency_records) == [younger]
 
 
-def test_who_was_away_for_a_month_is_no_longer_active(
+def test_members_idle_for_30_days_are_no_longer_active(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     month = NOW - 30 * DAY
@@ -136,8 +142,8 @@ def test_who_was_away_for_a_month_is_no_longer_active(
         assert connection.scalars(rows).all() == [here]
 
 
-def test_more_than_one_batch_is_gone_through_past_what_stays(
-    functions: Functions, add: Any, kept: Any, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+def test_a_run_purges_several_batches_and_skips_rows_that_stay(
+    functions: Functions, add: Any, remaining: Any, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = {"kind": "log_in", "subject": "1", "address": "192.0.2.1"}
     old, young = NOW - 2 * DAY, NOW - MOMENT
@@ -146,48 +152,46 @@ def test_more_than_one_batch_is_gone_through_past_what_stays(
     with database.connect() as connection:
         connection.execute(sa.insert(attempts).values(rows))
     assert run(functions) == NOTHING | {"attempts": 2 * size + 1}
-    assert len(kept(attempts)) == 2
+    assert len(remaining(attempts)) == 2
     assert run(functions) == NOTHING, "running again changes nothing"
 
 
-def test_no_batch_reads_a_table_whole(servers: stack.Stack, database: sa.Engine) -> None:
+def test_no_batch_scans_a_whole_table(servers: stack.Stack, database: sa.Engine) -> None:
     fill(
         database,
         "INSERT INTO sessions (user_id, token_hash, created_at, expires_at)"
         " SELECT 1, n::text::bytea, '2020-01-01', '2020-01-01' FROM generate_series(1, 50000) AS n",
     )
-    kept, statement = retention.KINDS["sessions"]
-    parameters = {"after": 0, "kept_since": NOW - kept}
+    period, statement = retention.KINDS["sessions"]
+    parameters = {"after": 0, "expired_before": NOW - period}
     nodes = plan(servers.direct(os.environ["TEST_DATABASE"], "jobs"), statement, parameters)
     fill(database, "DELETE FROM sessions")
     assert not read_whole(nodes), nodes
 
 
-def test_a_run_that_has_no_time_left_begins_nothing_and_the_next_goes_on(
-    functions: Functions, add: Any, kept: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_run_without_time_left_begins_no_batch_and_the_next_run_continues(
+    functions: Functions, add: Any, remaining: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(attempts, kind="log_in", subject="1", address="192.0.2.1", attempted_at=NOW - 2 * DAY)
     with monkeypatch.context() as late:
         late.setattr(load("purge_expired"), "seconds_left", lambda: 10.0)
         assert run(functions) == {}
-    assert len(kept(attempts)) == 1
+    assert len(remaining(attempts)) == 1
     assert run(functions) == NOTHING | {"attempts": 1}
 
 
-def test_what_somebody_holds_is_neither_waited_for_nor_removed(
-    functions: Functions, add: Any, kept: Any, database: sa.Engine
-) -> None:
+def test_it_skips_locked_rows(functions: Functions, add: Any, remaining: Any, database: sa.Engine) -> None:
     given = {"kind": "log_in", "subject": "1", "address": "192.0.2.1", "attempted_at": NOW - 2 * DAY}
     held, _ = add(attempts, **given), add(attempts, **given)
     with database.connect().execution_options(isolation_level="READ COMMITTED") as holder:
         holder.execute(sa.select(attempts).where(attempts.c.id == held).with_for_update())
         assert run(functions) == NOTHING | {"attempts": 1}
         holder.rollback()
-    assert kept(attempts) == [held]
+    assert remaining(attempts) == [held]
     assert run(functions) == NOTHING | {"attempts": 1}
 
 
-def test_an_error_escapes_so_that_the_run_is_tried_again(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_escapes_so_that_lambda_retries_the_run(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "purge", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(functions)

@@ -1,4 +1,4 @@
-"""The pages that links in mail lead to."""
+"""The pages that links in mail open."""
 
 import base64
 import hashlib
@@ -17,7 +17,9 @@ from tests.support.functions import Functions
         ("/newsletter/confirm", "/v1/newsletter/confirmations"),
     ],
 )
-def test_a_page_runs_its_own_script_and_nothing_else(functions: Functions, path: str, endpoint: str) -> None:
+def test_the_policy_of_a_page_allows_only_its_own_script_and_style(
+    functions: Functions, path: str, endpoint: str
+) -> None:
     answer = functions.call("show_page", path=path)
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -35,10 +37,10 @@ def test_a_page_runs_its_own_script_and_nothing_else(functions: Functions, path:
     assert not re.search(r"\son\w+=|style=|src=|https?://|\$", answer.text)
 
 
-def test_nothing_of_the_request_is_in_the_page(functions: Functions) -> None:
+def test_the_page_contains_nothing_of_the_request(functions: Functions) -> None:
     plain = functions.call("show_page", path="/verify").text
     assert functions.call("show_page", path="/verify", query={"token": "<script>alert(1)</script>"}).text == plain
 
 
-def test_another_path_is_no_page(functions: Functions) -> None:
+def test_another_path_is_not_found(functions: Functions) -> None:
     assert functions.call("show_page", path="/resets").status == 404

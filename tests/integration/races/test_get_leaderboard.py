@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from goatedvips.domain.races import leaderboard
 from tests.integration.races.conftest import Races
+from tests.support.cursors import forge
 from tests.support.functions import Answer, Functions
 from tests.support.members import Members
 
@@ -109,5 +111,5 @@ def test_a_cursor_of_another_list_is_refused(races: Races, functions: Functions,
 def test_a_cursor_far_behind_everyone_finds_nobody(races: Races, members: Members, functions: Functions) -> None:
     race_id = races.new()
     races.enter(race_id, members.new().id)
-    cursor = urlsafe_b64encode(b"999999999999999999,999999999999999999").decode()
+    cursor = forge(leaderboard._BY_PLACE, 10**18 - 1, 10**18 - 1)
     assert board(functions, race_id, query={"cursor": cursor}).json["items"] == []

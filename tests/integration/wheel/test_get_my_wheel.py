@@ -1,4 +1,4 @@
-"""A member sees the commitments before a spin."""
+"""GET /v1/me/wheel shows a member the commitments to their server seeds before a spin."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from tests.support.members import Members
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-def test_the_commitments_are_the_seeds_hashes_and_stay(
+def test_the_commitments_are_the_hashes_of_the_seeds_and_do_not_change(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = members.new()
@@ -29,7 +29,7 @@ def test_the_commitments_are_the_seeds_hashes_and_stay(
     assert functions.call("get_my_wheel", by=member).json == shown
 
 
-def test_no_answer_holds_a_seed(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_no_answer_contains_a_server_seed(functions: Functions, members: Members, database: sa.Engine) -> None:
     member = members.new()
     answers = functions.call("get_my_wheel", by=member).text + functions.call("spin_wheel", by=member).text
     with database.connect() as connection:
@@ -37,7 +37,7 @@ def test_no_answer_holds_a_seed(functions: Functions, members: Members, database
         assert not any(seed.hex() in answers for seed in seeds.scalars())
 
 
-def test_after_a_spin_it_says_when_the_next_one_is_due(functions: Functions, members: Members) -> None:
+def test_after_a_spin_the_answer_has_the_time_of_the_next_one(functions: Functions, members: Members) -> None:
     member = members.new()
     functions.call("spin_wheel", by=member, body={"client_seed": "mine"}, now=NOON)
     shown = functions.call("get_my_wheel", by=member, now=NOON).json
@@ -47,14 +47,14 @@ def test_after_a_spin_it_says_when_the_next_one_is_due(functions: Functions, mem
     assert tomorrow["next_spin_at"] is None
 
 
-def test_an_adopted_member_gets_seeds_here(functions: Functions, members: Members) -> None:
+def test_an_adopted_member_gets_server_seeds_with_the_first_request(functions: Functions, members: Members) -> None:
     member = members.new(seeds=False)
     shown = functions.call("get_my_wheel", by=member).json
     assert len({shown["server_seed_hash"], shown["next_server_seed_hash"]}) == 2
     assert functions.call("get_my_wheel", by=member).json == shown
 
 
-def test_it_takes_a_member(functions: Functions, members: Members) -> None:
+def test_an_anonymous_caller_and_an_ended_session_are_refused(functions: Functions, members: Members) -> None:
     assert functions.call("get_my_wheel").status == 401
     ended = members.new()
     members.end_session(ended)

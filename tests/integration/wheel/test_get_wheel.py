@@ -1,4 +1,4 @@
-"""Anyone sees what is on the wheel, and how likely it is."""
+"""GET /v1/wheel shows anyone the segments of the wheel and their odds."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from tests.support.functions import Functions
 from tests.support.members import Members
 
 
-def test_the_default_wheel_with_its_odds(functions: Functions) -> None:
+def test_the_default_wheel_has_these_segments_and_odds(functions: Functions) -> None:
     answer = functions.call("get_wheel")
     assert answer.status == 200
     shown = [(part["label"], part["weight"], part["value"], part["odds"]) for part in answer.json["segments"]]
@@ -25,11 +25,11 @@ def test_the_default_wheel_with_its_odds(functions: Functions) -> None:
     assert sum(Decimal(odds) for *_, odds in shown) == 1
 
 
-def test_the_wheel_is_the_same_for_all(functions: Functions, members: Members) -> None:
+def test_a_member_gets_the_same_answer_as_an_anonymous_caller(functions: Functions, members: Members) -> None:
     assert functions.call("get_wheel").text == functions.call("get_wheel", by=members.new()).text
 
 
-def test_a_new_version_is_spun_from_then_on(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_a_new_version_is_shown_and_spun(functions: Functions, members: Members, database: sa.Engine) -> None:
     segments = [{"label": "Half", "weight": 1, "value": "3.00"}, {"label": "Nothing", "weight": 2, "value": "0.00"}]
     with database.connect() as connection:
         version = connection.execute(

@@ -1,4 +1,4 @@
-"""A member spins the wheel."""
+"""POST /v1/wheel/spins: a member spins the wheel."""
 
 from datetime import UTC, datetime
 
@@ -13,15 +13,15 @@ from tests.support.functions import Functions
 from tests.support.members import Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-DAYS_LAST_MICROSECOND = datetime(2026, 5, 1, 23, 59, 59, 999_999, tzinfo=UTC)
+LAST_MICROSECOND = datetime(2026, 5, 1, 23, 59, 59, 999_999, tzinfo=UTC)
 NEXT_DAY = datetime(2026, 5, 2, tzinfo=UTC)
 
 
-def always(monkeypatch: pytest.MonkeyPatch, index: int) -> None:
+def fix_draw(monkeypatch: pytest.MonkeyPatch, index: int) -> None:
     monkeypatch.setattr(fairness, "draw", lambda *_: index)
 
 
-def test_a_spin_can_be_verified_from_what_was_published_before(
+def test_a_spin_agrees_with_the_commitment_that_was_shown_before_it(
     members: Members, functions: Functions, database: sa.Engine
 ) -> None:
     member = members.new()
@@ -46,10 +46,10 @@ def test_a_spin_can_be_verified_from_what_was_published_before(
     assert spin.json["segment"] == {key: segments[drawn][key] for key in ("label", "weight", "value")}
 
 
-def test_a_win_comes_with_its_code_and_its_reward(
+def test_a_win_writes_a_bonus_code_and_a_reward(
     members: Members, functions: Functions, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    always(monkeypatch, 2)
+    fix_draw(monkeypatch, 2)
     member = members.new()
     answer = functions.call("spin_wheel", by=member, now=NOON).json
     assert answer["segment"]["value"] == "25.00"
@@ -57,14 +57,14 @@ def test_a_win_comes_with_its_code_and_its_reward(
         code = connection.execute(sa.select(bonus_codes).where(bonus_codes.c.spin_id == answer["id"])).one()
         reward = connection.execute(sa.select(rewards).where(rewards.c.user_id == member.id)).one()
     assert (code.code, code.user_id, code.max_claims) == (answer["reward_code"], member.id, 1)
-    assert code.expires_at == NOON + spins.WIN_LASTS
+    assert code.expires_at == NOON + spins.WIN_CODE_LIFETIME
     assert (reward.source_type, reward.source_id, str(reward.amount)) == ("spin", answer["id"], "25.00")
 
 
-def test_a_loss_leaves_nothing_but_the_spin(
+def test_a_loss_writes_neither_a_code_nor_a_reward(
     members: Members, functions: Functions, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    always(monkeypatch, 6)
+    fix_draw(monkeypatch, 6)
     member = members.new()
     answer = functions.call("spin_wheel", by=member).json
     assert answer["reward_code"] is None
@@ -73,23 +73,23 @@ def test_a_loss_leaves_nothing_but_the_spin(
         assert connection.execute(sa.select(rewards).where(rewards.c.user_id == member.id)).all() == []
 
 
-def test_the_second_spin_of_a_day_is_refused_with_the_first_ones_id(
+def test_the_second_spin_of_a_day_is_refused_with_the_id_of_the_first(
     members: Members, functions: Functions, database: sa.Engine
 ) -> None:
     member = members.new()
     first = functions.call("spin_wheel", by=member, now=NOON).json
-    again = functions.call("spin_wheel", by=member, now=DAYS_LAST_MICROSECOND)
+    again = functions.call("spin_wheel", by=member, now=LAST_MICROSECOND)
     assert (again.status, again.json["code"]) == (409, "already_spun")
     assert again.json["spin_id"] == first["id"]
     assert again.json["next_spin_at"] == first["next_spin_at"] == "2026-05-02T00:00:00Z"
     next_day = functions.call("spin_wheel", by=member, now=NEXT_DAY).json
-    assert next_day["fairness"]["nonce"] == 1, "the refused spin took no nonce"
+    assert next_day["fairness"]["nonce"] == 1, "the refused spin used no nonce"
     with database.connect() as connection:
         spins = connection.execute(sa.select(wheel_spins.c.spin_day).where(wheel_spins.c.user_id == member.id))
         assert len(spins.all()) == 2
 
 
-def test_the_client_seed_used_last_is_used_again(members: Members, functions: Functions) -> None:
+def test_a_spin_without_a_client_seed_uses_the_last_one(members: Members, functions: Functions) -> None:
     member = members.new()
     seeds = [
         functions.call("spin_wheel", by=member, now=datetime(2026, 5, day, tzinfo=UTC), body=body).json["fairness"][
@@ -100,7 +100,7 @@ def test_the_client_seed_used_last_is_used_again(members: Members, functions: Fu
     assert seeds == [str(member.id), "mine", "mine"]
 
 
-def test_an_adopted_member_gets_seeds_with_the_first_spin(members: Members, functions: Functions) -> None:
+def test_an_adopted_member_gets_server_seeds_with_the_first_spin(members: Members, functions: Functions) -> None:
     member = members.new(seeds=False)
     spin = functions.call("spin_wheel", by=member)
     assert spin.status == 201
@@ -109,7 +109,7 @@ def test_an_adopted_member_gets_seeds_with_the_first_spin(members: Members, func
     )
 
 
-def test_who_may_not_play_is_told_why_and_keeps_the_spin(members: Members, functions: Functions) -> None:
+def test_a_member_who_may_not_play_gets_the_reason_and_keeps_the_spin(members: Members, functions: Functions) -> None:
     for columns, expected in (
         ({"suspended_at": NOON}, (403, "account_suspended")),
         ({"excluded_until": NOON}, (403, "self_excluded")),
@@ -122,7 +122,7 @@ def test_who_may_not_play_is_told_why_and_keeps_the_spin(members: Members, funct
         assert functions.call("spin_wheel", by=member).status == 201
 
 
-def test_an_ended_session_is_refused_although_the_authorizer_still_knows_it(
+def test_an_ended_session_is_refused_although_the_authorizer_still_accepts_it(
     members: Members, functions: Functions
 ) -> None:
     member = members.new()
@@ -131,7 +131,7 @@ def test_an_ended_session_is_refused_although_the_authorizer_still_knows_it(
     assert (refused.status, refused.json["code"]) == (401, "unauthenticated")
 
 
-def test_a_wrong_body_changes_nothing(members: Members, functions: Functions) -> None:
+def test_an_invalid_body_is_refused_and_does_not_use_up_the_spin(members: Members, functions: Functions) -> None:
     member = members.new()
     for raw, status, pointers in (
         ('{"client_seed": "two words"}', 422, ["/client_seed"]),

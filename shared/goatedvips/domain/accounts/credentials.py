@@ -39,9 +39,7 @@ def attempt(connection: Connection, caller: Caller, address: str, *, now: dateti
     ------
     TooManyAttempts, Unauthenticated, AccountSuspended
     """
-    own = connection.execute(_own, caller.parameters(now) | attempts.turn("log_in", address)).one_or_none()
-    if own is None:
-        access.refuse(connection, caller, now=now)
+    own = access.one(connection, _own, caller, attempts.turn("log_in", address), now=now)
     return LogInAttempt(log_in.guess(connection, str(own.id), address, now=now), own.id, own.password)
 
 
@@ -80,9 +78,7 @@ def own_names(connection: Connection, caller: Caller, *, now: datetime) -> Names
     ------
     Unauthenticated, AccountSuspended
     """
-    row = connection.execute(_own_names, caller.parameters(now)).one_or_none()
-    if row is None:
-        access.refuse(connection, caller, now=now)
+    row = access.one(connection, _own_names, caller, {}, now=now)
     return Names(row.username, row.email)
 
 

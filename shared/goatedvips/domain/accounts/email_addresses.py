@@ -2,18 +2,18 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Text, and_, bindparam, func, insert, literal, or_, select, union_all, update
+from sqlalchemy import Connection, Text, and_, bindparam, func, literal, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
-from goatedvips.domain import access, erased_identities
+from goatedvips.domain import access, erased_identities, unique_keys
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.accounts import credentials, log_in, mail_requests
 from goatedvips.domain.accounts.log_in import LogInAttempt
 from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.notifications.outbox import queued
 from goatedvips.domain.tokens import hash_token
 from goatedvips.errors import EmailTaken, TokenInvalid
 from goatedvips.models.accounts import users
-from goatedvips.models.notifications import outbox
 
 _member = access.member()
 _reader = access.member(only_reads=True)
@@ -43,8 +43,7 @@ def request_verification(connection: Connection, caller: Caller, address: str, *
     Unauthenticated, AccountSuspended
     """
     parameters = caller.parameters(now) | {"address": address}
-    if connection.execute(_own_turn, parameters).one_or_none() is None:
-        access.refuse(connection, caller, now=now)
+    access.one(connection, _own_turn, caller, parameters, now=now)
     connection.execute(_request_verification, parameters)
 
 
@@ -140,20 +139,15 @@ _old_remembered = erased_identities.remembering(
     .join(_changed, _changed.c.id == _owner.c.id)
     .where(_owner.c.remembered)
 ).cte("old_remembered")
-_old_told = (
-    insert(outbox)
-    .from_select(
-        ["kind", "user_id", "address", "created_at", "due_at"],
-        select(literal("email_changed"), _changed.c.id, _owner.c.old_email, NOW, NOW)
-        .join(_owner, _owner.c.id == _changed.c.id)
-        .where(_owner.c.old_email != _owner.c.address),
-    )
-    .cte("old_told")
+_notified = (
+    select(_changed.c.id.label("user_id"), _owner.c.old_email.label("email"))
+    .join(_owner, _owner.c.id == _changed.c.id)
+    .where(_owner.c.old_email != _owner.c.address)
 )
 _use = union_all(
     select(_verified.c.id, literal(value=False).label("is_change")),
     select(_changed.c.id, literal(value=True)),
-).add_cte(_old_told, _old_remembered)
+).add_cte(*queued("email_changed", _notified), _old_remembered)
 _carry_over = erased_identities.carrying_over(bindparam("owner_id", type_=users.c.id.type)).execution_options(
     commit_in_flight=True
 )
@@ -182,8 +176,10 @@ def verify(connection: Connection, token: str, *, verified_email_required: bool,
     }
     try:
         proved = connection.execute(_use, parameters).one_or_none()
-    except IntegrityError as error:  # the unique keys decide
-        raise EmailTaken from error
+    except IntegrityError as error:
+        if unique_keys.violates(error, "email"):
+            raise EmailTaken from error
+        raise
     if proved is None:
         raise TokenInvalid
     if proved.is_change:

@@ -67,9 +67,8 @@ def exclude(connection: Connection, caller: Caller, days: int | None, *, now: da
     """
     until = None if days is None else now + timedelta(days=days)
     parameters = caller.parameters(now) | {"for_good": days is None, "new_end": until}
-    row = connection.execute(_excluding, parameters).one_or_none()
+    row = access.one_or_none(connection, _excluding, caller, parameters, now=now)
     if row is None:
-        access.explain(connection, caller, now=now)
         present = _present(connection, caller)
         raise ExclusionShorter(excluded_until=present.excluded_until, permanent=present.permanent)
     return Exclusion(*row)
@@ -83,8 +82,7 @@ def end(connection: Connection, caller: Caller, *, now: datetime) -> None:
     ExclusionRunning: until its end, or for good.
     Unauthenticated, AccountSuspended
     """
-    if connection.execute(_ending, caller.parameters(now)).one_or_none() is None:
-        access.explain(connection, caller, now=now)
+    if access.one_or_none(connection, _ending, caller, {}, now=now) is None:
         present = _present(connection, caller)
         raise ExclusionRunning(excluded_until=present.excluded_until, permanent=present.permanent)
 

@@ -6,11 +6,9 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     FromClause,
-    Integer,
     Row,
     Select,
     Text,
@@ -20,8 +18,6 @@ from sqlalchemy import (
     cast,
     exists,
     func,
-    insert,
-    literal,
     null,
     select,
     true,
@@ -29,13 +25,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from goatedvips.domain import access, audit, erased_identities, pagination
+from goatedvips.domain import access, audit, erased_identities, pagination, unique_keys
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.accounts.links import PENDING
+from goatedvips.domain.notifications.outbox import queued
+from goatedvips.domain.pagination import Keyset
 from goatedvips.errors import LinkDecided, NotFound, OwnRights, UidTaken
 from goatedvips.models.accounts import account_links as links
 from goatedvips.models.accounts import users
-from goatedvips.models.notifications import outbox
 from goatedvips.models.wagers import wager_accounts
 
 type Status = Literal["pending", "decided"]
@@ -131,12 +128,10 @@ def _link(row: Row[Any]) -> Link:
     )
 
 
-_BEHIND = bindparam("behind_id", type_=BigInteger)
-_ROWS = bindparam("rows", type_=Integer)
-_part_pending = select(links).where(PENDING, links.c.id > _BEHIND).order_by(links.c.id).limit(_ROWS).subquery("link")
-_part_decided = (
-    select(links).where(~PENDING, links.c.id < _BEHIND).order_by(links.c.id.desc()).limit(_ROWS).subquery("link")
-)
+_OLDEST_FIRST = Keyset(links.c.id, ascending=True)
+_NEWEST_FIRST = Keyset(links.c.id)
+_part_pending = _OLDEST_FIRST.page_of(select(links).where(PENDING)).subquery("link")
+_part_decided = _NEWEST_FIRST.page_of(select(links).where(~PENDING)).subquery("link")
 # The row of who is of the staff is there without links too: nothing at all means that they are not.
 _pending = _told(_staff.outerjoin(_part_pending, true()), _part_pending, users.c.uid).order_by(_part_pending.c.id)
 _done = _told(_staff.outerjoin(_part_decided, true()), _part_decided, users.c.uid).order_by(_part_decided.c.id.desc())
@@ -152,12 +147,17 @@ def page(
     ValidationFailed: no page gave this cursor.
     Unauthenticated, AccountSuspended, Forbidden
     """
-    part, first = (_pending, 0) if status == "pending" else (_done, 2**31)
-    (behind,) = pagination.position(cursor, first)
-    rows = connection.execute(part, caller.parameters(now) | {"behind_id": behind, "rows": limit + 1}).all()
-    if not rows:
-        access.refuse(connection, caller, now=now, staff=True)
-    return pagination.page([_link(row) for row in rows if row.id is not None], limit, lambda link: (link.id,))
+    statement, keyset = (_pending, _OLDEST_FIRST) if status == "pending" else (_done, _NEWEST_FIRST)
+    return pagination.newest(
+        connection,
+        statement,
+        caller.parameters(now),
+        _link,
+        by=keyset,
+        limit=limit,
+        cursor=cursor,
+        refuse=lambda: access.explain(connection, caller, now=now, staff=True),
+    )
 
 
 _LINK_ID = bindparam("link_id", type_=links.c.id.type)
@@ -216,22 +216,14 @@ _decided = (
     .returning(links)
     .cte("decided")
 )
-_mailed = (
-    insert(outbox)
-    .from_select(
-        ["kind", "user_id", "address", "payload", "created_at", "due_at"],
-        select(
-            literal("link_decided"),
-            users.c.id,
-            users.c.email,
-            func.jsonb_build_object("link_id", _decided.c.id),
-            NOW,
-            NOW,
-        )
-        .join(_decided, _decided.c.user_id == users.c.id)
-        .where(users.c.email_verified),
+_notified = (
+    select(
+        users.c.id.label("user_id"),
+        users.c.email,
+        func.jsonb_build_object("link_id", _decided.c.id).label("payload"),
     )
-    .cte("mailed")
+    .join(_decided, _decided.c.user_id == users.c.id)
+    .where(users.c.email_verified)
 )
 _linked_uid = func.coalesce(select(_linked.c.uid).scalar_subquery(), _subject.c.linked_uid)
 _NONE = cast(null(), Text)
@@ -245,7 +237,7 @@ _is = (
 )
 _deciding = (
     _told(_decided.join(_subject, true()), _decided, _linked_uid)
-    .add_cte(audit.noted("decide_link", _is, _was), _mailed)
+    .add_cte(audit.noted("decide_link", _is, _was), *queued("link_decided", _notified))
     .execution_options(commit_in_flight=True)
 )
 _present = (
@@ -275,8 +267,10 @@ def decide(
     parameters = caller.parameters(now) | given
     try:
         row = connection.execute(_deciding, parameters).one_or_none()
-    except IntegrityError as error:  # an approval for another member was faster
-        raise UidTaken from error
+    except IntegrityError as error:
+        if unique_keys.violates(error, "uid"):  # an approval for another member was faster
+            raise UidTaken from error
+        raise
     if row is not None:
         return _link(row)
     access.explain(connection, caller, now=now, staff=True)

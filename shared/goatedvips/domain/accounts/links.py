@@ -38,9 +38,8 @@ def ask(connection: Connection, caller: Caller, uid: str, *, now: datetime) -> R
     Unauthenticated, AccountSuspended
     """
     parameters = caller.parameters(now) | {"given_uid": uid}
-    asked = connection.execute(_asked, parameters).one_or_none()
+    asked = access.one_or_none(connection, _asked, caller, parameters, now=now)
     if asked is None:
-        access.explain(connection, caller, now=now)
         theirs = connection.execute(_theirs, parameters).first()
         raise AlreadyLinked if theirs else LinkPending
     return asked

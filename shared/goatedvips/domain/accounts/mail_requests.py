@@ -11,8 +11,8 @@ from sqlalchemy import CTE, ColumnElement, case, func, insert, literal, select
 
 from goatedvips.domain import attempts, erased_identities
 from goatedvips.domain.access import NOW
+from goatedvips.domain.notifications.outbox import queued
 from goatedvips.models.accounts import attempts as attempt_rows
-from goatedvips.models.notifications import outbox
 
 MAILS = attempts.Throttle("mail", limit=3, window=timedelta(hours=1))
 """To one address, ignoring case."""
@@ -25,7 +25,7 @@ def turn(address: ColumnElement[str]) -> ColumnElement[None]:
     return attempts.in_turn(literal("mail:") + func.lower(address))
 
 
-def asked_for(kind: Kind, asked: CTE) -> tuple[CTE, CTE]:
+def asked_for(kind: Kind, asked: CTE) -> tuple[CTE, ...]:
     """The parts that count a request and write its mail down, bound to `now` and to the network `address` it is from.
 
     Parameters
@@ -45,14 +45,5 @@ def asked_for(kind: Kind, asked: CTE) -> tuple[CTE, CTE]:
         .returning(attempt_rows.c.id)
         .cte("counted")
     )
-    mailed = (
-        insert(outbox)
-        .from_select(
-            ["kind", "user_id", "address", "created_at", "due_at"],
-            select(literal(kind), asked.c.user_id, asked.c.email, NOW, NOW).where(
-                asked.c.user_id.is_not(None), select(counted.c.id).exists()
-            ),
-        )
-        .cte("mailed")
-    )
-    return counted, mailed
+    mailed = select(asked.c.user_id, asked.c.email).where(asked.c.user_id.is_not(None), select(counted.c.id).exists())
+    return counted, *queued(kind, mailed)

@@ -59,10 +59,7 @@ def me(connection: Connection, caller: Caller, *, now: datetime) -> Row[Any]:
     ------
     Unauthenticated, AccountSuspended
     """
-    row = connection.execute(_me, caller.parameters(now)).one_or_none()
-    if row is None:
-        access.refuse(connection, caller, now=now)
-    return row
+    return access.one(connection, _me, caller, {}, now=now)
 
 
 _NEW_BIO = bindparam("new_bio", type_=users.c.bio.type)
@@ -96,10 +93,7 @@ def change(connection: Connection, caller: Caller, given: Mapping[str, object], 
         "new_color": given.get("profile_color"),
         "new_hiding": given.get("hide_name"),
     }
-    row = connection.execute(_changing, caller.parameters(now) | new).one_or_none()
-    if row is None:
-        access.refuse(connection, caller, now=now)
-    return row
+    return access.one(connection, _changing, caller, new, now=now)
 
 
 # Of a closed account nothing is shown: what its bio says may be what it was closed for.

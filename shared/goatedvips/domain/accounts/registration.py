@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Text, bindparam, func, or_, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, Text, bindparam, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
-from goatedvips.domain import attempts, erased_identities
+from goatedvips.domain import attempts, erased_identities, unique_keys
 from goatedvips.domain.access import NOW
 from goatedvips.domain.accounts import mail_requests
 from goatedvips.domain.wheel import seeds
@@ -45,7 +45,7 @@ _USERNAME = bindparam("given_username", type_=Text)
 _EMAIL = bindparam("given_email", type_=Text)
 # Any of the four unique keys decides: an adopted row may have the exact spelling and no key.
 _account = (
-    upsert(users)
+    insert(users)
     .values(
         username=_USERNAME,
         username_key=func.lower(_USERNAME),
@@ -55,11 +55,10 @@ _account = (
         email_verified=False,
         created_at=NOW,
     )
-    .on_conflict_do_nothing()
     .returning(users.c.id, users.c.username, users.c.email_verified)
     .cte("account")
 )
-_register = select(_account, mail_requests.turn(_EMAIL)).add_cte(seeds.first_two(_account).cte("seeds"))
+_register = select(_account, mail_requests.turn(_EMAIL)).add_cte(seeds.insert_first_seeds(_account).cte("seeds"))
 _NEW_ID = bindparam("new_id", type_=users.c.id.type)
 _asked = select(_NEW_ID.label("user_id"), _EMAIL.label("email")).cte("asked")
 _welcome = (
@@ -68,9 +67,6 @@ _welcome = (
         *mail_requests.asked_for("verification", _asked), erased_identities.carrying_over(_NEW_ID).cte("carried_over")
     )
     .execution_options(commit_in_flight=True)
-)
-_username_taken = select(users.c.id).where(
-    or_(users.c.username == _USERNAME, users.c.username_key == func.lower(_USERNAME))
 )
 
 
@@ -89,9 +85,13 @@ def register(connection: Connection, username: str, email: str, stored: str, add
     UsernameTaken, EmailTaken: by whatever spelling, ignoring case.
     """
     parameters = {"given_username": username, "given_email": email, "stored": stored, "address": address, "now": now}
-    account = connection.execute(_register, parameters | seeds.fresh()).one_or_none()
-    if account is None:
-        taken = connection.execute(_username_taken, parameters).first()
-        raise UsernameTaken if taken else EmailTaken
+    try:
+        account = connection.execute(_register, parameters | seeds.new_seeds()).one()
+    except IntegrityError as error:
+        if unique_keys.violates(error, "username"):
+            raise UsernameTaken from error
+        if unique_keys.violates(error, "email"):
+            raise EmailTaken from error
+        raise
     connection.execute(_welcome, parameters | {"new_id": account.id})
     return Account(account.id, account.username, account.email_verified)

@@ -66,8 +66,7 @@ def end(connection: Connection, caller: Caller, *, now: datetime) -> None:
     ------
     Unauthenticated, AccountSuspended
     """
-    if connection.execute(_end, caller.parameters(now)).one_or_none() is None:
-        access.refuse(connection, caller, now=now)
+    access.one(connection, _end, caller, {}, now=now)
 
 
 _live = (

@@ -5,15 +5,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
     String,
     and_,
     bindparam,
     case,
     exists,
+    false,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -24,10 +23,11 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import access, attempts, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.domain.pagination import Keyset
+from goatedvips.domain.rewards.ledger import granted
 from goatedvips.errors import CodeNotClaimable
 from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.codes import bonus_codes, code_claims
-from goatedvips.models.rewards import rewards
 
 FAILED_CLAIMS = attempts.Throttle("claim", limit=10, window=timedelta(minutes=10))
 """Of one member. A failure is written after its roll-back: claims sent at once all pass, then none for ten minutes."""
@@ -103,15 +103,10 @@ _counted = (
     .cte("counted")
 )
 # A win of the wheel was rewarded by its spin, and what an adopted code is worth is not known.
-_rewarded = (
-    insert(rewards)
-    .from_select(
-        ["user_id", "source_type", "source_id", "amount", "currency", "created_at"],
-        select(_claim.c.user_id, literal("code"), _code.c.id, _code.c.value, _code.c.currency, NOW)
-        .join(_code, _code.c.id == _claim.c.code_id)
-        .where(_code.c.value.is_not(None), _code.c.spin_id.is_(None)),
-    )
-    .cte("rewarded")
+_reward = (
+    select(_claim.c.user_id, _code.c.id.label("source_id"), _code.c.value.label("amount"), _code.c.currency)
+    .join(_code, _code.c.id == _claim.c.code_id)
+    .where(_code.c.value.is_not(None), _code.c.spin_id.is_(None))
 )
 _claiming = (
     select(
@@ -129,7 +124,7 @@ _claiming = (
     .outerjoin(bonus_codes, _matched)
     .outerjoin(_held, _is_held)
     .outerjoin(_claim, true())
-    .add_cte(_counted, _rewarded)
+    .add_cte(_counted, *granted("code", _reward))
     .execution_options(commit_in_flight=True)
 )
 
@@ -149,12 +144,10 @@ def claim(connection: Connection, caller: Caller, code: str, *, address: str, no
     Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
     """
     parameters = caller.parameters(now) | {"typed": code}
-    row = connection.execute(_claiming, parameters).one_or_none()
-    if row is not None and row.id is None and row.opens_at is None:
+    row = access.one(connection, _claiming, caller, parameters, now=now, playing=True)
+    if row.id is None and row.opens_at is None:
         # A claim by the same member that ended meanwhile is seen by a new statement alone.
-        row = connection.execute(_claiming, parameters).one_or_none()
-    if row is None:
-        access.refuse(connection, caller, now=now, playing=True)
+        row = access.one(connection, _claiming, caller, parameters, now=now, playing=True)
     if row.id is not None:
         return Claim(row.id, row.code, row.value, row.currency, row.claimed_at, row.expires_at, row.created)
     if row.opens_at is not None:
@@ -163,7 +156,8 @@ def claim(connection: Connection, caller: Caller, code: str, *, address: str, no
     raise CodeNotClaimable(reason=row.reason, leaves=failed)
 
 
-_claims = (
+_NEWEST_FIRST = Keyset(code_claims.c.id)
+_claims = _NEWEST_FIRST.page_of(
     select(
         code_claims.c.id,
         bonus_codes.c.code,
@@ -171,11 +165,10 @@ _claims = (
         bonus_codes.c.currency,
         code_claims.c.claimed_at,
         bonus_codes.c.expires_at,
+        false().label("created"),
     )
     .join(bonus_codes, bonus_codes.c.id == code_claims.c.code_id)
-    .where(code_claims.c.user_id == CALLER_ID, code_claims.c.id < bindparam("before", type_=BigInteger))
-    .order_by(code_claims.c.id.desc())
-    .limit(bindparam("rows"))
+    .where(code_claims.c.user_id == CALLER_ID)
 )
 
 
@@ -184,8 +177,14 @@ def claims(connection: Connection, caller: Caller, *, limit: int, cursor: str | 
 
     Raises
     ------
-    ValidationFailed: no page gave this cursor.
+    ValidationFailed: the cursor is not one of this list.
     """
-    (before,) = pagination.position(cursor, 2**31)
-    rows = connection.execute(_claims, {"caller_id": caller.user_id, "before": before, "rows": limit + 1})
-    return pagination.page([Claim(*row, created=False) for row in rows], limit, lambda claim: (claim.id,))
+    return pagination.newest(
+        connection,
+        _claims,
+        {"caller_id": caller.user_id},
+        lambda row: Claim(**row._mapping),
+        by=_NEWEST_FIRST,
+        limit=limit,
+        cursor=cursor,
+    )

@@ -9,12 +9,13 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
+    insert,
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import IntegrityError
 
-from goatedvips.domain import access, audit
+from goatedvips.domain import access, audit, unique_keys
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.codes import generator
 from goatedvips.errors import CodeTaken, ValidationFailed
@@ -57,14 +58,13 @@ _owner_exists = exists().where(users.c.id == _terms["user_id"], users.c.erased_a
 _staff = access.staff()
 # Whichever key it repeats, the text or what it reads as, and whoever wrote that: nothing is issued.
 _issued = (
-    upsert(bonus_codes)
+    insert(bonus_codes)
     .from_select(
         [*_terms, "code_key", "claimed_at"],
         select(*_terms.values(), func.code_key(_terms["code"]), NOW)
         .select_from(_staff)
         .where(or_(_no_owner, _owner_exists)),
     )
-    .on_conflict_do_nothing()
     .returning(*(bonus_codes.c[field.name] for field in fields(Code)))
     .cte("issued")
 )
@@ -89,9 +89,13 @@ def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime
         "max_claims": terms.max_claims if terms.user_id is None else 1,
     }
     parameters = caller.parameters(now) | {f"new_{name}": value for name, value in given.items()}
-    issued = connection.execute(_issuing, parameters).one_or_none()
+    try:
+        issued = access.one_or_none(connection, _issuing, caller, parameters, now=now, staff=True)
+    except IntegrityError as error:
+        if unique_keys.violates(error, "code"):
+            raise CodeTaken from error
+        raise
     if issued is None:
-        access.explain(connection, caller, now=now, staff=True)
         if not connection.execute(_owner_is_there, parameters).scalar_one():
             raise ValidationFailed(errors=[{"pointer": "/user_id", "detail": "there is no such member"}])
         raise CodeTaken

@@ -149,9 +149,8 @@ def change(connection: Connection, caller: Caller, member_id: int, wanted: Chang
         others = connection.execute(_others, parameters).scalar_one()
         raise LastStaff if leaving and not others else OwnRights
     connection.execute(_held, parameters)
-    row = connection.execute(_update, parameters).one_or_none()
+    row = access.one_or_none(connection, _update, caller, parameters, now=now, staff=True)
     if row is None:
-        access.explain(connection, caller, now=now, staff=True)
         raise NotFound
     return ChangedMember(*row)
 

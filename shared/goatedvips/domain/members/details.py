@@ -136,9 +136,8 @@ def get(connection: Connection, caller: Caller, member_id: int, *, now: datetime
     NotFound: or erased.
     Unauthenticated, AccountSuspended, Forbidden
     """
-    row = connection.execute(_details, caller.parameters(now) | {"member_id": member_id}).one_or_none()
+    row = access.one_or_none(connection, _details, caller, {"member_id": member_id}, now=now, staff=True)
     if row is None:
-        access.explain(connection, caller, now=now, staff=True)
         raise NotFound
     told = row._asdict()
     told |= {name: told[name] or [] for name in _ROWS}

@@ -6,10 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Text, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Text, bindparam, exists, func, or_, select
 
 from goatedvips.domain import access, pagination
 from goatedvips.domain.access import Caller
+from goatedvips.domain.pagination import Keyset
 from goatedvips.domain.wagers import tiers
 from goatedvips.errors import ValidationFailed
 from goatedvips.models.accounts import users
@@ -90,12 +91,11 @@ def _wanted(name: str, value: ColumnElement[Any]) -> ColumnElement[bool]:
     return or_(asked.is_(None), value == asked)
 
 
-_newest_first = (
-    select(*LISTED)
-    .where(
+_NEWEST_FIRST = Keyset(users.c.id)
+_newest_first = _NEWEST_FIRST.page_of(
+    select(*LISTED).where(
         BY_STAFF,
         THERE,
-        users.c.id < bindparam("before_id", type_=BigInteger),
         _wanted("id", users.c.id),
         _wanted("uid", users.c.uid),
         _wanted("verified", users.c.verified),
@@ -108,8 +108,6 @@ _newest_first = (
         ),
         or_(_TIER.is_(None), tiers.is_in_tier(users.c.total_wager, _TIER)),
     )
-    .order_by(users.c.id.desc())
-    .limit(bindparam("rows"))
 )
 _tiers_in_force = select(tier_versions.c.tiers).order_by(tier_versions.c.id.desc()).limit(1)
 
@@ -124,15 +122,23 @@ def newest(
     ValidationFailed: no page gave this cursor, or no tier has this name.
     Unauthenticated, AccountSuspended, Forbidden
     """
-    (before,) = pagination.position(cursor, 2**31)
     asked = {f"wanted_{name}": value for name, value in asdict(search).items() if name not in {"q", "tier"}}
     prefix = None if search.q is None else re.sub(r"([\\%_])", r"\\\1", search.q) + "%"
-    parameters = caller.parameters(now) | asked | {"prefix": prefix, "tier": search.tier}
-    rows = connection.execute(_newest_first, parameters | {"before_id": before, "rows": limit + 1}).all()
-    if not rows:
+
+    def refuse() -> None:
         access.explain(connection, caller, now=now, staff=True)
         if search.tier is not None:
-            known = connection.execute(_tiers_in_force).scalar_one()
-            if search.tier not in [tier["name"] for tier in known]:
+            tiers_in_force = connection.execute(_tiers_in_force).scalar_one()
+            if search.tier not in [tier["name"] for tier in tiers_in_force]:
                 raise ValidationFailed(errors=[{"pointer": "/tier", "detail": "there is no such tier"}])
-    return pagination.page([Member(*row) for row in rows], limit, lambda member: (member.id,))
+
+    return pagination.newest(
+        connection,
+        _newest_first,
+        caller.parameters(now) | asked | {"prefix": prefix, "tier": search.tier},
+        lambda row: Member(**row._mapping),
+        by=_NEWEST_FIRST,
+        limit=limit,
+        cursor=cursor,
+        refuse=refuse,
+    )

@@ -2,15 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, false, func, literal, null, or_, select, union_all, update
+from sqlalchemy import Connection, bindparam, false, func, null, or_, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.notifications.outbox import queued
 from goatedvips.domain.tokens import hash_token
-from goatedvips.errors import TokenInvalid
+from goatedvips.errors import DatabaseUnavailable, TokenInvalid
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
-from goatedvips.models.notifications import outbox
 
 MAILED_AT_MOST_EVERY = timedelta(hours=1)
 
@@ -52,18 +52,13 @@ _asked = (
     .cte("asked")
 )
 _mailed = union_all(select(_asked_again), select(_asked)).subquery("mailed")
+_confirmation = select(_mailed.c.email, func.jsonb_build_object("subscription_id", _mailed.c.id).label("payload"))
+_TRIES = 50
+# False: the insert met a row that was not there when the statement began, with the address or, in an adopted database,
+# with the id.  There are two unique keys of the address, so the conflict has no single target.
 _subscribe = (
-    insert(outbox)
-    .from_select(
-        ["kind", "address", "payload", "created_at", "due_at"],
-        select(
-            literal("newsletter_confirmation"),
-            _mailed.c.email,
-            func.jsonb_build_object("subscription_id", _mailed.c.id),
-            NOW,
-            NOW,
-        ),
-    )
+    select(or_(select(_known.c.id).exists(), select(_asked.c.id).exists()))
+    .add_cte(*queued("newsletter_confirmation", _confirmation))
     .execution_options(commit_in_flight=True)
 )
 
@@ -76,11 +71,16 @@ def subscribe(connection: Connection, email: str, source: str | None, *, now: da
     Parameters
     ----------
     source: where the subscription was asked for, as a front end names it.
+
+    Raises
+    ------
+    DatabaseUnavailable: ids of the table are taken, again and again.
     """
-    connection.execute(
-        _subscribe,
-        {"asked_email": email, "asked_source": source, "now": now, "mailed_before": now - MAILED_AT_MOST_EVERY},
-    )
+    parameters = {"asked_email": email, "asked_source": source, "now": now, "mailed_before": now - MAILED_AT_MOST_EVERY}
+    for _ in range(_TRIES):
+        if connection.execute(_subscribe, parameters).scalar_one():
+            return
+    raise DatabaseUnavailable(retry_after=1)
 
 
 _token = mailed_tokens.used("newsletter_confirmation")

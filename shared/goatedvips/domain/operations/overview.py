@@ -1,4 +1,4 @@
-"""The platform at a glance, for staff: figures that indexes give, and the planner's estimates where none can."""
+"""The platform's key figures for staff: counted where an index makes that cheap, else estimated by the planner."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -37,41 +37,42 @@ from goatedvips.models.tickets import support_tickets
 from goatedvips.models.wagers import wager_accounts
 
 PRIORITIES = ("high", "medium", "low")
-FEW = 1000  # rows that are counted, along the primary key
+EXACT_BELOW = 1000  # rows; a table with fewer is counted, a larger one is estimated
 
 _pg_class = table("pg_class", column("oid"), column("reltuples"))
 
 
-def _about(counted: Table) -> ColumnElement[Any]:
-    """How many rows the planner takes a table to have, or how many there are of a few; null: it was never analysed."""
-    some = select(counted.c.id).order_by(counted.c.id).limit(FEW).subquery()
-    few = select(func.count()).select_from(some).scalar_subquery()
-    rows = case((few < FEW, few), (_pg_class.c.reltuples >= 0, cast(_pg_class.c.reltuples, BigInteger)))
+def _estimated_rows(counted: Table) -> ColumnElement[Any]:
+    """The number of rows: exact below `EXACT_BELOW`, else the planner's estimate; null for a table never analysed."""
+    first_ids = select(counted.c.id).order_by(counted.c.id).limit(EXACT_BELOW).subquery()
+    number = select(func.count()).select_from(first_ids).scalar_subquery()
+    rows = case((number < EXACT_BELOW, number), (_pg_class.c.reltuples >= 0, cast(_pg_class.c.reltuples, BigInteger)))
     return select(rows).where(_pg_class.c.oid == cast(literal(counted.name), REGCLASS)).scalar_subquery()
 
 
-def _number(*conditions: ColumnElement[bool]) -> ColumnElement[Any]:
+def _count_where(*conditions: ColumnElement[bool]) -> ColumnElement[Any]:
     return select(func.count()).where(*conditions).scalar_subquery()
 
 
-def _sum(wagered: Column[Any]) -> ColumnElement[Any]:
-    """What all members have wagered, by the column's own partial index; an adopted NaN would be the sum."""
-    some = and_(wagered > 0, wagered < cast(literal("NaN"), Numeric))
-    return select(func.coalesce(func.sum(wagered), 0)).where(some).scalar_subquery()
+def _sum_wagered(wagered: Column[Any]) -> ColumnElement[Any]:
+    """The sum of a column over all members, from its partial index; a NaN in an adopted row would make the sum NaN."""
+    is_amount = and_(wagered > 0, wagered < cast(literal("NaN"), Numeric))
+    return select(func.coalesce(func.sum(wagered), 0)).where(is_amount).scalar_subquery()
 
 
-def _new(within: timedelta) -> ColumnElement[Any]:
+def _count_registered(within: timedelta) -> ColumnElement[Any]:
     since = NOW - literal(within, Interval())
-    return _number(users.c.created_at > since, users.c.created_at <= NOW, users.c.erased_at.is_(None))
+    return _count_where(users.c.created_at > since, users.c.created_at <= NOW, users.c.erased_at.is_(None))
 
 
-_queued = and_(outbox.c.sent_at.is_(None), outbox.c.failed_at.is_(None))
-_live = and_(wager_races.c.start_date <= NOW, wager_races.c.end_date > NOW, wager_races.c.cancelled_at.is_(None))
-# A win of the wheel is handed over once its code was claimed. Looked up for each, so that no plan reads all codes.
-_claims = select(bonus_codes.c.claims).where(bonus_codes.c.spin_id == rewards.c.source_id).scalar_subquery()
+_is_queued = and_(outbox.c.sent_at.is_(None), outbox.c.failed_at.is_(None))
+_is_live = and_(wager_races.c.start_date <= NOW, wager_races.c.end_date > NOW, wager_races.c.cancelled_at.is_(None))
+# A wheel win is handed over only after its code was claimed. This is a correlated subquery, so that no plan reads the
+# whole table of codes.
+_claims_of_win = select(bonus_codes.c.claims).where(bonus_codes.c.spin_id == rewards.c.source_id).scalar_subquery()
 _unfulfilled = (
     select(func.count().label("count"), func.coalesce(func.sum(rewards.c.amount), 0).label("amount"))
-    .where(rewards.c.fulfilled_at.is_(None), or_(rewards.c.source_type != "spin", _claims > 0))
+    .where(rewards.c.fulfilled_at.is_(None), or_(rewards.c.source_type != "spin", _claims_of_win > 0))
     .subquery("unfulfilled")
 )
 _waiting = (
@@ -84,23 +85,23 @@ _waiting = (
     .group_by(support_tickets.c.priority)
     .subquery("by_priority")
 )
-_overview: Select[Any] = (
+_select_overview: Select[Any] = (
     select(
-        _about(users).label("members"),
-        _new(timedelta(days=1)).label("new_today"),
-        _new(timedelta(days=7)).label("new_this_week"),
-        _number(users.c.is_active).label("active"),
-        _sum(users.c.wager_today).label("wager_today"),
-        _sum(users.c.wager_week).label("wager_week"),
-        _sum(users.c.wager_month).label("wager_month"),
-        _number(_live).label("live_races"),
+        _estimated_rows(users).label("members"),
+        _count_registered(timedelta(days=1)).label("new_today"),
+        _count_registered(timedelta(days=7)).label("new_this_week"),
+        _count_where(users.c.is_active).label("active"),
+        _sum_wagered(users.c.wager_today).label("wager_today"),
+        _sum_wagered(users.c.wager_week).label("wager_week"),
+        _sum_wagered(users.c.wager_month).label("wager_month"),
+        _count_where(_is_live).label("live_races"),
         select(func.jsonb_agg(func.to_jsonb(_waiting.table_valued()), type_=JSONB)).scalar_subquery().label("tickets"),
-        _about(bonus_codes).label("issued"),
-        _about(code_claims).label("claimed"),
+        _estimated_rows(bonus_codes).label("issued"),
+        _estimated_rows(code_claims).label("claimed"),
         _unfulfilled.c.count.label("unfulfilled"),
         _unfulfilled.c.amount,
-        _number(_queued).label("queued"),
-        _number(outbox.c.failed_at.is_not(None)).label("failed"),
+        _count_where(_is_queued).label("queued"),
+        _count_where(outbox.c.failed_at.is_not(None)).label("failed"),
         select(func.max(wager_accounts.c.read_at)).scalar_subquery().label("read_at"),
     )
     .select_from(_unfulfilled)
@@ -108,16 +109,14 @@ _overview: Select[Any] = (
 )
 
 
-def overview(connection: Connection, caller: Caller, *, now: datetime) -> Mapping[str, object]:
-    """The figures, in the shape of the answer.
+def get(connection: Connection, caller: Caller, *, now: datetime) -> Mapping[str, object]:
+    """Return the figures, in the shape of `validators.operations.Overview`.
 
     Raises
     ------
     Unauthenticated, AccountSuspended, Forbidden
     """
-    row = connection.execute(_overview, caller.parameters(now)).one_or_none()
-    if row is None:
-        access.refuse(connection, caller, now=now, staff=True)
+    row = access.one(connection, _select_overview, caller, {}, now=now, staff=True)
     waiting = {priority: {"priority": priority, "waiting": 0, "oldest_at": None} for priority in PRIORITIES}
     waiting |= {ticket["priority"]: ticket for ticket in row.tickets or ()}
     age = None if row.read_at is None else max(0, int((now - row.read_at).total_seconds()))

@@ -1,8 +1,8 @@
-"""What is kept for a while alone, and how long.
+"""Retention: which rows are deleted after a period, and how long that period is.
 
-Each kind is purged in small batches along its ids, which follow the time of writing: a run ends where the rows are too
-new to be old enough, so what it reads is what it removes and the little that stays behind among it.  Rows that somebody
-else holds are left to the next run.
+Each kind is purged in small batches in the order of its ids, which follow the time of insertion. A run ends at the
+first batch whose rows are all too new, so it reads little more than the rows that it deletes. Rows that another
+transaction has locked are left to the next run (SKIP LOCKED).
 """
 
 from dataclasses import dataclass
@@ -30,84 +30,89 @@ from goatedvips.models.accounts import attempts, mailed_tokens, sessions, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import idempotency_records
 
-BATCH = 2000  # rows that are looked at; a member waits for one batch at most
+BATCH = 2000  # rows that one statement examines, so that nobody waits for its locks for long
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What became of a batch."""
+    """The result of one batch."""
 
     purged: int
-    go_on_after: int | None
-    """Where the next batch begins; none: there is none."""
+    """The number of rows."""
+    next_after: int | None
+    """The id after which the next batch begins; None: this was the last one."""
 
 
 class _Purge(NamedTuple):
-    kept: timedelta
+    period: timedelta
     statement: Select[int, int, bool]
 
 
-_OLD = bindparam("kept_since", type_=users.c.created_at.type)
+_EXPIRED_BEFORE = bindparam("expired_before", type_=users.c.created_at.type)
 _AFTER = bindparam("after", type_=BigInteger)
 
 
-def _removed(table: Table, written: Column[datetime], since: ColumnElement[datetime]) -> Select[int, int, bool]:
-    """The statement that removes the rows of a batch whose time is over.
+def _purge_rows(table: Table, inserted_at: Column[datetime], since: ColumnElement[datetime]) -> Select[int, int, bool]:
+    """Return the statement that deletes the rows of a batch whose period has passed.
 
     Parameters
     ----------
-    written: when a row was written, never after `since`.
-    since: what its time counts from; null: it stays.
+    inserted_at: when a row was inserted, which is never after `since`.
+    since: when its period began; null: the row stays.
     """
-    window = select(table.c.id, written.label("written"), since.label("since")).where(table.c.id > _AFTER)
-    looked_at = window.order_by(table.c.id).limit(BATCH).cte("looked_at")
-    # As an array, the ids are looked up in the primary key however many the planner takes them for.
-    ids = func.array(select(looked_at.c.id).where(looked_at.c.since <= _OLD).scalar_subquery())
-    over = select(table.c.id).where(table.c.id == any_(ids), since <= _OLD)
-    over_free = over.with_for_update(of=table, skip_locked=True).cte("over")
-    gone = delete(table).where(table.c.id == over_free.c.id).returning(table.c.id).cte("gone")
+    rows = select(table.c.id, inserted_at.label("inserted_at"), since.label("since")).where(table.c.id > _AFTER)
+    examined = rows.order_by(table.c.id).limit(BATCH).cte("examined")
+    # With an array the planner uses the primary key, however many ids it expects.
+    ids = func.array(select(examined.c.id).where(examined.c.since <= _EXPIRED_BEFORE).scalar_subquery())
+    expired = (
+        select(table.c.id)
+        .where(table.c.id == any_(ids), since <= _EXPIRED_BEFORE)
+        .with_for_update(of=table, skip_locked=True)
+        .cte("expired")
+    )
+    deleted = delete(table).where(table.c.id == expired.c.id).returning(table.c.id).cte("deleted")
     return select(
-        select(func.count()).select_from(gone).scalar_subquery().label("purged"),
-        func.max(looked_at.c.id).label("last"),
-        (func.min(looked_at.c.written) <= _OLD).label("go_on"),
+        select(func.count()).select_from(deleted).scalar_subquery().label("purged"),
+        func.max(examined.c.id).label("last_id"),
+        (func.min(examined.c.inserted_at) <= _EXPIRED_BEFORE).label("has_more"),
     ).execution_options(commit_in_flight=True)
 
 
-def _no_longer_active() -> Select[int, int, bool]:
-    """The statement that takes the mark from a batch of members who were away for long: their index finds them."""
+def _clear_inactive_members() -> Select[int, int, bool]:
+    """Return the statement that clears `is_active` of a batch of idle members, whom a partial index finds."""
     idle = (
         select(users.c.id)
-        .where(users.c.is_active, or_(users.c.last_active <= _OLD, users.c.last_active.is_(None)))
+        .where(users.c.is_active, or_(users.c.last_active <= _EXPIRED_BEFORE, users.c.last_active.is_(None)))
         .limit(BATCH)
         .with_for_update(key_share=True, skip_locked=True)
         .cte("idle")
     )
     cleared = update(users).where(users.c.id == idle.c.id).values(is_active=False).returning(users.c.id).cte("cleared")
     return (
-        select(func.count().label("purged"), _AFTER.label("last"), (func.count() == BATCH).label("go_on"))
+        select(func.count().label("purged"), _AFTER.label("last_id"), (func.count() == BATCH).label("has_more"))
         .select_from(cleared)
         .execution_options(commit_in_flight=True)
     )
 
 
-_ended = func.least(sessions.c.ended_at, sessions.c.expires_at)
-_dead = func.least(mailed_tokens.c.used_at, mailed_tokens.c.expires_at)
-_attempts = _removed(attempts, attempts.c.attempted_at, attempts.c.attempted_at)
-_sessions = _removed(sessions, sessions.c.created_at, _ended)
-_mailed_tokens = _removed(mailed_tokens, mailed_tokens.c.created_at, _dead)
-# Mail that was given up was never sent: it stays for who asks why.
-_sent_mail = _removed(outbox, outbox.c.created_at, outbox.c.sent_at)
-_records = _removed(idempotency_records, idempotency_records.c.created_at, idempotency_records.c.created_at)
-_activity = _no_longer_active()
+_session_end = func.least(sessions.c.ended_at, sessions.c.expires_at)
+_token_end = func.least(mailed_tokens.c.used_at, mailed_tokens.c.expires_at)
+_purge_attempts = _purge_rows(attempts, attempts.c.attempted_at, attempts.c.attempted_at)
+_purge_sessions = _purge_rows(sessions, sessions.c.created_at, _session_end)
+_purge_mailed_tokens = _purge_rows(mailed_tokens, mailed_tokens.c.created_at, _token_end)
+# Mail that was given up stays, so that staff can see why it was not sent.
+_purge_sent_mail = _purge_rows(outbox, outbox.c.created_at, outbox.c.sent_at)
+_purge_records = _purge_rows(idempotency_records, idempotency_records.c.created_at, idempotency_records.c.created_at)
+_clear_inactive = _clear_inactive_members()
 KINDS = {
-    "attempts": _Purge(timedelta(days=1), _attempts),
-    "sessions": _Purge(timedelta(days=30), _sessions),
-    "mailed_tokens": _Purge(timedelta(days=30), _mailed_tokens),
-    "sent_mail": _Purge(timedelta(days=90), _sent_mail),
-    "idempotency_records": _Purge(idempotency.KEPT, _records),
-    "no_longer_active": _Purge(timedelta(days=30), _activity),
+    "attempts": _Purge(timedelta(days=1), _purge_attempts),
+    "sessions": _Purge(timedelta(days=30), _purge_sessions),
+    "mailed_tokens": _Purge(timedelta(days=30), _purge_mailed_tokens),
+    "sent_mail": _Purge(timedelta(days=90), _purge_sent_mail),
+    "idempotency_records": _Purge(idempotency.KEPT, _purge_records),
+    "no_longer_active": _Purge(timedelta(days=30), _clear_inactive),
 }
-"""What there is to purge, and how long it is kept."""
+"""What is purged, by kind, and after which period."""
 
 
 def purge(connection: Connection, kind: str, after: int, *, now: datetime) -> Batch:
@@ -116,8 +121,8 @@ def purge(connection: Connection, kind: str, after: int, *, now: datetime) -> Ba
     Parameters
     ----------
     kind: one of `KINDS`.
-    after: 0, or where the batch before said to go on.
+    after: 0, or `next_after` of the batch before.
     """
-    kept, statement = KINDS[kind]
-    row = connection.execute(statement, {"after": after, "kept_since": now - kept}).one()
-    return Batch(row.purged, row.last if row.go_on else None)
+    period, statement = KINDS[kind]
+    row = connection.execute(statement, {"after": after, "expired_before": now - period}).one()
+    return Batch(row.purged, row.last_id if row.has_more else None)

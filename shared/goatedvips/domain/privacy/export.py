@@ -60,7 +60,7 @@ def everything(connection: Connection, caller: Caller, *, now: datetime) -> Iter
     parameters = caller.parameters(now)
     account = connection.execute(_account, parameters | {"after_id": 0}).mappings().all()
     if not account:
-        access.refuse(connection, caller, now=now)
+        access.explain(connection, caller, now=now)
     yield ACCOUNT.table, account
     for holding, statement in _others:
         for rows in _batches(connection, statement, parameters):

@@ -5,17 +5,18 @@ A repeating race's windows begin and end at midnight in its time zone: weekly fr
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from sqlalchemy import Boolean, Connection, Text, and_, bindparam, case, exists, literal, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from goatedvips import time_zones
 from goatedvips.domain.access import NOW
 from goatedvips.domain.races.races import RACE_ID, status_by_clock
 from goatedvips.models.races import wager_races as races
 
 AHEAD = timedelta(days=7)  # how long before its start the next race is there to be joined
+LARGEST_SHIFT = timedelta(hours=3)  # a zone's midnight moves by less than this when the rules of the zone change
 _MONDAY, _SATURDAY = 1, 6  # ISO 8601
 
 
@@ -29,26 +30,37 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """How many races a run has started, completed and created."""
+    """How many races a run has started, completed and created.
+
+    Parameters
+    ----------
+    unknown_zones: how many races the run could not repeat, because this release of the code does not know their zone.
+    """
 
     started: int
     completed: int
     created: int
+    unknown_zones: int
 
 
-def next_window(kind: str, zone: ZoneInfo, *, after: datetime, now: datetime) -> Window:
-    """The first window that starts at or after an instant and is not over yet.
+def next_window(kind: str, zone: tzinfo, *, after: datetime, now: datetime) -> Window:
+    """The window of the race that follows one which ended at `after`. It is not over at `now`.
+
+    A race that ended on a boundary of the windows is continued exactly where it ended, although the boundary may have
+    moved since its end was computed, because the rules of the zone have changed. Its own end follows the present rules.
+    A race that ended anywhere else is followed by the next whole window.
 
     Parameters
     ----------
     kind: weekly, monthly or weekend.
-    after: the end of the window before; where that was on the windows' own boundary, nothing lies between.
+    after: the end of the race before.
+    now: windows that have ended by then are left out.
     """
-    day = after.date() - timedelta(days=1)  # in UTC, of which no zone is more than a day ahead
+    day = (after - LARGEST_SHIFT).date() - timedelta(days=1)  # in UTC; no zone is more than a day ahead
     while True:
-        window = Window(_midnight(day, zone), _midnight(_closing_day(kind, day), zone))
-        if _opens(kind, day) and window.start >= after and window.end > now:
-            return window
+        start, end = _midnight(day, zone), _midnight(_closing_day(kind, day), zone)
+        if _opens(kind, day) and start >= after - LARGEST_SHIFT and end > now:
+            return Window(after if start <= after + LARGEST_SHIFT else start, end)
         day += timedelta(days=1)
 
 
@@ -70,7 +82,7 @@ def _closing_day(kind: str, day: date) -> date:
     return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
+def _midnight(day: date, zone: tzinfo) -> datetime:
     """When the day begins there: the first of two midnights, or where the clock skips midnight the moment it does so.
 
     Each day has one such instant, so a window ends exactly where the next one starts, whatever the clock does between.
@@ -156,10 +168,15 @@ def advance(connection: Connection, *, ours_only: bool, now: datetime) -> Advanc
     ours_only: leave the races of the guide's application to it.
     """
     statuses = connection.execute(_advance, {"ours_only": ours_only, "now": now}).scalars().all()
-    created = 0
+    created = unknown_zones = 0
     for race in connection.execute(_ending, {"ahead": now + AHEAD}).all():
-        window = next_window(race.type, ZoneInfo(race.time_zone), after=race.end_date, now=now)
+        try:
+            zone = time_zones.zone(race.time_zone)
+        except time_zones.UnknownTimeZone:
+            unknown_zones += 1
+            continue
+        window = next_window(race.type, zone, after=race.end_date, now=now)
         if window.start <= now + AHEAD:
             parameters = {"race_id": race.id, "start": window.start, "end": window.end, "now": now}
             created += len(connection.execute(_repeat, parameters).all())
-    return Advance(statuses.count("live"), statuses.count("completed"), created)
+    return Advance(statuses.count("live"), statuses.count("completed"), created, unknown_zones)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, select, tuple_, union_all
+from sqlalchemy import BigInteger, Connection, Row, bindparam, case, func, literal, select, union_all
 
-from goatedvips.domain import pagination
-from goatedvips.domain.pagination import Page
+from goatedvips.domain.pagination import PAGE_ROWS, Keyset, Page
 from goatedvips.domain.races.races import RACE_ID
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
@@ -27,10 +27,10 @@ class Standing:
 
 # The unranked stand behind all ranks, and no rank is this one: it does not fit the column.
 _UNRANKED = 2**31
-_FIRST = (-_UNRANKED, 0)
-_AFTER_RANK = bindparam("after_rank", type_=BigInteger)
+_BY_PLACE = Keyset(participants.c.rank, participants.c.id, ascending=True, names=("place", "id"))
+_AFTER_PLACE = bindparam("after_place", type_=BigInteger)
 _AFTER_ID = bindparam("after_id", type_=BigInteger)
-_AFTER_UNRANKED_ID = bindparam("after_unranked_id", type_=BigInteger)
+_LAST_UNRANKED_ID = case((_AFTER_PLACE >= _UNRANKED, _AFTER_ID), else_=0)
 _in_race = (
     select(
         participants.c.id,
@@ -40,14 +40,12 @@ _in_race = (
         participants.c.total_wager,
     )
     .where(participants.c.race_id == RACE_ID, participants.c.member_key.is_not(None))
-    .limit(bindparam("limit"))
+    .limit(PAGE_ROWS)
 )
-# Two walks along the index, because no one comparison says "behind this rank, or unranked" so that it helps a search.
+# Two index range scans: PostgreSQL cannot use one index condition for `rank > x OR rank IS NULL`.
 _part = union_all(
-    _in_race.where(tuple_(participants.c.rank, participants.c.id) > tuple_(_AFTER_RANK, _AFTER_ID)).order_by(
-        participants.c.rank, participants.c.id
-    ),
-    _in_race.where(participants.c.rank.is_(None), participants.c.id > _AFTER_UNRANKED_ID).order_by(participants.c.id),
+    _in_race.where(_BY_PLACE.is_after).order_by(*_BY_PLACE.order),
+    _in_race.where(participants.c.rank.is_(None), participants.c.id > _LAST_UNRANKED_ID).order_by(participants.c.id),
 ).subquery("part")
 # The race's row is there without participants too: nothing at all means that there is no such race.
 _standings = (
@@ -57,13 +55,14 @@ _standings = (
         case((~users.c.hide_name, users.c.id)).label("user_id"),
         case((~users.c.hide_name, users.c.username)).label("username"),
         _part.c.total_wager,
+        func.coalesce(_part.c.rank.cast(BigInteger), literal(_UNRANKED, BigInteger)).label("place"),
     )
     .select_from(races)
     .outerjoin(_part, _part.c.race_id == races.c.id)
     .outerjoin(users, users.c.id == _part.c.user_id)
     .where(races.c.id == RACE_ID)
     .order_by(_part.c.rank.asc().nulls_last(), _part.c.id)
-    .limit(bindparam("limit"))
+    .limit(PAGE_ROWS)
 )
 
 
@@ -75,14 +74,12 @@ def page(connection: Connection, race_id: int, *, limit: int, cursor: str | None
     NotFound
     ValidationFailed: the cursor is none of this list.
     """
-    rank, participant_id = pagination.position(cursor, *_FIRST)
-    position = {
-        "after_rank": rank,
-        "after_id": participant_id,
-        "after_unranked_id": participant_id if rank >= _UNRANKED else 0,
-    }
-    rows = connection.execute(_standings, position | {"race_id": race_id, "limit": limit + 1}).all()
+    rows = connection.execute(_standings, {"race_id": race_id} | _BY_PLACE.parameters(limit, cursor)).all()
     if not rows:
         raise NotFound
-    standings = [Standing(*row) for row in rows if row.id is not None]
-    return pagination.page(standings, limit, key=lambda part: (_UNRANKED if part.rank is None else part.rank, part.id))
+    standings, next_cursor = _BY_PLACE.cut([row for row in rows if row.id is not None], limit)
+    return Page([_standing(row) for row in standings], next_cursor)
+
+
+def _standing(row: Row[Any]) -> Standing:
+    return Standing(id=row.id, rank=row.rank, user_id=row.user_id, username=row.username, total_wager=row.total_wager)

@@ -5,12 +5,11 @@ A race runs in [start, end). Its status follows the clock at every reading; `rac
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
     Select,
     Text,
@@ -22,13 +21,12 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.domain import access, audit, pagination
 from goatedvips.domain.access import NOW, Caller
-from goatedvips.domain.pagination import Page
+from goatedvips.domain.pagination import Keyset, Page
 from goatedvips.errors import NotFound, ValidationFailed
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
@@ -100,17 +98,9 @@ _crowd = (
     .scalar_subquery()
 )
 _races: Select[*tuple[Any, ...]] = select(*_told, _crowd.label("participants"))
-_LAST = (pagination.microseconds(datetime.max.replace(tzinfo=UTC)), 2**31 - 1)
 _WANTED = bindparam("wanted_status", type_=Text)
-_newest_first = (
-    _races.where(
-        tuple_(races.c.start_date, races.c.id)
-        < tuple_(bindparam("before_start", type_=races.c.start_date.type), bindparam("before_id", type_=BigInteger)),
-        or_(_WANTED.is_(None), status_by_clock == _WANTED),
-    )
-    .order_by(races.c.start_date.desc(), races.c.id.desc())
-    .limit(bindparam("limit"))
-)
+_LATEST_START_FIRST = Keyset(races.c.start_date, races.c.id)
+_newest_first = _LATEST_START_FIRST.page_of(_races.where(or_(_WANTED.is_(None), status_by_clock == _WANTED)))
 
 
 def newest(connection: Connection, status: str | None, *, limit: int, cursor: str | None, now: datetime) -> Page[Race]:
@@ -120,11 +110,14 @@ def newest(connection: Connection, status: str | None, *, limit: int, cursor: st
     ------
     ValidationFailed: the cursor is none of this list.
     """
-    start, race_id = pagination.position(cursor, *_LAST)
-    position = {"before_start": pagination.instant(start), "before_id": race_id}
-    rows = connection.execute(_newest_first, position | {"wanted_status": status, "limit": limit + 1, "now": now})
-    return pagination.page(
-        [Race(*row) for row in rows], limit, key=lambda race: (pagination.microseconds(race.start_date), race.id)
+    return pagination.newest(
+        connection,
+        _newest_first,
+        {"wanted_status": status, "now": now},
+        lambda row: Race(**row._mapping),
+        by=_LATEST_START_FIRST,
+        limit=limit,
+        cursor=cursor,
     )
 
 
@@ -193,7 +186,5 @@ def create(connection: Connection, caller: Caller, race: NewRace, *, now: dateti
         "new_status": "live" if race.start_date <= now else "upcoming",
         "new_prize_distribution": f"{{{percents}}}",
     }
-    row = connection.execute(_create, caller.parameters(now) | parameters).one_or_none()
-    if row is None:
-        access.refuse(connection, caller, now=now, staff=True)
+    row = access.one(connection, _create, caller, parameters, now=now, staff=True)
     return Race(*row)

@@ -2,14 +2,29 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, case, exists, func, insert, literal, or_, select, true
+from sqlalchemy import (
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from goatedvips.domain import access, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.domain.notifications.outbox import queued
+from goatedvips.domain.pagination import Keyset
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
-from goatedvips.models.notifications import outbox
 from goatedvips.models.tickets import support_tickets, ticket_messages
 
 
@@ -68,15 +83,11 @@ _opened = (
     .returning(*_TICKET)
     .cte("opened")
 )
-_staff_told = (
-    insert(outbox)
-    .from_select(
-        ["kind", "payload", "created_at", "due_at"],
-        select(literal("ticket_opened"), func.jsonb_build_object("ticket_id", _opened.c.id), NOW, NOW),
-    )
-    .cte("staff_told")
+_opening = (
+    select(_opened)
+    .add_cte(*queued("ticket_opened", select(func.jsonb_build_object("ticket_id", _opened.c.id).label("payload"))))
+    .execution_options(commit_in_flight=True)
 )
-_opening = select(_opened).add_cte(_staff_told).execution_options(commit_in_flight=True)
 
 
 def open_ticket(
@@ -89,18 +100,12 @@ def open_ticket(
     Unauthenticated, AccountSuspended
     """
     text = {"subject": subject, "description": description, "priority": priority}
-    opened = connection.execute(_opening, caller.parameters(now) | text).one_or_none()
-    if opened is None:
-        access.refuse(connection, caller, now=now)
+    opened = access.one(connection, _opening, caller, text, now=now)
     return Ticket(*opened)
 
 
-_own = (
-    select(*_TICKET)
-    .where(support_tickets.c.user_id == CALLER_ID, support_tickets.c.id < bindparam("before", type_=BigInteger))
-    .order_by(support_tickets.c.id.desc())
-    .limit(bindparam("rows"))
-)
+_NEWEST_FIRST = Keyset(support_tickets.c.id)
+_own = _NEWEST_FIRST.page_of(select(*_TICKET).where(support_tickets.c.user_id == CALLER_ID))
 
 
 def own(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pagination.Page[Ticket]:
@@ -110,13 +115,20 @@ def own(connection: Connection, caller: Caller, *, limit: int, cursor: str | Non
     ------
     ValidationFailed: no page gave this cursor.
     """
-    (before,) = pagination.position(cursor, 2**31)
-    rows = connection.execute(_own, {"caller_id": caller.user_id, "before": before, "rows": limit + 1})
-    return pagination.page([Ticket(*row) for row in rows], limit, lambda ticket: (ticket.id,))
+    return pagination.newest(
+        connection,
+        _own,
+        {"caller_id": caller.user_id},
+        lambda row: Ticket(**row._mapping),
+        by=_NEWEST_FIRST,
+        limit=limit,
+        cursor=cursor,
+    )
 
 
 _by_staff = exists(select(access.staff().c.id))
-_messages = (
+_OLDEST_MESSAGE_FIRST = Keyset(ticket_messages.c.id, ascending=True, names=("message_id",))
+_messages = _OLDEST_MESSAGE_FIRST.page_of(
     select(
         ticket_messages.c.id.label("message_id"),
         # Which of the staff replied is for staff alone.
@@ -129,13 +141,9 @@ _messages = (
     .outerjoin(users, users.c.id == ticket_messages.c.user_id)
     .where(
         ticket_messages.c.ticket_id == support_tickets.c.id,
-        ticket_messages.c.id > bindparam("after", type_=BigInteger),
         or_(~ticket_messages.c.is_internal, _by_staff),
     )
-    .order_by(ticket_messages.c.id)
-    .limit(bindparam("rows"))
-    .lateral("messages")
-)
+).lateral("messages")
 _ticket = (
     select(*_TICKET, *_messages.c)
     .outerjoin(_messages, true())
@@ -154,12 +162,21 @@ def get(
     NotFound: or someone else's.
     ValidationFailed: no page gave this cursor.
     """
-    (after,) = pagination.position(cursor, 0)
-    parameters = caller.parameters(now) | {"ticket_id": ticket_id, "after": after, "rows": limit + 1}
-    rows = connection.execute(_ticket, parameters).all()
+    parameters = caller.parameters(now) | {"ticket_id": ticket_id}
+    rows = connection.execute(_ticket, parameters | _OLDEST_MESSAGE_FIRST.parameters(limit, cursor)).all()
     if not rows:
         raise NotFound
-    size = len(_TICKET)
-    written = [Message(*row[size:]) for row in rows if row.message_id is not None]
-    page = pagination.page(written, limit, lambda message: (message.id,))
-    return replace(Ticket(*rows[0][:size]), messages=page)
+    ticket = Ticket(**{column.key: rows[0]._mapping[column.key] for column in _TICKET})
+    page, next_cursor = _OLDEST_MESSAGE_FIRST.cut([row for row in rows if row.message_id is not None], limit)
+    return replace(ticket, messages=pagination.Page([_message(row) for row in page], next_cursor))
+
+
+def _message(row: Row[Any]) -> Message:
+    return Message(
+        id=row.message_id,
+        author=row.author,
+        is_staff_reply=row.is_staff_reply,
+        internal=row.is_internal,
+        message=row.message,
+        created_at=row.written_at,
+    )

@@ -1,4 +1,4 @@
-"""The draw of the wheel, which anyone can repeat: docs/fairness.md tells how."""
+"""The draw of the wheel. Anyone can repeat it with the revealed server seed: docs/fairness.md describes how."""
 
 import hashlib
 import hmac
@@ -9,30 +9,32 @@ from itertools import accumulate, count
 def draw(server_seed: bytes, client_seed: str, nonce: int, weights: Sequence[int]) -> int:
     """The index of the segment that these seeds select.
 
-    HMAC-SHA256 gives four 64-bit numbers a round. A number at or above the largest multiple of the sum of weights is
-    passed over, because it would favour the first segments.
+    Each round of HMAC-SHA256 gives four 64-bit numbers. With W the sum of the weights, a number at or above the
+    largest multiple of W that fits into 64 bits is rejected, because taking it modulo W would favour the first
+    segments. The first number that is not rejected, modulo W, selects the segment.
 
     Parameters
     ----------
-    server_seed: 32 bytes, the key.
-    nonce: counts a server seed's spins from 0.
-    weights: whole numbers of at least 1.
+    server_seed: 32 bytes; the HMAC's key is these bytes, not their hex text.
+    client_seed: the member's part of the HMAC's message.
+    nonce: how many spins the server seed had before this one, from 0.
+    weights: one integer of at least 1 for each segment, in the segments' order.
     """
     total = sum(weights)
-    fair = 2**64 // total * total
-    for drawn in _numbers(server_seed, client_seed, nonce):
-        if drawn < fair:
-            return next(index for index, bound in enumerate(accumulate(weights)) if drawn % total < bound)
-    raise AssertionError("the numbers don't end")
+    limit = 2**64 // total * total
+    for number in _numbers(server_seed, client_seed, nonce):
+        if number < limit:
+            return next(index for index, bound in enumerate(accumulate(weights)) if number % total < bound)
+    raise AssertionError("_numbers never ends")
 
 
 def _numbers(server_seed: bytes, client_seed: str, nonce: int) -> Iterator[int]:
-    for turn in count():
-        digest = hmac.digest(server_seed, f"{client_seed}:{nonce}:{turn}".encode(), "sha256")
+    for round_number in count():
+        digest = hmac.digest(server_seed, f"{client_seed}:{nonce}:{round_number}".encode(), "sha256")
         for start in range(0, 32, 8):
             yield int.from_bytes(digest[start : start + 8])
 
 
 def commitment(server_seed: bytes) -> str:
-    """What is published of a server seed before it is used: its SHA-256, in hex."""
+    """The SHA-256 of a server seed in hex, which is published before the seed is used."""
     return hashlib.sha256(server_seed).hexdigest()

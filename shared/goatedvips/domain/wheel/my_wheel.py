@@ -1,4 +1,4 @@
-"""A member's wheel: the commitments, and what their next spin will be drawn with."""
+"""What a member sees before a spin: the commitments to their server seeds, and the inputs of their next draw."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +9,19 @@ from goatedvips.domain import access
 from goatedvips.domain.access import Caller
 from goatedvips.domain.wheel import fairness, seeds
 from goatedvips.domain.wheel.seeds import ACTIVE, IS_ACTIVE
-from goatedvips.domain.wheel.spins import TODAYS_SPIN, next_spin_after
+from goatedvips.domain.wheel.spins import next_spin_after, select_todays_spin
 from goatedvips.models.wheel import wheel_seeds
 
 
 @dataclass(frozen=True, slots=True)
 class MyWheel:
-    """A member's commitments and what their next spin will be drawn with."""
+    """The commitments to a member's two server seeds, and the inputs of their next draw.
+
+    Parameters
+    ----------
+    server_seed_hash, next_server_seed_hash: SHA-256 in hex of the active and of the upcoming server seed.
+    next_spin_at: when the next spin is allowed; None: now.
+    """
 
     server_seed_hash: str
     next_server_seed_hash: str
@@ -26,13 +32,13 @@ class MyWheel:
 
 _upcoming = wheel_seeds.alias("upcoming")
 _member = access.member()
-_mine = (
+_select_my_wheel = (
     select(
         ACTIVE.c.server_seed,
         _upcoming.c.server_seed.label("next_server_seed"),
         ACTIVE.c.nonce,
         ACTIVE.c.client_seed,
-        TODAYS_SPIN.scalar_subquery().label("spun_today"),
+        select_todays_spin.scalar_subquery().label("todays_spin_id"),
     )
     .select_from(_member)
     .join(ACTIVE, ACTIVE.c.user_id == _member.c.id)
@@ -42,23 +48,22 @@ _mine = (
 )
 
 
-def mine(connection: Connection, caller: Caller, *, now: datetime) -> MyWheel:
-    """What the member can know before a spin. An adopted member gets their first seeds here.
+def get(connection: Connection, caller: Caller, *, now: datetime) -> MyWheel:
+    """What the member can know before a spin. An adopted member gets their first server seeds here.
 
     Raises
     ------
     Unauthenticated, AccountSuspended
     """
     parameters = caller.parameters(now) | {"today": now.date()}
-    row = connection.execute(_mine, parameters).one_or_none()
+    row = access.one_or_none(connection, _select_my_wheel, caller, parameters, now=now)
     if row is None:
-        access.explain(connection, caller, now=now)
         seeds.ensure(connection, caller.user_id, now=now)
-        row = connection.execute(_mine, parameters).one()
+        row = connection.execute(_select_my_wheel, parameters).one()
     return MyWheel(
         server_seed_hash=fairness.commitment(row.server_seed),
         next_server_seed_hash=fairness.commitment(row.next_server_seed),
         nonce=row.nonce,
         client_seed=row.client_seed,
-        next_spin_at=next_spin_after(now) if row.spun_today else None,
+        next_spin_at=next_spin_after(now) if row.todays_spin_id else None,
     )

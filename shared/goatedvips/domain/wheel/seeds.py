@@ -1,9 +1,13 @@
-"""The server seeds of the wheel: random, committed to by their SHA-256, and revealed when they are used up."""
+"""Server seeds of the wheel: random bytes, of which the SHA-256 is published before they are used.
+
+A member has one active seed, which spins are drawn from, and one upcoming seed, which becomes the active one when the
+active one is revealed.
+"""
 
 import secrets
 from datetime import datetime
 
-from sqlalchemy import CTE, Connection, Insert, LargeBinary, Text, bindparam, cast, null, select, union_all
+from sqlalchemy import CTE, Connection, Insert, LargeBinary, Text, and_, bindparam, cast, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain.access import NOW
@@ -13,35 +17,52 @@ from goatedvips.models.wheel import wheel_seeds
 ACTIVE = wheel_seeds.alias("active")
 IS_ACTIVE = (ACTIVE.c.activated_at.is_not(None), ACTIVE.c.revealed_at.is_(None))
 
-# Cast, because a UNION would take what has no type of its own for text.
+_IS_ACTIVE_ROW = and_(wheel_seeds.c.activated_at.is_not(None), wheel_seeds.c.revealed_at.is_(None))
+
+# The casts are needed: PostgreSQL gives an untyped parameter in a SELECT the type text.
 _ACTIVE_SEED = cast(bindparam("active_seed"), LargeBinary)
 _UPCOMING_SEED = cast(bindparam("upcoming_seed"), LargeBinary)
 
 
-def first_two(owner: CTE) -> Insert:
-    """Make the first two server seeds of the member in this part, unless they are there; bound to `fresh`."""
+def insert_first_seeds(owner: CTE) -> Insert:
+    """The insert of a member's active and upcoming server seeds. It does nothing if the member has seeds.
+
+    Parameters
+    ----------
+    owner: a CTE whose column `id` is the member's.
+
+    The statement also needs the parameters of `new_seeds`, and `now`.
+    """
     client_seed = cast(owner.c.id, Text)
-    pair = union_all(
-        select(owner.c.id, _ACTIVE_SEED, client_seed, NOW, NOW),
-        select(owner.c.id, _UPCOMING_SEED, client_seed, NOW, null()),
-    )
-    return (
+    active = (
         upsert(wheel_seeds)
-        .from_select(["user_id", "server_seed", "client_seed", "created_at", "activated_at"], pair)
-        .on_conflict_do_nothing()
+        .from_select(
+            ["user_id", "server_seed", "client_seed", "created_at", "activated_at"],
+            select(owner.c.id, _ACTIVE_SEED, client_seed, NOW, NOW),
+        )
+        .on_conflict_do_nothing(
+            index_elements=["user_id"],
+            index_where=_IS_ACTIVE_ROW,
+        )
+        .returning(wheel_seeds.c.user_id)
+        .cte("active_seed_row")
+    )
+    # A member has both or neither, so the row of the active one decides for both.
+    return insert(wheel_seeds).from_select(
+        ["user_id", "server_seed", "client_seed", "created_at"],
+        select(active.c.user_id, _UPCOMING_SEED, cast(active.c.user_id, Text), NOW),
     )
 
 
-def fresh() -> dict[str, bytes]:
-    """Two seeds that nobody has seen, the active and the upcoming one."""
+def new_seeds() -> dict[str, bytes]:
+    """Two new random server seeds of 32 bytes, as parameters of `insert_first_seeds`."""
     return {"active_seed": secrets.token_bytes(32), "upcoming_seed": secrets.token_bytes(32)}
 
 
-_seeds = first_two(select(bindparam("owner", type_=users.c.id.type).label("id")).cte("owner")).execution_options(
-    commit_in_flight=True
-)
+_owner = select(bindparam("owner", type_=users.c.id.type).label("id")).cte("owner")
+_insert_seeds = insert_first_seeds(_owner).execution_options(commit_in_flight=True)
 
 
 def ensure(connection: Connection, user_id: int, *, now: datetime) -> None:
-    """Make a member's first two server seeds, the active and the upcoming one, unless they are there."""
-    connection.execute(_seeds, {"owner": user_id, "now": now} | fresh())
+    """Insert the member's active and upcoming server seeds, unless the member has them."""
+    connection.execute(_insert_seeds, {"owner": user_id, "now": now} | new_seeds())

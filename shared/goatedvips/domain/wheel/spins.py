@@ -1,28 +1,34 @@
-"""Spins: one a member and UTC day, drawn here from seeds that were committed to beforehand."""
+"""Spins of the wheel: one for each member and UTC day, drawn from server seeds whose hashes were published before."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, literal, select, true, update
+from sqlalchemy import Connection, bindparam, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.codes import generator
+from goatedvips.domain.rewards.ledger import granted
 from goatedvips.domain.wheel import fairness, seeds
 from goatedvips.domain.wheel.seeds import ACTIVE, IS_ACTIVE
-from goatedvips.domain.wheel.versions import NEWEST, Segment, Wheel
+from goatedvips.domain.wheel.versions import Segment, Wheel, select_newest_version
 from goatedvips.errors import AlreadySpun
 from goatedvips.models.codes import bonus_codes
-from goatedvips.models.rewards import rewards
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
 
-WIN_LASTS = timedelta(hours=24)
+WIN_CODE_LIFETIME = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class Fairness:
-    """What a spin was drawn from. Bytes are written in hex."""
+    """The inputs of a spin's draw.
+
+    Parameters
+    ----------
+    server_seed_hash: SHA-256 of the server seed, in hex.
+    server_seed: in hex; None until it is revealed.
+    """
 
     server_seed_hash: str
     client_seed: str
@@ -32,7 +38,12 @@ class Fairness:
 
 @dataclass(frozen=True, slots=True)
 class Spin:
-    """A spin as it was drawn and written down."""
+    """A spin that was drawn.
+
+    Parameters
+    ----------
+    reward_code: the bonus code that was won; None if the segment is worth nothing.
+    """
 
     id: int
     segment_index: int
@@ -47,13 +58,13 @@ def next_spin_after(now: datetime) -> datetime:
     return datetime.combine(now.date() + timedelta(days=1), time(), UTC)
 
 
-TODAYS_SPIN = select(wheel_spins.c.id).where(
+select_todays_spin = select(wheel_spins.c.id).where(
     wheel_spins.c.user_id == CALLER_ID, wheel_spins.c.spin_day == bindparam("today")
 )
 _player = access.player()
-_wheel = NEWEST.subquery("wheel")
-# The seed's row stays locked until the spin has taken its nonce: no two spins draw with the same one.
-_ready = (
+_wheel = select_newest_version.subquery("wheel")
+# FOR UPDATE on the seed's row until commit: two spins never draw with the same nonce.
+_lock_active_seed = (
     select(
         ACTIVE.c.id.label("seed_id"),
         ACTIVE.c.server_seed,
@@ -69,8 +80,8 @@ _ready = (
     .with_for_update(of=ACTIVE)
 )
 
-# The unique (member, day) decides: everything else hangs on the spin's row, so a second spin leaves nothing behind.
-_spin = (
+# The unique key (user_id, spin_day) decides. The other CTEs read the inserted row, so a second spin writes nothing.
+_insert_spin = (
     upsert(wheel_spins)
     .values(
         user_id=CALLER_ID,
@@ -87,79 +98,79 @@ _spin = (
     .returning(wheel_spins.c.id, wheel_spins.c.user_id, wheel_spins.c.seed_id)
     .cte("spin")
 )
-_nonce_taken = (
+_increment_nonce = (
     update(wheel_seeds)
-    .where(wheel_seeds.c.id == _spin.c.seed_id)
+    .where(wheel_seeds.c.id == _insert_spin.c.seed_id)
     .values(nonce=wheel_seeds.c.nonce + 1, client_seed=bindparam("drawn_client_seed"))
-    .cte("nonce_taken")
+    .cte("incremented")
 )
 _WON_CODE = bindparam("won_code", type_=bonus_codes.c.code.type)
 _WON_VALUE = bindparam("won_value", type_=bonus_codes.c.value.type)
 _CODE_EXPIRES_AT = bindparam("code_expires_at", type_=bonus_codes.c.expires_at.type)
-_code_issued = (
+_insert_code = (
     insert(bonus_codes)
     .from_select(
         ["code", "code_key", "user_id", "claimed_at", "expires_at", "value", "spin_id"],
-        select(_WON_CODE, func.code_key(_WON_CODE), _spin.c.user_id, NOW, _CODE_EXPIRES_AT, _WON_VALUE, _spin.c.id),
+        select(
+            _WON_CODE,
+            func.code_key(_WON_CODE),
+            _insert_spin.c.user_id,
+            NOW,
+            _CODE_EXPIRES_AT,
+            _WON_VALUE,
+            _insert_spin.c.id,
+        ),
     )
-    .cte("code_issued")
+    .cte("code")
 )
-_rewarded = (
-    insert(rewards)
-    .from_select(
-        ["user_id", "source_type", "source_id", "amount", "created_at"],
-        select(_spin.c.user_id, literal("spin"), _spin.c.id, _WON_VALUE, NOW),
-    )
-    .cte("rewarded")
-)
-_lose = select(_spin.c.id).add_cte(_nonce_taken).execution_options(commit_in_flight=True)
-_win = _lose.add_cte(_code_issued, _rewarded)
+_reward = select(_insert_spin.c.user_id, _insert_spin.c.id.label("source_id"), _WON_VALUE.label("amount"))
+_record_loss = select(_insert_spin.c.id).add_cte(_increment_nonce).execution_options(commit_in_flight=True)
+_record_win = _record_loss.add_cte(_insert_code, *granted("spin", _reward))
 
 
 def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now: datetime) -> Spin:
-    """Draw the member's spin of this UTC day; a win's code, its reward and the nonce commit with it.
+    """Draw the member's spin of this UTC day. The spin, its nonce and a win's code and reward commit together.
 
     Parameters
     ----------
-    client_seed: the member's part in the draw; none: the one used last.
+    client_seed: the member's part in the draw; None: the one of their last spin.
 
     Raises
     ------
-    AlreadySpun: with the spin's id and when the next one is due.
+    AlreadySpun: carries today's spin's id and when the next spin is allowed.
     Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
     """
     parameters = caller.parameters(now)
-    ready = connection.execute(_ready, parameters).one_or_none()
-    if ready is None:
-        access.explain(connection, caller, now=now, playing=True)
+    seed = access.one_or_none(connection, _lock_active_seed, caller, parameters, now=now, playing=True)
+    if seed is None:
         seeds.ensure(connection, caller.user_id, now=now)
-        ready = connection.execute(_ready, parameters).one()
+        seed = connection.execute(_lock_active_seed, parameters).one()
 
-    wheel = Wheel.of(ready.version_id, ready.segments)
-    client_seed = client_seed or ready.client_seed
-    index = fairness.draw(ready.server_seed, client_seed, ready.nonce, [segment.weight for segment in wheel.segments])
+    wheel = Wheel.from_row(seed.version_id, seed.segments)
+    client_seed = client_seed or seed.client_seed
+    index = fairness.draw(seed.server_seed, client_seed, seed.nonce, [segment.weight for segment in wheel.segments])
     segment = wheel.segments[index]
     code = generator.new_code() if segment.wins else None
     parameters |= {
         "today": now.date(),
         "drawn_index": index,
         "drawn_version": wheel.version,
-        "drawn_seed": ready.seed_id,
-        "drawn_nonce": ready.nonce,
+        "drawn_seed": seed.seed_id,
+        "drawn_nonce": seed.nonce,
         "drawn_client_seed": client_seed,
         "won_code": code,
         "won_value": segment.value,
-        "code_expires_at": now + WIN_LASTS,
+        "code_expires_at": now + WIN_CODE_LIFETIME,
     }
-    spin_id = connection.execute(_win if segment.wins else _lose, parameters).scalar_one_or_none()
+    spin_id = connection.execute(_record_win if segment.wins else _record_loss, parameters).scalar_one_or_none()
     if spin_id is None:
-        earlier = connection.execute(TODAYS_SPIN, parameters).scalar_one()
+        earlier = connection.execute(select_todays_spin, parameters).scalar_one()
         raise AlreadySpun(spin_id=earlier, next_spin_at=next_spin_after(now))
     return Spin(
         id=spin_id,
         segment_index=index,
         segment=segment,
         reward_code=code,
-        fairness=Fairness(fairness.commitment(ready.server_seed), client_seed, ready.nonce),
+        fairness=Fairness(fairness.commitment(seed.server_seed), client_seed, seed.nonce),
         next_spin_at=next_spin_after(now),
     )

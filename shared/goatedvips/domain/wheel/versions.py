@@ -1,4 +1,4 @@
-"""Versions of the wheel: each is a row that is never edited, and a spin keeps the one it was drawn on."""
+"""Versions of the wheel. A version is a row that is never edited, so a spin keeps the wheel that it was drawn on."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +11,7 @@ from goatedvips.models.wheel import wheel_versions
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of the wheel, drawn with a chance of its weight in the sum of weights."""
+    """One segment of the wheel. Its chance to be drawn, `odds`, is its weight divided by the sum of all weights."""
 
     label: str
     weight: int
@@ -20,33 +20,47 @@ class Segment:
 
     @property
     def wins(self) -> bool:
-        """Whether there is anything in it."""
+        """Whether the segment is worth anything."""
         return self.value > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """One version of the wheel; a spin keeps the one it was drawn on."""
+    """One version of the wheel, with its segments in the order that their indexes count."""
 
     version: int
     segments: list[Segment]
 
     @classmethod
-    def of(cls, version: int, segments: list[dict[str, Any]]) -> "Wheel":
-        """The wheel as its row has it."""
+    def from_row(cls, version: int, segments: list[dict[str, Any]]) -> "Wheel":
+        """Build the wheel from a row of `wheel_versions`.
+
+        Parameters
+        ----------
+        version: the row's id.
+        segments: the row's JSON, one `{"label", "weight", "value"}` for each segment.
+        """
         total = sum(segment["weight"] for segment in segments)
         return cls(
             version,
             [
-                Segment(part["label"], part["weight"], Decimal(part["value"]), Decimal(part["weight"]) / total)
-                for part in segments
+                Segment(
+                    label=segment["label"],
+                    weight=segment["weight"],
+                    value=Decimal(segment["value"]),
+                    odds=Decimal(segment["weight"]) / total,
+                )
+                for segment in segments
             ],
         )
 
 
-NEWEST = select(wheel_versions.c.id, wheel_versions.c.segments).order_by(wheel_versions.c.id.desc()).limit(1)
+select_newest_version = (
+    select(wheel_versions.c.id, wheel_versions.c.segments).order_by(wheel_versions.c.id.desc()).limit(1)
+)
 
 
-def current(connection: Connection) -> Wheel:
-    """The wheel that is spun today."""
-    return Wheel.of(*connection.execute(NEWEST).one())
+def get_current(connection: Connection) -> Wheel:
+    """The wheel that spins are drawn on now."""
+    row = connection.execute(select_newest_version).one()
+    return Wheel.from_row(row.id, row.segments)

@@ -1,0 +1,38 @@
+"""The outbox: the only place where notifications are queued. `sending` takes them from there.
+
+Rows are inserted by the statement whose effect they report, so they commit with it or not at all.
+"""
+
+from typing import Any
+
+from sqlalchemy import CTE, Select, insert, literal, select
+
+from goatedvips.domain.access import NOW
+from goatedvips.domain.notifications.kinds import KINDS
+from goatedvips.models.notifications import outbox
+
+_OPTIONAL = {"user_id": "user_id", "email": "address", "payload": "payload"}
+
+
+def queued(kind: str, rows: Select[Any]) -> tuple[CTE, ...]:
+    """Return the inserts that queue one notification for each of `rows`.
+
+    The caller adds them to its statement (`.add_cte(*queued(…))`), which is bound to `now`.
+
+    Parameters
+    ----------
+    kind: a name in `KINDS`.
+    rows: a select with any of these columns: `user_id`, the member; `email`, the recipient (null or absent: the staff);
+        `payload`, JSON; `due_at`, when it may be sent at the earliest (absent: at once).
+
+    Raises
+    ------
+    LookupError: the kind is unknown, or a column is none of these.
+    """
+    known = KINDS[kind]
+    source = rows.subquery(f"{known.name}_rows")
+    if unknown := set(source.c.keys()) - {*_OPTIONAL, "due_at"}:
+        raise LookupError(f"the outbox has no {', '.join(sorted(unknown))}")
+    given = {column: source.c[name] for name, column in _OPTIONAL.items() if name in source.c}
+    values = given | {"kind": literal(known.name), "created_at": NOW, "due_at": source.c.get("due_at", NOW)}
+    return (insert(outbox).from_select([*values], select(*values.values())).cte(f"queue_{known.name}"),)
