@@ -1,6 +1,6 @@
-"""GET /v1/me/export: everything about a member, as one JSON document.
+"""GET /v1/me/export: all personal data of a member as one JSON document.
 
-It is sent as gzip whatever is asked for: unpacked, the answer may be more than the gateway lets through.
+The answer is compressed with gzip whatever `Accept-Encoding` says: uncompressed it may exceed the gateway's limit.
 """
 
 from aws_lambda_powertools.event_handler import Response
@@ -11,18 +11,24 @@ from goatedvips.domain.privacy import export
 from goatedvips.http import HttpApi, download, lambda_handler
 from goatedvips.validators import privacy
 
-SCHEMA = {"type": "object", "description": "`exported_at`, `member`, and by each table's name a list of rows"}
+SCHEMA = {
+    "type": "object",
+    "description": "`exported_at`, `member`, and for each table a list of the member's rows, under the table's name.",
+}
 
 api = HttpApi("member")
 
 
 @api.get(
-    "/v1/me/export", responses={200: {"description": "As gzip", "content": {"application/json": {"schema": SCHEMA}}}}
+    "/v1/me/export",
+    responses={
+        200: {"description": "The document, compressed with gzip.", "content": {"application/json": {"schema": SCHEMA}}}
+    },
 )
 def export_me() -> Response[str]:
     now = utc_now()
     with repeatable_read() as connection:
-        packed = export.packed(privacy.document(now, export.everything(connection, api.caller, now=now)))
+        packed = export.pack(privacy.document(now, export.everything(connection, api.caller, now=now)))
     return download(packed, "goatedvips-export.json")
 
 

@@ -1,4 +1,4 @@
-"""An erasure and whatever happens at the same moment: one comes wholly before the other."""
+"""An erasure and concurrent requests for the same member: one commits entirely before the other."""
 
 import secrets
 from collections.abc import Callable
@@ -46,16 +46,16 @@ def caller(member: Member) -> Caller:
 
 @pytest.fixture
 def erasing(direct: str) -> Callable[[Member], Callable[[Connection], None]]:
-    """Prove a member's password, and return the work that erases them."""
+    """Count an attempt with the right password, and return the function that erases the member."""
 
-    def proved(member: Member) -> Callable[[Connection], None]:
+    def prove(member: Member) -> Callable[[Connection], None]:
         (attempt,) = at_once(
             direct, [partial(credentials.attempt, caller=caller(member), address="203.0.113.9", now=NOW)]
         )
         assert isinstance(attempt, LogInAttempt), attempt
         return partial(erasure.erase, caller=caller(member), attempt=attempt, now=NOW)
 
-    return proved
+    return prove
 
 
 def no_staff(database: sa.Engine) -> None:
@@ -68,7 +68,7 @@ def staff_left(database: sa.Engine) -> list[int]:
         return list(connection.scalars(sa.select(users.c.id).where(users.c.is_admin)))
 
 
-def test_of_two_staff_erased_at_once_one_stays(
+def test_one_of_two_staff_erased_at_once_stays(
     direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
 ) -> None:
     no_staff(database)
@@ -81,7 +81,7 @@ def test_of_two_staff_erased_at_once_one_stays(
     assert staff_left(database) == [stayed]
 
 
-def test_of_six_staff_erased_at_once_one_stays(
+def test_one_of_six_staff_erased_at_once_stays(
     direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
 ) -> None:
     no_staff(database)
@@ -110,21 +110,21 @@ def test_one_member_erased_ten_times_at_once_is_erased_once(
     ],
     ids=["ticket", "spin", "profile", "exclusion"],
 )
-def test_what_waits_for_an_erasure_finds_nobody(
+def test_a_request_that_waits_for_an_erasure_is_refused(
     direct: str,
     members: Members,
     database: sa.Engine,
     erasing: Callable[[Member], Callable[[Connection], None]],
     acting: Callable[..., object],
 ) -> None:
-    """They have begun while the erasure holds the member's row: nothing of theirs may come behind it."""
+    """Requests begin while the erasure has locked the member's row; they must write nothing after it commits."""
     members.staff()
     member = members.new()
     erase = erasing(member)
 
     def erase_slowly(connection: Connection) -> None:
         erase(connection)
-        connection.execute(sa.select(sa.func.pg_sleep(0.8)))  # the others come meanwhile
+        connection.execute(sa.select(sa.func.pg_sleep(0.8)))  # the other requests begin meanwhile
 
     def act_meanwhile(connection: Connection) -> object:
         connection.execute(sa.select(sa.func.pg_sleep(0.3)))
@@ -137,7 +137,7 @@ def test_what_waits_for_an_erasure_finds_nobody(
 
 
 def remains(database: sa.Engine, member: Member) -> list[str]:
-    """Where their words still are."""
+    """Return the columns that still contain the member's texts."""
     with database.connect() as connection:
         return [
             f"{table.name}.{column.name}"
@@ -157,7 +157,7 @@ def remains(database: sa.Engine, member: Member) -> list[str]:
         ]
 
 
-def test_many_tickets_at_the_moment_of_an_erasure_leave_no_word(
+def test_tickets_opened_during_an_erasure_leave_no_text(
     direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
 ) -> None:
     members.staff()
@@ -176,7 +176,7 @@ def test_many_tickets_at_the_moment_of_an_erasure_leave_no_word(
         assert connection.scalar(count) == len(opened)
 
 
-def test_an_exclusion_at_the_moment_of_an_erasure_is_remembered_or_refused(
+def test_an_exclusion_during_an_erasure_is_remembered_or_refused(
     direct: str, members: Members, database: sa.Engine, erasing: Callable[[Member], Callable[[Connection], None]]
 ) -> None:
     members.staff()
@@ -200,7 +200,7 @@ def test_an_exclusion_at_the_moment_of_an_erasure_is_remembered_or_refused(
         assert kept is None
 
 
-def test_a_session_opened_at_the_moment_of_an_erasure_does_not_live(
+def test_a_session_opened_during_an_erasure_is_ended(
     direct: str, members: Members, erasing: Callable[[Member], Callable[[Connection], None]]
 ) -> None:
     members.staff()
@@ -216,7 +216,7 @@ def test_a_session_opened_at_the_moment_of_an_erasure_does_not_live(
     assert set(known) <= {None}
 
 
-def test_an_export_at_the_moment_of_an_erasure_is_whole_or_refused(
+def test_an_export_during_an_erasure_is_complete_or_refused(
     direct: str, members: Members, erasing: Callable[[Member], Callable[[Connection], None]]
 ) -> None:
     members.staff()
@@ -235,13 +235,13 @@ def test_an_export_at_the_moment_of_an_erasure_is_whole_or_refused(
 
 
 class Meanwhile:
-    """Brings what it is to be tried with between the end of some work and its commit."""
+    """Runs one function after the last statement of another one and before its commit."""
 
     def __init__(self) -> None:
         self._done = Event()
 
     def lingering(self, work: Callable[[Connection], None]) -> Callable[[Connection], None]:
-        """Do the work, and commit late: what begins meanwhile sees nothing of it, and waits for it."""
+        """Return a function that does the work and commits 0.6 s later: concurrent statements wait for its locks."""
 
         def run(connection: Connection) -> None:
             work(connection)
@@ -251,7 +251,7 @@ class Meanwhile:
         return run
 
     def acting[T](self, work: Callable[[Connection], T]) -> Callable[[Connection], T]:
-        """Begin once the other lingers."""
+        """Return a function that does the work between the end of the lingering one and its commit."""
 
         def run(connection: Connection) -> T:
             assert self._done.wait(30)
@@ -270,7 +270,7 @@ def exclusions_of(database: sa.Engine, email: str) -> list[bool]:
         return list(connection.scalars(sa.select(users.c.excluded_permanently).where(users.c.email == email)))
 
 
-def test_who_registers_the_address_while_it_is_being_erased_is_excluded(
+def test_an_account_registered_with_the_e_mail_during_the_erasure_is_excluded(
     direct: str,
     members: Members,
     database: sa.Engine,
@@ -291,7 +291,7 @@ def test_who_registers_the_address_while_it_is_being_erased_is_excluded(
     assert exclusions_of(database, member.email) == [True]
 
 
-def test_who_takes_the_address_while_it_is_being_erased_is_excluded(
+def test_a_member_who_takes_the_e_mail_during_the_erasure_is_excluded(
     direct: str,
     members: Members,
     database: sa.Engine,
@@ -300,15 +300,15 @@ def test_who_takes_the_address_while_it_is_being_erased_is_excluded(
 ) -> None:
     members.staff()
     member, other = members.new(excluded_permanently=True), members.new()
-    wish: dict[str, Any] = {"user_id": other.id, "email": member.email, "asked_at": NOW, "now": NOW}
-    (token,) = at_once(direct, [partial(mailed_tokens.make_for_change, **wish)])
+    change: dict[str, Any] = {"user_id": other.id, "email": member.email, "asked_at": NOW, "now": NOW}
+    (token,) = at_once(direct, [partial(mailed_tokens.make_for_change, **change)])
     assert isinstance(token, str), token
     taking = partial(email_addresses.verify, token=token, verified_email_required=False, now=NOW)
     assert at_once(direct, [meanwhile.lingering(erasing(member)), meanwhile.acting(taking)]) == [None, None]
     assert exclusions_of(database, member.email) == [True]
 
 
-def test_mail_composed_or_asked_for_while_its_member_is_erased_is_for_nobody(
+def test_no_mail_is_composed_or_queued_during_the_erasure_of_its_member(
     direct: str,
     members: Members,
     database: sa.Engine,

@@ -1,4 +1,4 @@
-"""A member who has left something of themselves in every table, for the tests of export and erasure."""
+"""A member with personal data in every table, for the tests of export and erasure."""
 
 import hashlib
 import secrets
@@ -33,28 +33,28 @@ STORED = passwords.hashed(PASSWORD, legacy=False)
 
 @dataclass(frozen=True)
 class Life:
-    """The member, what is personal to them, and the rows that are theirs by table."""
+    """A member, their personal texts, and the ids of their rows by table."""
 
     database: sa.Engine
     member: Member
     uid: str
     words: str
-    """In all that they wrote, and in what was written to them."""
+    """Part of every text that the member wrote or received."""
     rows: dict[sa.Table, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def home(self) -> str:
-        """Which nothing else that is known of them has in it."""
+        """The words without dashes: no identifier of the member contains them."""
         return self.words.replace("-", " ")
 
     @property
     def personal(self) -> list[str]:
-        """What must not be found anywhere any more."""
+        """The texts that an erasure must remove from the whole database."""
         name = self.member.username
         return [name, name.replace("-", ""), self.member.email, self.uid, self.words, self.home]
 
     def add(self, table: sa.Table, *, theirs: bool = True, **columns: Any) -> int:
-        """Write a row, and note whether it is the member's."""
+        """Insert a row and return its id; note it in `rows` if it is the member's."""
         with self.database.connect() as connection:
             row_id = int(connection.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one())
         if theirs:
@@ -63,11 +63,11 @@ class Life:
 
 
 def live(database: sa.Engine, members: Members, **columns: Any) -> Life:
-    """Let a member live: a row or more of theirs in every table that can have one.
+    """Make a member with at least one row in every table that can have one.
 
     Parameters
     ----------
-    columns: of their own row.
+    columns: values for the member's row of `users`.
     """
     tail = secrets.token_hex(6)
     name, email, uid = f"Nanny-{tail}", f"Nanny.{tail}+vip@Example.com", f"uid-{tail}"
@@ -231,7 +231,7 @@ def _talk(life: Life, staff: Member) -> None:
         (others, me, f"As staff: mail {email}", True),
     ):
         life.add(tickets.ticket_messages, ticket_id=ticket, user_id=author, message=text, is_staff_reply=by_staff)
-    life.add(  # which is not for them to see
+    life.add(  # an internal note, which members cannot see
         tickets.ticket_messages,
         theirs=False,
         ticket_id=own,

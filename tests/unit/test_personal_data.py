@@ -1,4 +1,4 @@
-"""Whatever the schema can hold of a member is decided on: whether they are shown it, and what an erasure leaves."""
+"""Every table, reference to a member and text column of the schema is covered by the holdings."""
 
 import re
 from collections import Counter
@@ -9,15 +9,15 @@ from sqlalchemy import Column, ColumnElement, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import visitors
 
-from goatedvips.domain.privacy.holding import Holding
-from goatedvips.domain.privacy.holdings import HOLDINGS, NOBODYS
+from goatedvips.domain.privacy.holding import PersonalData
+from goatedvips.domain.privacy.holdings import HOLDINGS, WITHOUT_PERSONAL_DATA
 from goatedvips.models.every import accounts, metadata
 
 each_holding = pytest.mark.parametrize("holding", HOLDINGS, ids=lambda holding: holding.table.name)
 
 
 def references(table: Table) -> set[Column[object]]:
-    """Return the columns that say which member a row belongs to, or was touched by."""
+    """Return the columns that reference a member."""
     return {key.parent for key in table.foreign_keys if key.references(accounts.users)}
 
 
@@ -25,42 +25,42 @@ def columns_in(*expressions: ColumnElement[Any]) -> set[object]:
     return {part for expression in expressions for part in visitors.iterate(expression) if isinstance(part, Column)}
 
 
-def test_every_table_is_decided_on_once() -> None:
-    decided = Counter([*(holding.table for holding in HOLDINGS), *NOBODYS])
-    assert decided == Counter(metadata.tables.values())
+def test_every_table_has_exactly_one_entry() -> None:
+    covered = Counter([*(holding.table for holding in HOLDINGS), *WITHOUT_PERSONAL_DATA])
+    assert covered == Counter(metadata.tables.values())
 
 
-@pytest.mark.parametrize("table", NOBODYS, ids=lambda table: table.name)
-def test_what_is_nobody_s_points_to_nobody(table: Table) -> None:
+@pytest.mark.parametrize("table", WITHOUT_PERSONAL_DATA, ids=lambda table: table.name)
+def test_a_table_without_personal_data_references_no_member(table: Table) -> None:
     assert not references(table)
     assert not {"uid", "email", "address", "username"} & set(table.columns.keys())
 
 
 @each_holding
-def test_every_reference_to_a_member_makes_a_row_theirs(holding: Holding) -> None:
-    assert references(holding.table) <= columns_in(holding.theirs)
+def test_every_reference_to_a_member_is_in_the_condition_on_rows(holding: PersonalData) -> None:
+    assert references(holding.table) <= columns_in(holding.rows)
 
 
 @each_holding
-def test_an_erasure_knows_what_to_do_with_every_text(holding: Holding) -> None:
+def test_an_erasure_covers_every_text_column(holding: PersonalData) -> None:
     texts = {c.name for c in holding.table.columns if isinstance(c.type, Text | JSONB)}
-    known = {*holding.left, *holding.mentions, *holding.apart, *holding.impersonal}
-    assert texts <= known or holding.removed is holding.theirs, texts - known
-    assert not set(holding.impersonal) & {*holding.left, *holding.mentions, *holding.apart}
+    covered = {*holding.overwrite, *holding.scrub_email_in, *holding.handled_in_code, *holding.not_personal}
+    assert texts <= covered or holding.delete is holding.rows, texts - covered
+    assert not set(holding.not_personal) & {*holding.overwrite, *holding.scrub_email_in, *holding.handled_in_code}
 
 
 @each_holding
-def test_no_secret_is_shown(holding: Holding) -> None:
+def test_no_secret_is_exported(holding: PersonalData) -> None:
     secrets = {
         c.name
         for c in holding.table.columns
         if isinstance(c.type, LargeBinary) or re.search("password|hash|token|secret|_key$", c.name)
     }
-    assert secrets <= {*holding.withheld, *holding.shown_where}
+    assert secrets <= {*holding.never_exported, *holding.exported_if}
 
 
 @each_holding
-def test_every_column_that_is_named_is_there(holding: Holding) -> None:
-    named = {*holding.withheld, *holding.shown_where, *holding.left, *holding.mentions}
-    assert {*named, *holding.apart, *holding.impersonal} <= set(holding.table.columns.keys())
-    assert not set(holding.shown_too) & set(holding.table.columns.keys())
+def test_every_named_column_exists(holding: PersonalData) -> None:
+    named = {*holding.never_exported, *holding.exported_if, *holding.overwrite, *holding.scrub_email_in}
+    assert {*named, *holding.handled_in_code, *holding.not_personal} <= set(holding.table.columns.keys())
+    assert not set(holding.also_exported) & set(holding.table.columns.keys())

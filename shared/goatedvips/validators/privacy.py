@@ -1,4 +1,4 @@
-"""The document that a member gets of everything about them."""
+"""The JSON document of a member's export."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -15,11 +15,11 @@ _JSON = TypeAdapter(dict[str, Any])
 
 
 def document(exported_at: datetime, found: Iterable[tuple[Table, Sequence[Mapping[str, Any]]]]) -> Iterator[bytes]:
-    """One JSON object, part by part: when it was made, the member, and the other tables as lists of rows.
+    """Yield one JSON object in parts: `exported_at`, `member`, and each other table as a list of rows.
 
     Parameters
     ----------
-    found: the rows of one table after the other, some at a time; those of `users` are the member's one.
+    found: batches of rows; all batches of a table in a row. `users` has exactly one row, the member's.
     """
     yield _JSON.dump_json({"exported_at": exported_at})[:-1]
     for table, parts in groupby(found, key=itemgetter(0)):
@@ -35,6 +35,6 @@ def document(exported_at: datetime, found: Iterable[tuple[Table, Sequence[Mappin
 
 
 def _row(table: Table, row: Mapping[str, Any]) -> bytes:
-    """A row as the API writes it, without the columns that are not in it, and with what is beside them."""
+    """Write a row as the API writes its table's columns; computed values are added, absent columns stay absent."""
     written = select_schema(table).model_construct(**row).model_dump(mode="json")
     return _JSON.dump_json(written | {name: value for name, value in row.items() if name not in table.columns})

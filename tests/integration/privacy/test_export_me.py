@@ -1,4 +1,4 @@
-"""A member gets everything about them, and nothing else."""
+"""The export has all personal data of a member, no secrets and nothing about other people."""
 
 import base64
 import gzip
@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.domain.privacy import export
-from goatedvips.domain.privacy.holding import Holding
+from goatedvips.domain.privacy.holding import PersonalData
 from goatedvips.domain.privacy.holdings import HOLDINGS
 from goatedvips.models.every import accounts, metadata, tickets, wheel
 from goatedvips.models.newsletter import newsletter_subscriptions
@@ -22,7 +22,7 @@ from tests.support.members import Member, Members
 
 
 def exported(member: Member, *, now: datetime | None = None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the document, and the headers that it came with."""
+    """Return the exported document and the answer's headers."""
     module = load("export_me")
     with pytest.MonkeyPatch.context() as patch:
         if now is not None:
@@ -34,24 +34,19 @@ def exported(member: Member, *, now: datetime | None = None) -> tuple[dict[str, 
     return document, answer["headers"]
 
 
-@pytest.fixture
-def life(database: sa.Engine, members: Members) -> Life:
-    return live(database, members)
-
-
 def ids(rows: list[dict[str, Any]]) -> list[int]:
     return [row["id"] for row in rows]
 
 
 def references() -> Iterator[sa.Column[Any]]:
-    """Yield the columns that point to a member, of all the tables that there are."""
+    """Yield the columns of all tables that reference a member."""
     for table in metadata.tables.values():
         for key in table.foreign_keys:
             if key.references(accounts.users):
                 yield key.parent
 
 
-def test_every_row_of_theirs_in_every_table_is_in_it(life: Life, database: sa.Engine) -> None:
+def test_the_export_has_every_row_of_the_member_in_every_table(life: Life, database: sa.Engine) -> None:
     document, _ = exported(life.member)
     assert set(document) == {"exported_at", "member"} | {h.table.name for h in HOLDINGS} - {"users"}
     for table, expected in life.rows.items():
@@ -65,7 +60,7 @@ def test_every_row_of_theirs_in_every_table_is_in_it(life: Life, database: sa.En
             assert set(found) <= set(ids(document[column.table.name])), column
 
 
-def test_a_row_is_as_the_api_writes_it(life: Life) -> None:
+def test_rows_are_written_as_in_the_api(life: Life) -> None:
     document, _ = exported(life.member, now=NOON)
     assert document["exported_at"] == "2026-05-01T12:00:00Z"
     member = document["member"]
@@ -86,7 +81,7 @@ def test_a_row_is_as_the_api_writes_it(life: Life) -> None:
     assert document["wager_accounts"][0]["name"] == f"Casino {life.member.username}"
 
 
-def test_it_is_a_file_of_gzip_that_no_cache_keeps(life: Life) -> None:
+def test_the_answer_is_a_gzip_file_that_no_cache_stores(life: Life) -> None:
     _, headers = exported(life.member)
     assert headers["Content-Type"] == "application/json"
     assert headers["Content-Encoding"] == "gzip"
@@ -94,7 +89,7 @@ def test_it_is_a_file_of_gzip_that_no_cache_keeps(life: Life) -> None:
     assert headers["Cache-Control"] == "no-store"
 
 
-def test_no_secret_is_in_it(life: Life, database: sa.Engine) -> None:
+def test_the_export_has_no_secrets(life: Life, database: sa.Engine) -> None:
     document, _ = exported(life.member)
     text = json.dumps(document)
     with database.connect() as connection:
@@ -118,7 +113,7 @@ def test_no_secret_is_in_it(life: Life, database: sa.Engine) -> None:
         assert (seed.server_seed.hex() in text) == (seed.revealed_at is not None)
 
 
-def test_of_others_nothing_is_in_it(life: Life, database: sa.Engine) -> None:
+def test_the_export_has_nothing_about_other_people(life: Life, database: sa.Engine) -> None:
     document, _ = exported(life.member)
     assert "Rude again" not in json.dumps(document), "an internal note"
     replies = [row for row in document["ticket_messages"] if row["is_staff_reply"]]
@@ -135,7 +130,7 @@ def test_of_others_nothing_is_in_it(life: Life, database: sa.Engine) -> None:
     assert "Other" not in json.dumps(past)
 
 
-def test_who_has_nothing_gets_empty_lists(members: Members) -> None:
+def test_tables_without_rows_of_the_member_are_empty_lists(members: Members) -> None:
     document, _ = exported(members.new(seeds=False))
     assert {name for name, rows in document.items() if rows == []} == set(document) - {
         "exported_at",
@@ -144,7 +139,7 @@ def test_who_has_nothing_gets_empty_lists(members: Members) -> None:
     }
 
 
-def test_an_address_that_was_never_proved_makes_nothing_theirs(members: Members, database: sa.Engine) -> None:
+def test_an_unverified_e_mail_exports_nothing_of_the_address_s_owner(members: Members, database: sa.Engine) -> None:
     member = members.new(email_verified=False)
     with database.connect() as connection:
         connection.execute(
@@ -154,7 +149,7 @@ def test_an_address_that_was_never_proved_makes_nothing_theirs(members: Members,
     assert document["newsletter_subscriptions"] == []
 
 
-def test_odd_old_values_are_valid_json(members: Members, database: sa.Engine) -> None:
+def test_odd_adopted_values_are_valid_json(members: Members, database: sa.Engine) -> None:
     member = members.new()
     with database.connect() as connection:
         connection.execute(
@@ -176,7 +171,7 @@ def test_odd_old_values_are_valid_json(members: Members, database: sa.Engine) ->
     assert document["support_tickets"][0]["description"] == '"\\\u2028🐐\n'
 
 
-def test_rows_of_many_batches_come_once_each_and_in_order(
+def test_rows_of_many_batches_appear_once_each_and_in_order(
     members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = members.new()
@@ -194,7 +189,7 @@ def test_rows_of_many_batches_come_once_each_and_in_order(
     assert found == sorted(set(found))
 
 
-def test_what_no_answer_can_hold_is_refused(
+def test_an_export_that_exceeds_the_largest_answer_is_refused(
     functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = members.new()
@@ -208,26 +203,26 @@ def test_what_no_answer_can_hold_is_refused(
     assert "Content-Encoding" not in refused.headers
 
 
-def test_one_moment_is_shown_whatever_is_written_meanwhile(
+def test_the_export_shows_one_snapshot_whatever_commits_meanwhile(
     members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = members.new()
-    of_the_first_table = export._without_what_is_not_shown
+    without_hidden = export._without_hidden
     written: list[int] = []
 
-    def meanwhile(holding: Holding, row: export.Row) -> export.Row:
+    def meanwhile(holding: PersonalData, row: export.Row) -> export.Row:
         if not written:
             with database.connect() as connection:
                 ticket = sa.insert(tickets.support_tickets).values(user_id=member.id, subject="s", description="d")
                 written.append(connection.execute(ticket.returning(tickets.support_tickets.c.id)).scalar_one())
-        return of_the_first_table(holding, row)
+        return without_hidden(holding, row)
 
-    monkeypatch.setattr(export, "_without_what_is_not_shown", meanwhile)
+    monkeypatch.setattr(export, "_without_hidden", meanwhile)
     assert exported(member)[0]["support_tickets"] == []
     assert ids(exported(member)[0]["support_tickets"]) == written
 
 
-def test_only_a_live_member_gets_it(functions: Functions, members: Members) -> None:
+def test_only_a_signed_in_member_gets_an_export(functions: Functions, members: Members) -> None:
     assert functions.call("export_me").status == 401
     member = members.new()
     members.end_session(member)
@@ -236,7 +231,7 @@ def test_only_a_live_member_gets_it(functions: Functions, members: Members) -> N
     assert functions.call("export_me", by=suspended).json["code"] == "account_suspended"
 
 
-def test_of_two_members_each_gets_their_own(database: sa.Engine, members: Members) -> None:
+def test_each_member_gets_only_their_own_data(database: sa.Engine, members: Members) -> None:
     one, other = live(database, members), live(database, members)
     text = json.dumps(exported(one.member)[0])
     assert not any(value in text for value in other.personal)

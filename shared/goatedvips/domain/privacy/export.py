@@ -1,4 +1,4 @@
-"""Everything about a member, for the member: row by row as the tables hold it, without secrets and without others."""
+"""Export: all personal data of a member, table by table, without secrets and without other people's data."""
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,63 +11,68 @@ from sqlalchemy.dialects.postgresql import JSONB
 from goatedvips.domain import access
 from goatedvips.domain.access import Caller
 from goatedvips.domain.privacy import personal_entries
-from goatedvips.domain.privacy.holding import Holding
+from goatedvips.domain.privacy.holding import PersonalData
 from goatedvips.domain.privacy.holdings import ACCOUNT, ARCHIVE, HOLDINGS
 from goatedvips.errors import ExportTooLarge
 from goatedvips.models.accounts import users
 
-LARGEST = 4_500_000  # octets: 6 MB once they are written in base64, which is what an answer may have
-BATCH = 5_000  # rows read at once
+LARGEST = 4_500_000  # octets: 6 MB in base64, the largest answer that Lambda returns
+BATCH = 5_000  # rows that one statement reads
 
 type Row = Mapping[Any, Any]
 
 _AFTER = bindparam("after_id", type_=users.c.id.type)
 
 
-def _shown(holding: Holding) -> Select[Any]:
-    """A batch of what the caller is shown of a table, by id; what a row does not show is null in it."""
+def _select_exported(holding: PersonalData) -> Select[Any]:
+    """Build the statement that reads a batch of a table for the export, in the order of ids.
+
+    A column whose `exported_if` does not hold is null.
+    """
     columns = [
-        case((holding.shown_where[column.name], column), else_=null()).label(column.name)
-        if column.name in holding.shown_where
+        case((holding.exported_if[column.name], column), else_=null()).label(column.name)
+        if column.name in holding.exported_if
         else column
         for column in holding.table.columns
-        if column.name not in holding.withheld
+        if column.name not in holding.never_exported
     ]
-    more = [value.label(name) for name, value in holding.shown_too.items()]
-    by_id = holding.table.c.id
-    return select(*columns, *more).where(holding.theirs, by_id > _AFTER).order_by(by_id).limit(BATCH)
+    computed = [value.label(name) for name, value in holding.also_exported.items()]
+    id_ = holding.table.c.id
+    return select(*columns, *computed).where(holding.rows, id_ > _AFTER).order_by(id_).limit(BATCH)
 
 
 _caller = access.member(only_reads=True)
-_account = _shown(ACCOUNT).join(_caller, _caller.c.id == users.c.id)
-_others = [(holding, _shown(holding)) for holding in HOLDINGS if holding not in (ACCOUNT, ARCHIVE)]
-_marked = (
-    select(func.jsonb_agg(personal_entries.EACH.c.value, type_=JSONB))
-    .where(personal_entries.IS_MARKED)
+_select_account = _select_exported(ACCOUNT).join(_caller, _caller.c.id == users.c.id)
+_select_others = [(holding, _select_exported(holding)) for holding in HOLDINGS if holding not in (ACCOUNT, ARCHIVE)]
+_matching_entries = (
+    select(func.jsonb_agg(personal_entries.ENTRIES.c.value, type_=JSONB))
+    .where(personal_entries.ENTRY_MATCHES)
     .correlate(ARCHIVE.table)
     .scalar_subquery()
 )
-_archived = _shown(ARCHIVE).add_columns(_marked.label("entries")).where(personal_entries.HAS_THE_MARK)
+_select_archive = (
+    _select_exported(ARCHIVE).add_columns(_matching_entries.label("entries")).where(personal_entries.RACE_MATCHES)
+)
 
 
 def everything(connection: Connection, caller: Caller, *, now: datetime) -> Iterator[tuple[Table, Sequence[Row]]]:
-    """The rows of the caller's, table by table, their own first; a large table comes in several parts.
+    """Yield the caller's rows, table by table, their row of `users` first; a large table comes in several parts.
 
     Raises
     ------
     Unauthenticated, AccountSuspended
     """
     parameters = caller.parameters(now)
-    account = connection.execute(_account, parameters | {"after_id": 0}).mappings().all()
+    account = connection.execute(_select_account, parameters | {"after_id": 0}).mappings().all()
     if not account:
         access.explain(connection, caller, now=now)
     yield ACCOUNT.table, account
-    for holding, statement in _others:
+    for holding, statement in _select_others:
         for rows in _batches(connection, statement, parameters):
-            yield holding.table, [_without_what_is_not_shown(holding, row) for row in rows]
-    person = personal_entries.person(connection, caller.user_id)
-    for rows in _batches(connection, _archived, {"mark": person.mark}):
-        found = [{**row, "entries": [*personal_entries.entries(person, row["entries"])]} for row in rows]
+            yield holding.table, [_without_hidden(holding, row) for row in rows]
+    person = personal_entries.read_person(connection, caller.user_id)
+    for rows in _batches(connection, _select_archive, {"pattern": person.pattern}):
+        found = [{**row, "entries": [*personal_entries.find_entries(person, row["entries"])]} for row in rows]
         yield ARCHIVE.table, [row for row in found if row["entries"]]
 
 
@@ -80,16 +85,17 @@ def _batches(connection: Connection, statement: Select[Any], parameters: Row) ->
         after = rows[-1]["id"] if rows else after
 
 
-def _without_what_is_not_shown(holding: Holding, row: Row) -> Row:
-    return {name: value for name, value in row.items() if value is not None or name not in holding.shown_where}
+def _without_hidden(holding: PersonalData, row: Row) -> Row:
+    """Drop the columns that `exported_if` made null."""
+    return {name: value for name, value in row.items() if value is not None or name not in holding.exported_if}
 
 
-def packed(document: Iterable[bytes]) -> bytes:
-    """A document as gzip, part by part, so that no more of it is held than an answer may have.
+def pack(document: Iterable[bytes]) -> bytes:
+    """Compress a document with gzip, part by part; memory use is bounded by the largest answer.
 
     Raises
     ------
-    ExportTooLarge
+    ExportTooLarge: it does not fit into one answer.
     """
     packer = zlib.compressobj(wbits=31)  # with gzip's header
     packed = bytearray()

@@ -1,7 +1,8 @@
-"""What the tables hold of a member: which rows are theirs, what of them they are shown, and what an erasure leaves.
+"""The personal data in every table: which rows are a member's, what the export shows, what an erasure changes.
 
-Each table is decided on here, once.  A test holds this to the schema: a table, a reference to a member or a column of
-text that is added later fails it until it is decided on.  Conditions and values are bound to `Caller.parameters`.
+Each table has exactly one entry.  A test compares the entries with the schema: it fails for a new table, a new
+reference to a member or a new text column until the entry covers it.  Conditions and values are bound to
+`Caller.parameters`.
 """
 
 from sqlalchemy import (
@@ -29,9 +30,9 @@ from goatedvips.domain.privacy.holding import (
     OWN,
     PSEUDONYM,
     Condition,
-    Holding,
+    PersonalData,
     by_email,
-    names_them,
+    names_member,
     of_member,
 )
 from goatedvips.models.accounts import (
@@ -54,42 +55,42 @@ from goatedvips.models.wagers import tier_versions, wager_accounts
 from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions
 
 
-def _tells_of_them(answer: ColumnElement[str]) -> Condition:
-    """Whether an answer to somebody else, be it one of the staff, has their name, address or uid as a value."""
-    known = {"username": OWN.username, "email": OWN.email, "uid": func.coalesce(OWN.uid, "")}
-    told = case((answer.like("{%"), cast(answer, JSONB)))  # an empty one is no JSON
+def _names_member_in_json(answer: ColumnElement[str]) -> Condition:
+    """Whether a stored answer has the member's username, e-mail address or uid; it may be for somebody else."""
+    identifiers = {"username": OWN.username, "email": OWN.email, "uid": func.coalesce(OWN.uid, "")}
+    answer_json = case((answer.like("{%"), cast(answer, JSONB)))  # an empty answer is not JSON
     path = cast("$.** ? (@.username == $username || @.email == $email || @.uid == $uid)", JSONPATH)
-    values = func.jsonb_build_object(*(part for name, value in known.items() for part in (name, value)))
-    return exists().where(OWN.id == CALLER_ID, func.jsonb_path_exists(told, path, values))
+    variables = func.jsonb_build_object(*(part for name, value in identifiers.items() for part in (name, value)))
+    return exists().where(OWN.id == CALLER_ID, func.jsonb_path_exists(answer_json, path, variables))
 
 
 _own_tickets = select(support_tickets.c.id).where(support_tickets.c.user_id == CALLER_ID)
-# As an array, which an index serves in spite of the OR.
+# = ANY (array) instead of IN (subquery): PostgreSQL then uses the index although this condition stands in an OR.
 _on_own_ticket = ticket_messages.c.ticket_id == func.any(func.array(_own_tickets.scalar_subquery()))
-_by_them = ticket_messages.c.user_id == CALLER_ID
+_by_member = ticket_messages.c.user_id == CALLER_ID
 _own_link = account_links.c.user_id == CALLER_ID
-_about_them = audit.about(CALLER_ID)
+_about_member = audit.about(CALLER_ID)
 
 
 def _client_seed(table: Table) -> ColumnElement[str]:
-    """The client seed where it is the default one, which is the id; any other is a text that the member chose.
+    """The client seed without the member's own text: the default seed, which is the member's id, is not changed.
 
-    What was drawn from such a seed cannot be verified again, and nobody is left who would: the result stays.
+    Spins drawn with an overwritten seed can no longer be verified; their results do not change.
     """
     seed = table.c.client_seed
     return case((or_(seed.is_(None), seed == cast(CALLER_ID, Text)), seed), else_=ERASED)
 
 
-ACCOUNT = Holding(
+ACCOUNT = PersonalData(
     users,
-    theirs=users.c.id == CALLER_ID,
-    withheld=("password", "username_key", "email_key"),
-    left={
+    rows=users.c.id == CALLER_ID,
+    never_exported=("password", "username_key", "email_key"),
+    overwrite={
         "username": PSEUDONYM,
         "username_key": PSEUDONYM,
-        "email": PSEUDONYM + "@erased.invalid",  # no such domain will ever be (RFC 2606)
+        "email": PSEUDONYM + "@erased.invalid",  # RFC 2606 reserves .invalid: no mail is ever delivered there
         "email_key": PSEUDONYM + "@erased.invalid",
-        "password": literal(ERASED),  # has no format that anything could match
+        "password": literal(ERASED),  # not a hash format, so no password matches
         "is_admin": false(),
         "email_verified": false(),
         "bio": null(),
@@ -105,29 +106,29 @@ ACCOUNT = Holding(
         "hide_name": true(),
         "suspended_reason": null(),
     },
-    mentions=("bio", "suspended_reason"),
+    scrub_email_in=("bio", "suspended_reason"),
 )
-"""The member's own row. An erasure comes to it last: by what it holds the others are found."""
+"""The member's own row. An erasure changes it last, because the conditions of the other tables read it."""
 
-ARCHIVE = Holding(
+ARCHIVE = PersonalData(
     historical_races,
-    theirs=true(),  # whose an entry is stands in the JSON: `personal_entries` finds theirs, which are shown alone
-    withheld=("participants", "metadata"),  # where the guide's application may tell of others too
-    apart=("participants", "metadata"),
-    impersonal=("month", "year", "participant_count", "status"),
+    rows=true(),  # the members are named inside the JSON: `personal_entries` selects the member's entries
+    never_exported=("participants", "metadata"),  # the legacy application may have stored other people there too
+    handled_in_code=("participants", "metadata"),
+    not_personal=("month", "year", "participant_count", "status"),
 )
 
 
-def _removed(table: Table, theirs: Condition, *withheld: str) -> Holding:
-    """A table of which nothing stays."""
-    return Holding(table, theirs, withheld=withheld, removed=theirs)
+def _deleted(table: Table, rows: Condition, *never_exported: str) -> PersonalData:
+    """A table from which an erasure deletes all of the member's rows."""
+    return PersonalData(table, rows, never_exported=never_exported, delete=rows)
 
 
 HOLDINGS = (
     ACCOUNT,
-    _removed(sessions, sessions.c.user_id == CALLER_ID, "token_hash"),
-    _removed(attempts, attempts.c.subject == cast(CALLER_ID, Text)),
-    _removed(
+    _deleted(sessions, sessions.c.user_id == CALLER_ID, "token_hash"),
+    _deleted(attempts, attempts.c.subject == cast(CALLER_ID, Text)),
+    _deleted(
         mailed_tokens,
         or_(
             mailed_tokens.c.user_id == CALLER_ID,
@@ -135,115 +136,115 @@ HOLDINGS = (
         ),
         "token_hash",
     ),
-    Holding(
+    PersonalData(
         account_links,
-        theirs=or_(_own_link, account_links.c.decided_by == CALLER_ID),
-        shown_where={
+        rows=or_(_own_link, account_links.c.decided_by == CALLER_ID),
+        exported_if={
             "user_id": _own_link,
             "uid": _own_link,
             "reason": _own_link,
             "decided_by": account_links.c.decided_by == CALLER_ID,
         },
-        removed=_own_link,
-        mentions=("reason",),
-        impersonal=("decision", "uid"),  # of those that stay the uid is another member's
+        delete=_own_link,
+        scrub_email_in=("reason",),
+        not_personal=("decision", "uid"),  # a row that is kept has the uid of another member
     ),
-    Holding(
+    PersonalData(
         wheel_spins,
-        theirs=wheel_spins.c.user_id == CALLER_ID,
-        left={
+        rows=wheel_spins.c.user_id == CALLER_ID,
+        overwrite={
             "client_seed": _client_seed(wheel_spins),
             "reward_code": case(
-                (names_them(wheel_spins.c.reward_code), literal(ERASED)), else_=wheel_spins.c.reward_code
+                (names_member(wheel_spins.c.reward_code), literal(ERASED)), else_=wheel_spins.c.reward_code
             ),
         },
     ),
-    Holding(
+    PersonalData(
         wheel_seeds,
-        theirs=wheel_seeds.c.user_id == CALLER_ID,
-        shown_where={"server_seed": wheel_seeds.c.revealed_at.is_not(None)},
-        shown_too={"server_seed_hash": func.encode(func.sha256(wheel_seeds.c.server_seed), "hex")},
-        left={"client_seed": _client_seed(wheel_seeds)},
+        rows=wheel_seeds.c.user_id == CALLER_ID,
+        exported_if={"server_seed": wheel_seeds.c.revealed_at.is_not(None)},
+        also_exported={"server_seed_hash": func.encode(func.sha256(wheel_seeds.c.server_seed), "hex")},
+        overwrite={"client_seed": _client_seed(wheel_seeds)},
     ),
-    Holding(
+    PersonalData(
         bonus_codes,
-        theirs=bonus_codes.c.user_id == CALLER_ID,
-        withheld=("code_key",),
-        left={
+        rows=bonus_codes.c.user_id == CALLER_ID,
+        never_exported=("code_key",),
+        overwrite={
             "code": case(
-                (names_them(bonus_codes.c.code), literal("erased:", Text) + cast(bonus_codes.c.id, Text)),
+                (names_member(bonus_codes.c.code), literal("erased:", Text) + cast(bonus_codes.c.id, Text)),
                 else_=bonus_codes.c.code,
             ),
             "code_key": case(
-                (names_them(bonus_codes.c.code), literal("ERASED:", Text) + cast(bonus_codes.c.id, Text)),
+                (names_member(bonus_codes.c.code), literal("ERASED:", Text) + cast(bonus_codes.c.id, Text)),
                 else_=bonus_codes.c.code_key,
             ),
         },
-        impersonal=("currency",),
+        not_personal=("currency",),
     ),
-    Holding(code_claims, theirs=code_claims.c.user_id == CALLER_ID),
-    Holding(rewards, theirs=rewards.c.user_id == CALLER_ID, impersonal=("source_type", "currency")),
-    Holding(
-        wager_races,  # which they created, as one of the staff
-        theirs=wager_races.c.created_by == CALLER_ID,
-        mentions=("title", "rules", "description"),
-        impersonal=("type", "status", "prize_distribution", "time_zone"),
+    PersonalData(code_claims, rows=code_claims.c.user_id == CALLER_ID),
+    PersonalData(rewards, rows=rewards.c.user_id == CALLER_ID, not_personal=("source_type", "currency")),
+    PersonalData(
+        wager_races,  # created by the member while they were staff
+        rows=wager_races.c.created_by == CALLER_ID,
+        scrub_email_in=("title", "rules", "description"),
+        not_personal=("type", "status", "prize_distribution", "time_zone"),
     ),
-    Holding(
+    PersonalData(
         wager_race_participants,
-        theirs=or_(wager_race_participants.c.user_id == CALLER_ID, wager_race_participants.c.member_key == CALLER_ID),
-        withheld=("member_key",),
-        apart=("wager_history",),
+        rows=or_(wager_race_participants.c.user_id == CALLER_ID, wager_race_participants.c.member_key == CALLER_ID),
+        never_exported=("member_key",),
+        handled_in_code=("wager_history",),
     ),
     ARCHIVE,
-    Holding(
+    PersonalData(
         support_tickets,
-        theirs=support_tickets.c.user_id == CALLER_ID,
-        left={"subject": literal(ERASED), "description": literal(ERASED)},
-        mentions=("subject", "description"),
-        impersonal=("status", "priority"),
+        rows=support_tickets.c.user_id == CALLER_ID,
+        overwrite={"subject": literal(ERASED), "description": literal(ERASED)},
+        scrub_email_in=("subject", "description"),
+        not_personal=("status", "priority"),
     ),
-    Holding(
+    PersonalData(
         ticket_messages,
-        theirs=or_(_by_them, and_(_on_own_ticket, ~ticket_messages.c.is_internal)),
-        shown_where={
-            # Who of the staff replied is not told; nor what they wrote, as one of the staff, on others' tickets.
-            "user_id": _by_them,
+        rows=or_(_by_member, and_(_on_own_ticket, ~ticket_messages.c.is_internal)),
+        exported_if={
+            # Not exported: which staff member replied; what the member wrote, as staff, on other members' tickets.
+            "user_id": _by_member,
             "message": and_(~ticket_messages.c.is_internal, or_(_on_own_ticket, ~ticket_messages.c.is_staff_reply)),
         },
-        left={"message": literal(ERASED)},
-        # What staff wrote to them greets and quotes them.
-        left_where=or_(_on_own_ticket, and_(_by_them, ~ticket_messages.c.is_staff_reply)),
-        mentions=("message",),
+        overwrite={"message": literal(ERASED)},
+        # Includes staff's messages on the member's tickets: they address the member by name and quote them.
+        overwrite_where=or_(_on_own_ticket, and_(_by_member, ~ticket_messages.c.is_staff_reply)),
+        scrub_email_in=("message",),
     ),
-    _removed(
+    _deleted(
         newsletter_subscriptions,
         by_email(newsletter_subscriptions.c.email),
         "email_key",
     ),
-    _removed(outbox, or_(outbox.c.user_id == CALLER_ID, and_(outbox.c.user_id.is_(None), by_email(outbox.c.address)))),
-    Holding(
+    _deleted(outbox, or_(outbox.c.user_id == CALLER_ID, and_(outbox.c.user_id.is_(None), by_email(outbox.c.address)))),
+    PersonalData(
         idempotency_records,
-        theirs=idempotency_records.c.user_id == CALLER_ID,
-        withheld=("request_hash", "body_hash", "answer"),  # of staff's requests it tells of others
-        removed=or_(idempotency_records.c.user_id == CALLER_ID, _tells_of_them(idempotency_records.c.answer)),
-        impersonal=("key", "answer"),  # of the records that stay, which tell nothing of them
+        rows=idempotency_records.c.user_id == CALLER_ID,
+        never_exported=("request_hash", "body_hash", "answer"),  # an answer to staff is about other members
+        delete=or_(idempotency_records.c.user_id == CALLER_ID, _names_member_in_json(idempotency_records.c.answer)),
+        not_personal=("key", "answer"),  # in the records that are kept, which do not name the member
     ),
-    Holding(
+    PersonalData(
         audit_log,
-        theirs=or_(audit_log.c.staff_id == CALLER_ID, _about_them),
-        shown_where={"staff_id": audit_log.c.staff_id == CALLER_ID, "before": _about_them, "after": _about_them},
-        apart=("before", "after"),  # functions cannot change what is written there: redact_audit_log does
-        impersonal=("action", "request_id"),
+        rows=or_(audit_log.c.staff_id == CALLER_ID, _about_member),
+        exported_if={"staff_id": audit_log.c.staff_id == CALLER_ID, "before": _about_member, "after": _about_member},
+        handled_in_code=("before", "after"),  # only the SQL function redact_audit_log may change them
+        not_personal=("action", "request_id"),
     ),
-    _removed(wager_accounts, wager_accounts.c.uid == of_member(OWN.uid)),
+    _deleted(wager_accounts, wager_accounts.c.uid == of_member(OWN.uid)),
 )
 
-NOBODYS = (
+WITHOUT_PERSONAL_DATA = (
     erased_identities,  # keyed hashes
     identity_key,
-    notification_preferences,  # the guide's table says of none whose it is
+    notification_preferences,  # the guide's table has no reference to a member
     tier_versions,
     wheel_versions,
 )
-"""Tables that hold nothing of anybody's."""
+"""Tables without personal data."""
