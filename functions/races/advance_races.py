@@ -1,4 +1,4 @@
-"""Every minute: races start and end by the clock, and the next ones of those that repeat are created."""
+"""Every minute: update the status of races by the clock, and create the next race of each one that repeats."""
 
 from dataclasses import asdict
 
@@ -11,7 +11,7 @@ from goatedvips.schedule import lambda_handler
 
 def advance_races() -> dict[str, int]:
     with transaction() as connection:
-        return asdict(calendar.advance(connection, ours_only=settings.legacy_app, now=utc_now()))
+        return asdict(calendar.advance(connection, legacy_app=settings.legacy_app, now=utc_now()))
 
 
 handler = lambda_handler(advance_races)

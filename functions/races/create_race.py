@@ -1,4 +1,4 @@
-"""POST /v1/admin/races: the staff announce a race, perhaps one that repeats."""
+"""POST /v1/admin/races: staff create a race, which may repeat."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction

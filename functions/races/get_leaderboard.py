@@ -1,4 +1,4 @@
-"""GET /v1/races/{id}/leaderboard: how a race stands, by rank."""
+"""GET /v1/races/{id}/leaderboard: the participants of a race, by rank."""
 
 from goatedvips.db import reading
 from goatedvips.domain.races import leaderboard
@@ -13,7 +13,7 @@ api = HttpApi("anyone")
 @api.get("/v1/races/<id>/leaderboard", middlewares=[revalidated])
 def get_leaderboard(id: PathId, limit: Limit = 20, cursor: Cursor = None) -> Page[Standing]:  # noqa: A002
     with reading() as connection:
-        return Page[Standing].model_validate(leaderboard.page(connection, id, limit=limit, cursor=cursor))
+        return Page[Standing].model_validate(leaderboard.get_page(connection, id, limit=limit, cursor=cursor))
 
 
 handler = lambda_handler(api)

@@ -1,4 +1,4 @@
-"""POST /v1/races/{id}/participants: a member joins a race, once."""
+"""POST /v1/races/{id}/participants: a member joins a race, at most once."""
 
 from aws_lambda_powertools.event_handler import Response
 

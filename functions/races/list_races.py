@@ -1,4 +1,4 @@
-"""GET /v1/races: the wager races, the one that starts last first."""
+"""GET /v1/races: the wager races, the one with the latest start first."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading

@@ -1,4 +1,4 @@
-"""One participation for each member, however often they join at once, and each race started and followed once."""
+"""Concurrent requests give a member one participation; concurrent runs start and repeat each race once."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 @pytest.fixture
 def race_ids(database: sa.Engine) -> list[int]:
-    """Twenty races that begin now and repeat, and no others."""
+    """Twenty races that begin now and repeat. All others are removed."""
     given = {
         "title": "June's first",
         "type": "weekly",
@@ -41,13 +41,15 @@ def race_ids(database: sa.Engine) -> list[int]:
 def join_at_once(database: sa.Engine, direct: str, joining: list[Member], race_id: int) -> list[Participation]:
     callers = [Caller(member.id, member.session_id, "test") for member in joining]
     works = [partial(participation.join, caller=caller, race_id=race_id, now=NOW) for caller in callers]
-    row = sa.select(wager_races.c.id).where(wager_races.c.id == race_id)  # which each new participation refers to
+    row = sa.select(wager_races.c.id).where(
+        wager_races.c.id == race_id
+    )  # locked by the foreign key of each new participation
     results = at_once_behind(database, row, direct, works)
     assert all(isinstance(result, Participation) for result in results), results
     return [result for result in results if isinstance(result, Participation)]
 
 
-def test_one_member_fifty_times_at_once_takes_part_once(
+def test_fifty_concurrent_joins_of_one_member_give_one_participation(
     direct: str, members: Members, race_ids: list[int], database: sa.Engine
 ) -> None:
     results = join_at_once(database, direct, [members.new(seeds=False)] * 50, race_ids[0])
@@ -57,7 +59,7 @@ def test_one_member_fifty_times_at_once_takes_part_once(
         assert len(connection.execute(sa.select(wager_race_participants)).all()) == 1
 
 
-def test_a_hundred_members_at_once_all_take_part(
+def test_a_hundred_members_join_concurrently(
     direct: str, members: Members, race_ids: list[int], database: sa.Engine
 ) -> None:
     joining = [members.new(seeds=False) for _ in range(100)]
@@ -68,10 +70,10 @@ def test_a_hundred_members_at_once_all_take_part(
     assert sorted(found) == sorted(member.id for member in joining)
 
 
-def test_eight_runs_at_once_start_and_follow_every_race_once(
+def test_eight_concurrent_runs_start_and_repeat_every_race_once(
     direct: str, race_ids: list[int], database: sa.Engine
 ) -> None:
-    results = at_once(direct, [partial(calendar.advance, ours_only=False, now=NOW)] * 8)
+    results = at_once(direct, [partial(calendar.advance, legacy_app=False, now=NOW)] * 8)
     runs = [result for result in results if isinstance(result, calendar.Advance)]
     assert len(runs) == 8, results
     assert (sum(run.started for run in runs), sum(run.created for run in runs)) == (20, 20)

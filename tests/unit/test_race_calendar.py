@@ -1,4 +1,4 @@
-"""The windows of repeating races, over the clock changes of several zones."""
+"""The windows of repeating races, across the clock changes of several zones and across changes of their rules."""
 
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from itertools import pairwise
@@ -23,7 +23,7 @@ ZONES = [
 ]
 
 LONG_AGO = datetime(2009, 1, 7, 12, tzinfo=UTC)  # on no boundary of any zone
-LASTS = {"weekly": (7, 7), "monthly": (28, 31), "weekend": (2, 2)}
+DAYS = {"weekly": (7, 7), "monthly": (28, 31), "weekend": (2, 2)}
 
 
 def series(kind: str, zone: tzinfo, start: datetime, until: datetime) -> list[Window]:
@@ -34,11 +34,11 @@ def series(kind: str, zone: tzinfo, start: datetime, until: datetime) -> list[Wi
 
 
 @pytest.mark.parametrize("name", ZONES)
-@pytest.mark.parametrize("kind", LASTS)
+@pytest.mark.parametrize("kind", DAYS)
 def test_years_of_windows_begin_and_end_at_local_midnight_without_gap_or_overlap(kind: str, name: str) -> None:
     zone = time_zones.zone(name)
     windows = series(kind, zone, LONG_AGO, datetime(2027, 1, 1, tzinfo=UTC))
-    shortest, longest = LASTS[kind]
+    shortest, longest = DAYS[kind]
     for window, following in pairwise(windows):
         assert following.start >= window.end
         if kind != "weekend":
@@ -56,7 +56,7 @@ def test_years_of_windows_begin_and_end_at_local_midnight_without_gap_or_overlap
 
 
 def opening(kind: str, day: date) -> date:
-    """The window's first day at or before this day."""
+    """The last day, up to this one, on which a window opens."""
     match kind:
         case "weekly":
             return day - timedelta(days=day.weekday())
@@ -66,7 +66,7 @@ def opening(kind: str, day: date) -> date:
 
 
 def at_midnight(instant: datetime, zone: tzinfo) -> bool:
-    """Whether the day changes there: it is 0:00, or the clock jumps over it."""
+    """Whether a local day begins at this instant: at 0:00, or at a jump of the clock over it."""
     before, there = (instant - timedelta(seconds=1)).astimezone(zone), instant.astimezone(zone)
     return before.date() < there.date() and (there.time() == time() or before.utcoffset() != there.utcoffset())
 
@@ -79,13 +79,13 @@ def test_a_window_is_an_hour_longer_when_the_clock_goes_back() -> None:
     assert found == Window(datetime(2026, 10, 23, 22, tzinfo=UTC), datetime(2026, 10, 25, 23, tzinfo=UTC))
 
 
-def test_a_skipped_midnight_is_the_moment_of_the_jump() -> None:
+def test_a_day_without_midnight_begins_at_the_jump_of_the_clock() -> None:
     sao_paulo = time_zones.zone("America/Sao_Paulo")  # on Sunday 2018-11-04 from 0:00 to 1:00
     found = next_window("monthly", sao_paulo, after=datetime(2018, 11, 1, 3, tzinfo=UTC), now=LONG_AGO)
     assert found == Window(datetime(2018, 11, 1, 3, tzinfo=UTC), datetime(2018, 12, 1, 2, tzinfo=UTC))
 
 
-def test_months_are_as_long_as_they_are() -> None:
+def test_a_leap_february_ends_on_the_29th() -> None:
     after = datetime(2027, 12, 5, tzinfo=UTC)
     starts = [
         window.start.date()
@@ -94,7 +94,7 @@ def test_months_are_as_long_as_they_are() -> None:
     assert starts == [date(2028, 1, 1), date(2028, 2, 1), date(2028, 3, 1)]
 
 
-def test_after_an_end_between_windows_comes_the_next_whole_one() -> None:
+def test_a_race_that_ended_between_two_boundaries_is_followed_by_the_next_whole_window() -> None:
     wednesday = datetime(2026, 6, 3, 15, tzinfo=UTC)
     for kind, start in (("weekly", 8), ("weekend", 6)):
         assert next_window(kind, time_zones.zone("UTC"), after=wednesday, now=wednesday).start.day == start
@@ -114,7 +114,7 @@ SHIFTS = [timedelta(hours=hours) for hours in (-3, -1, -0.5, 0, 0.5, 1, 3)]
     ("kind", "day", "closing_day"),
     [("weekly", date(2026, 12, 7), date(2026, 12, 14)), ("monthly", date(2026, 12, 1), date(2027, 1, 1))],
 )
-def test_a_race_begins_where_the_last_one_ended_although_midnight_has_moved(
+def test_a_race_begins_where_the_last_one_ended_if_midnight_has_moved(
     kind: str, day: date, closing_day: date, shift: timedelta
 ) -> None:
     ended = datetime.combine(day, time(), UTC) - shift
@@ -123,13 +123,13 @@ def test_a_race_begins_where_the_last_one_ended_although_midnight_has_moved(
 
 
 @pytest.mark.parametrize("shift", SHIFTS, ids=str)
-def test_weekends_are_whole_although_midnight_has_moved(shift: timedelta) -> None:
+def test_a_weekend_is_whole_if_midnight_has_moved(shift: timedelta) -> None:
     ended = datetime(2026, 12, 7, tzinfo=UTC) - shift
     found = next_window("weekend", time_zones.zone("UTC"), after=ended, now=ended - timedelta(days=7))
     assert found == Window(datetime(2026, 12, 12, tzinfo=UTC), datetime(2026, 12, 14, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("kind", LASTS)
+@pytest.mark.parametrize("kind", DAYS)
 def test_a_series_loses_nothing_between_two_releases_of_the_time_zones(kind: str) -> None:
     """Vancouver keeps summer time from November 2026 on; before that release it followed Los Angeles."""
     old, new = time_zones.zone("America/Los_Angeles"), timezone(timedelta(hours=-7))
@@ -147,7 +147,7 @@ def test_a_series_loses_nothing_between_two_releases_of_the_time_zones(kind: str
     assert {window.end.astimezone(new).time() for window in windows[-3:]} == {time()}
 
 
-def test_windows_that_are_over_are_passed_by_and_one_that_runs_is_not() -> None:
+def test_windows_that_are_over_are_left_out_and_a_running_one_is_not() -> None:
     end = datetime(2026, 6, 8, tzinfo=UTC)
     for now, start in ((end, 8), (datetime(2026, 6, 14, 23, tzinfo=UTC), 8), (datetime(2026, 6, 15, tzinfo=UTC), 15)):
         assert next_window("weekly", time_zones.zone("UTC"), after=end, now=now).start.day == start

@@ -1,4 +1,4 @@
-"""Wager races, who takes part in them, and the archive of past ones."""
+"""Wager races, their participants, and the archive of past races."""
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, Numeric, Table, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -23,8 +23,10 @@ wager_races = Table(
     Column("description", Text),
     Column("settled_at", Instant),
     Column("cancelled_at", Instant),
-    Column("created_by", Integer, ForeignKey("users.id", ondelete="SET NULL")),  # null: by the guide's application
-    # A repeating race: its local windows, and the race that this one follows. Unique: no race has two successors.
+    Column(
+        "created_by", Integer, ForeignKey("users.id", ondelete="SET NULL")
+    ),  # null: by the legacy application, or its user was deleted
+    # Of a repeating race: the zone of its windows, and the race before it. Unique, so that no race has two successors.
     Column("time_zone", Text),
     Column("follows_id", Integer, ForeignKey("wager_races.id", ondelete="SET NULL"), unique=True),
     Index("wager_races_start_date_id_idx", "start_date", "id"),
@@ -41,7 +43,7 @@ wager_race_participants = Table(
     Column("joined_at", Instant, nullable=False, server_default=func.now()),
     Column("updated_at", Instant, nullable=False, server_default=func.now()),
     Column("wager_history", JSONB),
-    Column("member_key", Integer),  # the member; null in an adopted row that repeats an older one's
+    Column("member_key", Integer),  # key column: the member; null in an adopted row that repeats an older one
     UniqueConstraint("race_id", "member_key"),
     Index("wager_race_participants_race_id_rank_id_idx", "race_id", "rank", "id"),
     Index("wager_race_participants_user_id_id_idx", "user_id", "id"),

@@ -13,7 +13,7 @@ wheel_spins = Table(
     Column("segment_index", Integer, nullable=False),
     Column("reward_code", Text),
     Column("timestamp", Instant, nullable=False, server_default=func.now()),
-    Column("spin_day", Date),  # UTC; null in an adopted row that is not the first of its day
+    Column("spin_day", Date),  # key column: the UTC day; null in an adopted row that is not the first of its day
     # The inputs of the draw. Null in adopted rows, whose draw is unknown.
     Column("version_id", Integer, ForeignKey("wheel_versions.id")),
     Column("seed_id", Integer, ForeignKey("wheel_seeds.id")),

@@ -1,4 +1,4 @@
-"""Requests and answers of wager races."""
+"""Request and answer bodies of wager races."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -20,27 +20,29 @@ from goatedvips import time_zones
 from goatedvips.validators.fields import CLEAN, Amount, AnswerBody, Moment, Money, RequestBody
 
 type RaceType = Literal["weekly", "monthly", "weekend"]
-"""How often such a race is held; where it repeats, its windows follow from it."""
+"""The kind of the race. It also decides the windows of a race that repeats."""
 type RaceStatus = Annotated[Literal["upcoming", "live", "completed", "cancelled"] | None, Query()]
-"""Which races are asked for; absent: all."""
+"""Only races of this status are listed. If it is absent, races of every status are listed."""
 
 type _Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), CLEAN]
 type _Text = Annotated[str, StringConstraints(max_length=10_000), CLEAN]
 
-_WHOLE = 100  # percent
-_DECIMALS = 2
-_POOL_BOUND = 100_000_000  # what the archive of past races can hold
+_HUNDRED_PERCENT = 100
+_PERCENT_DECIMALS = 2
+_PRIZE_POOL_BOUND = 100_000_000  # the archive of past races has the type numeric(10, 2)
 
 
 def _percent(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("must be a number")  # noqa: TRY004 - pydantic wants a ValueError
     percent = Decimal(value)
-    if not 0 < percent <= _WHOLE:
+    if not 0 < percent <= _HUNDRED_PERCENT:
         raise ValueError("must be above 0 and at most 100")
     _, digits, exponent = percent.as_tuple()
-    beyond = digits[max(0, len(digits) + int(exponent) + _DECIMALS) :] if int(exponent) < -_DECIMALS else ()
-    if any(beyond):  # looked at by its digits, since arithmetic rounds
+    beyond = (
+        digits[max(0, len(digits) + int(exponent) + _PERCENT_DECIMALS) :] if int(exponent) < -_PERCENT_DECIMALS else ()
+    )
+    if any(beyond):  # compared by its digits, because arithmetic rounds
         raise ValueError("must have at most two decimals")
     return percent.quantize(Decimal("0.01")).normalize()
 
@@ -52,48 +54,53 @@ def _zone(value: str) -> str:
 
 
 type Percent = Annotated[
-    Decimal, BeforeValidator(_percent), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _WHOLE})
+    Decimal,
+    BeforeValidator(_percent),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _HUNDRED_PERCENT}),
 ]
 """A percentage as a JSON number with at most two decimals."""
 
 
 class RaceRepeat(RequestBody):
-    """That a race repeats, in windows of local time."""
+    """How a race repeats. Each race of the series begins and ends at midnight in the time zone."""
 
     type: RaceType
-    """As the race's own: Monday to Monday, 1st to 1st, Saturday to Monday."""
+    """The type of the race itself. `weekly` races run from Monday to Monday, `monthly` races from the 1st to the 1st,
+    `weekend` races from Saturday to Monday."""
     time_zone: Annotated[str, AfterValidator(_zone)]
     """The IANA name of the zone, such as `Europe/Berlin`. When the rules of a zone change, races that exist keep their
     times, and the next race begins where the last one ends."""
 
 
 class RaceRequest(RequestBody):
-    """A race to be announced."""
+    """A race to be created."""
 
     title: _Title
-    """Shown as it is."""
+    """The name of the race."""
     type: RaceType
-    """A name for its length; the dates decide."""
-    prize_pool: Annotated[Amount, Field(gt=0, lt=_POOL_BOUND)]
-    """What `prize_distribution` shares out."""
+    """The kind of the race. When it runs follows from its dates."""
+    prize_pool: Annotated[Amount, Field(gt=0, lt=_PRIZE_POOL_BOUND)]
+    """The sum of all prizes, in US dollars. `prize_distribution` divides it."""
     start_date: Moment
-    """Inclusive; in the past: live at once."""
+    """When the race begins. If this instant has passed, the race is live at once."""
     end_date: Moment
-    """In the future and after start_date; exclusive."""
+    """When the race is over. It must be in the future and after `start_date`."""
     min_wager: Amount
-    """Announced as the least wager for a prize; joining does not ask for it."""
+    """The amount, in US dollars, that a participant must wager within the race to win a prize. Members can join without
+    it."""
     prize_distribution: Annotated[dict[str, Percent], Field(min_length=1)]
-    """Percent of the pool by rank: keys "1", "2" and so on without a gap, 100 at most in all."""
+    """The percentage of the prize pool for each rank. The keys are "1", "2" and so on without a gap. The sum of the
+    percentages is at most 100."""
     rules: _Text | None = None
-    """Plain text."""
+    """The rules of the race, as plain text."""
     description: _Text | None = None
-    """Plain text."""
+    """The description of the race, as plain text."""
     repeat: RaceRepeat | None = None
-    """Absent: the race takes place once."""
+    """How the race repeats. If it is absent, the race takes place once."""
 
     @property
     def time_zone(self) -> str | None:
-        """Where the race repeats."""
+        """The name of the zone in which the race repeats; None: it does not repeat."""
         return self.repeat.time_zone if self.repeat else None
 
     @field_validator("end_date")
@@ -108,75 +115,76 @@ class RaceRequest(RequestBody):
     def _shares_out_the_pool(cls, percents: dict[str, Decimal]) -> dict[str, Decimal]:
         if percents.keys() != {str(rank) for rank in range(1, len(percents) + 1)}:
             raise ValueError('must have the ranks "1", "2" and so on without a gap')
-        if sum(percents.values()) > _WHOLE:
-            raise ValueError("must come to 100 at most")
+        if sum(percents.values()) > _HUNDRED_PERCENT:
+            raise ValueError("must add up to at most 100")
         return percents
 
     @field_validator("repeat")
     @classmethod
     def _repeats_its_own_type(cls, repeat: RaceRepeat | None, info: ValidationInfo) -> RaceRepeat | None:
         if repeat and "type" in info.data and repeat.type != info.data["type"]:
-            raise ValueError("must have the race's own type")
+            raise ValueError("must have the type of the race")
         return repeat
 
 
 class Race(AnswerBody):
-    """A race; its status follows the clock."""
+    """A wager race. Its status follows the clock."""
 
     id: int
-    """The race's id."""
+    """The id of the race."""
     title: str
-    """As staff wrote it."""
+    """The name of the race."""
     type: str
-    """`weekly`, `monthly` or `weekend`."""
+    """The kind of the race: `weekly`, `monthly` or `weekend`."""
     status: str
-    """`upcoming`, `live`, `completed` or `cancelled`."""
+    """The status of the race: `upcoming`, `live`, `completed` or `cancelled`."""
     prize_pool: Money
-    """What `prize_distribution` shares out."""
+    """The sum of all prizes, in US dollars. `prize_distribution` divides it."""
     start_date: datetime
-    """Inclusive."""
+    """When the race begins."""
     end_date: datetime
-    """Exclusive."""
+    """When the race is over. Wagers at this instant no longer count."""
     min_wager: Money
-    """Announced as the least wager for a prize; joining does not ask for it."""
+    """The amount, in US dollars, that a participant must wager within the race to win a prize. Members can join without
+    it."""
     prize_distribution: Annotated[
         JsonValue,
         WithJsonSchema(
             {"type": "object", "additionalProperties": {"type": "number"}, "examples": [{"1": 50, "2": 30.5}]}
         ),
     ]
-    """Percent of the pool by rank: keys "1", "2" and so on."""
+    """The percentage of the prize pool for each rank. The keys are "1", "2" and so on."""
     rules: str | None
-    """Plain text."""
+    """The rules of the race, as plain text."""
     description: str | None
-    """Plain text."""
+    """The description of the race, as plain text."""
     participants: int
-    """How many take part."""
+    """The number of members who have joined the race."""
 
 
 class Standing(AnswerBody):
-    """A participant as the leaderboard shows them."""
+    """A participant of a race, as the leaderboard shows them."""
 
     rank: int | None
-    """1 is the best; null: not ranked yet."""
+    """The rank within the race; 1 is the best. It is null if the participant is not ranked yet."""
     user_id: int | None
-    """Null where the member hides their name."""
+    """The id of the member. It is null if the member hides their name."""
     username: str | None
-    """Null, as the id is, where the member hides their name."""
+    """The name of the member. It is null if the member hides their name."""
     total_wager: Money
-    """Wagered within the race."""
+    """The amount that the participant has wagered within the race, in US dollars."""
 
 
 class Participation(AnswerBody):
-    """A member's part in a race."""
+    """The participation of a member in a race."""
 
     race_id: int
-    """The race."""
+    """The id of the race."""
     user_id: int
-    """The member."""
+    """The id of the member."""
     joined_at: datetime
-    """The first time, however often they joined."""
+    """When the member joined the race. Joining again does not change it."""
     total_wager: Money
-    """Wagered within the race."""
+    """The amount that the participant has wagered within the race, in US dollars."""
     rank: int | None
-    """1 is the best; null: not ranked yet."""
+    """The rank within the race; 1 is the best. It is null if the participant is not ranked yet."""

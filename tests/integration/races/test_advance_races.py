@@ -1,4 +1,4 @@
-"""Races start, end and repeat by the clock."""
+"""advance_races: races start, end and repeat by the clock."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ MOMENT = timedelta(microseconds=1)
 
 @pytest.fixture(autouse=True)
 def _no_other_races(database: sa.Engine) -> None:
-    """A run sees to all races there are."""
+    """Remove all other races, since a run handles every race of the database."""
     with database.connect() as connection:
         connection.execute(sa.delete(wager_race_participants))
         connection.execute(sa.delete(wager_races))
@@ -31,11 +31,11 @@ def run(functions: Functions, now: datetime) -> Any:
     return functions.invoke("advance_races", {"scheduled_time": "2026-11-24T14:39:00Z"}, now=now)
 
 
-def nothing() -> dict[str, int]:
-    return {"started": 0, "completed": 0, "created": 0, "unknown_zones": 0}
+def counts(**expected: int) -> dict[str, int]:
+    return {"started": 0, "completed": 0, "created": 0, "unknown_zones": 0} | expected
 
 
-def test_statuses_are_written_when_the_clock_changes_them(races: Races, functions: Functions) -> None:
+def test_a_status_is_written_when_the_clock_changes_it(races: Races, functions: Functions) -> None:
     race_id = races.new()
     for now, status, done in (
         (START - MOMENT, "upcoming", {}),
@@ -45,42 +45,42 @@ def test_statuses_are_written_when_the_clock_changes_them(races: Races, function
         (END + timedelta(days=1), "completed", {}),
     ):
         before = races.row(race_id).updated_at
-        assert run(functions, now) == nothing() | done
+        assert run(functions, now) == counts(**done)
         row = races.row(race_id)
         assert row.status == status
         assert row.updated_at == (now if done else before)
 
 
-def test_a_run_three_weeks_late_completes_what_it_never_saw_live(races: Races, functions: Functions) -> None:
+def test_a_run_that_is_three_weeks_late_completes_an_upcoming_race(races: Races, functions: Functions) -> None:
     races.new()
-    assert run(functions, END + timedelta(weeks=3)) == nothing() | {"completed": 1}
+    assert run(functions, END + timedelta(weeks=3)) == counts(completed=1)
 
 
-def test_a_cancelled_race_is_left_alone(races: Races, functions: Functions) -> None:
+def test_a_cancelled_race_is_not_changed(races: Races, functions: Functions) -> None:
     race_id = races.new(cancelled_at=START, time_zone="UTC")
-    assert run(functions, END) == nothing()
+    assert run(functions, END) == counts()
     assert races.row(race_id).status == "upcoming"
 
 
-def test_beside_the_guides_application_its_races_are_its_own(
+def test_while_the_legacy_application_runs_its_races_are_not_changed(
     races: Races, members: Members, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs, ours = races.new(), races.new(created_by=members.staff().id)
     handler = load("advance_races")
     monkeypatch.setattr(handler, "settings", replace(settings, legacy_app=True))
-    assert run(functions, START) == nothing() | {"started": 1}
+    assert run(functions, START) == counts(started=1)
     assert (races.row(theirs).status, races.row(ours).status) == ("upcoming", "live")
     monkeypatch.setattr(handler, "settings", replace(settings, legacy_app=False))
-    assert run(functions, START) == nothing() | {"started": 1}
+    assert run(functions, START) == counts(started=1)
     assert races.row(theirs).status == "live"
 
 
-def test_what_ended_before_the_adoption_stays_as_the_guides_application_left_it(
+def test_a_race_that_ended_before_the_adoption_keeps_its_status(
     races: Races, members: Members, functions: Functions
 ) -> None:
     theirs = races.new(status="live", settled_at=END)
     ours = races.new(status="live", settled_at=END, created_by=members.staff().id)
-    assert run(functions, END) == nothing() | {"completed": 1}
+    assert run(functions, END) == counts(completed=1)
     assert (races.row(theirs).status, races.row(ours).status) == ("live", "completed")
 
 
@@ -91,7 +91,7 @@ def test_the_next_race_is_created_a_week_ahead_and_once(races: Races, members: M
     assert run(functions, due - MOMENT)["created"] == 0
     assert run(functions, due)["created"] == 1
     for now in (due, due + timedelta(days=3), END):
-        assert run(functions, now)["created"] == (now == END), "at the end of the first the third is due"
+        assert run(functions, now)["created"] == (now == END), "the third race is created at the end of the first"
     (following,) = races.following(race_id)
     first = races.row(race_id)
     same = ("title", "type", "prize_pool", "min_wager", "prize_distribution", "rules", "description")
@@ -124,7 +124,7 @@ def test_a_series_has_neither_gap_nor_overlap_across_clock_changes(races: Races,
 def test_a_zone_that_this_release_does_not_know_stops_no_other_race(races: Races, functions: Functions) -> None:
     unknown = [races.new(time_zone=name, end_date=END - MOMENT) for name in ("Mars/Olympus", "../UTC", "", "Europe")]
     known = races.new(time_zone="Europe/Berlin")
-    assert run(functions, END) == nothing() | {"completed": 5, "created": 1, "unknown_zones": 4}
+    assert run(functions, END) == counts(completed=5, created=1, unknown_zones=4)
     assert [races.following(race_id) for race_id in unknown] == [[]] * 4
     assert len(races.following(known)) == 1
 
@@ -145,14 +145,14 @@ def test_a_series_goes_on_without_gap_when_the_rules_of_its_zone_change(
     assert (third.start_date, third.end_date) == (second.end_date, datetime(2026, 12, 21, 7, tzinfo=UTC))
 
 
-def test_windows_that_nobody_ran_in_are_left_out(races: Races, functions: Functions) -> None:
+def test_windows_that_have_passed_are_left_out(races: Races, functions: Functions) -> None:
     race_id = races.new(time_zone="UTC", status="completed")
     now = END + timedelta(days=24)
     assert run(functions, now)["created"] == 1
     (following,) = races.following(race_id)
     assert (following.start_date, following.end_date) == (END + timedelta(days=21), END + timedelta(days=28))
     assert following.status == "live"
-    assert run(functions, now)["created"] == 1, "the one a week ahead"
+    assert run(functions, now)["created"] == 1, "the race that begins within a week"
 
 
 def test_cancelling_the_last_race_of_a_series_ends_it(races: Races, functions: Functions) -> None:
@@ -161,12 +161,12 @@ def test_cancelling_the_last_race_of_a_series_ends_it(races: Races, functions: F
     assert races.following(race_id) == []
 
 
-def test_a_race_that_does_not_repeat_has_no_next(races: Races, functions: Functions) -> None:
+def test_a_race_that_does_not_repeat_has_no_successor(races: Races, functions: Functions) -> None:
     races.new()
     assert run(functions, END)["created"] == 0
 
 
-def test_an_error_escapes_so_that_the_run_is_tried_again(
+def test_an_error_is_raised_so_that_lambda_retries_the_run(
     races: Races, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     race_id = races.new(time_zone="UTC")
@@ -174,15 +174,15 @@ def test_an_error_escapes_so_that_the_run_is_tried_again(
         broken.setattr(calendar, "next_window", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(functions, END)
-    assert races.row(race_id).status == "upcoming", "nothing of a failed run stays"
-    assert run(functions, END) == nothing() | {"completed": 1, "created": 1}
+    assert races.row(race_id).status == "upcoming", "a failed run is rolled back"
+    assert run(functions, END) == counts(completed=1, created=1)
 
 
-def test_a_race_starts_while_somebody_joins_it(
+def test_an_uncommitted_participation_does_not_stop_a_race_from_starting(
     races: Races, members: Members, functions: Functions, database: sa.Engine
 ) -> None:
     race_id, member = races.new(), members.new()
     with database.connect().execution_options(isolation_level="READ COMMITTED") as joining:
         joining.execute(sa.insert(wager_race_participants).values(race_id=race_id, user_id=member.id, total_wager=0))
-        assert run(functions, START) == nothing() | {"started": 1}
+        assert run(functions, START) == counts(started=1)
         joining.commit()

@@ -1,4 +1,4 @@
-"""The staff announce a race."""
+"""POST /v1/admin/races: staff create a race."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -28,12 +28,12 @@ def create(functions: Functions, by: Member, now: datetime = NOW, **fields: Any)
     return functions.call("create_race", by=by, now=now, body=BODY | fields)
 
 
-def faults(answer: Answer) -> list[str]:
+def pointers_of(answer: Answer) -> list[str]:
     assert answer.status == 422, answer.text
     return [error["pointer"] for error in answer.json["errors"]]
 
 
-def test_a_race_is_announced(races: Races, members: Members, functions: Functions) -> None:
+def test_a_race_is_created(races: Races, members: Members, functions: Functions) -> None:
     staff = members.staff()
     answer = create(functions, staff, rules="Play fair.")
     assert answer.status == 201
@@ -52,7 +52,7 @@ def test_a_race_is_announced(races: Races, members: Members, functions: Function
     assert (row.start_date, row.end_date, row.time_zone, row.follows_id) == (START, END, None, None)
 
 
-def test_the_audit_log_has_it(members: Members, functions: Functions, database: sa.Engine) -> None:
+def test_the_audit_log_records_the_race(members: Members, functions: Functions, database: sa.Engine) -> None:
     staff = members.staff()
     answer = create(functions, staff)
     with database.connect() as connection:
@@ -63,7 +63,9 @@ def test_the_audit_log_has_it(members: Members, functions: Functions, database: 
     assert entry.after["prize_distribution"] == BODY["prize_distribution"]
 
 
-def test_percents_are_kept_exactly(races: Races, members: Members, functions: Functions, database: sa.Engine) -> None:
+def test_percents_are_stored_as_exact_decimals(
+    races: Races, members: Members, functions: Functions, database: sa.Engine
+) -> None:
     written = json.dumps(BODY | {"prize_distribution": 0}).replace(
         '"prize_distribution": 0', '"prize_distribution": {"2": 33.33, "1": 5e1, "3": 0.01, "4": 16.660}'
     )
@@ -100,19 +102,21 @@ def test_percents_are_kept_exactly(races: Races, members: Members, functions: Fu
         ({"1": 60, "2": False, "3": "x"}, ["/prize_distribution/2", "/prize_distribution/3"]),
     ],
 )
-def test_a_distribution_that_does_not_share_out_the_pool_is_refused(
+def test_an_invalid_distribution_is_refused(
     members: Members, functions: Functions, percents: object, pointers: list[str]
 ) -> None:
-    assert faults(create(functions, members.staff(), prize_distribution=percents)) == pointers
+    assert pointers_of(create(functions, members.staff(), prize_distribution=percents)) == pointers
 
 
 @pytest.mark.parametrize("percent", ["1e400", "1e-400", "1e-999999"])
-def test_a_number_far_out_is_refused(members: Members, functions: Functions, percent: str) -> None:
+def test_a_percent_with_an_extreme_exponent_is_refused(members: Members, functions: Functions, percent: str) -> None:
     written = json.dumps(BODY).replace("30.5", percent)
-    assert faults(functions.call("create_race", by=members.staff(), now=NOW, raw=written)) == ["/prize_distribution/2"]
+    assert pointers_of(functions.call("create_race", by=members.staff(), now=NOW, raw=written)) == [
+        "/prize_distribution/2"
+    ]
 
 
-def test_a_number_that_no_decimal_has_is_not_json(members: Members, functions: Functions) -> None:
+def test_a_number_beyond_the_range_of_decimal_is_invalid_json(members: Members, functions: Functions) -> None:
     written = json.dumps(BODY).replace("30.5", "1e99999999999999999999")
     assert functions.call("create_race", by=members.staff(), now=NOW, raw=written).status == 400
 
@@ -155,13 +159,13 @@ def test_a_number_that_no_decimal_has_is_not_json(members: Members, functions: F
         ({"repeat": "weekly"}, ["/repeat"]),
     ],
 )
-def test_a_wrong_field_is_refused_by_name(
+def test_an_invalid_field_is_named_in_the_refusal(
     members: Members, functions: Functions, fields: dict[str, Any], pointers: list[str]
 ) -> None:
-    assert faults(create(functions, members.staff(), **fields)) == pointers
+    assert pointers_of(create(functions, members.staff(), **fields)) == pointers
 
 
-def test_the_largest_of_everything_fits(races: Races, members: Members, functions: Functions) -> None:
+def test_the_largest_values_are_accepted(races: Races, members: Members, functions: Functions) -> None:
     answer = create(
         functions,
         members.staff(),
@@ -179,22 +183,22 @@ def test_the_largest_of_everything_fits(races: Races, members: Members, function
     assert races.row(answer.json["id"]).end_date.year == 9999
 
 
-def test_a_race_may_have_begun_but_not_be_over(races: Races, members: Members, functions: Functions) -> None:
+def test_the_start_may_have_passed_but_not_the_end(races: Races, members: Members, functions: Functions) -> None:
     begun = create(functions, members.staff(), now=START)
     assert (begun.status, begun.json["status"]) == (201, "live")
     assert races.row(begun.json["id"]).status == "live"
     assert create(functions, members.staff(), now=END - timedelta(microseconds=1)).status == 201
-    assert faults(create(functions, members.staff(), now=END)) == ["/end_date"]
+    assert pointers_of(create(functions, members.staff(), now=END)) == ["/end_date"]
 
 
-def test_a_repeating_race_keeps_where_it_repeats(races: Races, members: Members, functions: Functions) -> None:
+def test_the_zone_of_a_repeating_race_is_stored(races: Races, members: Members, functions: Functions) -> None:
     repeat = {"type": "weekly", "time_zone": "America/New_York"}
     answer = create(functions, members.staff(), repeat=repeat)
     assert answer.status == 201
     assert races.row(answer.json["id"]).time_zone == "America/New_York"
 
 
-def test_it_is_for_staff(members: Members, functions: Functions, database: sa.Engine) -> None:
+def test_only_staff_create_races(members: Members, functions: Functions, database: sa.Engine) -> None:
     member, demoted = members.new(), members.staff()
     members.change(demoted, is_admin=False)
     for by in (member, demoted):
@@ -210,7 +214,9 @@ def test_it_is_for_staff(members: Members, functions: Functions, database: sa.En
         assert connection.execute(sa.select(audit_log).where(audit_log.c.staff_id.in_(staff_ids))).all() == []
 
 
-def test_the_same_key_announces_one_race(members: Members, functions: Functions, database: sa.Engine) -> None:
+def test_two_requests_with_the_same_key_create_one_race(
+    members: Members, functions: Functions, database: sa.Engine
+) -> None:
     staff, key = members.staff(), {"idempotency-key": "june"}
     first, again = (functions.call("create_race", by=staff, now=NOW, body=BODY, headers=key) for _ in range(2))
     assert first.text == again.text
@@ -228,7 +234,7 @@ def test_the_same_key_announces_one_race(members: Members, functions: Functions,
         '{"1": 99.99, "2": 0.0100000000000000000000000000001}',
     ],
 )
-def test_percents_are_held_to_two_decimals_by_their_digits(
+def test_a_percent_with_more_than_two_decimals_is_refused(
     members: Members, functions: Functions, percents: str
 ) -> None:
     raw = json.dumps(BODY | {"prize_distribution": None}).replace("null", percents, 1)
@@ -237,7 +243,7 @@ def test_percents_are_held_to_two_decimals_by_their_digits(
     assert {error["pointer"].rpartition("/")[0] for error in refused.json["errors"]} == {"/prize_distribution"}
 
 
-def test_percents_may_be_written_with_zeros_behind(members: Members, functions: Functions) -> None:
+def test_a_percent_may_have_trailing_zeros(members: Members, functions: Functions) -> None:
     raw = json.dumps(BODY | {"prize_distribution": None}).replace("null", '{"1": 50.000000, "2": 3e1}', 1)
     answer = functions.call("create_race", by=members.staff(), now=NOW, raw=raw)
     assert answer.json["prize_distribution"] == {"1": 50, "2": 30}
@@ -254,9 +260,9 @@ def test_percents_may_be_written_with_zeros_behind(members: Members, functions: 
         "2026-06-09T00:00:00+0200",
     ],
 )
-def test_instants_are_held_to_rfc_3339(members: Members, functions: Functions, instant: str) -> None:
-    assert faults(create(functions, members.staff(), end_date=instant)) == ["/end_date"]
+def test_an_instant_that_is_not_rfc_3339_is_refused(members: Members, functions: Functions, instant: str) -> None:
+    assert pointers_of(create(functions, members.staff(), end_date=instant)) == ["/end_date"]
 
 
-def test_a_title_is_more_than_spaces(members: Members, functions: Functions) -> None:
-    assert faults(create(functions, members.staff(), title="   ")) == ["/title"]
+def test_a_title_of_spaces_is_refused(members: Members, functions: Functions) -> None:
+    assert pointers_of(create(functions, members.staff(), title="   ")) == ["/title"]

@@ -1,4 +1,4 @@
-"""How a race stands."""
+"""GET /v1/races/{id}/leaderboard: the participants of a race by rank."""
 
 from base64 import urlsafe_b64encode
 from typing import Any
@@ -16,7 +16,7 @@ def board(functions: Functions, race_id: object, **changes: Any) -> Answer:
     return functions.call("get_leaderboard", path=f"/v1/races/{race_id}/leaderboard", **changes)
 
 
-def test_ranks_come_first_ties_by_who_joined_first_then_the_unranked(
+def test_the_order_is_by_rank_then_by_joining_and_the_unranked_come_last(
     races: Races, members: Members, functions: Functions
 ) -> None:
     race_id, people = races.new(), [members.new() for _ in range(6)]
@@ -38,7 +38,7 @@ def test_ranks_come_first_ties_by_who_joined_first_then_the_unranked(
         ], limit
 
 
-def test_a_hidden_member_keeps_the_place_without_name_and_id(
+def test_a_member_who_hides_their_name_keeps_the_place_without_name_and_id(
     races: Races, members: Members, functions: Functions
 ) -> None:
     race_id, member = races.new(), members.new(hide_name=True, uid="affiliate-secret")
@@ -48,7 +48,7 @@ def test_a_hidden_member_keeps_the_place_without_name_and_id(
     assert not any(secret in answer.text for secret in (member.username, member.email, "affiliate-secret"))
 
 
-def test_of_an_adopted_members_rows_the_oldest_counts(races: Races, members: Members, functions: Functions) -> None:
+def test_only_the_oldest_row_of_an_adopted_member_counts(races: Races, members: Members, functions: Functions) -> None:
     race_id, member = races.new(), members.new()
     races.enter(race_id, member.id, rank=2, total_wager="7")
     races.enter(race_id, member.id, rank=1, total_wager="9")
@@ -57,21 +57,21 @@ def test_of_an_adopted_members_rows_the_oldest_counts(races: Races, members: Mem
     assert functions.call("get_race", path=f"/v1/races/{race_id}").json["participants"] == 1
 
 
-def test_a_race_without_participants_is_empty_and_no_race_is_not_found(races: Races, functions: Functions) -> None:
+def test_a_race_without_participants_has_an_empty_leaderboard_and_no_race_is_not_found(
+    races: Races, functions: Functions
+) -> None:
     assert board(functions, races.new()).json == {"items": [], "next_cursor": None}
     for race_id in (2**31 - 1, 2**31, 0, "one"):
         assert board(functions, race_id).status == 404
 
 
-def test_other_races_stay_out(races: Races, members: Members, functions: Functions) -> None:
+def test_participants_of_another_race_are_not_listed(races: Races, members: Members, functions: Functions) -> None:
     one, other, member = races.new(), races.new(), members.new()
     races.enter(other, member.id, rank=1)
     assert board(functions, one).json["items"] == []
 
 
-def test_who_has_the_answer_is_told_so_in_every_way_of_asking(
-    races: Races, members: Members, functions: Functions
-) -> None:
+def test_if_none_match_with_the_etag_answers_304(races: Races, members: Members, functions: Functions) -> None:
     race_id, member = races.new(), members.new()
     races.enter(race_id, member.id, rank=1)
     first = board(functions, race_id)
@@ -87,7 +87,7 @@ def test_who_has_the_answer_is_told_so_in_every_way_of_asking(
         assert board(functions, race_id, headers={"if-none-match": asked}).status == 200, asked
 
 
-def test_every_change_of_the_answer_is_a_new_one(races: Races, members: Members, functions: Functions) -> None:
+def test_every_change_of_the_answer_changes_the_etag(races: Races, members: Members, functions: Functions) -> None:
     race_id, member = races.new(), members.new()
     tags = [board(functions, race_id).headers["ETag"]]
     races.enter(race_id, member.id)

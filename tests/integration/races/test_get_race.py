@@ -1,4 +1,4 @@
-"""One race."""
+"""GET /v1/races/{id}: one race."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from tests.support.functions import Functions
 from tests.support.members import Members
 
 
-def test_a_race_is_told_with_the_number_of_its_participants(
+def test_the_answer_has_the_race_and_the_number_of_its_participants(
     races: Races, members: Members, functions: Functions
 ) -> None:
     race_id = races.new(prize_pool="100.1", rules="Play fair.")
@@ -31,7 +31,7 @@ def test_a_race_is_told_with_the_number_of_its_participants(
     assert '"2":30.5' in answer.text.replace(" ", "")
 
 
-def test_rows_of_the_guides_application_answer_as_they_are(races: Races, functions: Functions) -> None:
+def test_adopted_rows_are_answered_unchanged(races: Races, functions: Functions) -> None:
     for distribution in ({"first": "half", "2": None}, [50, 30], "50/30", {}, None, 7):
         race_id = races.new(type="daily", status="paused", prize_distribution=distribution, title="", end_date=START)
         answer = functions.call("get_race", path=f"/v1/races/{race_id}", now=START)
@@ -40,7 +40,7 @@ def test_rows_of_the_guides_application_answer_as_they_are(races: Races, functio
         assert answer.json["prize_distribution"] == distribution
 
 
-def test_what_is_no_race_is_not_found(functions: Functions) -> None:
+def test_an_id_that_no_race_has_is_not_found(functions: Functions) -> None:
     for race_id in (2**31 - 1, 2**31, 0, -1, "1.5", "one", "9" * 400):
         answer = functions.call("get_race", path=f"/v1/races/{race_id}")
         assert (answer.status, answer.json["code"]) == (404, "not_found"), race_id

@@ -1,4 +1,4 @@
-"""A member joins a race."""
+"""POST /v1/races/{id}/participants: a member joins a race."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from tests.integration.races.conftest import END, START, Races
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
 
-LAST_MOMENT = END - timedelta(microseconds=1)
+LAST_MICROSECOND = END - timedelta(microseconds=1)
 BEFORE = datetime(2026, 5, 1, tzinfo=UTC)
 
 
@@ -21,7 +21,7 @@ def join(functions: Functions, race_id: object, by: Member, **changes: Any) -> A
     return functions.call("join_race", by=by, path=f"/v1/races/{race_id}/participants", **changes)
 
 
-def test_a_member_joins_with_nothing_wagered_and_no_rank(races: Races, members: Members, functions: Functions) -> None:
+def test_a_new_participation_has_no_wager_and_no_rank(races: Races, members: Members, functions: Functions) -> None:
     member, race_id = members.new(), races.new()
     answer = join(functions, race_id, member, now=BEFORE)
     assert answer.status == 201
@@ -36,16 +36,16 @@ def test_a_member_joins_with_nothing_wagered_and_no_rank(races: Races, members: 
     assert (row.user_id, row.member_key, row.joined_at, row.updated_at) == (member.id, member.id, BEFORE, BEFORE)
 
 
-def test_a_race_is_open_until_the_very_end(races: Races, members: Members, functions: Functions) -> None:
+def test_a_race_can_be_joined_until_its_end(races: Races, members: Members, functions: Functions) -> None:
     race_id = races.new()
     assert join(functions, race_id, members.new(), now=START).status == 201
-    assert join(functions, race_id, members.new(), now=LAST_MOMENT).status == 201
+    assert join(functions, race_id, members.new(), now=LAST_MICROSECOND).status == 201
     late = join(functions, race_id, members.new(), now=END)
     assert (late.status, late.json["code"]) == (409, "race_closed")
     assert len(races.participants(race_id)) == 2
 
 
-def test_joining_again_answers_the_first_participation_also_after_the_end(
+def test_joining_again_answers_the_same_participation_also_after_the_end(
     races: Races, members: Members, functions: Functions
 ) -> None:
     member, race_id = members.new(), races.new()
@@ -56,7 +56,7 @@ def test_joining_again_answers_the_first_participation_also_after_the_end(
     assert len(races.participants(race_id)) == 1
 
 
-def test_a_cancelled_or_settled_race_takes_nobody(races: Races, members: Members, functions: Functions) -> None:
+def test_a_cancelled_or_settled_race_cannot_be_joined(races: Races, members: Members, functions: Functions) -> None:
     for columns in ({"cancelled_at": BEFORE}, {"settled_at": BEFORE}):
         race_id = races.new(**columns)
         refused = join(functions, race_id, members.new(), now=START)
@@ -64,12 +64,12 @@ def test_a_cancelled_or_settled_race_takes_nobody(races: Races, members: Members
         assert races.participants(race_id) == []
 
 
-def test_the_written_status_does_not_matter(races: Races, members: Members, functions: Functions) -> None:
+def test_the_status_column_does_not_matter(races: Races, members: Members, functions: Functions) -> None:
     assert join(functions, races.new(status="completed"), members.new(), now=START).status == 201
     assert join(functions, races.new(status="live"), members.new(), now=END).status == 409
 
 
-def test_rows_of_the_guides_application_count_as_joined(races: Races, members: Members, functions: Functions) -> None:
+def test_an_adopted_participation_counts_as_joined(races: Races, members: Members, functions: Functions) -> None:
     member, race_id = members.new(), races.new()
     first = races.enter(race_id, member.id, total_wager="12.5", rank=3)
     races.enter(race_id, member.id, total_wager="99", rank=1)
@@ -78,14 +78,14 @@ def test_rows_of_the_guides_application_count_as_joined(races: Races, members: M
     assert [row.id for row in races.participants(race_id) if row.member_key] == [first]
 
 
-def test_what_is_no_race_is_not_found(members: Members, functions: Functions) -> None:
+def test_an_id_that_no_race_has_is_not_found(members: Members, functions: Functions) -> None:
     member = members.new()
     for race_id in (2**31 - 1, 2**31, 0, -1, "1.5", "one", "%00", "\u0661"):
         answer = join(functions, race_id, member, now=START)
         assert (answer.status, answer.json["code"]) == (404, "not_found"), race_id
 
 
-def test_who_may_not_play_is_told_why(races: Races, members: Members, functions: Functions) -> None:
+def test_a_member_who_may_not_play_gets_the_reason(races: Races, members: Members, functions: Functions) -> None:
     race_id = races.new()
     for columns, expected in (
         ({"suspended_at": BEFORE}, (403, "account_suspended")),
@@ -101,7 +101,7 @@ def test_who_may_not_play_is_told_why(races: Races, members: Members, functions:
     assert races.participants(race_id) == []
 
 
-def test_an_unverified_member_joins_unless_the_platform_asks_for_it(
+def test_an_unverified_member_joins_unless_the_setting_requires_a_verified_email(
     races: Races, members: Members, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     race_id = races.new()
@@ -120,7 +120,7 @@ def test_the_same_key_gets_the_same_answer(races: Races, members: Members, funct
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
-def test_a_body_is_held_to_having_no_fields(races: Races, members: Members, functions: Functions) -> None:
+def test_a_body_with_fields_is_refused(races: Races, members: Members, functions: Functions) -> None:
     race_id, member = races.new(), members.new()
     path = f"/v1/races/{race_id}/participants"
     for raw, status in (('{"user_id": 1}', 422), ("[]", 422), ("{", 400), ("{}", 201)):
@@ -129,7 +129,7 @@ def test_a_body_is_held_to_having_no_fields(races: Races, members: Members, func
     assert len(races.participants(race_id)) == 1
 
 
-def test_an_end_that_no_calendar_has_is_answered_as_the_last_instant(
+def test_adopted_dates_that_python_cannot_represent_are_answered_as_the_nearest_ones(
     races: Races, members: Members, functions: Functions, database: sa.Engine
 ) -> None:
     for end in ("infinity", "12000-01-01"):
@@ -142,6 +142,6 @@ def test_an_end_that_no_calendar_has_is_answered_as_the_last_instant(
         assert functions.call("list_races", query={"limit": "100"}).status == 200
         assert functions.call("list_races", query={"limit": "1"}).status == 200
         assert join(functions, race_id, members.new(), now=START).status == 201
-    with database.connect() as connection:  # other tests look at whole lists
+    with database.connect() as connection:  # other tests read whole lists
         connection.execute(sa.text("delete from wager_race_participants"))
         connection.execute(sa.text("delete from wager_races"))

@@ -1,4 +1,4 @@
-"""The list of races."""
+"""GET /v1/races: the list of races."""
 
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
@@ -10,10 +10,10 @@ from tests.integration.races.conftest import END, START, Races
 from tests.support.cursors import forge
 from tests.support.functions import Functions
 
-LATE = datetime(2900, 1, 1, tzinfo=UTC)  # before all that other tests make, since the latest come first
+LATE = datetime(2900, 1, 1, tzinfo=UTC)  # later than the races of other tests, so that these come first
 
 
-def test_the_one_that_starts_last_comes_first_page_by_page(races: Races, functions: Functions) -> None:
+def test_the_race_with_the_latest_start_comes_first(races: Races, functions: Functions) -> None:
     made = [
         races.new(start_date=LATE + timedelta(days=day), end_date=LATE + timedelta(days=9)) for day in (2, 0, 1, 1, 0)
     ]
@@ -25,7 +25,7 @@ def test_the_one_that_starts_last_comes_first_page_by_page(races: Races, functio
     assert seen[:5] == [made[0], made[3], made[2], made[4], made[1]]
 
 
-def test_each_status_follows_the_clock_whatever_is_written(races: Races, functions: Functions) -> None:
+def test_the_status_and_its_filter_follow_the_clock(races: Races, functions: Functions) -> None:
     race_id, cancelled = races.new(status="live"), races.new(cancelled_at=START)
     moment = timedelta(microseconds=1)
     for now, status in (

@@ -1,7 +1,7 @@
-"""What the clock does to races: their written status, and the next race of one that repeats.
+"""What the clock changes: the status in the races' rows, and the next race of each one that repeats.
 
-A repeating race's windows begin and end at midnight in its time zone: weekly from Monday to Monday, monthly from the
-1st to the 1st, at the weekend from Saturday to Monday.
+The windows of a repeating race begin and end at midnight in its time zone. A weekly race runs from Monday to Monday, a
+monthly one from the 1st to the 1st, a weekend race from Saturday to Monday.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from goatedvips.domain.access import NOW
 from goatedvips.domain.races.races import RACE_ID, status_by_clock
 from goatedvips.models.races import wager_races as races
 
-AHEAD = timedelta(days=7)  # how long before its start the next race is there to be joined
+AHEAD = timedelta(days=7)  # the next race of a series is created this long before it starts
 LARGEST_SHIFT = timedelta(hours=3)  # a zone's midnight moves by less than this when the rules of the zone change
 _MONDAY, _SATURDAY = 1, 6  # ISO 8601
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When a race runs: [start, end)."""
+    """The half-open window of a race: [start, end)."""
 
     start: datetime
     end: datetime
@@ -30,11 +30,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """How many races a run has started, completed and created.
+    """The numbers of races that a run has started, completed and created.
 
     Parameters
     ----------
-    unknown_zones: how many races the run could not repeat, because this release of the code does not know their zone.
+    unknown_zones: how many races could not be repeated, because the deployed tzdata package has no such zone.
     """
 
     started: int
@@ -83,48 +83,49 @@ def _closing_day(kind: str, day: date) -> date:
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:
-    """When the day begins there: the first of two midnights, or where the clock skips midnight the moment it does so.
+    """When a local day begins: at the first of two midnights, or at the jump if the clock skips midnight.
 
-    Each day has one such instant, so a window ends exactly where the next one starts, whatever the clock does between.
+    Each day has exactly one such instant, so a window ends where the next one starts.
     """
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-_OURS_ONLY = bindparam("ours_only", type_=Boolean)
-# Locked rows are another run's, or are being changed: the next run sees to what is left.  Races of the guide's
-# application are its own while it runs; those that ended before the adoption count as settled, and stay as they are.
-_due = (
+_LEGACY_APP = bindparam("legacy_app", type_=Boolean)
+# SKIP LOCKED: a locked row is handled by a concurrent run, or is being changed, and then the next run handles it.
+# Adopted races have no `created_by`. While the legacy application runs, it writes their status itself. Those that ended
+# before the adoption are marked as settled, and keep their status.
+_lock_due_races = (
     select(races.c.id)
     .where(
         races.c.cancelled_at.is_(None),
         races.c.status != status_by_clock,
-        or_(races.c.created_by.is_not(None), and_(not_(_OURS_ONLY), races.c.settled_at.is_(None))),
+        or_(races.c.created_by.is_not(None), and_(not_(_LEGACY_APP), races.c.settled_at.is_(None))),
     )
     .with_for_update(skip_locked=True, key_share=True)
     .cte("due")
 )
-_advance = (
+_update_statuses = (
     update(races)
-    .where(races.c.id == _due.c.id)
+    .where(races.c.id == _lock_due_races.c.id)
     .values(status=status_by_clock, updated_at=NOW)
     .returning(races.c.status)
 )
 
-_next = races.alias("next")
-_ending = (
+_successor = races.alias("successor")
+_lock_races_to_repeat = (
     select(races.c.id, races.c.type, races.c.time_zone, races.c.end_date)
     .where(
         races.c.time_zone.is_not(None),
         races.c.cancelled_at.is_(None),
         races.c.end_date <= bindparam("ahead", type_=races.c.end_date.type),
-        ~exists().where(_next.c.follows_id == races.c.id),
+        ~exists().where(_successor.c.follows_id == races.c.id),
     )
     .order_by(races.c.end_date, races.c.id)
     .with_for_update(skip_locked=True, key_share=True)
 )
 _START = bindparam("start", type_=races.c.start_date.type)
 _END = bindparam("end", type_=races.c.end_date.type)
-_repeated = {
+_copied = {
     name: races.c[name]
     for name in (
         "title",
@@ -138,12 +139,12 @@ _repeated = {
         "created_by",
     )
 }
-_repeat = (
+_insert_successor = (
     upsert(races)
     .from_select(
-        [*_repeated, "status", "start_date", "end_date", "follows_id", "created_at", "updated_at"],
+        [*_copied, "status", "start_date", "end_date", "follows_id", "created_at", "updated_at"],
         select(
-            *_repeated.values(),
+            *_copied.values(),
             case((_START > NOW, literal("upcoming", Text)), else_=literal("live", Text)),
             _START,
             _END,
@@ -157,19 +158,19 @@ _repeat = (
 )
 
 
-def advance(connection: Connection, *, ours_only: bool, now: datetime) -> Advance:
-    """Write down the statuses that the clock has changed, and create the next races a week ahead, each once.
+def advance(connection: Connection, *, legacy_app: bool, now: datetime) -> Advance:
+    """Update the statuses that the clock has changed, and create the next race of each series a week before its start.
 
-    A cancelled race has no next one: cancelling the last of a series ends it. Windows that went by while nothing ran
-    are left out.
+    A cancelled race has no successor, so cancelling the last race of a series ends the series. Windows that passed
+    while this function did not run are left out.
 
     Parameters
     ----------
-    ours_only: leave the races of the guide's application to it.
+    legacy_app: the legacy application still uses this database, so the races that it made are left to it.
     """
-    statuses = connection.execute(_advance, {"ours_only": ours_only, "now": now}).scalars().all()
+    statuses = connection.execute(_update_statuses, {"legacy_app": legacy_app, "now": now}).scalars().all()
     created = unknown_zones = 0
-    for race in connection.execute(_ending, {"ahead": now + AHEAD}).all():
+    for race in connection.execute(_lock_races_to_repeat, {"ahead": now + AHEAD}).all():
         try:
             zone = time_zones.zone(race.time_zone)
         except time_zones.UnknownTimeZone:
@@ -178,5 +179,10 @@ def advance(connection: Connection, *, ours_only: bool, now: datetime) -> Advanc
         window = next_window(race.type, zone, after=race.end_date, now=now)
         if window.start <= now + AHEAD:
             parameters = {"race_id": race.id, "start": window.start, "end": window.end, "now": now}
-            created += len(connection.execute(_repeat, parameters).all())
-    return Advance(statuses.count("live"), statuses.count("completed"), created, unknown_zones)
+            created += len(connection.execute(_insert_successor, parameters).all())
+    return Advance(
+        started=statuses.count("live"),
+        completed=statuses.count("completed"),
+        created=created,
+        unknown_zones=unknown_zones,
+    )

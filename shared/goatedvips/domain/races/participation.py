@@ -1,4 +1,4 @@
-"""Participation: who takes part in a race, once each."""
+"""Participation: a member joins a race, at most once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,14 @@ from goatedvips.models.races import wager_races as races
 
 @dataclass(frozen=True, slots=True)
 class Participation:
-    """A member's part in a race, and whether it was made now."""
+    """A member's participation in a race.
+
+    Parameters
+    ----------
+    total_wager: US dollars wagered within the race.
+    rank: from 1; None: not ranked.
+    created: whether this call made it; otherwise it existed before.
+    """
 
     race_id: int
     user_id: int
@@ -41,52 +48,52 @@ _open_race = (
     .where(races.c.id == RACE_ID, races.c.end_date > NOW, races.c.cancelled_at.is_(None), races.c.settled_at.is_(None))
     .cte("race")
 )
-_participation = (
+_columns = (
     participants.c.race_id,
     participants.c.user_id,
     participants.c.joined_at,
     participants.c.total_wager,
     participants.c.rank,
 )
-_mine = participants.c.race_id == RACE_ID, participants.c.member_key == CALLER_ID
-# The unique (race, member) decides.
-_joined = (
+_IS_CALLERS = participants.c.race_id == RACE_ID, participants.c.member_key == CALLER_ID
+# The unique key (race_id, member_key) decides.
+_insert_participation = (
     upsert(participants)
     .from_select(
         ["race_id", "user_id", "member_key", "total_wager", "joined_at", "updated_at"],
         select(_open_race.c.id, _player.c.id, _player.c.id, literal(0), NOW, NOW)
         .select_from(_player)
         .join(_open_race, true())
-        .where(~exists().where(*_mine)),
+        .where(~exists().where(*_IS_CALLERS)),
     )
     .on_conflict_do_nothing(index_elements=["race_id", "member_key"])
-    .returning(*_participation)
+    .returning(*_columns)
     .cte("joined")
 )
-_first = select(*_participation, false().label("created")).where(*_mine).subquery("first")
-_join = union_all(select(_joined, true().label("created")), select(_first).join(_player, true())).execution_options(
-    commit_in_flight=True
+_existing = select(*_columns, false().label("created")).where(*_IS_CALLERS).subquery("existing")
+_join_race = union_all(
+    select(_insert_participation, true().label("created")), select(_existing).join(_player, true())
+).execution_options(commit_in_flight=True)
+_select_race_and_participation = (
+    select(*_existing.c).select_from(races).outerjoin(_existing, true()).where(races.c.id == RACE_ID)
 )
-_found = select(*_first.c).select_from(races).outerjoin(_first, true()).where(races.c.id == RACE_ID)
 
 
 def join(connection: Connection, caller: Caller, race_id: int, *, now: datetime) -> Participation:
-    """Let the member take part, once; who does already gets their first participation, also after the race has ended.
+    """Let the member join the race. A member who has joined gets their participation again, also after the race's end.
 
     Raises
     ------
     NotFound
-    RaceClosed: it has ended, was cancelled or is settled.
+    RaceClosed: the race has ended, was cancelled or is settled.
     Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
     """
     parameters = caller.parameters(now) | {"race_id": race_id}
-    row = connection.execute(_join, parameters).one_or_none()
-    if row is not None:
-        return Participation(*row)
-    access.explain(connection, caller, now=now, playing=True)
-    row = connection.execute(_found, parameters).one_or_none()
+    row = access.one_or_none(connection, _join_race, caller, parameters, now=now, playing=True)
+    if row is None:  # the race is not open, or the member joined it in a concurrent request
+        row = connection.execute(_select_race_and_participation, parameters).one_or_none()
     if row is None:
         raise NotFound
     if row.joined_at is None:
         raise RaceClosed
-    return Participation(*row)  # another request of theirs came first, at the same moment
+    return Participation(**row._mapping)

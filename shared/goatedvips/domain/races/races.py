@@ -1,6 +1,7 @@
-"""Wager races: which there are, who takes part, and new ones.
+"""Wager races: list them, read one, create one.
 
-A race runs in [start, end). Its status follows the clock at every reading; `race_calendar` writes it down each minute.
+A race runs in the half-open window [start_date, end_date). Every answer computes the status from the clock;
+`calendar.advance` also writes it to the row each minute, for the legacy application.
 """
 
 from collections.abc import Mapping
@@ -34,7 +35,14 @@ from goatedvips.models.races import wager_races as races
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """A race as it stands at an instant; `participants` is their number."""
+    """A race at an instant.
+
+    Parameters
+    ----------
+    status: upcoming, live, completed or cancelled.
+    prize_distribution: JSON; percent of the pool by rank, but any JSON in an adopted row.
+    participants: how many members take part.
+    """
 
     id: int
     title: str
@@ -52,7 +60,15 @@ class Race:
 
 @dataclass(frozen=True, slots=True)
 class NewRace:
-    """A race as the staff want it."""
+    """A race to be created.
+
+    Parameters
+    ----------
+    prize_pool, min_wager: US dollars.
+    prize_distribution: percent of the prize pool by rank, "1" first.
+    time_zone: IANA name of the zone in which a repeating race begins and ends at midnight; None: the race is not
+        repeated.
+    """
 
     title: str
     type: str
@@ -61,11 +77,9 @@ class NewRace:
     end_date: datetime
     min_wager: Decimal
     prize_distribution: Mapping[str, Decimal]
-    """Percent by rank, from "1" on."""
     rules: str | None = None
     description: str | None = None
     time_zone: str | None = None
-    """Where the windows of a repeating race begin and end at midnight; none: it does not repeat."""
 
 
 RACE_ID = bindparam("race_id", type_=races.c.id.type)
@@ -76,9 +90,9 @@ status_by_clock = case(
     (races.c.end_date > NOW, literal("live", Text)),
     else_=literal("completed", Text),
 )
-"""A race's status at `now`, whatever its row says."""
+"""The status of a race at `now`. The column `status` may lag behind it."""
 
-_told = (
+_columns = (
     races.c.id,
     races.c.title,
     races.c.type,
@@ -91,28 +105,34 @@ _told = (
     races.c.rules,
     races.c.description,
 )
-# Of an adopted member's rows in a race the oldest, which has the key, is the participation.
-_crowd = (
+# An adopted member may have several rows in a race. Only the oldest has a key, and only that one counts.
+_participant_count = (
     select(func.count())
     .where(participants.c.race_id == races.c.id, participants.c.member_key.is_not(None))
     .scalar_subquery()
 )
-_races: Select[*tuple[Any, ...]] = select(*_told, _crowd.label("participants"))
-_WANTED = bindparam("wanted_status", type_=Text)
+_select_races: Select[*tuple[Any, ...]] = select(*_columns, _participant_count.label("participants"))
+_WANTED_STATUS = bindparam("wanted_status", type_=Text)
 _LATEST_START_FIRST = Keyset(races.c.start_date, races.c.id)
-_newest_first = _LATEST_START_FIRST.page_of(_races.where(or_(_WANTED.is_(None), status_by_clock == _WANTED)))
+_select_page = _LATEST_START_FIRST.page_of(
+    _select_races.where(or_(_WANTED_STATUS.is_(None), status_by_clock == _WANTED_STATUS))
+)
 
 
 def newest(connection: Connection, status: str | None, *, limit: int, cursor: str | None, now: datetime) -> Page[Race]:
-    """The races, the one that starts last first; all, or those of one status.
+    """A page of the races. The race with the latest start comes first.
+
+    Parameters
+    ----------
+    status: only races of this status; None: all races.
 
     Raises
     ------
-    ValidationFailed: the cursor is none of this list.
+    ValidationFailed: the cursor is not one of this list.
     """
     return pagination.newest(
         connection,
-        _newest_first,
+        _select_page,
         {"wanted_status": status, "now": now},
         lambda row: Race(**row._mapping),
         by=_LATEST_START_FIRST,
@@ -121,7 +141,7 @@ def newest(connection: Connection, status: str | None, *, limit: int, cursor: st
     )
 
 
-_one = _races.where(races.c.id == RACE_ID)
+_select_race = _select_races.where(races.c.id == RACE_ID)
 
 
 def get(connection: Connection, race_id: int, *, now: datetime) -> Race:
@@ -131,14 +151,14 @@ def get(connection: Connection, race_id: int, *, now: datetime) -> Race:
     ------
     NotFound
     """
-    row = connection.execute(_one, {"race_id": race_id, "now": now}).one_or_none()
+    row = connection.execute(_select_race, {"race_id": race_id, "now": now}).one_or_none()
     if row is None:
         raise NotFound
-    return Race(*row)
+    return Race(**row._mapping)
 
 
 _staff = access.staff()
-_given = {
+_new_values = {
     name: bindparam(f"new_{name}", type_=races.c[name].type)
     for name in (
         "title",
@@ -153,38 +173,38 @@ _given = {
         "time_zone",
     )
 }
-# Sent as text, since the percents are exact decimals.
-_distribution = cast(bindparam("new_prize_distribution", type_=Text), JSONB)
-_created = (
+# The parameter is JSON text, because the percents are exact decimals and Python's JSON would make floats of them.
+_new_distribution = cast(bindparam("new_prize_distribution", type_=Text), JSONB)
+_insert_race = (
     insert(races)
     .from_select(
-        [*_given, "prize_distribution", "created_by", "created_at", "updated_at"],
-        select(*_given.values(), _distribution, _staff.c.id, NOW, NOW),
+        [*_new_values, "prize_distribution", "created_by", "created_at", "updated_at"],
+        select(*_new_values.values(), _new_distribution, _staff.c.id, NOW, NOW),
     )
-    .returning(*_told, races.c.time_zone)
+    .returning(*_columns, races.c.time_zone)
     .cte("created")
 )
-_create: Select[*tuple[Any, ...]] = (
-    select(*(_created.c[column.name] for column in _told), literal(0))
-    .add_cte(audit.noted("create_race", _created))
+_create_race: Select[*tuple[Any, ...]] = (
+    select(*(_insert_race.c[column.name] for column in _columns), literal(0).label("participants"))
+    .add_cte(audit.noted("create_race", _insert_race))
     .execution_options(commit_in_flight=True)
 )
 
 
 def create(connection: Connection, caller: Caller, race: NewRace, *, now: datetime) -> Race:
-    """Announce a race; one whose start has passed is live at once.
+    """Create a race. If its start has passed, it is live at once.
 
     Raises
     ------
-    ValidationFailed: it would be over.
+    ValidationFailed: its end has passed.
     Unauthenticated, AccountSuspended, Forbidden
     """
     if race.end_date <= now:
         raise ValidationFailed(errors=[{"pointer": "/end_date", "detail": "must be in the future"}])
     percents = ", ".join(f'"{rank}": {percent:f}' for rank, percent in race.prize_distribution.items())
-    parameters = {f"new_{name}": getattr(race, name) for name in _given if name != "status"} | {
+    parameters = {f"new_{name}": getattr(race, name) for name in _new_values if name != "status"} | {
         "new_status": "live" if race.start_date <= now else "upcoming",
         "new_prize_distribution": f"{{{percents}}}",
     }
-    row = access.one(connection, _create, caller, parameters, now=now, staff=True)
-    return Race(*row)
+    row = access.one(connection, _create_race, caller, parameters, now=now, staff=True)
+    return Race(**row._mapping)
