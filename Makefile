@@ -34,8 +34,8 @@ sam-api: $(READY)   ## the API from Docker containers on port 3001 (PORT=…), b
 staff: $(READY)     ## make a member one of the staff: USER=name, with STACK=name in a stack on AWS
 	@$(PYTHON) -m tools.staff "$(origin USER)"
 
-openapi: $(READY)   ## write the API's OpenAPI document
-	@$(PYTHON) -m tools.openapi.document
+openapi: $(READY)   ## write the API's OpenAPI document and the table of docs/problems.md
+	@$(PYTHON) -m tools.openapi
 
 db-check: $(READY)  ## what is wrong with a database, here or for DATABASE_URL, and what to do (ARGS=--all names every row)
 	@$(PYTHON) -m database.check $(ARGS)

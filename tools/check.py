@@ -71,7 +71,7 @@ CHECKS: dict[str, Check] = {
     "sam-build": command("python", "-m", "local.sam.build"),
     "sam-build-native": command("python", "-m", "local.sam.build", "native"),
     "cfn-lint": command("cfn-lint", "template.yaml"),
-    "openapi": command("python", "-m", "tools.openapi.document", "--check"),
+    "openapi": command("python", "-m", "tools.openapi", "--check"),
     "alembic-check": migrations,
     "requirements": requirements,
     "ruff-check": command("ruff", "check", "--quiet"),

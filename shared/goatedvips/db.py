@@ -21,6 +21,7 @@ from goatedvips.config import settings
 from goatedvips.errors import (
     Conflict,
     DatabaseUnavailable,
+    InternalError,
     Problem,
     SchemaOutdated,
     TransactionConflict,
@@ -145,7 +146,7 @@ def _problem(error: DBAPIError) -> Problem:
     state = sqlstate(error.orig)
     reason = f"{state} {message(error.orig)}".strip()
     if isinstance(error.orig, UnreadableAnswer):
-        return Problem(reason=f"unreadable answer: {reason}")
+        return InternalError(reason=f"unreadable answer: {reason}")
     if isinstance(error.orig, pg8000.InterfaceError):
         lost = error.connection_invalidated  # else no connection could be made
         return (ConnectionLost if lost else DatabaseUnavailable)(retry_after=1, reason=reason)
@@ -164,7 +165,7 @@ def _problem(error: DBAPIError) -> Problem:
             return DatabaseUnavailable(retry_after=1, reason=reason)
         case (_, "25006" | "25P02" | "25P03" | "54001"):  # read-only; a session or a server in a bad state
             return DatabaseUnavailable(retry_after=1, reason=reason)
-    return Problem(reason=reason)
+    return InternalError(reason=reason)
 
 
 def _note_use(_: object, record: Any) -> None:

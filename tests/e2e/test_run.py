@@ -83,6 +83,15 @@ def test_the_mail_arrives_and_its_link_works_once(run: Run) -> None:
     assert (again.status_code, again.json()["code"]) == (404, "token_invalid")
 
 
+def test_the_pages_that_mail_and_problems_lead_to_open(run: Run) -> None:
+    for path in ("/verify", "/problems/already_spun"):
+        shown, looked_at = httpx.get(run.base + path), httpx.head(run.base + path)
+        assert (shown.status_code, looked_at.status_code) == (200, 200)
+        assert shown.headers["content-type"] == looked_at.headers["content-type"] == "text/html; charset=utf-8"
+        assert shown.text.startswith("<!doctype html>")
+    assert httpx.get(f"{run.base}/v1/users/1%0a").status_code == 404
+
+
 def test_each_of_many_at_once_sees_their_own_data_alone(run: Run) -> None:
     members = Members(run.database)
     fifty = [members.new() for _ in range(50)]

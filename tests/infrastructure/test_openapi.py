@@ -18,12 +18,15 @@ from goatedvips.errors import Problem
 from goatedvips.validators.fields import RequestBody
 from tests.infrastructure.project import FUNCTIONS, ROOT, Function
 from tests.support.functions import load
+from tools.openapi import __main__ as command
 from tools.openapi import document as openapi
 from tools.openapi import problems as openapi_problems
+from tools.openapi.problems import with_problem_table
 
 type Json = dict[str, Any]
 
-PAGES = {"GET /verify", "GET /reset", "GET /newsletter/confirm"}  # for people, not for programs
+# For people, not for programs.
+PAGES = {"/verify", "/reset", "/newsletter/confirm", "/problems/{code}"}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,13 @@ def listed(operation: Json) -> dict[str, list[str]]:
 
 
 def test_the_file_is_what_the_handlers_say(document: Json) -> None:
-    assert json.loads(openapi.FILE.read_text()) == document, "`make openapi` writes it"
+    assert json.loads(command.DOCUMENT.read_text()) == document, "`make openapi` writes it"
+
+
+def test_the_page_of_problems_is_what_the_docstrings_say() -> None:
+    page = command.PROBLEMS.read_text()
+    assert with_problem_table(page) == page, "`make openapi` writes it"
+    assert re.findall(r"^\| `(\w+)` ", page, re.MULTILINE).count("already_spun") == 1
 
 
 def test_it_is_valid(document: Json) -> None:
@@ -61,7 +70,12 @@ def test_it_is_the_same_each_time(document: Json) -> None:
 
 
 def test_every_route_is_in_it_by_the_name_of_its_function(document: Json) -> None:
-    routes = {route: function for function in FUNCTIONS for route in function.template_routes - PAGES}
+    routes = {
+        route: function
+        for function in FUNCTIONS
+        for route in function.template_routes
+        if route.partition(" ")[2] not in PAGES
+    }
     assert set(operations(document)) == set(routes)
     for route, operation in operations(document).items():
         assert operation["operationId"] == routes[route].name
@@ -132,7 +146,7 @@ def test_a_route_s_problems_are_listed(document: Json, route: str, status: str, 
 
 
 def test_every_problem_is_listed_by_its_status_and_some_route_has_it(document: Json) -> None:
-    kinds = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Problem)}
+    kinds = errors.problem_by_code()
     found = set()
     for route, operation in operations(document).items():
         for status, codes in listed(operation).items():
@@ -235,11 +249,17 @@ def test_a_handler_that_cannot_be_imported_fails_the_document(tmp_path: Path) ->
 def test_a_drift_is_noticed(
     document: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(openapi, "FILE", tmp_path / "openapi.json")
-    monkeypatch.setattr(openapi, "document", lambda: document)
-    assert openapi.main(["--check"]) == 1
+    written, page = tmp_path / "openapi.json", tmp_path / "problems.md"
+    page.write_text(command.PROBLEMS.read_text())
+    monkeypatch.setattr(command, "DOCUMENT", written)
+    monkeypatch.setattr(command, "PROBLEMS", page)
+    monkeypatch.setattr(command, "document", lambda: document)
+    assert command.main(["--check"]) == 1
     assert "make openapi" in capsys.readouterr().err
-    assert openapi.main([]) == 0
-    assert openapi.main(["--check"]) == 0
-    openapi.FILE.write_text(openapi.FILE.read_text() + " ")
-    assert openapi.main(["--check"]) == 1
+    assert command.main([]) == 0
+    for file in (written, page):
+        assert command.main(["--check"]) == 0
+        file.write_text(file.read_text().replace("already_spun", "spun_already"))
+        assert command.main(["--check"]) == 1
+        assert file.name in capsys.readouterr().err
+        assert command.main([]) == 0

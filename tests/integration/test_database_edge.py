@@ -14,7 +14,15 @@ import sqlalchemy as sa
 from database.embedded import free_port
 from goatedvips import db
 from goatedvips.config import settings
-from goatedvips.errors import Conflict, DatabaseUnavailable, NotFound, Problem, SchemaOutdated, ValidationFailed
+from goatedvips.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    InternalError,
+    NotFound,
+    Problem,
+    SchemaOutdated,
+    ValidationFailed,
+)
 from goatedvips.models.accounts import attempts
 from tests.support import stack
 from tests.support.functions import Functions, load
@@ -138,13 +146,13 @@ def test_a_database_without_the_schema_is_outdated(
     ("statement", "problem"),
     [
         ("insert into wheel_spins (user_id, segment_index) values (2147483647, 0)", Conflict),
-        ("insert into wheel_spins (segment_index) values (null)", Problem),
+        ("insert into wheel_spins (segment_index) values (null)", InternalError),
         ("insert into users (username, email, password) values ('-', '-', '-'), ('-', '+', '-')", Conflict),
         ("select nothing from users", SchemaOutdated),
         ("select 2147483647::int + 1", ValidationFailed),
         ("select pg_sleep(30)", DatabaseUnavailable),
         ("select pg_terminate_backend(pg_backend_pid())", DatabaseUnavailable),
-        ("selec 1", Problem),
+        ("selec 1", InternalError),
     ],
 )
 def test_each_class_of_refusal_has_its_problem(

@@ -310,3 +310,45 @@ def test_a_query_log_line_carries_the_request_id(
     query, *_ = (json.loads(text) for text in printed().splitlines())
     assert query["statement"].startswith("SELECT wheel_versions.id")
     assert query["request_id"] == answer.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize(
+    "body", ['{"code": "A", "code": "B"}', '{"x": {"1": 50, "1": 30}}', '[{"a": 1, "\\u0061": 2}]']
+)
+def test_a_name_twice_in_an_object_is_not_taken_for_either(functions: Functions, members: Members, body: str) -> None:
+    for name in ("claim_code", "spin_wheel", "log_out"):
+        refused = functions.call(name, by=members.new(), raw=body)
+        assert (refused.status, refused.json["code"]) == (400, "malformed_request")
+
+
+@pytest.mark.parametrize("control", ["\n", "\r", "\x00", "\x1f", "\x7f", "\x85"])
+def test_a_path_with_a_control_character_names_nothing(functions: Functions, members: Members, control: str) -> None:
+    member = members.new()
+    for path in (f"/v1/users/{member.id}{control}", f"/v1/users/{control}{member.id}", f"/v1/us{control}ers/1"):
+        refused = functions.call("get_profile", path=path)
+        assert (refused.status, refused.json["code"]) == (404, "not_found")
+    assert functions.call("spin_wheel", by=member, path=f"/v1/wheel/spins{control}").status == 404
+    assert functions.call("spin_wheel", by=member).status == 201
+
+
+@pytest.mark.parametrize(
+    ("source_ip", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("203.0.113.7:4711", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2:3:4:5:6]:443", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2:3:4:5:6]", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("::ffff:cb00:7107", "203.0.113.7"),
+        ("[::ffff:203.0.113.7]:4711", "203.0.113.7"),
+        ("64:ff9b::203.0.113.7", "203.0.113.7"),
+        ("2002:cb00:7107::1", "203.0.113.7"),
+        ("2001:0:c000:0201:0:0:34ff:8ef8", "203.0.113.7"),
+        ("::1", "::/64"),
+    ],
+)
+def test_a_client_is_counted_by_its_network(source_ip: str, network: str) -> None:
+    api = HttpApi("anyone")
+    api._event = event("get_wheel", address=source_ip)
+    assert api.client_network == network

@@ -75,6 +75,11 @@ ANSWERS = {
     "GET /verify": (200, 200, 200, 200, 200, 200),
     "GET /reset": (200, 200, 200, 200, 200, 200),
     "GET /newsletter/confirm": (200, 200, 200, 200, 200, 200),
+    "GET /problems/{code}": (200, 200, 200, 200, 200, 200),
+    "HEAD /verify": (200, 200, 200, 200, 200, 200),
+    "HEAD /reset": (200, 200, 200, 200, 200, 200),
+    "HEAD /newsletter/confirm": (200, 200, 200, 200, 200, 200),
+    "HEAD /problems/{code}": (200, 200, 200, 200, 200, 200),
 }
 
 
@@ -177,6 +182,9 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "GET /verify": lambda _: {"path": "/verify"},
     "GET /reset": lambda _: {"path": "/reset"},
     "GET /newsletter/confirm": lambda _: {"path": "/newsletter/confirm"},
+    "HEAD /verify": lambda _: {"path": "/verify"},
+    "HEAD /reset": lambda _: {"path": "/reset"},
+    "HEAD /newsletter/confirm": lambda _: {"path": "/newsletter/confirm"},
 }
 
 
@@ -211,7 +219,7 @@ def scene(kind: str, members: Members, database: sa.Engine) -> Scene:
 
 def call(functions: Functions, route: str, scene: Scene, by: Member | None) -> Any:
     changes = REQUESTS[route](scene.things) if route in REQUESTS else {}
-    return functions.call(ROUTES[route].name, by=by, **changes)
+    return functions.call(ROUTES[route].name, by=by, method=route.partition(" ")[0], **changes)
 
 
 def test_the_table_has_every_route_of_the_template_and_no_other() -> None:

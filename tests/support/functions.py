@@ -63,12 +63,13 @@ class Answer:
         return json.loads(self.text)
 
 
-def event(
+def event(  # noqa: PLR0913 - whatever a test may change of a request
     name: str,
     *,
     by: Member | None = None,
     body: object = None,
     raw: str | None = None,
+    method: str | None = None,
     path: str | None = None,
     query: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
@@ -85,6 +86,8 @@ def event(
     if body is not None or raw is not None:
         made["body"] = json.dumps(body) if raw is None else raw
         made["isBase64Encoded"] = False
+    if method is not None:
+        context["http"]["method"] = method
     if path is not None:
         made["rawPath"] = context["http"]["path"] = path
     if query is not None:

@@ -24,7 +24,6 @@ from tools.openapi.problems import problem_model, problems
 from tools.openapi.sources import describe_parameters, describe_schemas, sample
 
 ROOT = Path(__file__).resolve().parents[2]
-FILE = ROOT / "functions" / "operations" / "openapi.json"
 MODELS = "#/components/schemas/"
 NOISE = {"title", "gt", "lt", "ge", "le"}  # titles that repeat a name; pydantic's bounds of what is written as text
 
@@ -247,19 +246,3 @@ def agree_on_models(models: dict[str, Json], part: Json, file: Path) -> None:
     for name, model in part.get("components", {}).get("schemas", {}).items():
         if models.setdefault(name, model) != model:
             raise SystemExit(f"{file}: another handler has a different model {name!r}; give one of them another name.")
-
-
-def main(arguments: list[str]) -> int:
-    """Write the file, or compare it; return the process's status."""
-    text = json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
-    if "--check" in arguments:
-        if FILE.exists() and FILE.read_text("utf-8") == text:
-            return 0
-        sys.stderr.write("functions/operations/openapi.json is not what the handlers say: `make openapi` writes it.\n")
-        return 1
-    FILE.write_text(text, "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -15,6 +15,7 @@ from goatedvips.errors import (
     DatabaseUnavailable,
     Forbidden,
     IdempotencyInProgress,
+    InternalError,
     MalformedRequest,
     NotFound,
     Problem,
@@ -26,6 +27,7 @@ from goatedvips.errors import (
 from goatedvips.http import HttpApi
 
 DOMAIN = "goatedvips.domain."
+TABLE_HEAD = "| code | status | what it means, and what helps |\n| --- | --- | --- |\n"
 DATABASE_BLOCKS = {reading, repeatable_read, transaction}
 RAISES = re.compile(r"^Raises\n-+\n((?:.+\n?)+)", re.MULTILINE)
 
@@ -51,7 +53,7 @@ def problems(operation: Json, module: ModuleType, api: HttpApi, path: str, metho
         value for value in vars(module).values() if inspect.isfunction(value)
     }:
         kinds |= {DatabaseUnavailable, SchemaOutdated}
-    said: dict[str, list[str]] = {"default": [f"Any other problem, such as `{Problem.code}`"]}
+    said: dict[str, list[str]] = {"default": [f"Any other problem, such as `{InternalError.code}`"]}
     for kind in sorted(kinds, key=lambda kind: kind.code):
         said.setdefault(str(kind.status), []).append(f"`{kind.code}`: {kind.title}")
     guarded = {"401": "Unauthenticated"} if api.who != "anyone" else {}
@@ -94,12 +96,16 @@ def problems_named(function: Callable[..., object]) -> set[type[Problem]]:
     return found
 
 
+def with_problem_table(page: str) -> str:
+    """Return a Markdown page with the table at its end replaced by a present one: a row for each problem."""
+    before = page[: page.index(TABLE_HEAD)]
+    kinds = sorted(errors.problem_by_code().values(), key=lambda kind: (kind.status, kind.code))
+    rows = [f"| `{kind.code}` | {kind.status} | {errors.explanation(kind)} |" for kind in kinds]
+    return before + TABLE_HEAD + "\n".join(rows) + "\n"
+
+
 def problem_model() -> Json:
     """Describe a problem document (RFC 9457)."""
-    codes, waiting = {Problem.code}, [Problem]
-    while waiting:
-        waiting += (kinds := waiting.pop().__subclasses__())
-        codes |= {kind.code for kind in kinds}
     text = {"type": "string"}
     fault = {
         "type": "object",
@@ -118,7 +124,7 @@ def problem_model() -> Json:
             "title": {**text, "description": "The same sentence for every problem of this code."},
             "status": {"type": "integer", "description": "The answer's HTTP status."},
             "detail": {**text, "description": "One sentence on this very request; the title where nothing is to add."},
-            "code": {**text, "description": "Stable; more may come.", "examples": sorted(codes)},
+            "code": {**text, "description": "Stable; more may come.", "examples": sorted(errors.problem_by_code())},
             "request_id": {**text, "description": "To be quoted to support; also in `X-Request-Id`."},
             "errors": {"type": "array", "items": fault, "description": "With 422: what is wrong, and where."},
         },

@@ -1,8 +1,9 @@
 """The resolver of all handlers: it finds out who calls, runs the route, logs and measures, and answers every error."""
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict
-from ipaddress import IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from time import perf_counter
 from typing import Any, Literal, override
 
@@ -14,7 +15,7 @@ from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import ConnectionLost, transaction
 from goatedvips.domain.access import Caller
-from goatedvips.errors import Forbidden, TransactionConflict, Unauthenticated, ValidationFailed
+from goatedvips.errors import Forbidden, NotFound, TransactionConflict, Unauthenticated, ValidationFailed
 from goatedvips.http.bodies import parse, prepare
 from goatedvips.http.idempotency import answer_once
 from goatedvips.http.problems import pointer, problem_of, problem_response
@@ -27,6 +28,10 @@ type Answer = dict[str, Any]
 type Who = Literal["anyone", "member", "staff"]
 
 RETRY_WITHIN = 3.0  # seconds; a database that stayed silent for longer is not tried again
+_WITHOUT_BODY = {"GET", "HEAD"}  # a body has no meaning there (RFC 9110, section 9.3.1)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_WITH_PORT = re.compile(r"\[(.+)\](?::\d+)?|([\d.]+):\d+")
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 class HttpApi(APIGatewayHttpResolver):
@@ -81,9 +86,19 @@ class HttpApi(APIGatewayHttpResolver):
 
     @property
     def client_network(self) -> str:
-        """The client's network as the throttles count it: an IPv4 address, or the /64 network of an IPv6 address."""
-        address = ip_address(self._event["requestContext"]["http"]["sourceIp"])
-        return str(IPv6Network((address, 64), strict=False)) if address.version == 6 else str(address)
+        """The client's network as the throttles count it: an IPv4 address, or the /64 network of an IPv6 address.
+
+        An IPv6 address that contains an IPv4 address counts as that one, whose owner could otherwise use many of them.
+        """
+        source_ip = self._event["requestContext"]["http"]["sourceIp"]
+        with_port = _WITH_PORT.fullmatch(source_ip)
+        address = ip_address(with_port[1] or with_port[2] if with_port else source_ip)
+        if isinstance(address, IPv4Address):
+            return str(address)
+        _, teredo_client = address.teredo or (None, None)
+        translated = IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else None
+        embedded = address.ipv4_mapped or address.sixtofour or teredo_client or translated
+        return str(embedded or IPv6Network((address, 64), strict=False))
 
     @override
     def resolve(self, event: Event, context: Any) -> Answer:  # type: ignore[override]  # Lambda's events are dicts
@@ -98,14 +113,15 @@ class HttpApi(APIGatewayHttpResolver):
                 if self.who != "anyone":
                     self._caller = self._authenticated()
                     self._log_fields["user_id"] = self.caller.user_id
-                if http["method"] != "GET":  # the body of a GET has no meaning (RFC 9110, section 9.3.1)
-                    prepare(event)
+                _prepare(event)
                 answer = super().resolve(event, context)
             except Exception as error:  # noqa: BLE001 - every error is answered, never by a stack trace
                 answer = _as_answer(self._refuse(error))
             milliseconds = round((perf_counter() - started) * 1000, 1)
             status = int(answer["statusCode"])
             answer["headers"]["X-Request-Id"] = self.request_id
+            if http["method"] == "HEAD":  # the same answer without its content (RFC 9110, section 9.3.2)
+                answer |= {"body": "", "isBase64Encoded": False}
             line = {"method": http["method"], "path": http["path"], "status": status, "milliseconds": milliseconds}
             logger.info("answered", extra=line | self._log_fields)
         metrics.add_metric("Duration", MetricUnit.Milliseconds, milliseconds)
@@ -127,6 +143,20 @@ def lambda_handler(api: HttpApi) -> Callable[[Event, Any], Answer]:
     return api.resolve
 
 
+def _prepare(event: Event) -> None:
+    """Refuse a path or a body that no route takes.
+
+    Raises
+    ------
+    NotFound: the path has a control character; the routes' patterns would match one line feed at its end.
+    BodyTooLarge, UnsupportedMediaType, MalformedRequest
+    """
+    if _CONTROL.search(event["rawPath"]):
+        raise NotFound
+    if event["requestContext"]["http"]["method"] not in _WITHOUT_BODY:
+        prepare(event)
+
+
 def _look_up_session(authorization: str) -> dict[str, Any]:
     """Return what the authorizer would have reported for this header: empty if there is no live session."""
     from goatedvips.domain.accounts import sessions  # seldom needed
@@ -142,7 +172,7 @@ def _look_up_session(authorization: str) -> dict[str, Any]:
 def _reject_unknown_fields(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
     """Reject body fields on routes that declare no body; pydantic does it on the others."""
     event = api.current_event
-    if event.http_method != "GET" and not api.context["_route"].dependant.body_params:
+    if event.http_method not in _WITHOUT_BODY and not api.context["_route"].dependant.body_params:
         fields = event.json_body
         if not isinstance(fields, dict):
             raise ValidationFailed("The request body must be an object")

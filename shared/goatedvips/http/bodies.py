@@ -1,4 +1,4 @@
-"""Request bodies: JSON of at most 64 KiB, whatever API Gateway wraps it in."""
+"""Request bodies: JSON of at most 64 KiB, plain or as base64 in API Gateway's event."""
 
 import base64
 import binascii
@@ -13,24 +13,30 @@ JSON = "application/json"
 
 
 def parse(text: str) -> Any:
-    """JSON as RFC 8259 has it, numbers with a fraction as exact decimals.
+    """Parse JSON (RFC 8259); a number with a fraction or an exponent becomes an exact decimal.
 
     Raises
     ------
-    MalformedRequest
+    MalformedRequest: it is not JSON, or an object has a name twice, which readers resolve differently (section 4).
     """
 
     def refuse(constant: str) -> None:
         raise MalformedRequest(f"{constant} is not JSON")
 
+    def unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(members)
+        if len(found) < len(members):
+            raise MalformedRequest("The request body has an object with a name twice")
+        return found
+
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=refuse)
+        return json.loads(text, parse_float=Decimal, parse_constant=refuse, object_pairs_hook=unique)
     except (ValueError, ArithmeticError, RecursionError) as error:  # ArithmeticError: an exponent that no decimal has
         raise MalformedRequest from error
 
 
 def octets(event: dict[str, Any]) -> bytes:
-    """The body of an event as it was sent.
+    """Return the body of an event as the client sent it.
 
     Raises
     ------
@@ -44,7 +50,7 @@ def octets(event: dict[str, Any]) -> bytes:
 
 
 def prepare(event: dict[str, Any]) -> None:
-    """Refuse a body that no route wants; leave it in the event as text, an absent one as an object without fields.
+    """Refuse a body that no route takes; store it in the event as text, and `{}` for an empty one.
 
     Raises
     ------

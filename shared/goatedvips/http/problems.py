@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from goatedvips.errors import NotFound, Problem, ValidationFailed
+from goatedvips.errors import InternalError, NotFound, Problem, ValidationFailed
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100  # validation errors listed in one problem document
@@ -23,7 +23,7 @@ def problem_of(error: Exception) -> Problem:
             return _validation_problem(error)
         case NotFoundError():
             return NotFound()
-    return Problem(reason=type(error).__name__)
+    return InternalError(reason=type(error).__name__)
 
 
 def problem_response(problem: Problem, request_id: str) -> Response[str]:
@@ -56,7 +56,7 @@ def _validation_problem(error: RequestValidationError) -> Problem:
         if source == "path":
             return NotFound()
         if source == "response":  # the handler's own answer does not fit its model
-            return Problem(reason=f"{fault['loc']}: {fault['msg']}")
+            return InternalError(reason=f"{fault['loc']}: {fault['msg']}")
         where = "" if source == "header" else pointer(path)
         errors.append({"pointer": where, "detail": fault["msg"].removeprefix("Value error, ")})
     return ValidationFailed(errors=errors[:MAX_ERRORS])

@@ -44,3 +44,11 @@ def test_the_page_contains_nothing_of_the_request(functions: Functions) -> None:
 
 def test_another_path_is_not_found(functions: Functions) -> None:
     assert functions.call("show_page", path="/resets").status == 404
+
+
+@pytest.mark.parametrize("path", ["/verify", "/reset", "/newsletter/confirm"])
+def test_head_answers_what_get_does_without_the_page(functions: Functions, path: str) -> None:
+    """Mail scanners and link checkers send it."""
+    shown, looked_at = (functions.call("show_page", path=path, method=method) for method in ("GET", "HEAD"))
+    assert (looked_at.status, looked_at.text) == (200, "")
+    assert looked_at.headers == shown.headers | {"X-Request-Id": looked_at.headers["X-Request-Id"]}

@@ -1,0 +1,16 @@
+"""GET /problems/{code}: the page that explains an error, to which the `type` of its problem documents leads."""
+
+from aws_lambda_powertools.event_handler import Response
+
+from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http.pages import problem_page
+
+api = HttpApi("anyone")
+
+
+@api.route("/problems/<code>", method=["GET", "HEAD"], include_in_schema=False)
+def show_problem(code: str) -> Response[str]:
+    return problem_page(code)
+
+
+handler = lambda_handler(api)
