@@ -14,7 +14,7 @@ api = HttpApi("member")
 @api.post("/v1/codes/claim", status_code=201)
 def claim_code(body: ClaimRequest) -> Response[CodeClaim]:
     with transaction() as connection:
-        claim = claims.claim(connection, api.caller, body.code, address=api.client_network, now=utc_now())
+        claim = claims.claim(connection, api.caller, body.code, client_network=api.client_network, now=utc_now())
     return created_once(CodeClaim.model_validate(claim), created=claim.created)
 
 

@@ -35,7 +35,7 @@ def claim_at_once(
 ) -> list[claims.Claim | Exception]:
     callers = [Caller(member.id, member.session_id, "test") for member in claimers]
     works: list[Callable[[sa.Connection], claims.Claim]] = [
-        partial(claims.claim, caller=caller, code=code, address="test", now=NOW) for caller in callers
+        partial(claims.claim, caller=caller, code=code, client_network="test", now=NOW) for caller in callers
     ]
     row = sa.select(bonus_codes.c.id).where(bonus_codes.c.code == code)
     return at_once_behind(database, row, direct, works)

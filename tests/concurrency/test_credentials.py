@@ -196,10 +196,10 @@ def test_twenty_requests_at_once_mail_three_times(direct: str, members: Members,
     member = members.new(email_verified=False)
     email, at = member.email, network_address()
     works = [
-        partial(email_addresses.request_verification, caller=caller_of(member), address=at, now=NOW),
-        partial(credentials.request_reset, email=email, address=at, now=NOW),
-        partial(credentials.request_reset, email=email.upper(), address=at, now=NOW),
-        partial(credentials.request_reset, email=email.title(), address=network_address(), now=NOW),
+        partial(email_addresses.request_verification, caller=caller_of(member), client_network=at, now=NOW),
+        partial(credentials.request_reset, email=email, client_network=at, now=NOW),
+        partial(credentials.request_reset, email=email.upper(), client_network=at, now=NOW),
+        partial(credentials.request_reset, email=email.title(), client_network=network_address(), now=NOW),
     ] * 5
     assert set(at_once_behind(database, row_of(member), direct, works)) == {None}
     assert len(mails(database, email)) == 3
@@ -217,7 +217,7 @@ def test_twenty_wishes_for_a_new_address_at_once_mail_three_times(
         caller=caller_of(member),
         attempt=attempt,
         email=email,
-        address=network_address(),
+        client_network=network_address(),
         now=NOW,
     )
     assert set(at_once_behind(database, row_of(member), direct, [wish] * 20)) == {None}

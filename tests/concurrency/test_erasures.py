@@ -50,7 +50,7 @@ def erasing(direct: str) -> Callable[[Member], Callable[[Connection], None]]:
 
     def prove(member: Member) -> Callable[[Connection], None]:
         (attempt,) = at_once(
-            direct, [partial(credentials.attempt, caller=caller(member), address="203.0.113.9", now=NOW)]
+            direct, [partial(credentials.attempt, caller=caller(member), client_network="203.0.113.9", now=NOW)]
         )
         assert isinstance(attempt, LogInAttempt), attempt
         return partial(erasure.erase, caller=caller(member), attempt=attempt, now=NOW)
@@ -283,7 +283,7 @@ def test_an_account_registered_with_the_e_mail_during_the_erasure_is_excluded(
         "username": f"kid-{secrets.token_hex(6)}",
         "email": member.email,
         "stored": "x",
-        "address": "10.0.0.1",
+        "client_network": "10.0.0.1",
     }
     registering = partial(registration.register, **form, now=NOW)
     erased, account = at_once(direct, [meanwhile.lingering(erasing(member)), meanwhile.acting(registering)])
@@ -322,7 +322,7 @@ def test_no_mail_is_composed_or_queued_during_the_erasure_of_its_member(
         meanwhile.lingering(erasing(member)),
         meanwhile.acting(partial(mailed_tokens.make_for_reset, **who)),
         meanwhile.acting(partial(mailed_tokens.make_for_change, **who)),
-        meanwhile.acting(partial(credentials.request_reset, email=member.email, address="10.0.0.1", now=NOW)),
+        meanwhile.acting(partial(credentials.request_reset, email=member.email, client_network="10.0.0.1", now=NOW)),
     ]
     assert at_once(direct, works) == [None] * 4
     with database.connect() as connection:

@@ -96,7 +96,7 @@ def plays(database: sa.Engine, member: Member) -> dict[str, Play]:
         race_id = made.scalar_one()
     return {
         "spin": partial(spins.spin, caller=caller(member), client_seed=None, now=NOW),
-        "claim": partial(claims.claim, caller=caller(member), code=code, address="test", now=NOW),
+        "claim": partial(claims.claim, caller=caller(member), code=code, client_network="test", now=NOW),
         "join": partial(participation.join, caller=caller(member), race_id=race_id, now=NOW),
     }
 

@@ -32,7 +32,7 @@ def test_thirty_guesses_at_once_compare_ten_passwords(
 ) -> None:
     member = members.new()
     logins = [member.username, member.email, member.username.upper()] * 10
-    works = [partial(log_in.begin_attempt, login=login, address=address, now=NOW) for login in logins]
+    works = [partial(log_in.begin_attempt, login=login, client_network=address, now=NOW) for login in logins]
     results = at_once_behind(database, door, patient, works)
     assert Counter(type(result) for result in results) == {log_in.LogInAttempt: 10, TooManyAttempts: 20}, results
 
@@ -41,7 +41,7 @@ def test_sixty_guesses_at_once_over_all_accounts_compare_fifty(
     patient: str, members: Members, database: sa.Engine, door: sa.Select[Any], address: str
 ) -> None:
     logins = [members.new().username for _ in range(6)] + [secrets.token_hex(8) for _ in range(6)]
-    works = [partial(log_in.begin_attempt, login=login, address=address, now=NOW) for login in logins * 5]
+    works = [partial(log_in.begin_attempt, login=login, client_network=address, now=NOW) for login in logins * 5]
     results = at_once_behind(database, door, patient, works)
     assert Counter(type(result) for result in results) == {log_in.LogInAttempt: 50, TooManyAttempts: 10}, results
 
@@ -49,7 +49,7 @@ def test_sixty_guesses_at_once_over_all_accounts_compare_fifty(
 def test_thirty_registrations_at_once_count_ten(
     patient: str, database: sa.Engine, door: sa.Select[Any], address: str
 ) -> None:
-    works = [partial(registration.count, address=address, now=NOW)] * 30
+    works = [partial(registration.count, client_network=address, now=NOW)] * 30
     results = at_once_behind(database, door, patient, works)
     assert Counter(type(result) for result in results) == {type(None): 10, TooManyAttempts: 20}, results
 
@@ -67,7 +67,7 @@ def test_thirty_registrations_of_one_name_at_once_make_one_account(
     results = at_once(
         direct,
         [
-            partial(registration.register, username=name, email=email, stored="x", address="10.0.0.1", now=NOW)
+            partial(registration.register, username=name, email=email, stored="x", client_network="10.0.0.1", now=NOW)
             for name, email in given
         ],
     )

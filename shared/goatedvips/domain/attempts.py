@@ -1,4 +1,4 @@
-"""Attempts, counted to slow guessing down, and the throttles that they add up to."""
+"""Attempts: recorded so that guessing is slow, and the throttles that limit them."""
 
 import math
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Connection,
     Insert,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Select,
     Text,
     bindparam,
+    delete,
     func,
     insert,
     literal,
@@ -27,7 +29,9 @@ from goatedvips.errors import TooManyAttempts
 from goatedvips.models.accounts import attempts
 
 SUBJECT = bindparam("subject", type_=Text)
-ADDRESS = bindparam("address", type_=Text)
+"""Whose secret is guessed, such as a user id in decimal."""
+CLIENT_NETWORK = bindparam("client_network", type_=Text)
+"""Where the attempt comes from: an IPv4 address, or the /64 network of an IPv6 address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Throttle:
     window: timedelta
 
     def opens_at(self, same: ColumnElement[bool]) -> ScalarSelect[datetime]:
-        """When the next attempt is let through, as a part of a statement bound to `now`; null: at once.
+        """Return when the next attempt is allowed, as an expression bound to `now`; null: at once.
 
         Parameters
         ----------
@@ -57,56 +61,88 @@ class Throttle:
 
 
 def too_many(opens_at: datetime, *, now: datetime) -> TooManyAttempts:
-    """The refusal of an attempt before the throttle opens."""
+    """Return the refusal of an attempt before the throttle opens."""
     return TooManyAttempts(retry_after=max(1, math.ceil((opens_at - now).total_seconds())))
 
 
-def counted(kind: str, subject: str, address: str, *, now: datetime) -> Insert:
-    """The statement that counts an attempt without asking: for what a refusal leaves behind."""
-    return insert(attempts).values(kind=kind, subject=subject, address=address, attempted_at=now)
+def insert_attempt(
+    kind: str | ColumnElement[str],
+    subject: str | ColumnElement[str],
+    client_network: str | ColumnElement[str] = CLIENT_NETWORK,
+    *conditions: ColumnElement[bool],
+    at: datetime | ColumnElement[datetime] = NOW,
+) -> Insert:
+    """Return the insert of one attempt: the only one there is.
 
-
-def in_turn(name: ColumnElement[str]) -> ColumnElement[None]:
-    """Lets no two transactions count for one `name` at once, until their end.
-
-    It belongs into a statement before the one that counts: a statement sees what was committed before it began, not
-    what was committed while it waited.
+    Parameters
+    ----------
+    subject: whose secret is guessed, or what is asked for.
+    client_network: where the attempt comes from.
+    conditions: the attempt is recorded only if all of them hold.
     """
-    return func.pg_advisory_xact_lock(func.hashtextextended(name, 0)).label("turn")
+    values = (
+        literal(kind) if isinstance(kind, str) else kind,
+        literal(subject) if isinstance(subject, str) else subject,
+        literal(client_network) if isinstance(client_network, str) else client_network,
+        literal(at, attempts.c.attempted_at.type) if isinstance(at, datetime) else at,
+    )
+    row = select(*values).where(*conditions)
+    return insert(attempts).from_select(["kind", "subject", "address", "attempted_at"], row)
 
 
-TURN = in_turn(bindparam("turn", type_=Text))
+def advisory_lock(name: ColumnElement[str]) -> ColumnElement[None]:
+    """Serialise the transactions that count attempts for the same name: an advisory lock until commit.
+
+    It belongs in a statement before the one that counts: a statement sees what was committed before it began, not
+    what was committed while it waited for the lock.
+    """
+    return func.pg_advisory_xact_lock(func.hashtextextended(name, 0)).label("attempt_lock")
 
 
-def turn(kind: str, address: str) -> dict[str, str]:
-    """What `TURN` is bound to, for the attempts of a kind from an address."""
-    return {"turn": f"{kind}:{address}"}
+ATTEMPT_LOCK = advisory_lock(bindparam("lock_name", type_=Text))
 
 
-def counting(kind: str, opens_at: ColumnElement[datetime]) -> Select[Any]:
-    """The statement that counts an attempt where it is let through; see `count`."""
-    door = select(opens_at.label("opens_at")).cte("door")
+def lock_parameters(kind: str, client_network: str) -> dict[str, str]:
+    """Return what `ATTEMPT_LOCK` is bound to, for the attempts of a kind from a network."""
+    return {"lock_name": f"{kind}:{client_network}"}
+
+
+def attempt_statement(kind: str, opens_at: ColumnElement[datetime]) -> Select[Any]:
+    """Return the statement that records an attempt if the throttle is open; `record_attempt` executes it."""
+    throttle = select(opens_at.label("opens_at")).cte("throttle")
     attempt = (
-        insert(attempts)
-        .from_select(
-            ["kind", "subject", "address", "attempted_at"],
-            select(literal(kind), SUBJECT, ADDRESS, NOW).where(door.c.opens_at.is_(None)),
-        )
+        insert_attempt(kind, SUBJECT, CLIENT_NETWORK, select(throttle.c.opens_at).scalar_subquery().is_(None))
         .returning(attempts.c.id)
         .cte("attempt")
     )
-    both = door.outerjoin(attempt, true())
-    return select(door.c.opens_at, attempt.c.id).select_from(both).execution_options(commit_in_flight=True)
+    both = throttle.outerjoin(attempt, true())
+    return select(throttle.c.opens_at, attempt.c.id).select_from(both).execution_options(commit_in_flight=True)
 
 
-def count(connection: Connection, counting: Select[Any], subject: str, address: str, *, now: datetime) -> int:
-    """Count an attempt, in its turn, and return its id.
+def record_attempt(
+    connection: Connection, statement: Select[Any], subject: str, client_network: str, *, now: datetime
+) -> int:
+    """Record an attempt and return its id. The transaction holds `ATTEMPT_LOCK`.
+
+    Parameters
+    ----------
+    statement: as `attempt_statement` made it.
 
     Raises
     ------
-    TooManyAttempts: there were too many; this one isn't counted.
+    TooManyAttempts: there were too many; this one is not recorded.
     """
-    row = connection.execute(counting, {"subject": subject, "address": address, "now": now}).one()
+    parameters = {"subject": subject, "client_network": client_network, "now": now}
+    row = connection.execute(statement, parameters).one()
     if row.opens_at is not None:
         raise too_many(row.opens_at, now=now)
     return int(row.id)
+
+
+ATTEMPT_ID = bindparam("attempt_id", type_=attempts.c.id.type)
+
+
+def attempt_removed(proof: CTE) -> CTE:
+    """Return the delete of the attempt `ATTEMPT_ID`, for a statement in which `proof` has a row if it succeeded."""
+    the_attempt = select(ATTEMPT_ID).select_from(proof).scalar_subquery()
+    return delete(attempts).where(attempts.c.id == the_attempt).cte("attempt_removed")

@@ -2,7 +2,7 @@
 
 Who changes what an account is entered by, or erases it, gives the current password.  The handler counts the attempt by
 `attempt`, which commits; compares outside a transaction; and opens one for a statement that starts from
-`access.proved` and takes the attempt back by `log_in.taken_back`.  Where that came back empty, `refuse` says why.
+`access.proved` and takes the attempt back by `attempts.attempt_removed`.  If it has no row, `refuse` says why.
 """
 
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ from goatedvips.errors import InvalidCredentials, TokenInvalid
 from goatedvips.models.accounts import mailed_tokens as tokens
 from goatedvips.models.accounts import users
 
-_turn = select(attempts.TURN).subquery("turn")
+_lock = select(attempts.ATTEMPT_LOCK).subquery("lock")
 _caller = access.member(only_reads=True)
 _own = (
-    select(_turn.c.turn, users.c.id, users.c.password)
-    .select_from(_turn.join(_caller, true()))
+    select(_lock.c.attempt_lock, users.c.id, users.c.password)
+    .select_from(_lock.join(_caller, true()))
     .join(users, users.c.id == _caller.c.id)
 )
 
 
-def attempt(connection: Connection, caller: Caller, address: str, *, now: datetime) -> LogInAttempt:
+def attempt(connection: Connection, caller: Caller, client_network: str, *, now: datetime) -> LogInAttempt:
     """Count an attempt to prove the caller's password before anything is compared: among the guesses at log-in.
 
     Whoever has a stolen token guesses no faster than without it.
@@ -39,12 +39,12 @@ def attempt(connection: Connection, caller: Caller, address: str, *, now: dateti
     ------
     TooManyAttempts, Unauthenticated, AccountSuspended
     """
-    own = access.one(connection, _own, caller, attempts.turn("log_in", address), now=now)
-    return LogInAttempt(log_in.guess(connection, str(own.id), address, now=now), own.id, own.password)
+    own = access.one(connection, _own, caller, attempts.lock_parameters("log_in", client_network), now=now)
+    return LogInAttempt(log_in.guess(connection, str(own.id), client_network, now=now), own.id, own.password)
 
 
 def proof(caller: Caller, attempt: LogInAttempt, now: datetime) -> dict[str, object]:
-    """What `access.proved` and `log_in.taken_back` are bound to."""
+    """What `access.proved` and `attempts.attempt_removed` are bound to."""
     return caller.parameters(now) | {"compared": attempt.password, "attempt_id": attempt.id}
 
 
@@ -91,7 +91,7 @@ _changed = (
     .returning(users.c.id)
     .cte("changed")
 )
-_change = select(_changed.c.id).add_cte(log_in.taken_back(_proved))
+_change = select(_changed.c.id).add_cte(attempts.attempt_removed(_proved))
 
 
 def change_password(
@@ -115,7 +115,7 @@ def change_password(
 
 
 _EMAIL = bindparam("asked_email", type_=Text)
-_reset_turn = select(mail_requests.turn(_EMAIL))
+_reset_turn = select(mail_requests.advisory_lock(_EMAIL))
 _account = (
     select(users.c.id, users.c.email)
     .where(
@@ -141,7 +141,7 @@ _request_reset = (
 )
 
 
-def request_reset(connection: Connection, email: str, address: str, *, now: datetime) -> None:
+def request_reset(connection: Connection, email: str, client_network: str, *, now: datetime) -> None:
     """Mail a link by which its reader sets a new password, if an account has the address: exactly, or ignoring case.
 
     Whoever asks learns nothing.  A suspended account gets no mail: no password would open it.
@@ -150,7 +150,7 @@ def request_reset(connection: Connection, email: str, address: str, *, now: date
     ----------
     address: the network address that the request comes from.
     """
-    parameters = {"asked_email": email, "address": address, "now": now}
+    parameters = {"asked_email": email, "client_network": client_network, "now": now}
     connection.execute(_reset_turn, parameters)
     connection.execute(_request_reset, parameters)
 

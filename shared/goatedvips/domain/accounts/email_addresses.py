@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import Connection, Text, and_, bindparam, func, literal, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
-from goatedvips.domain import access, erased_identities, unique_keys
+from goatedvips.domain import access, attempts, erased_identities, unique_keys
 from goatedvips.domain.access import NOW, Caller
-from goatedvips.domain.accounts import credentials, log_in, mail_requests
+from goatedvips.domain.accounts import credentials, mail_requests
 from goatedvips.domain.accounts.log_in import LogInAttempt
 from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.notifications.outbox import queued
@@ -17,7 +17,7 @@ from goatedvips.models.accounts import users
 
 _member = access.member()
 _reader = access.member(only_reads=True)
-_own_turn = select(mail_requests.turn(users.c.email)).join(_reader, _reader.c.id == users.c.id)
+_own_turn = select(mail_requests.advisory_lock(users.c.email)).join(_reader, _reader.c.id == users.c.id)
 _unverified = (
     select(users.c.id.label("user_id"), users.c.email)
     .join(_member, _member.c.id == users.c.id)
@@ -31,24 +31,24 @@ _request_verification = (
 )
 
 
-def request_verification(connection: Connection, caller: Caller, address: str, *, now: datetime) -> None:
+def request_verification(connection: Connection, caller: Caller, client_network: str, *, now: datetime) -> None:
     """Mail the link once more that proves the caller's address; not where it is proved.
 
     Parameters
     ----------
-    address: the network address that the request comes from.
+    client_network: the network that the request comes from.
 
     Raises
     ------
     Unauthenticated, AccountSuspended
     """
-    parameters = caller.parameters(now) | {"address": address}
+    parameters = caller.parameters(now) | {"client_network": client_network}
     access.one(connection, _own_turn, caller, parameters, now=now)
     connection.execute(_request_verification, parameters)
 
 
 _NEW_EMAIL = bindparam("new_email", type_=Text)
-_turn = select(mail_requests.turn(_NEW_EMAIL))
+_turn = select(mail_requests.advisory_lock(_NEW_EMAIL))
 _proved = access.proved()
 _taken = (
     select(users.c.id)
@@ -61,27 +61,27 @@ _taken = (
 _asked = select(_proved.c.id.label("user_id"), _NEW_EMAIL.label("email")).where(~_taken).cte("asked")
 _request_change = (
     select(_proved.c.id, _taken.label("taken"))
-    .add_cte(log_in.taken_back(_proved), *mail_requests.asked_for("email_change", _asked))
+    .add_cte(attempts.attempt_removed(_proved), *mail_requests.asked_for("email_change", _asked))
     .execution_options(commit_in_flight=True)
 )
 
 
 def request_change(
-    connection: Connection, caller: Caller, attempt: LogInAttempt, email: str, address: str, *, now: datetime
+    connection: Connection, caller: Caller, attempt: LogInAttempt, email: str, client_network: str, *, now: datetime
 ) -> None:
     """Mail a link to the address that the caller wishes to have; nothing changes until it is used.
 
     Parameters
     ----------
     attempt: the proof of the caller's password, which is taken back.
-    address: the network address that the request comes from.
+    client_network: the network that the request comes from.
 
     Raises
     ------
     EmailTaken: by another member, ignoring case.
     Unauthenticated, AccountSuspended, InvalidCredentials
     """
-    parameters = credentials.proof(caller, attempt, now) | {"new_email": email, "address": address}
+    parameters = credentials.proof(caller, attempt, now) | {"new_email": email, "client_network": client_network}
     connection.execute(_turn, parameters)
     row = connection.execute(_request_change, parameters).one_or_none()
     if row is None:

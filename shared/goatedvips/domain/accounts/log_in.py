@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import CTE, Connection, Text, bindparam, case, delete, func, insert, or_, select, true, update
+from sqlalchemy import Connection, Text, bindparam, case, delete, func, insert, or_, select, true, update
 
 from goatedvips.domain import attempts
 from goatedvips.domain.access import COMPARED, NOW
@@ -64,13 +64,13 @@ _account = (
     .limit(1)
     .subquery("account")
 )
-_turn = select(attempts.TURN).subquery("turn")
-_find = select(_turn.c.turn, func.lower(_LOGIN).label("ignoring_case"), _account.c.id, _account.c.password).select_from(
-    _turn.outerjoin(_account, true())
-)
-_of_account = (attempt_rows.c.subject == attempts.SUBJECT) & (attempt_rows.c.address == attempts.ADDRESS)
-_of_address = attempt_rows.c.address == attempts.ADDRESS
-_count = attempts.counting(
+_lock = select(attempts.ATTEMPT_LOCK).subquery("lock")
+_find = select(
+    _lock.c.attempt_lock, func.lower(_LOGIN).label("ignoring_case"), _account.c.id, _account.c.password
+).select_from(_lock.outerjoin(_account, true()))
+_of_account = (attempt_rows.c.subject == attempts.SUBJECT) & (attempt_rows.c.address == attempts.CLIENT_NETWORK)
+_of_address = attempt_rows.c.address == attempts.CLIENT_NETWORK
+_count = attempts.attempt_statement(
     "log_in",
     func.greatest(
         GUESSES.opens_at(_of_account),
@@ -80,41 +80,32 @@ _count = attempts.counting(
 )
 
 
-def begin_attempt(connection: Connection, login: str, address: str, *, now: datetime) -> LogInAttempt:
+def begin_attempt(connection: Connection, login: str, client_network: str, *, now: datetime) -> LogInAttempt:
     """Find whom the login names, and count the attempt before anything is compared.
 
     Parameters
     ----------
     login: a username or an e-mail address: exactly so, or else ignoring case.
-    address: where the attempt comes from.
+    client_network: where the attempt comes from.
 
     Raises
     ------
     TooManyAttempts
     """
-    account = connection.execute(_find, {"login": login} | attempts.turn("log_in", address)).one()
+    account = connection.execute(_find, {"login": login} | attempts.lock_parameters("log_in", client_network)).one()
     # An unknown name is as good a subject, in whatever case; but it may be a password in the wrong field.
     subject = str(account.id or hashlib.sha256(account.ignoring_case.encode()).hexdigest())
-    return LogInAttempt(guess(connection, subject, address, now=now), account.id, account.password)
+    return LogInAttempt(guess(connection, subject, client_network, now=now), account.id, account.password)
 
 
-def guess(connection: Connection, subject: str, address: str, *, now: datetime) -> int:
+def guess(connection: Connection, subject: str, client_network: str, *, now: datetime) -> int:
     """Count a guess at a password, in the turn of its address, and return the attempt's id.
 
     Raises
     ------
     TooManyAttempts
     """
-    return attempts.count(connection, _count, subject, address, now=now)
-
-
-ATTEMPT_ID = bindparam("attempt_id", type_=attempt_rows.c.id.type)
-
-
-def taken_back(proof: CTE) -> CTE:
-    """The part of a statement that takes `ATTEMPT_ID` back, where there is a row of `proof`."""
-    the_attempt = select(ATTEMPT_ID).select_from(proof).scalar_subquery()
-    return delete(attempt_rows).where(attempt_rows.c.id == the_attempt).cte("taken_back")
+    return attempts.record_attempt(connection, _count, subject, client_network, now=now)
 
 
 # An account whose password or right to log in has changed meanwhile stays as it is, and nothing hangs on it.
@@ -145,7 +136,7 @@ _opened = (
     )
     .cte("opened")
 )
-_open = select(_right).add_cte(taken_back(_right), _opened).execution_options(commit_in_flight=True)
+_open = select(_right).add_cte(attempts.attempt_removed(_right), _opened).execution_options(commit_in_flight=True)
 _present = select(users.c.password, users.c.suspended_at).where(users.c.id == bindparam("account_id"))
 
 

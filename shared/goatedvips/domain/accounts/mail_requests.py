@@ -7,10 +7,9 @@ may be a stranger's, who has no account to show the count to or to erase it with
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import CTE, ColumnElement, case, func, insert, literal, select
+from sqlalchemy import CTE, ColumnElement, case, func, literal, select
 
 from goatedvips.domain import attempts, erased_identities
-from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications.outbox import queued
 from goatedvips.models.accounts import attempts as attempt_rows
 
@@ -20,13 +19,13 @@ MAILS = attempts.Throttle("mail", limit=3, window=timedelta(hours=1))
 type Kind = Literal["verification", "password_reset", "email_change"]
 
 
-def turn(address: ColumnElement[str]) -> ColumnElement[None]:
-    """What the statement before a part of `asked_for` has to take; see `attempts.in_turn`."""
-    return attempts.in_turn(literal("mail:") + func.lower(address))
+def advisory_lock(email: ColumnElement[str]) -> ColumnElement[None]:
+    """What the statement before a part of `asked_for` has to take; see `attempts.advisory_lock`."""
+    return attempts.advisory_lock(literal("mail:") + func.lower(email))
 
 
 def asked_for(kind: Kind, asked: CTE) -> tuple[CTE, ...]:
-    """The parts that count a request and write its mail down, bound to `now` and to the network `address` it is from.
+    """The parts that count a request and write its mail down, bound to `now` and to the `client_network` it comes from.
 
     Parameters
     ----------
@@ -37,11 +36,7 @@ def asked_for(kind: Kind, asked: CTE) -> tuple[CTE, ...]:
     kind_counted = case((asked.c.user_id.is_(None), "no_mail"), else_=MAILS.kind)
     opens_at = MAILS.opens_at(attempt_rows.c.subject == subject)
     counted = (
-        insert(attempt_rows)
-        .from_select(
-            ["kind", "subject", "address", "attempted_at"],
-            select(kind_counted, subject, attempts.ADDRESS, NOW).where(opens_at.is_(None)),
-        )
+        attempts.insert_attempt(kind_counted, subject, attempts.CLIENT_NETWORK, opens_at.is_(None))
         .returning(attempt_rows.c.id)
         .cte("counted")
     )

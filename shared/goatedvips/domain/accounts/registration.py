@@ -17,19 +17,21 @@ from goatedvips.models.accounts import users
 REGISTRATIONS = attempts.Throttle("register", limit=10, window=timedelta(hours=1))
 """From one address."""
 
-_turn = select(attempts.TURN)
-_count = attempts.counting("register", REGISTRATIONS.opens_at(attempt_rows.c.address == attempts.ADDRESS))
+_take_lock = select(attempts.ATTEMPT_LOCK)
+_count = attempts.attempt_statement(
+    "register", REGISTRATIONS.opens_at(attempt_rows.c.address == attempts.CLIENT_NETWORK)
+)
 
 
-def count(connection: Connection, address: str, *, now: datetime) -> None:
+def count(connection: Connection, client_network: str, *, now: datetime) -> None:
     """Count one before anything is looked up: its refusal tells who has an account.
 
     Raises
     ------
     TooManyAttempts
     """
-    connection.execute(_turn, attempts.turn("register", address))
-    attempts.count(connection, _count, "", address, now=now)
+    connection.execute(_take_lock, attempts.lock_parameters("register", client_network))
+    attempts.record_attempt(connection, _count, "", client_network, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ _account = (
     .returning(users.c.id, users.c.username, users.c.email_verified)
     .cte("account")
 )
-_register = select(_account, mail_requests.turn(_EMAIL)).add_cte(seeds.insert_first_seeds(_account).cte("seeds"))
+_register = select(_account, mail_requests.advisory_lock(_EMAIL)).add_cte(
+    seeds.insert_first_seeds(_account).cte("seeds")
+)
 _NEW_ID = bindparam("new_id", type_=users.c.id.type)
 _asked = select(_NEW_ID.label("user_id"), _EMAIL.label("email")).cte("asked")
 _welcome = (
@@ -70,7 +74,9 @@ _welcome = (
 )
 
 
-def register(connection: Connection, username: str, email: str, stored: str, address: str, *, now: datetime) -> Account:
+def register(
+    connection: Connection, username: str, email: str, stored: str, client_network: str, *, now: datetime
+) -> Account:
     """Make a member, with the seeds of their wheel and the mail that lets them prove their address.
 
     Who was excluded when they were erased is so when they come back.
@@ -78,13 +84,19 @@ def register(connection: Connection, username: str, email: str, stored: str, add
     Parameters
     ----------
     stored: the password as `passwords.hashed` made it.
-    address: the network address that the request comes from.
+    client_network: the network that the request comes from.
 
     Raises
     ------
     UsernameTaken, EmailTaken: by whatever spelling, ignoring case.
     """
-    parameters = {"given_username": username, "given_email": email, "stored": stored, "address": address, "now": now}
+    parameters = {
+        "given_username": username,
+        "given_email": email,
+        "stored": stored,
+        "client_network": client_network,
+        "now": now,
+    }
     try:
         account = connection.execute(_register, parameters | seeds.new_seeds()).one()
     except IntegrityError as error:

@@ -129,13 +129,13 @@ _claiming = (
 )
 
 
-def claim(connection: Connection, caller: Caller, code: str, *, address: str, now: datetime) -> Claim:
+def claim(connection: Connection, caller: Caller, code: str, *, client_network: str, now: datetime) -> Claim:
     """Grant the code to the member exactly once; to its holder again and again, whatever has become of the code.
 
     Parameters
     ----------
     code: as it was typed in; case, spaces and dashes don't matter.
-    address: where from, for the failed claim that a refusal leaves behind.
+    client_network: where from, for the failed claim that a refusal leaves behind.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def claim(connection: Connection, caller: Caller, code: str, *, address: str, no
         return Claim(row.id, row.code, row.value, row.currency, row.claimed_at, row.expires_at, row.created)
     if row.opens_at is not None:
         raise attempts.too_many(row.opens_at, now=now)
-    failed = attempts.counted(FAILED_CLAIMS.kind, str(caller.user_id), address, now=now)
+    failed = attempts.insert_attempt(FAILED_CLAIMS.kind, str(caller.user_id), client_network, at=now)
     raise CodeNotClaimable(reason=row.reason, leaves=failed)
 
 
