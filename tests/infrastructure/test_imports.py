@@ -135,6 +135,38 @@ def test_a_room_imports_only_from_those_behind_it(room: str) -> None:
     assert not wrong
 
 
+# The packages of the domain, behind the kernel (its modules): each imports only from itself and those before it.
+DOMAIN_ORDER = (
+    "notifications",
+    "rewards",
+    "races",
+    "wagers",
+    "codes",
+    "tickets",
+    "operations",
+    "wheel",
+    "newsletter",
+    "members",
+    "accounts",
+    "privacy",
+)
+
+
+def test_the_packages_of_the_domain_have_a_total_order() -> None:
+    domain = PACKAGE / "domain"
+    assert {folder.name for folder in domain.iterdir() if (folder / "__init__.py").is_file()} == set(DOMAIN_ORDER)
+    wrong = []
+    for file in sources("domain"):
+        package = file.relative_to(domain).parts[0]
+        later = DOMAIN_ORDER[DOMAIN_ORDER.index(package) + 1 :] if package in DOMAIN_ORDER else DOMAIN_ORDER
+        wrong += [
+            f"{file.relative_to(domain)} imports {module}"
+            for module in imports(file)
+            if module.startswith("goatedvips.domain.") and module.split(".")[2] in later
+        ]
+    assert not wrong
+
+
 def test_there_is_no_circle_of_imports() -> None:
     names = {
         ".".join(file.relative_to(SHARED).with_suffix("").parts).removesuffix(".__init__"): file

@@ -1,5 +1,7 @@
 """One name, four places: functions/, template.yaml, events/ and tests/integration/."""
 
+import re
+
 import pytest
 
 from tests.infrastructure.project import FUNCTIONS, ROOT, Function, of_type, template
@@ -26,6 +28,48 @@ def test_every_function_has_its_sample_event_and_no_other_is_there() -> None:
 def test_every_function_has_its_integration_test() -> None:
     wanted = {f"tests/integration/{function.domain}/test_{function.name}.py" for function in FUNCTIONS}
     assert wanted <= {str(file.relative_to(ROOT)) for file in (ROOT / "tests/integration").glob("*/test_*.py")}
+
+
+DOMAINS = {folder.name for folder in (ROOT / "shared/goatedvips/domain").iterdir() if (folder / "__init__.py").exists()}
+BANNER = re.compile(r"^  # ── (\w+) ─+$", re.MULTILINE)
+# Where a file or folder is named after a domain, and what else may stand there.
+NAMED_AFTER_DOMAINS = {
+    "functions": set(),
+    "shared/goatedvips/validators": {"fields", "pagination", "tables"},
+    "shared/goatedvips/models": {"schema", "every", "relations"},
+    "tests/integration": {"conftest"},
+}
+
+
+def names_in(place: str) -> set[str]:
+    """The names of a place's modules and packages; a test's without its prefix where it stands for the whole API."""
+    entries = (ROOT / place).iterdir()
+    return {
+        entry.stem
+        for entry in entries
+        if not entry.name.startswith(("_", "test_")) and (entry.is_dir() or entry.suffix == ".py")
+    }
+
+
+@pytest.mark.parametrize("place", NAMED_AFTER_DOMAINS)
+def test_a_domain_has_one_name_everywhere(place: str) -> None:
+    found = names_in(place)
+    assert len(found) >= 8
+    assert found - NAMED_AFTER_DOMAINS[place] <= DOMAINS
+
+
+def test_each_folder_of_functions_has_its_banner_in_the_template() -> None:
+    banners = BANNER.findall((ROOT / "template.yaml").read_text())
+    assert sorted(name.lower() for name in banners) == sorted(names_in("functions"))
+
+
+def test_each_folder_of_functions_has_validators_where_a_route_has_fields() -> None:
+    with_fields = {
+        function.domain
+        for function in FUNCTIONS
+        if "goatedvips.validators." in (ROOT / "functions" / function.domain / f"{function.name}.py").read_text()
+    }
+    assert with_fields <= names_in("shared/goatedvips/validators")
 
 
 @each_function
