@@ -1,6 +1,7 @@
-"""POST /v1/me/email: a member wishes to be reached at another address, which counts once its mailed link is used.
+"""POST /v1/me/email: a member asks for another e-mail address, which needs the link mailed to it.
 
-Its refusal tells who has an account, so it is counted as registering is; then the password is proved as at log-in.
+A refusal reveals that an address has an account, so these requests count together with registrations.  Then the
+password is checked as at log-in.
 """
 
 from goatedvips.clock import utc_now

@@ -1,6 +1,6 @@
-"""POST /v1/me/password: a member gives themselves another password.
+"""POST /v1/me/password: a member changes their password.
 
-As at log-in, the attempt is committed before the present password is compared, and no transaction waits for that.
+As at log-in, the attempt is committed before the current password is compared, outside any transaction.
 """
 
 from aws_lambda_powertools.event_handler import Response

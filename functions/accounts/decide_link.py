@@ -1,4 +1,4 @@
-"""POST /v1/admin/account-links/{id}/decision: staff approve or refuse a member's request."""
+"""POST /v1/admin/account-links/{id}/decision: staff approve or refuse a request to link a casino account."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction

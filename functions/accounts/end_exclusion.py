@@ -1,4 +1,4 @@
-"""DELETE /v1/me/exclusion: members whose exclusion is over say that they want to play again."""
+"""DELETE /v1/me/exclusion: a member ends their exclusion from play, once its time has passed."""
 
 from aws_lambda_powertools.event_handler import Response
 

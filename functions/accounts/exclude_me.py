@@ -1,4 +1,4 @@
-"""POST /v1/me/exclusion: members keep themselves from play, at once."""
+"""POST /v1/me/exclusion: a member excludes themselves from play, with immediate effect."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction

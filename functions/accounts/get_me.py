@@ -1,4 +1,4 @@
-"""GET /v1/me: what members see of themselves."""
+"""GET /v1/me: a member reads their own account."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading

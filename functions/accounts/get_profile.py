@@ -1,4 +1,4 @@
-"""GET /v1/users/{id}: a member as everybody sees them."""
+"""GET /v1/users/{id}: anybody reads a member's public profile."""
 
 from goatedvips.db import reading
 from goatedvips.domain.accounts import profiles

@@ -1,4 +1,4 @@
-"""POST /v1/me/account-link: members ask for a casino account to be taken for theirs."""
+"""POST /v1/me/account-link: a member asks to link a casino account; staff decide."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction

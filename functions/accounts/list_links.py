@@ -1,4 +1,4 @@
-"""GET /v1/admin/account-links: members' requests to link a casino account, for staff."""
+"""GET /v1/admin/account-links: staff list requests to link casino accounts."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading

@@ -1,6 +1,6 @@
-"""POST /v1/sessions: a member logs in by username or e-mail address.
+"""POST /v1/sessions: a member logs in with a username or an e-mail address.
 
-The attempt is counted and committed before the password is compared, and no transaction waits for the comparison.
+The attempt is counted and committed before the password is compared, outside any transaction.
 """
 
 from goatedvips.clock import utc_now

@@ -1,4 +1,4 @@
-"""DELETE /v1/sessions/current: a member logs out."""
+"""DELETE /v1/sessions/current: a member logs out: ends the current session."""
 
 from aws_lambda_powertools.event_handler import Response
 

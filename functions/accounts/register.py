@@ -1,4 +1,4 @@
-"""POST /v1/accounts: someone becomes a member."""
+"""POST /v1/accounts: anybody registers an account."""
 
 from goatedvips.clock import utc_now
 from goatedvips.config import settings

@@ -1,4 +1,4 @@
-"""POST /v1/password-resets: anyone asks for a link to set a new password, to be mailed to an address."""
+"""POST /v1/password-resets: anybody asks for a link to set a new password, mailed to an e-mail address."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction

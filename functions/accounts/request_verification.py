@@ -1,4 +1,4 @@
-"""POST /v1/email-verifications: a member asks once more for the mail that verifies their e-mail address."""
+"""POST /v1/email-verifications: a member asks for another link to verify their e-mail address."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction

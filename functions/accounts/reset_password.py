@@ -1,6 +1,6 @@
-"""POST /v1/password-resets/confirm: whoever has the mailed token sets a new password.
+"""POST /v1/password-resets/confirm: anybody with the token from a mailed link sets a new password.
 
-The token is looked at first, so that a password that is refused does not use it up.
+The token is checked first, so that a refused password does not use it up.
 """
 
 from aws_lambda_powertools.event_handler import Response

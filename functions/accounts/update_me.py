@@ -1,4 +1,4 @@
-"""PATCH /v1/me: members change what they say of themselves."""
+"""PATCH /v1/me: a member changes their profile."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction

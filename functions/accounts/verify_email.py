@@ -1,4 +1,4 @@
-"""POST /v1/email-verifications/confirm: whoever has the mailed token proves the member's e-mail address, old or new."""
+"""POST /v1/email-verifications/confirm: anybody with the token from a mailed link verifies the e-mail address."""
 
 from goatedvips.clock import utc_now
 from goatedvips.config import settings

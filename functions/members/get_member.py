@@ -1,4 +1,4 @@
-"""GET /v1/admin/members/{id}: staff see one member whole."""
+"""GET /v1/admin/members/{id}: staff read one member with all fields and last records."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading

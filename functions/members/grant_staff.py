@@ -1,4 +1,4 @@
-"""Invoked by hand, as `make staff USER=name` does: makes a member one of the staff, the first one among them."""
+"""Makes a member staff, also the first one. Invoked by hand, as `make staff USER=name` does."""
 
 from dataclasses import asdict
 from typing import Any
@@ -10,9 +10,9 @@ from goatedvips.validators.members import GrantStaff
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
-    """Answer `{"username": "…"}` with who it is, and whether they were not staff before."""
+    """Take `{"username": "…"}` and return `{"user_id", "username", "granted"}`; `granted` is false if already staff."""
     wanted = GrantStaff.model_validate(event)
     with transaction() as connection:
         grant = changes.grant_staff(connection, wanted.username)
-    logger.info("made staff" if grant.granted else "has been staff", extra={"user_id": grant.user_id})
+    logger.info("made staff" if grant.granted else "is already staff", extra={"user_id": grant.user_id})
     return asdict(grant)

@@ -1,4 +1,4 @@
-"""GET /v1/admin/members: staff look for members, by who they are and how they stand, newest first."""
+"""GET /v1/admin/members: staff find members by name, id and state, newest first."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading

@@ -1,4 +1,4 @@
-"""PATCH /v1/admin/members/{id}: staff close or open an account, make or unmake staff, take an address for proved."""
+"""PATCH /v1/admin/members/{id}: staff suspend a member, change their rights, or set `email_verified`."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction

@@ -1,4 +1,4 @@
-"""POST /v1/me/erasure: a member erases their personal data, for good."""
+"""POST /v1/me/erasure: a member erases their personal data, permanently."""
 
 from aws_lambda_powertools.event_handler import Response
 

@@ -1,4 +1,4 @@
-"""GET /v1/me/export: all personal data of a member as one JSON document.
+"""GET /v1/me/export: a member exports all their personal data as one JSON document.
 
 The answer is compressed with gzip whatever `Accept-Encoding` says: uncompressed it may exceed the gateway's limit.
 """

@@ -197,7 +197,8 @@ def test_every_model_field_and_parameter_is_described(document: Json) -> None:
 def test_no_words_are_lost_on_the_way(document: Json) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["TicketWithMessages"]["properties"]["user_id"]["description"] == "Its owner."  # inherited
-    assert schemas["RacePage"]["properties"]["next_cursor"]["description"].startswith("The next page's")  # generic
+    generic = schemas["RacePage"]["properties"]["next_cursor"]
+    assert generic["description"].startswith("The `cursor` of the next page")
     assert schemas["Health"]["properties"]["schema"]["description"]  # by its alias
     assert '"1", "2"' in schemas["RaceRequest"]["properties"]["prize_distribution"]["description"]
 

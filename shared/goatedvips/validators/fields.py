@@ -1,4 +1,4 @@
-"""The kinds of fields that requests and answers are made of."""
+"""Field types that requests and answers share."""
 
 import re
 import unicodedata
@@ -22,26 +22,26 @@ _ID = re.compile(r"[1-9][0-9]{0,9}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]{1,2})?")
-# What RFC 5321 allows without quoting: whatever would end the address, or begin another, in a header is left out.
+# RFC 5321 without quoting: no character that would end the address, or begin another one, in a mail header.
 _EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]{1,64}@([^\W_]([\w-]{0,61}[^\W_])?\.)+[^\W_]([\w-]{0,61}[^\W_])")
 _LONGEST_EMAIL = 254
 LARGEST_ID = 2**31 - 1
 
 
 class RequestBody(BaseModel):
-    """A JSON object sent to us; a field that it should not have is refused."""
+    """A JSON object in a request. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class AnswerBody(BaseModel):
-    """A JSON object that we answer with, made from a row or from a domain object."""
+    """A JSON object in an answer, made from a row or from a domain object."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
-def whole(value: object) -> object:
-    """Refuse text that PostgreSQL cannot hold."""
+def storable(value: object) -> object:
+    """Refuse text that PostgreSQL cannot store."""
     if isinstance(value, str) and "\x00" in value:
         raise ValueError("must not contain NUL")
     if isinstance(value, str) and _SURROGATE.search(value):
@@ -50,7 +50,7 @@ def whole(value: object) -> object:
 
 
 def _clean(value: object) -> object:
-    text = whole(value)
+    text = storable(value)
     return unicodedata.normalize("NFC", text) if isinstance(text, str) else text
 
 
@@ -60,7 +60,7 @@ def _id(value: object) -> object:
     return value
 
 
-def _written(value: object) -> object:
+def _rfc_3339(value: object) -> object:
     if not (isinstance(value, str) and _INSTANT.fullmatch(value)):
         raise ValueError('must be an instant as RFC 3339 has it, such as "2026-05-01T12:00:00Z"')
     return value
@@ -86,7 +86,7 @@ def _email(value: str) -> str:
 
 
 def decimal_string(amount: Decimal) -> str:
-    """An exact decimal with two decimals, or more where it has more: never a float, never an exponent."""
+    """Write a decimal exactly, with at least two decimals and without an exponent."""
     if not amount.is_finite():  # PostgreSQL's numeric has NaN, and adopted rows answer as they are
         return str(amount)
     exact = amount.normalize()
@@ -94,22 +94,22 @@ def decimal_string(amount: Decimal) -> str:
     return f"{exact:.{decimals}f}"
 
 
-AS_TYPED = BeforeValidator(whole)
-"""For text that is compared with what an older application kept: without NUL and lone surrogates, else as it came."""
+AS_TYPED = BeforeValidator(storable)
+"""For text that is compared with adopted values: refuses NUL and lone surrogates, and changes nothing."""
 
 CLEAN = BeforeValidator(_clean)
-"""For text in a request: NFC, without NUL and lone surrogates; lengths count after it."""
+"""For text in a request: refuses NUL and lone surrogates, and normalises to NFC before lengths are checked."""
 
 IN_UTC = AfterValidator(_utc)
-"""For an aware instant, of any offset."""
+"""For an aware instant with any offset: converts it to UTC."""
 
 type PathId = Annotated[int, Path(), BeforeValidator(_id), Field(le=LARGEST_ID)]
-"""An id; anything but a positive 32-bit integer names nothing: 404."""
+"""An id in a path. Anything but a positive 32-bit integer is answered with 404."""
 
 type Amount = Annotated[
     Decimal, BeforeValidator(_amount), WithJsonSchema({"type": "string", "examples": ["12.50"]}, mode="validation")
 ]
-"""Money in a request, as a decimal string of at most two decimals."""
+"""Money in a request: a decimal string with at most two decimals."""
 
 type Money = Annotated[
     Decimal,
@@ -117,10 +117,10 @@ type Money = Annotated[
     PlainSerializer(decimal_string, return_type=str),
     WithJsonSchema({"type": "string", "examples": ["12.50"]}),
 ]
-"""Money in an answer, as a decimal string."""
+"""Money in an answer: a decimal string."""
 
-type Moment = Annotated[AwareDatetime, BeforeValidator(_written), IN_UTC]
-"""An instant in a request: RFC 3339 with any offset."""
+type Moment = Annotated[AwareDatetime, BeforeValidator(_rfc_3339), IN_UTC]
+"""An instant in a request: RFC 3339 with any offset, as UTC."""
 
 type Email = Annotated[
     str,
@@ -128,4 +128,4 @@ type Email = Annotated[
     AfterValidator(_email),
     WithJsonSchema({"type": "string", "format": "email", "maxLength": _LONGEST_EMAIL}, mode="validation"),
 ]
-"""An e-mail address in a request, kept as it was written."""
+"""An e-mail address in a request, in the spelling of the request."""

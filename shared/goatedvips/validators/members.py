@@ -1,4 +1,4 @@
-"""Requests and answers about members, as staff see them."""
+"""Requests and answers for staff's view of members."""
 
 import re
 from datetime import datetime
@@ -26,74 +26,74 @@ def _flag(value: object) -> object:
 
 
 type MemberId = Annotated[int | None, Query(ge=1, le=LARGEST_ID), BeforeValidator(_id)]
-"""The one member with this id."""
+"""Finds the member with this id."""
 
 type Prefix = Annotated[str | None, Query(min_length=1, max_length=254), CLEAN]
-"""What the username or the e-mail address begins with, ignoring case."""
+"""Finds members whose username or e-mail address begins with this text, ignoring case."""
 
 type Uid = Annotated[str | None, Query(min_length=1, max_length=1000), AS_TYPED]
-"""The one member with this id at the casino."""
+"""Finds the member who is linked to this id at the casino."""
 
 type Flag = Annotated[bool | None, Query(), BeforeValidator(_flag)]
-"""`true` or `false`; absent: both."""
+"""`true` or `false` filters the list; absent does not."""
 
 type TierName = Annotated[str | None, Query(min_length=1, max_length=1000), CLEAN]
-"""Members whose lifetime wager lies in the tier of this name."""
+"""Finds members whose all-time wager is in the tier with this name."""
 
 
 class ListedMember(AnswerBody):
-    """A member in a list."""
+    """A member in a list, as staff see them."""
 
     id: int
-    """The member's id, as `user_id` elsewhere."""
+    """The member's id; other answers call it `user_id`."""
     username: str
-    """Also where members hide it from others."""
+    """The username, even if the member hides it from others."""
     email: str
-    """As they gave it."""
+    """The e-mail address in the member's own spelling."""
     email_verified: bool
-    """The e-mail address is proved; not to be confused with `verified`."""
+    """Whether the e-mail address is verified. `verified` is about the casino account instead."""
     is_staff: bool
-    """May call `/v1/admin`."""
+    """Whether the member is staff and may call routes under `/v1/admin`."""
     verified: bool
-    """The casino account is linked; says nothing of the e-mail address."""
+    """Whether a casino account is linked. `email_verified` is about the e-mail address instead."""
     uid: str | None
-    """The member's id at the casino; null: not linked."""
+    """The member's id at the casino; null if no casino account is linked."""
     tier: str | None
-    """By the lifetime wager; null: not even the lowest."""
+    """The name of the highest tier that the all-time wager reaches; null if none."""
     total_wager: Money
-    """Wagered at the casino since ever."""
+    """The amount wagered at the casino over all time."""
     suspended_at: datetime | None
-    """Since when the account is closed; null: it is not."""
+    """When staff suspended the account; null if it is not suspended."""
     excluded_until: datetime | None
-    """Self-excluded from play, at least until then; null: not, or permanently."""
+    """The earliest end of the member's exclusion from play; null if there is none or it is permanent."""
     excluded_permanently: bool
-    """Self-excluded from play for good."""
+    """Whether the member is excluded from play permanently."""
     created_at: datetime
-    """Since when they are a member."""
+    """When the account was registered."""
     last_active: datetime | None
-    """To within a few minutes."""
+    """When the member was last active, exact to a few minutes; null if not known."""
 
 
 class ChangedMember(ListedMember):
-    """A member as staff left them."""
+    """A member after a change by staff."""
 
     suspended_reason: str | None
-    """Why the account is closed; in the member's export too."""
+    """Why the account is suspended; the member's export has it too. Null if it is not suspended."""
 
 
 class MemberCounts(AnswerBody):
-    """How many rows there are of a member's, of which the details show the last ones."""
+    """How many records the member has of each kind. The lists show only the last ones."""
 
     spins: int
-    """Of the wheel."""
+    """Spins of the wheel."""
     claims: int
-    """Of bonus codes."""
+    """Claims of bonus codes."""
     races: int
-    """Taken part in."""
+    """Races that the member takes part in."""
     tickets: int
-    """Opened."""
+    """Support tickets that the member opened."""
     rewards: int
-    """Rows of the ledger."""
+    """Rewards granted to the member."""
     links: int
     """Requests to link a casino account."""
 
@@ -102,104 +102,104 @@ class MemberSpin(AnswerBody):
     """A spin of the wheel."""
 
     id: int
-    """The spin's id."""
+    """The id of the spin."""
     segment_index: int
-    """Where it stopped, from 0 on."""
+    """The index of the segment where the wheel stopped; the first segment is 0."""
     reward_code: str | None
-    """The code that it won; null: nothing."""
+    """The bonus code that the spin won; null if it won nothing."""
     timestamp: datetime
-    """When it was spun."""
+    """When the member spun the wheel."""
 
 
 class MemberClaim(AnswerBody):
     """A claim of a bonus code."""
 
     id: int
-    """The claim's id."""
+    """The id of the claim."""
     code_id: int
-    """The code's id."""
+    """The id of the code."""
     code: str
-    """In the spelling it was issued with."""
+    """The code in the spelling it was issued with."""
     value: Money | None
-    """Null: not known, of codes that are older than this platform."""
+    """The amount that the code is worth; null if not known, as for codes of the legacy application."""
     currency: str
-    """Of `value`, by ISO 4217."""
+    """The currency of `value` (ISO 4217)."""
     claimed_at: datetime
-    """When it was claimed."""
+    """When the member claimed the code."""
 
 
 class MemberRace(AnswerBody):
-    """A part in a race."""
+    """A member's participation in a race."""
 
     race_id: int
-    """The race."""
+    """The id of the race."""
     title: str
-    """The race's."""
+    """The title of the race."""
     start_date: datetime
-    """Inclusive."""
+    """When the race starts (inclusive)."""
     end_date: datetime
-    """Exclusive."""
+    """When the race ends (exclusive)."""
     joined_at: datetime
-    """The first time, however often they joined."""
+    """When the member first joined."""
     total_wager: Money
-    """Wagered within the race."""
+    """The amount wagered within the race."""
     rank: int | None
-    """1 is the best; null: not ranked yet."""
+    """The rank; 1 is the best. Null if the member is not ranked yet."""
 
 
 class MemberTicket(AnswerBody):
     """A support ticket."""
 
     id: int
-    """The ticket's id."""
+    """The id of the ticket."""
     subject: str
-    """One line for lists."""
+    """The subject line of the ticket."""
     status: str
-    """`open`, `in_progress` or `closed`."""
+    """The status of the ticket: `open`, `in_progress` or `closed`."""
     priority: str
-    """`low`, `medium` or `high`."""
+    """The priority of the ticket: `low`, `medium` or `high`."""
     created_at: datetime
-    """When it was opened."""
+    """When the member opened the ticket."""
     updated_at: datetime
-    """When it last changed."""
+    """When the ticket last changed."""
 
 
 class MemberReward(AnswerBody):
-    """A row of the ledger."""
+    """A reward: a row of the ledger."""
 
     id: int
-    """The reward's id."""
+    """The id of the reward."""
     source_type: str
-    """What it was granted for, as in `spin` or `code`."""
+    """What the reward was granted for, such as `spin` or `code`."""
     source_id: int
-    """Which one."""
+    """The id of the spin or the code, by `source_type`."""
     amount: Money
-    """Negative: taken back."""
+    """The amount; negative if it was taken back."""
     currency: str
-    """Of `amount`, by ISO 4217."""
+    """The currency of `amount` (ISO 4217)."""
     created_at: datetime
-    """When it was granted."""
+    """When the reward was granted."""
     fulfilled_at: datetime | None
-    """When it was handed over; null: not yet."""
+    """When the reward was paid; null if it has not been paid."""
 
 
 class MemberLink(AnswerBody):
     """A request to link a casino account."""
 
     id: int
-    """The request's id."""
+    """The id of the request."""
     uid: str
-    """The casino account's id, as the member gave it."""
+    """The requested id at the casino, in the member's spelling."""
     requested_at: datetime
-    """When."""
+    """When the member made the request."""
     decision: str | None
-    """`approved` or `refused`; null: pending."""
+    """The decision, `approved` or `refused`; null while the request is pending."""
     reason: str | None
-    """Given with the decision."""
+    """Why the request was decided so; null if no reason was given."""
     decided_at: datetime | None
-    """When; null: pending."""
+    """When the request was decided; null while it is pending."""
     decided_by: int | None
-    """Which of the staff."""
+    """The user id of the staff member who decided; null while the request is pending."""
 
 
 _Columns = Annotated[
@@ -208,80 +208,80 @@ _Columns = Annotated[
 
 
 class MemberAudit(AnswerBody):
-    """What staff changed of the member."""
+    """A change by staff that concerns the member."""
 
     id: int
-    """The entry's id."""
+    """The id of the audit entry."""
     staff_id: int
-    """Who."""
+    """The user id of the staff member who made the change."""
     action: str
-    """`update_member`; or `decide_link`, `issue_code`, `revoke_code`, whose subject is the request or the code."""
+    """What was done: `update_member`, `decide_link`, `issue_code` or `revoke_code`."""
     subject_id: int
-    """Of what."""
+    """The id of the changed record: the member, the link request or the code, by `action`."""
     before: _Columns
-    """What was changed, as it was."""
+    """The changed values before; null if there were none."""
     after: _Columns
-    """What was changed, as it has been since."""
+    """The changed values afterwards."""
     request_id: str
-    """By which request."""
+    """The id of the request that made the change. Log entries have it too."""
     created_at: datetime
-    """When."""
+    """When the change was made."""
 
 
 class MemberDetails(ChangedMember):
-    """A member whole; of each list the last 20, newest first."""
+    """A member with all fields. Each list has the last 20 entries, newest first."""
 
     bio: str | None
-    """What they say of themselves."""
+    """The member's description of themselves, as plain text; null if there is none."""
     profile_color: str | None
-    """A CSS colour, such as `#D7FF00`."""
+    """The colour of the member's profile as a CSS colour, such as `#D7FF00`; null if there is none."""
     hide_name: bool
-    """Leaderboards show them without name and id."""
+    """Whether leaderboards hide the member's name and id."""
     wager_today: Money
-    """Wagered at the casino today."""
+    """The amount wagered at the casino today."""
     wager_week: Money
-    """Wagered at the casino this week."""
+    """The amount wagered at the casino this week."""
     wager_month: Money
-    """Wagered at the casino this month."""
+    """The amount wagered at the casino this month."""
     counts: MemberCounts
-    """Of all there are."""
+    """How many records there are of each kind."""
     spins: list[MemberSpin]
-    """Of the wheel."""
+    """The last spins of the wheel."""
     claims: list[MemberClaim]
-    """Of bonus codes."""
+    """The last claims of bonus codes."""
     races: list[MemberRace]
-    """Taken part in."""
+    """The races that the member joined last."""
     tickets: list[MemberTicket]
-    """Opened."""
+    """The support tickets that the member opened last."""
     rewards: list[MemberReward]
-    """Rows of the ledger."""
+    """The last rewards granted to the member."""
     links: list[MemberLink]
-    """Requests to link a casino account."""
+    """The last requests to link a casino account."""
     audit: list[MemberAudit]
-    """What staff changed."""
+    """The last changes by staff that concern the member."""
 
 
 _Change = Annotated[bool | None, Field(strict=True)]
 
 
 class MemberUpdate(RequestBody):
-    """What to change of a member, at least one thing of three; what is absent or null stays."""
+    """Changes to a member: at least one of `suspended`, `is_admin`, `email_verified`. Null changes nothing."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     suspended: _Change = None
-    """True closes the account and ends all its sessions, and takes a reason; false opens it again."""
+    """True suspends the account and ends all its sessions; it needs a reason. False lifts the suspension."""
     reason: Annotated[str | None, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN] = (
         None
     )
-    """Why; for staff, in the audit log too, and in the export of the member whom it concerns."""
+    """Why the change is made. Staff see it, also in the audit log; the member's export has it."""
     is_admin: _Change = None
-    """Whether they are one of the staff; answers call it `is_staff`."""
+    """Whether the member is staff; answers call it `is_staff`."""
     email_verified: _Change = None
-    """Whether the e-mail address counts as proved."""
+    """Whether the e-mail address counts as verified."""
 
     @model_validator(mode="after")
-    def _says_what_and_why(self) -> "MemberUpdate":
+    def _has_change_and_reason(self) -> "MemberUpdate":
         if self.suspended is None and self.is_admin is None and self.email_verified is None:
             raise ValueError("must have suspended, is_admin or email_verified")
         if self.suspended and self.reason is None:
@@ -290,7 +290,7 @@ class MemberUpdate(RequestBody):
 
 
 class GrantStaff(RequestBody):
-    """Who becomes one of the staff."""
+    """The member who becomes staff."""
 
     username: Annotated[str, StringConstraints(min_length=1, max_length=1000), AS_TYPED]
-    """In its exact spelling, or else ignoring case."""
+    """The username, matched exactly, then ignoring case."""

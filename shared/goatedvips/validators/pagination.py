@@ -1,4 +1,4 @@
-"""Lists: what a page is asked with, and what it looks like."""
+"""Query parameters and answers of lists."""
 
 import re
 from typing import Annotated
@@ -18,16 +18,16 @@ def _limit(value: object) -> object:
 
 
 type Limit = Annotated[int, Query(ge=1, le=100), BeforeValidator(_limit)]
-"""How many items a page has at most."""
+"""The largest number of items on the page."""
 
 type Cursor = Annotated[str | None, Query(max_length=100)]
-"""Where the page starts: the `next_cursor` of the page before; absent: at the beginning."""
+"""The `next_cursor` of the previous page; absent for the first page."""
 
 
 class Page[Item](AnswerBody):
-    """A page of a list; `next_cursor` is null on the last one."""
+    """A page of a list."""
 
     items: list[Item]
-    """At most `limit`."""
+    """The items of the page, at most `limit`."""
     next_cursor: str | None
-    """The next page's `cursor`; null: there is none."""
+    """The `cursor` of the next page; null on the last page."""

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from goatedvips.models.schema import Instant
-from goatedvips.validators.fields import AS_TYPED, IN_UTC, Money, whole
+from goatedvips.validators.fields import AS_TYPED, IN_UTC, Money, storable
 
 _BITS = {SmallInteger: 16, Integer: 32, BigInteger: 64}
 
@@ -98,7 +98,7 @@ def _read(kind: TypeEngine[Any]) -> object:
 def _written(kind: TypeEngine[Any]) -> object:
     match kind:
         case JSONB():
-            return Annotated[JsonValue, AfterValidator(_stored_whole)]
+            return Annotated[JsonValue, AfterValidator(_storable_json)]
         case Instant():
             return Annotated[AwareDatetime, Strict(), IN_UTC]
         case Integer():
@@ -115,17 +115,17 @@ def _written(kind: TypeEngine[Any]) -> object:
     return Annotated[kind.python_type, Strict(), *rules]
 
 
-def _stored_whole(value: JsonValue) -> JsonValue:
+def _storable_json(value: JsonValue) -> JsonValue:
     match value:
         case dict():
             for key, part in value.items():
-                whole(key)
-                _stored_whole(part)
+                storable(key)
+                _storable_json(part)
         case list():
             for part in value:
-                _stored_whole(part)
+                _storable_json(part)
         case float() if not isfinite(value):
             raise ValueError("must not contain NaN or an infinity, which JSON lacks")
         case _:
-            whole(value)
+            storable(value)
     return value

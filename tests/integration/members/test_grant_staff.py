@@ -38,7 +38,7 @@ def test_a_member_becomes_staff_and_stays_it(
     assert functions.call("list_members", by=promoted, query={"limit": "1"}).status == 200
     assert [(line.message, line.__dict__["user_id"]) for line in caplog.records if "staff" in line.message] == [
         ("made staff", member.id),
-        ("has been staff", member.id),
+        ("is already staff", member.id),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Requests and answers of accounts and sessions."""
+"""Requests and answers for accounts and sessions."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -8,168 +8,168 @@ from pydantic import Field, StringConstraints
 from goatedvips.validators.fields import AS_TYPED, CLEAN, AnswerBody, Email, Money, RequestBody
 
 type NewPassword = Annotated[str, StringConstraints(min_length=12, max_length=128), CLEAN]
-"""A password to be set."""
+"""A new password: 12 to 128 characters, counted in NFC."""
 
 _MailedToken = Annotated[str, StringConstraints(max_length=200), CLEAN]
 
-_Entered = Annotated[str, StringConstraints(min_length=1, max_length=1000), AS_TYPED]
+_TypedText = Annotated[str, StringConstraints(min_length=1, max_length=1000), AS_TYPED]
 
 
 class RegisterRequest(RequestBody):
-    """Who wants to become a member."""
+    """A new account."""
 
     username: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{3,32}$")]
-    """Unique, ignoring case."""
+    """The name that others see. Unique, ignoring case."""
     email: Email
-    """Unique, ignoring case; a link to verify it is mailed there."""
+    """The e-mail address of the account. Unique, ignoring case. A link to verify it is mailed to it."""
     password: NewPassword
-    """Not a common one, nor the username or the e-mail address."""
+    """The new password. It must not be a common password, the username or the e-mail address."""
 
 
 class RegisteredAccount(AnswerBody):
-    """A new member; a mail to verify the address is under way."""
+    """A registered account. A mail with a link to verify the e-mail address is on its way."""
 
     id: int
-    """The member's id, as `user_id` elsewhere."""
+    """The member's id; other answers call it `user_id`."""
     username: str
-    """As it was asked for."""
+    """The username as it was sent in the request."""
     email_verified: bool
-    """False until the mailed link is followed."""
+    """Whether the e-mail address is verified. It is false until the mailed link is used."""
 
 
 class LogInRequest(RequestBody):
-    """Who says that they are a member."""
+    """Credentials of a member."""
 
-    login: _Entered
-    """A username or an e-mail address."""
-    password: _Entered
-    """As it was set: case matters."""
+    login: _TypedText
+    """A username or an e-mail address. It is matched exactly, then ignoring case."""
+    password: _TypedText
+    """The current password. Case matters."""
 
 
 class SessionUser(AnswerBody):
-    """Whose session it is."""
+    """The member that the session belongs to."""
 
     id: int
-    """The member's id, as `user_id` elsewhere."""
+    """The member's id; other answers call it `user_id`."""
     username: str
-    """What others see, unless the name is hidden."""
+    """The name that others see, unless the member hides it."""
     email: str
-    """Seen by its owner alone."""
+    """The member's e-mail address. Other members never see it."""
     email_verified: bool
-    """The e-mail address is proved."""
+    """Whether the e-mail address is verified."""
     is_staff: bool
-    """May call `/v1/admin`."""
+    """Whether the member is staff and may call routes under `/v1/admin`."""
 
 
 class NewSession(AnswerBody):
-    """A session; its token is shown this once."""
+    """A new session. Only this answer has its token."""
 
     token: str
-    """For `Authorization: Bearer`."""
+    """The session token, to be sent as `Authorization: Bearer <token>`."""
     expires_at: datetime
-    """Moves on while the session is used."""
+    """When the session ends. Using the session moves this instant forward, to 30 days after its last use."""
     user: SessionUser
-    """Who has logged in."""
+    """The member who logged in."""
 
 
 class RequestedMail(AnswerBody):
-    """The same whether a mail goes out or not: who has an account is nobody else's business."""
+    """The answer to a request for mail. It is the same whether or not a mail is sent, so it reveals no account."""
 
     status: Literal["requested"] = "requested"
-    """A link is mailed where there is one to send; at most 3 an hour to one address."""
+    """The request was accepted. At most 3 links an hour are mailed to one address."""
 
 
 class VerifyEmailRequest(RequestBody):
-    """What a link in a mail carried."""
+    """The token from a mailed link."""
 
     token: _MailedToken
-    """What stands behind `#token=` in the mailed link."""
+    """The token: the part of the mailed link after `#token=`."""
 
 
 class VerifiedEmail(AnswerBody):
-    """The address is proved."""
+    """A verified e-mail address."""
 
     email_verified: bool
-    """Always true."""
+    """Always true: the e-mail address is verified."""
 
 
 class PasswordResetRequest(RequestBody):
-    """Who has forgotten their password, they say."""
+    """A request for a link to set a new password."""
 
     email: Email
-    """The address of the account."""
+    """The e-mail address of the account."""
 
 
 class ResetPasswordRequest(RequestBody):
-    """A new password, by a mailed link."""
+    """A new password, set with the token from a mailed link."""
 
     token: _MailedToken
-    """What stands behind `#token=` in the mailed link."""
+    """The token: the part of the mailed link after `#token=`."""
     password: NewPassword
-    """Not a common one, nor the username or the e-mail address."""
+    """The new password. It must not be a common password, the username or the e-mail address."""
 
 
 class ChangePasswordRequest(RequestBody):
-    """A new password, by the present one."""
+    """A new password, set with the current one."""
 
-    current_password: _Entered
-    """As it was set: case matters."""
+    current_password: _TypedText
+    """The current password. Case matters."""
     new_password: NewPassword
-    """Not a common one, nor the username or the e-mail address."""
+    """The new password. It must not be a common password, the username or the e-mail address."""
 
 
 class ChangeEmailRequest(RequestBody):
-    """Another address for an account."""
+    """A new e-mail address for an account."""
 
     email: Email
-    """Unique, ignoring case; the account has it once the link is used that is mailed there."""
-    current_password: _Entered
-    """As it was set: case matters."""
+    """The new e-mail address. Unique, ignoring case. It replaces the old one when the link mailed to it is used."""
+    current_password: _TypedText
+    """The current password. Case matters."""
 
 
 class ErasureRequest(RequestBody):
-    """Who wants nothing of them to be kept."""
+    """A request to erase the member's personal data."""
 
-    password: _Entered
-    """The present one: case matters."""
+    password: _TypedText
+    """The current password. Case matters."""
 
 
 class Me(AnswerBody):
-    """What members see of themselves."""
+    """The signed-in member's own account."""
 
     id: int
-    """The member's id, as `user_id` elsewhere."""
+    """The member's id; other answers call it `user_id`."""
     username: str
-    """What others see, unless `hide_name`."""
+    """The name that others see, unless `hide_name` is true."""
     email: str
-    """Seen by its owner alone."""
+    """The member's e-mail address. Other members never see it."""
     email_verified: bool
-    """The e-mail address is proved; not to be confused with `verified`."""
+    """Whether the e-mail address is verified. `verified` is about the casino account instead."""
     is_staff: bool
-    """May call `/v1/admin`."""
+    """Whether the member is staff and may call routes under `/v1/admin`."""
     bio: str | None
-    """What they say of themselves."""
+    """The member's description of themselves, as plain text."""
     profile_color: str | None
-    """A CSS colour, such as `#D7FF00`."""
+    """The colour of the member's profile as a CSS colour, such as `#D7FF00`."""
     verified: bool
-    """The casino account is linked; says nothing of the e-mail address."""
+    """Whether a casino account is linked. `email_verified` is about the e-mail address instead."""
     uid: str | None
-    """The member's id at the casino; null: not linked."""
+    """The member's id at the casino; null if no casino account is linked."""
     hide_name: bool
-    """Leaderboards show them without name and id."""
+    """Whether leaderboards hide the member's name and id."""
     total_wager: Money
-    """Wagered at the casino since ever."""
+    """The amount wagered at the casino over all time."""
     wager_today: Money
-    """Wagered at the casino today."""
+    """The amount wagered at the casino today."""
     wager_week: Money
-    """Wagered at the casino this week."""
+    """The amount wagered at the casino this week."""
     wager_month: Money
-    """Wagered at the casino this month."""
+    """The amount wagered at the casino this month."""
     excluded_until: datetime | None
-    """Self-excluded from play, at least until then; null: not, or permanently."""
+    """The earliest end of the member's exclusion from play; null if there is none or it is permanent."""
     excluded_permanently: bool
-    """Self-excluded from play for good."""
+    """Whether the member is excluded from play permanently."""
     created_at: datetime
-    """Since when they are a member."""
+    """When the account was registered."""
     last_active: datetime | None
-    """To within a few minutes."""
+    """When the member was last active, exact to a few minutes; null if not known."""

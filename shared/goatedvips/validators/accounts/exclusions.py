@@ -1,4 +1,4 @@
-"""Requests and answers of exclusion from play."""
+"""Requests and answers for exclusion from play (responsible gambling)."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -8,36 +8,36 @@ from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_va
 from goatedvips.validators.fields import AnswerBody, RequestBody
 
 _ONLY_TRUE = WithJsonSchema({"type": "boolean", "const": True})
-_LONGEST = 36_500  # days: a hundred years, and a date that every calendar has
+_LONGEST = 36_500  # days: a hundred years, so that the end is a date that Python and PostgreSQL can represent
 
 
-def _true(value: bool) -> bool:  # noqa: FBT001 - the value itself
+def _true(value: bool) -> bool:  # noqa: FBT001 - a validator takes the value
     if not value:
         raise ValueError("must be true")
     return value
 
 
 class ExclusionRequest(RequestBody):
-    """For how long a member wants to be kept from play: either a number of days, or for good."""
+    """How long the member is excluded from play: either a number of days, or permanently."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     days: Annotated[int, Field(strict=True, ge=1, le=_LONGEST)] | None = None
-    """Each of 24 hours, from now on."""
+    """The number of days, each of 24 hours, from now on."""
     permanent: Annotated[bool, Field(strict=True), AfterValidator(_true), _ONLY_TRUE] | None = None
-    """For good: nobody can end it."""
+    """Excludes the member permanently: nobody can end the exclusion."""
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> Self:
+    def _has_exactly_one(self) -> Self:
         if (self.days is None) == (self.permanent is None):
             raise ValueError("must have either days or permanent")
         return self
 
 
 class Exclusion(AnswerBody):
-    """An exclusion from play, in force at once."""
+    """An exclusion from play. It is in force immediately."""
 
     excluded_until: datetime | None
-    """From then on the member may end it; null: never."""
+    """When the member may end the exclusion; null if it is permanent."""
     permanent: bool
-    """For good."""
+    """Whether the exclusion is permanent."""

@@ -1,4 +1,4 @@
-"""Requests and answers of links to casino accounts."""
+"""Requests and answers for links to casino accounts."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -16,91 +16,91 @@ def _printable(value: str) -> str:
 
 
 type LinkStatus = Annotated[Literal["pending", "decided"], Query()]
-"""`pending` requests wait, the oldest first; of `decided` ones the newest is first."""
+"""`pending`: requests that wait for a decision, the oldest first. `decided`: the others, the newest first."""
 
 
 class LinkRequest(RequestBody):
-    """Which casino account a member says is theirs."""
+    """A request to link a casino account."""
 
     uid: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_printable), CLEAN
     ]
-    """The member's id at the casino; case matters."""
+    """The member's id at the casino. Case matters."""
 
 
 class PendingLink(AnswerBody):
-    """A request that staff will decide; whose the casino account is by now is not told."""
+    """A request that staff will decide. The answer does not reveal whether another member has the casino account."""
 
     id: int
-    """The request's id."""
+    """The id of the request."""
     uid: str
-    """As it was asked for."""
+    """The requested id at the casino."""
     status: Literal["pending"] = "pending"
-    """Decided by staff."""
+    """Always `pending`: staff decide the request later."""
     requested_at: datetime
-    """When it was asked for."""
+    """When the member made the request."""
 
 
 class LinkDecision(RequestBody):
-    """What staff decide."""
+    """A staff member's decision on a request to link a casino account."""
 
     decision: Literal["approved", "refused"]
-    """Approved: the casino account is the member's from now on."""
+    """`approved` links the casino account to the member; `refused` does not."""
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN] | None = (
         Field(default=None, validate_default=True)
     )
-    """Told to the member; a refusal needs one."""
+    """Why the request is decided so. The member sees it. It is required to refuse."""
 
     @field_validator("reason")
     @classmethod
-    def _refusals_have_one(cls, reason: str | None, info: ValidationInfo) -> str | None:
+    def _refusal_has_reason(cls, reason: str | None, info: ValidationInfo) -> str | None:
         if reason is None and info.data.get("decision") == "refused":
             raise ValueError("a refusal needs a reason")
         return reason
 
 
 class LinkPerson(AnswerBody):
-    """A member, or one of the staff."""
+    """A member or a staff member."""
 
     id: int
-    """Their id, as `user_id` elsewhere."""
+    """The member's id; other answers call it `user_id`."""
     username: str
-    """Their name, be it hidden from others."""
+    """The username, even if the member hides it from others."""
 
 
 class CasinoAccount(AnswerBody):
-    """What the affiliate's feed has said of a uid."""
+    """A casino account as the affiliate's feed last reported it."""
 
     name: str | None
-    """At the casino."""
+    """The account's name at the casino; null if not known."""
     total_wager: Money
-    """Wagered since ever."""
+    """The amount wagered over all time."""
     read_at: datetime
-    """When the feed said so last."""
+    """When the feed last reported the account."""
 
 
 class AccountLink(AnswerBody):
-    """A member's request to link a casino account, with what helps to decide it."""
+    """A member's request to link a casino account, with the facts that staff need to decide it."""
 
     id: int
-    """The request's id."""
+    """The id of the request."""
     user: LinkPerson
-    """Who asked."""
+    """The member who made the request."""
     uid: str
-    """What for: an id at the casino."""
+    """The requested id at the casino."""
     requested_at: datetime
-    """When they asked."""
+    """When the member made the request."""
     decision: Literal["approved", "refused"] | None
-    """Null: it is pending."""
+    """The decision; null while the request is pending."""
     reason: str | None
-    """Given with the decision, and told to the member."""
+    """Why the request was decided so, as the member sees it; null if no reason was given."""
     decided_at: datetime | None
-    """When it was decided."""
+    """When the request was decided; null while it is pending."""
     decided_by: LinkPerson | None
-    """Who of the staff decided."""
+    """The staff member who decided; null while the request is pending."""
     linked_uid: str | None
-    """What the member is linked to at present; null: nothing."""
+    """The id at the casino that the member is linked to now; null if none."""
     taken_by: LinkPerson | None
-    """Another member who has this uid; it cannot be approved then."""
+    """Another member who is linked to the same id. The request cannot be approved then. Null if there is none."""
     casino_account: CasinoAccount | None
-    """Null: the feed knows no such uid."""
+    """The casino account as the feed reports it; null if the feed has never had it."""

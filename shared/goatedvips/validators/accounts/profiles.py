@@ -1,4 +1,4 @@
-"""Requests and answers of profiles; `Me` is an account's."""
+"""Requests and answers for profiles. `Me` is in `accounts`."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,30 +9,30 @@ from goatedvips.validators.fields import CLEAN, AnswerBody, RequestBody
 
 
 class UpdateMeRequest(RequestBody):
-    """What a member says of themselves; what is absent or null stays as it is, but for the bio."""
+    """Changes to the member's profile. A field that is absent or null does not change, except `bio`."""
 
     bio: Annotated[str, StringConstraints(max_length=500), CLEAN] | None = None
-    """Plain text; null removes it."""
+    """The member's description of themselves, as plain text; null removes it."""
     profile_color: Annotated[str, Field(pattern="^#[0-9A-Fa-f]{6}$")] | None = None
-    """A CSS colour, such as `#D7FF00`."""
+    """The colour of the profile as a CSS colour, such as `#D7FF00`."""
     hide_name: Annotated[bool, Field(strict=True)] | None = None
-    """Whether leaderboards and their profile show them without name."""
+    """Whether leaderboards and the profile hide the member's name."""
 
 
 class Profile(AnswerBody):
-    """A member as everybody sees them."""
+    """A member's public profile."""
 
     id: int
-    """The member's id, as `user_id` elsewhere."""
+    """The member's id; other answers call it `user_id`."""
     username: str | None
-    """Null: the member hides it."""
+    """The username; null if the member hides it."""
     bio: str | None
-    """What they say of themselves."""
+    """The member's description of themselves, as plain text; null if there is none."""
     profile_color: str | None
-    """A CSS colour, such as `#D7FF00`."""
+    """The colour of the profile as a CSS colour, such as `#D7FF00`; null if there is none."""
     verified: bool
-    """The casino account is linked."""
+    """Whether a casino account is linked."""
     tier: str | None
-    """The name of the highest tier that they have reached; null: none."""
+    """The name of the highest tier that the member has reached; null if none."""
     joined: datetime
-    """Since when they are a member."""
+    """When the account was registered."""
