@@ -5,7 +5,7 @@ PYTHON     := .venv/bin/python
 READY      := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench invoke sam-build sam-invoke sam-api staff openapi db-check db-adopt db-upgrade db-reset requirements clean
+.PHONY: help run test check bench invoke sam-build sam-invoke sam-api staff openapi db-check db-adopt db-upgrade db-reset format requirements clean
 
 help:               ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -51,6 +51,9 @@ db-reset: $(READY)  ## delete everything in the database and migrate anew; asks 
 
 check: $(READY)     ## style, types, template, build, and drift of what is generated (ARGS="mypy cfn-lint")
 	@$(PYTHON) -m tools.check $(ARGS)
+
+format: $(READY)    ## format the code, and mend what ruff can
+	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format --quiet .
 
 requirements: $(READY) ## write the layer's requirements from uv.lock
 	@.uv/bin/uv export --quiet --locked --no-dev --no-header --no-annotate --output-file shared/requirements.txt
