@@ -111,8 +111,8 @@ def test_an_approval_brings_the_uid_and_what_the_feed_says_of_it(
     ]
     assert (row.excluded_until, row.excluded_permanently) == (None, False)
     assert of_member(database, other).uid is None
-    listed = functions.call("list_links", by=staff, query={"status": "decided", "limit": "1"}).json["items"]
-    assert listed == [answer.json]
+    listed = functions.call("list_links", by=staff, query={"status": "decided", "limit": "100"}).json["items"]
+    assert [link for link in listed if link["id"] == link_id] == [answer.json]
 
 
 def test_a_refusal_changes_nothing_of_the_member_s(functions: Functions, members: Members, database: sa.Engine) -> None:
