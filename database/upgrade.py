@@ -14,7 +14,7 @@ from database.checks.revision import lost
 from database.checks.rights import login_of, read_only
 from database.connection import first_line
 from database.target import chosen, require_connection
-from goatedvips.postgres import sqlstate
+from goatedvips.server_errors import sqlstate
 from migrations import upgrade as migrations
 from migrations.roles import ensure_roles
 

@@ -27,7 +27,9 @@ from goatedvips.errors import (
     TransactionConflict,
     ValidationFailed,
 )
-from goatedvips.postgres import DRIVER, LOCAL_HOSTS, ONE_FLIGHT, UnreadableAnswer, is_id_clash, message, sqlstate
+from goatedvips.one_flight import UnreadableAnswer
+from goatedvips.postgres import DRIVER, LOCAL_HOSTS, ONE_FLIGHT
+from goatedvips.server_errors import is_id_clash, message, sqlstate
 
 logger = logging.getLogger("goatedvips.db")
 

@@ -232,7 +232,7 @@ def test_whatever_interrupts_an_answer_ends_its_connection(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr("goatedvips.postgres._timestamp", fail)
+        patched.setattr("goatedvips.one_flight._timestamp", fail)
         with pytest.raises(Problem) as raised, block() as connection:
             connection.exec_driver_sql("select 'told'::text, timestamp '2026-01-01' from generate_series(1, 3)")
     assert isinstance(raised.value, db.ConnectionLost) == isinstance(error, OSError)
@@ -248,7 +248,7 @@ def test_an_interrupt_ends_the_connection_whose_answer_it_interrupts(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("goatedvips.postgres._timestamp", interrupt)
+        patched.setattr("goatedvips.one_flight._timestamp", interrupt)
         with pytest.raises(KeyboardInterrupt), db.transaction() as connection:
             connection.exec_driver_sql("select timestamp '2026-01-01' from generate_series(1, 3)")
     with db.transaction() as connection:

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from goatedvips import postgres
 from goatedvips.models.schema import Instant
+from goatedvips.server_errors import sqlstate
 from tests.support import stack
 from tests.support.wire import Wire
 
@@ -97,7 +97,7 @@ def test_after_a_refused_flight_answers_still_match_questions(engine: sa.Engine)
     for options in ({}, {"commit_in_flight": True}):
         with pytest.raises(sa.exc.DBAPIError) as raised, engine.begin() as connection:
             connection.execute(sa.text("select 1 / cast(:x as int)"), {"x": 0}, execution_options=options)
-        assert postgres.sqlstate(raised.value.orig) == "22012"
+        assert sqlstate(raised.value.orig) == "22012"
         assert not raised.value.connection_invalidated
         with engine.begin() as connection:
             assert connection.execute(sa.text("select cast(:x as int)"), {"x": 7}).scalar_one() == 7

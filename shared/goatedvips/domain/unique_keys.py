@@ -2,7 +2,7 @@
 
 from sqlalchemy.exc import IntegrityError
 
-from goatedvips.postgres import key_columns
+from goatedvips.server_errors import key_columns
 
 
 def violates(error: IntegrityError, column: str) -> bool:
