@@ -108,6 +108,16 @@ def test_a_repeated_key_gets_the_first_answer_byte_for_byte(functions: Functions
     assert again.headers["X-Request-Id"] != first.headers["X-Request-Id"]
 
 
+def test_a_key_in_double_quotes_is_the_same_key(functions: Functions, members: Members) -> None:
+    member = members.new()
+    first = functions.call("spin_wheel", by=member, body={}, headers=KEY)
+    quoted = functions.call(
+        "spin_wheel", by=member, body={}, headers={"idempotency-key": f'"{KEY["idempotency-key"]}"'}
+    )
+    assert quoted.text == first.text
+    assert quoted.headers["Idempotency-Replayed"] == "true"
+
+
 def test_an_answer_without_a_body_is_repeated_without_one(
     functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from goatedvips.models.operations import idempotency_records
 from goatedvips.server_errors import sqlstate, where
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_QUOTED = re.compile(r'"(.+)"')
 
 
 def answer_once(
@@ -33,7 +34,7 @@ def answer_once(
     ----------
     carry_out: calls the handler; every `transaction()` in it becomes part of the one opened here.
     event: the request.
-    key: the value of its Idempotency-Key header.
+    key: the value of its Idempotency-Key header; double quotes around it are not part of the key.
     caller: the signed-in member who sent it; keys of different members are independent.
     staff: whether the route is for staff.
 
@@ -42,6 +43,8 @@ def answer_once(
     ValidationFailed: the key is not 1 to 255 printable ASCII characters.
     IdempotencyInProgress: another request with this key was still running after the lock time-out.
     """
+    if quoted := _QUOTED.fullmatch(key):  # draft-ietf-httpapi-idempotency-key-header, section 2.1
+        key = quoted[1]
     if not _KEY.fullmatch(key):
         raise ValidationFailed("Idempotency-Key: 1 to 255 printable ASCII characters")
     query = event.raw_query_string
