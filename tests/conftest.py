@@ -14,8 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support import stack
+from tests.support.codes import Codes
 from tests.support.functions import Functions
 from tests.support.members import Members
+from tests.support.races import Races
+from tests.support.tickets import Tickets
 
 TESTS = Path(__file__).parent
 SLOW_FOLDERS = {"concurrency", "migrations", "database", "e2e", "simulations"}
@@ -95,6 +98,24 @@ def database(servers: stack.Stack) -> Iterator[sa.Engine]:
 def members(database: sa.Engine) -> Members:
     """Makes members and staff, signed in."""
     return Members(database)
+
+
+@pytest.fixture
+def races(database: sa.Engine) -> Races:
+    """Makes races and participations."""
+    return Races(database)
+
+
+@pytest.fixture
+def codes(database: sa.Engine) -> Codes:
+    """Makes bonus codes and claims."""
+    return Codes(database)
+
+
+@pytest.fixture
+def tickets(database: sa.Engine) -> Tickets:
+    """Makes tickets and messages."""
+    return Tickets(database)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Exactly as many claims as a code allows, and one for each member, however many come at once."""
+"""Concurrent requests give as many claims as a code allows, and each member one."""
 
 import secrets
 from collections import Counter
@@ -16,18 +16,10 @@ from goatedvips.errors import CodeNotClaimable, CodeTaken
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.rewards import rewards
 from tests.concurrency.together import at_once, at_once_behind
+from tests.support.codes import Codes
 from tests.support.members import Member, Members
 
 NOW = datetime.now(UTC)
-
-
-def insert_code(database: sa.Engine, max_claims: int | None) -> tuple[int, str]:
-    """A code in the tables: its id and text."""
-    code = secrets.token_hex(8)
-    given = {"code": code, "expires_at": NOW + timedelta(days=1), "value": "5.00", "max_claims": max_claims}
-    with database.connect() as connection:
-        made = connection.execute(sa.insert(bonus_codes).values(given).returning(bonus_codes.c.id))
-        return made.scalar_one(), code
 
 
 def claim_at_once(
@@ -41,8 +33,8 @@ def claim_at_once(
     return at_once_behind(database, row, direct, works)
 
 
-def assert_kept(database: sa.Engine, code_id: int, count: int) -> None:
-    """The code counts what the rows say, each granted once."""
+def assert_claimed(database: sa.Engine, code_id: int, count: int) -> None:
+    """The counter of the code equals the number of its claims, and each claim has one reward."""
     with database.connect() as connection:
         assert connection.scalar(sa.select(bonus_codes.c.claims).where(bonus_codes.c.id == code_id)) == count
         claimers = connection.scalars(sa.select(code_claims.c.user_id).where(code_claims.c.code_id == code_id)).all()
@@ -51,31 +43,31 @@ def assert_kept(database: sa.Engine, code_id: int, count: int) -> None:
         assert sorted(connection.scalars(granted)) == sorted(claimers)
 
 
-def test_two_hundred_members_at_once_get_as_many_claims_as_there_are(
-    direct: str, members: Members, database: sa.Engine
+def test_two_hundred_concurrent_members_get_as_many_claims_as_the_code_allows(
+    direct: str, members: Members, codes: Codes, database: sa.Engine
 ) -> None:
     two_hundred = [members.new(seeds=False) for _ in range(200)]
     for max_claims, expected in ((10, {claims.Claim: 10, CodeNotClaimable: 190}), (None, {claims.Claim: 200})):
-        code_id, code = insert_code(database, max_claims)
-        results = claim_at_once(direct, database, two_hundred, code)
+        code = codes.new(max_claims=max_claims)
+        results = claim_at_once(direct, database, two_hundred, code.code)
         assert Counter(type(result) for result in results) == expected, results
         assert all(result.created for result in results if isinstance(result, claims.Claim))
-        assert_kept(database, code_id, expected[claims.Claim])
+        assert_claimed(database, code.id, expected[claims.Claim])
 
 
 @pytest.mark.parametrize("max_claims", [1, 10, None])
-def test_one_member_fifty_times_at_once_has_one_claim_and_one_answer(
-    direct: str, members: Members, database: sa.Engine, max_claims: int | None
+def test_fifty_concurrent_claims_of_one_member_give_one_claim_and_one_answer(
+    direct: str, members: Members, codes: Codes, database: sa.Engine, max_claims: int | None
 ) -> None:
-    code_id, code = insert_code(database, max_claims)
-    results = claim_at_once(direct, database, [members.new()] * 50, code)
+    code = codes.new(max_claims=max_claims)
+    results = claim_at_once(direct, database, [members.new()] * 50, code.code)
     answers = {(result.id, result.claimed_at) for result in results if isinstance(result, claims.Claim)}
     assert len(answers) == 1, results
     assert Counter(result.created for result in results if isinstance(result, claims.Claim)) == {True: 1, False: 49}
-    assert_kept(database, code_id, 1)
+    assert_claimed(database, code.id, 1)
 
 
-def test_ten_staff_at_once_issue_one_code_of_a_name(direct: str, members: Members, database: sa.Engine) -> None:
+def test_ten_concurrent_staff_issue_one_code_of_a_name(direct: str, members: Members, database: sa.Engine) -> None:
     name = f"Goat {secrets.token_hex(6)}"
     staff = [members.staff(seeds=False) for _ in range(10)]
     works: list[Callable[[sa.Connection], issue.Code]] = []

@@ -13,29 +13,16 @@ from goatedvips.domain.races.participation import Participation
 from goatedvips.models.races import wager_race_participants, wager_races
 from tests.concurrency.together import at_once, at_once_behind
 from tests.support.members import Member, Members
+from tests.support.races import Races
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def race_ids(database: sa.Engine) -> list[int]:
+def race_ids(races: Races) -> list[int]:
     """Twenty races that begin now and repeat. All others are removed."""
-    given = {
-        "title": "June's first",
-        "type": "weekly",
-        "status": "upcoming",
-        "prize_pool": "500",
-        "start_date": NOW,
-        "end_date": NOW + timedelta(days=7),
-        "min_wager": "10",
-        "prize_distribution": {"1": 50},
-        "time_zone": "UTC",
-    }
-    with database.connect() as connection:
-        connection.execute(sa.delete(wager_race_participants))
-        connection.execute(sa.delete(wager_races))
-        made = sa.insert(wager_races).values([given] * 20).returning(wager_races.c.id)
-        return list(connection.scalars(made))
+    races.remove_all()
+    return [races.new(start_date=NOW, end_date=NOW + timedelta(days=7), time_zone="UTC") for _ in range(20)]
 
 
 def join_at_once(database: sa.Engine, direct: str, joining: list[Member], race_id: int) -> list[Participation]:

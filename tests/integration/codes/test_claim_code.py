@@ -1,4 +1,4 @@
-"""A member claims a bonus code."""
+"""POST /v1/codes/claim: a member claims a bonus code."""
 
 import logging
 import secrets
@@ -16,33 +16,23 @@ from goatedvips.http import api
 from goatedvips.models.accounts import attempts
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.rewards import rewards
+from tests.support.codes import Codes
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=30)
 type Row = sa.Row[*tuple[Any, ...]]
-type Code = Callable[..., str]
 
 
 @pytest.fixture
-def code(database: sa.Engine) -> Code:
-    """Writes a code, claimable at NOON by anyone unless told otherwise; gives its text."""
-
-    def write(code: str | None = None, **columns: object) -> str:
-        text = code or f"CODE-{secrets.token_hex(8)}"
-        given = {"expires_at": LATER, "claimed_at": NOON - timedelta(days=1), "value": "5.00", "max_claims": None}
-        with database.connect() as connection:
-            connection.execute(
-                sa.insert(bonus_codes).values(given | {"code_key": sa.func.code_key(text)} | columns | {"code": text})
-            )
-        return text
-
-    return write
+def code(codes: Codes) -> Callable[..., str]:
+    """Inserts a code that can be claimed from NOON to LATER unless the columns differ, and returns its text."""
+    return lambda **columns: codes.new(**{"expires_at": LATER} | columns).code
 
 
-def kept(database: sa.Engine, code: str) -> tuple[Row, list[Row], list[Row]]:
-    """The code with its claims and rewards, as they stand in the tables."""
+def stored(database: sa.Engine, code: str) -> tuple[Row, list[Row], list[Row]]:
+    """The rows of the code, of its claims and of the rewards for them."""
     with database.connect() as connection:
         row = connection.execute(sa.select(bonus_codes).where(bonus_codes.c.code == code)).one()
         claims = connection.execute(sa.select(code_claims).where(code_claims.c.code_id == row.id)).all()
@@ -75,12 +65,12 @@ def assert_not_claimable(answer: Answer) -> None:
     assert (answer.status, answer.json["code"]) == (404, "code_not_claimable")
 
 
-def test_a_claim_is_a_row_that_counts_and_a_reward(
-    members: Members, functions: Functions, database: sa.Engine, code: Code
+def test_a_claim_writes_its_row_the_counter_and_a_reward(
+    members: Members, functions: Functions, database: sa.Engine, code: Callable[..., str]
 ) -> None:
     member, text = members.new(), code()
     answer = claim(functions, member, text)
-    row, claims, granted = kept(database, text)
+    row, claims, granted = stored(database, text)
     assert answer.status == 201
     assert answer.json == {
         "id": claims[0].id,
@@ -90,7 +80,7 @@ def test_a_claim_is_a_row_that_counts_and_a_reward(
         "claimed_at": "2026-05-01T12:00:00Z",
         "expires_at": "2026-05-31T12:00:00Z",
     }
-    assert [(kept_claim.user_id, kept_claim.claimed_at) for kept_claim in claims] == [(member.id, NOON)]
+    assert [(row.user_id, row.claimed_at) for row in claims] == [(member.id, NOON)]
     assert (row.claims, row.is_used, row.claimed_at, row.user_id) == (1, True, NOON, None)
     assert [(reward.user_id, str(reward.amount), reward.currency, reward.created_at) for reward in granted] == [
         (member.id, "5.00", "USD", NOON)
@@ -98,36 +88,36 @@ def test_a_claim_is_a_row_that_counts_and_a_reward(
     assert failures(database, member) == 0
 
 
-def test_the_time_of_the_first_claim_stays_the_codes(
-    members: Members, functions: Functions, database: sa.Engine, code: Code
+def test_the_code_keeps_the_time_of_its_first_claim(
+    members: Members, functions: Functions, database: sa.Engine, code: Callable[..., str]
 ) -> None:
     text = code(max_claims=2)
     for minute in (0, 1):
         assert claim(functions, members.new(), text, NOON + timedelta(minutes=minute)).status == 201
-    row, claims, granted = kept(database, text)
+    row, claims, granted = stored(database, text)
     assert (row.claims, row.claimed_at, row.user_id) == (2, NOON, None)
     assert len(claims) == len(granted) == 2
 
 
-def test_the_single_claimer_becomes_the_codes_member(
-    members: Members, functions: Functions, database: sa.Engine, code: Code
+def test_the_claimer_of_a_single_use_code_becomes_its_owner(
+    members: Members, functions: Functions, database: sa.Engine, code: Callable[..., str]
 ) -> None:
     member, text = members.new(), code(max_claims=1)
     assert claim(functions, member, text).status == 201
-    assert kept(database, text)[0].user_id == member.id
+    assert stored(database, text)[0].user_id == member.id
 
 
 @pytest.mark.parametrize(
     ("issued", "typed"),
     [
         ("SUMMER-2026", "summer2026"),
-        ("summer 2026", "SUMMER–2026"),  # noqa: RUF001 - a dash that a text program makes
+        ("summer 2026", "SUMMER–2026"),  # noqa: RUF001 - word processors write this dash
         ("SuMmEr2026", "  S-U-M M-E-R\t2026\n"),
         ("SUMMER 2026", "summer\u00a02026"),
     ],
 )
-def test_case_spaces_and_dashes_do_not_matter(
-    members: Members, functions: Functions, code: Code, issued: str, typed: str
+def test_case_spaces_and_dashes_are_ignored(
+    members: Members, functions: Functions, code: Callable[..., str], issued: str, typed: str
 ) -> None:
     unique = secrets.token_hex(6)
     answer = claim(functions, members.new(), typed + unique.upper(), NOON)
@@ -137,7 +127,9 @@ def test_case_spaces_and_dashes_do_not_matter(
     assert (answer.status, answer.json["code"]) == (201, text)
 
 
-def test_the_window_is_half_open(members: Members, functions: Functions, code: Code) -> None:
+def test_a_code_can_be_claimed_from_its_start_until_before_its_expiry(
+    members: Members, functions: Functions, code: Callable[..., str]
+) -> None:
     text = code(starts_at=NOON, expires_at=LATER)
     moment = timedelta(microseconds=1)
     assert_not_claimable(claim(functions, members.new(), text, NOON - moment))
@@ -146,8 +138,8 @@ def test_the_window_is_half_open(members: Members, functions: Functions, code: C
     assert_not_claimable(claim(functions, members.new(), text, LATER))
 
 
-def test_the_holder_gets_the_first_claim_again_whatever_became_of_the_code(
-    members: Members, functions: Functions, database: sa.Engine, code: Code
+def test_claiming_again_answers_the_first_claim_even_if_the_code_can_no_longer_be_claimed(
+    members: Members, functions: Functions, database: sa.Engine, code: Callable[..., str]
 ) -> None:
     member, text = members.new(), code(max_claims=1)
     first = claim(functions, member, text)
@@ -159,13 +151,17 @@ def test_the_holder_gets_the_first_claim_again_whatever_became_of_the_code(
             )
         again = claim(functions, member, text.lower(), LATER + timedelta(days=1))
         assert (again.status, again.json) == (200, first.json)
-    row, claims, granted = kept(database, text)
+    row, claims, granted = stored(database, text)
     assert row.claims == len(claims) == len(granted) == 1
     assert failures(database, member) == 0
 
 
-def test_every_reason_gives_the_same_answer_and_only_the_log_tells_it(
-    members: Members, functions: Functions, database: sa.Engine, code: Code, caplog: pytest.LogCaptureFixture
+def test_every_reason_gives_the_same_answer_and_only_the_log_has_the_reason(
+    members: Members,
+    functions: Functions,
+    database: sa.Engine,
+    code: Callable[..., str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     member, other = members.new(), members.new()
     exhausted = code(max_claims=1)
@@ -178,57 +174,59 @@ def test_every_reason_gives_the_same_answer_and_only_the_log_tells_it(
         "revoked": code(revoked_at=NOON),
         "anothers": code(user_id=other.id, max_claims=1),
     }
-    told = []
+    answers = []
     with caplog.at_level(logging.INFO):
         for reason, text in reasons.items():
             caplog.clear()
             answer = claim(functions, member, text)
             assert_not_claimable(answer)
-            told.append({name: value for name, value in answer.json.items() if name != "request_id"})
+            answers.append({name: value for name, value in answer.json.items() if name != "request_id"})
             assert [vars(line)["reason"] for line in caplog.records if line.message == "answered"] == [reason]
-    assert all(answer == told[0] for answer in told)
+    assert all(answer == answers[0] for answer in answers)
     assert failures(database, member) == len(reasons)
     for reason in ("expired", "not_started", "revoked", "anothers"):
-        row, claims, granted = kept(database, reasons[reason])
+        row, claims, granted = stored(database, reasons[reason])
         assert (row.claims, row.is_used, claims, granted) == (0, False, [], [])
         with database.connect() as connection:
             locker = connection.execute(sa.text("SELECT xmax::text FROM bonus_codes WHERE id = :id"), {"id": row.id})
-            assert locker.scalar_one() == "0", "not even a lock was written, whose time would tell"
+            assert locker.scalar_one() == "0", "a row lock would have taken time, and time would reveal the reason"
 
 
 def test_only_the_owner_can_claim_an_owned_code(
-    members: Members, functions: Functions, database: sa.Engine, code: Code
+    members: Members, functions: Functions, database: sa.Engine, code: Callable[..., str]
 ) -> None:
     owner = members.new()
     text = code(user_id=owner.id)
     assert_not_claimable(claim(functions, members.new(), text))
     assert claim(functions, owner, text).status == 201
-    assert kept(database, text)[0].user_id == owner.id
+    assert stored(database, text)[0].user_id == owner.id
 
 
-def test_an_adopted_code_has_one_use_and_no_reward(members: Members, functions: Functions, database: sa.Engine) -> None:
+def test_an_adopted_code_can_be_claimed_once_without_a_reward(
+    members: Members, functions: Functions, database: sa.Engine
+) -> None:
     text, owner = f"OLD-{secrets.token_hex(6)}", members.new()
-    with database.connect() as connection:  # as the guide's application writes it
+    with database.connect() as connection:  # as the legacy application writes it
         connection.execute(
             sa.text("INSERT INTO bonus_codes (code, user_id, expires_at) VALUES (:code, :user_id, :expires_at)"),
             {"code": text, "user_id": owner.id, "expires_at": LATER.replace(tzinfo=None)},
         )
     assert_not_claimable(claim(functions, members.new(), text))
     answer = claim(functions, owner, text)
-    row, claims, granted = kept(database, text)
+    row, claims, granted = stored(database, text)
     assert (answer.status, answer.json["value"], answer.json["currency"]) == (201, None, "USD")
     assert (row.claims, row.is_used, len(claims), granted) == (1, True, 1, [])
 
 
-def test_a_code_that_the_guides_application_used_meanwhile_is_used(
-    members: Members, functions: Functions, database: sa.Engine, code: Code
+def test_a_code_that_the_legacy_application_used_cannot_be_claimed(
+    members: Members, functions: Functions, database: sa.Engine, code: Callable[..., str]
 ) -> None:
     text = code(is_used=True, max_claims=1)
     assert_not_claimable(claim(functions, members.new(), text))
-    assert kept(database, text)[1] == []
+    assert stored(database, text)[1] == []
 
 
-def test_claiming_a_wheels_win_grants_nothing_twice(
+def test_claiming_the_code_of_a_win_adds_no_second_reward(
     members: Members, functions: Functions, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fairness, "draw", lambda *_: 2)
@@ -243,26 +241,30 @@ def test_claiming_a_wheels_win_grants_nothing_twice(
 
 
 def test_ten_failures_in_ten_minutes_close_claiming_until_the_window_has_passed(
-    members: Members, functions: Functions, database: sa.Engine, code: Code
+    members: Members, functions: Functions, database: sa.Engine, code: Callable[..., str]
 ) -> None:
-    member, text, held = members.new(), code(), code()
-    assert claim(functions, member, held).status == 201
+    member, text, claimed = members.new(), code(), code()
+    assert claim(functions, member, claimed).status == 201
     for second in range(10):
         assert_not_claimable(claim(functions, member, "guess", NOON + timedelta(seconds=second)))
     closed = claim(functions, member, text, NOON + timedelta(seconds=30))
     assert (closed.status, closed.json["code"]) == (429, "too_many_attempts")
     assert closed.headers["Retry-After"] == str(10 * 60 - 30)
     assert claim(functions, member, "guess", NOON + timedelta(seconds=30)).status == 429
-    assert failures(database, member) == 10, "what was refused unseen is not counted"
-    assert claim(functions, member, held, NOON + timedelta(seconds=30)).status == 200, "it is theirs already"
-    assert claim(functions, members.new(), text, NOON + timedelta(seconds=30)).status == 201, "others are not meant"
+    assert failures(database, member) == 10, "a refusal by the throttle is not counted"
+    assert claim(functions, member, claimed, NOON + timedelta(seconds=30)).status == 200, (
+        "the throttle does not apply to a code that the member has claimed"
+    )
+    assert claim(functions, members.new(), text, NOON + timedelta(seconds=30)).status == 201, (
+        "the throttle applies to one member only"
+    )
     last = NOON + timedelta(minutes=10) - timedelta(microseconds=1)
     refused = claim(functions, member, text, last)
     assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
     assert claim(functions, member, text, NOON + timedelta(minutes=10)).status == 201
 
 
-def test_a_failure_is_counted_for_the_member_with_the_address(
+def test_a_failure_is_recorded_with_the_member_and_the_client_network(
     members: Members, functions: Functions, database: sa.Engine
 ) -> None:
     member = members.new()
@@ -272,8 +274,8 @@ def test_a_failure_is_counted_for_the_member_with_the_address(
     assert (row.kind, row.address, row.attempted_at) == ("claim", "2001:db8:1:2::/64", NOON)
 
 
-def test_who_may_not_play_is_told_why_and_counts_no_failure(
-    members: Members, functions: Functions, database: sa.Engine, code: Code
+def test_a_member_who_may_not_play_gets_the_reason_and_no_failure_is_counted(
+    members: Members, functions: Functions, database: sa.Engine, code: Callable[..., str]
 ) -> None:
     text = code()
     for columns, expected in (
@@ -289,8 +291,8 @@ def test_who_may_not_play_is_told_why_and_counts_no_failure(
         assert claim(functions, member, text).status == 201
 
 
-def test_an_unverified_address_is_refused_where_the_platform_asks_for_it(
-    members: Members, functions: Functions, code: Code, monkeypatch: pytest.MonkeyPatch
+def test_an_unverified_member_is_refused_if_the_setting_requires_a_verified_email(
+    members: Members, functions: Functions, code: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member, text = members.new(email_verified=None), code()
     monkeypatch.setattr(api, "settings", replace(settings, verified_email_required=True))
@@ -300,8 +302,8 @@ def test_an_unverified_address_is_refused_where_the_platform_asks_for_it(
     assert claim(functions, member, text).status == 201
 
 
-def test_an_ended_session_is_refused_although_the_authorizer_still_knows_it(
-    members: Members, functions: Functions, code: Code
+def test_an_ended_session_is_refused_although_the_authorizer_still_accepts_it(
+    members: Members, functions: Functions, code: Callable[..., str]
 ) -> None:
     member, text = members.new(), code()
     members.end_session(member)
@@ -310,12 +312,12 @@ def test_an_ended_session_is_refused_although_the_authorizer_still_knows_it(
     assert functions.call("claim_code", body={"code": text}).status == 401
 
 
-def test_a_key_repeats_a_claim_and_keeps_no_refusal(
-    members: Members, functions: Functions, database: sa.Engine, code: Code
+def test_an_idempotency_key_repeats_a_claim_but_not_a_refusal(
+    members: Members, functions: Functions, database: sa.Engine, code: Callable[..., str]
 ) -> None:
     member, text = members.new(), f"LATE-{secrets.token_hex(6)}"
     assert_not_claimable(claim(functions, member, text, key="once"))
-    assert failures(database, member) == 1, "what a refusal leaves is left with a key too"
+    assert failures(database, member) == 1, "a refusal is counted with a key too"
     code(code=text)
     first = claim(functions, member, text, key="once")
     again = claim(functions, member, text, key="once")
@@ -323,15 +325,17 @@ def test_a_key_repeats_a_claim_and_keeps_no_refusal(
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
-def test_texts_that_no_code_has_are_no_errors(
-    members: Members, functions: Functions, database: sa.Engine, code: Code
+def test_a_text_that_no_code_has_is_not_claimable(
+    members: Members, functions: Functions, database: sa.Engine, code: Callable[..., str]
 ) -> None:
-    code(code="- -")  # adopted: its key is empty
+    code(code="- -")  # an adopted code whose key is empty
     for text in ("", " ", "---", "–", "\t\n", "x" * 10_000, "🐐" * 1_000, "'; --", "%", "\\", "e\u0301"):  # noqa: RUF001
         assert_not_claimable(claim(functions, members.new(), text))
 
 
-def test_a_wrong_body_claims_nothing(members: Members, functions: Functions, database: sa.Engine) -> None:
+def test_an_invalid_body_is_refused_and_no_failure_is_counted(
+    members: Members, functions: Functions, database: sa.Engine
+) -> None:
     member = members.new()
     for raw, status, pointers in (
         ("{}", 422, ["/code"]),

@@ -1,4 +1,4 @@
-"""Staff issue a bonus code."""
+"""POST /v1/admin/codes: staff issue a bonus code."""
 
 import re
 import secrets
@@ -21,18 +21,18 @@ def issue(functions: Functions, by: Member, **fields: object) -> Answer:
     return functions.call("issue_codes", by=by, body={"value": "5.00", "expires_at": LATER} | fields, now=NOON)
 
 
-def named() -> str:
+def new_name() -> str:
     return f"Summer {secrets.token_hex(6)}"
 
 
-def audited(database: sa.Engine, staff: Member) -> list[sa.Row[Any]]:
+def audit_entries(database: sa.Engine, staff: Member) -> list[sa.Row[Any]]:
     with database.connect() as connection:
         rows = connection.execute(sa.select(audit_log).where(audit_log.c.staff_id == staff.id).order_by(audit_log.c.id))
         return list(rows.all())
 
 
-def test_a_named_code_is_issued_as_written(members: Members, functions: Functions, database: sa.Engine) -> None:
-    name = named()
+def test_a_named_code_is_issued_with_this_name(members: Members, functions: Functions, database: sa.Engine) -> None:
+    name = new_name()
     answer = issue(
         functions, members.staff(), code=name, currency="USD", max_claims=3, starts_at="2026-05-02T02:00:00+02:00"
     )
@@ -55,7 +55,7 @@ def test_a_named_code_is_issued_as_written(members: Members, functions: Function
     assert row.starts_at == datetime(2026, 5, 2, tzinfo=UTC)
 
 
-def test_a_code_without_a_name_is_generated_for_everyone(members: Members, functions: Functions) -> None:
+def test_a_code_without_a_name_is_generated_and_anyone_can_claim_it(members: Members, functions: Functions) -> None:
     staff = members.staff()
     codes = {issue(functions, staff).json["code"] for _ in range(3)}
     assert len(codes) == 3
@@ -66,7 +66,7 @@ def test_a_code_without_a_name_is_generated_for_everyone(members: Members, funct
         assert functions.call("claim_code", by=members.new(), body={"code": answer["code"]}, now=NOON).status == 201
 
 
-def test_an_owned_code_is_the_owners_once(members: Members, functions: Functions) -> None:
+def test_only_the_owner_can_claim_an_owned_code_and_only_once(members: Members, functions: Functions) -> None:
     owner = members.new()
     for given in ({}, {"max_claims": None}, {"max_claims": 50}):
         answer = issue(functions, members.staff(), user_id=owner.id, **given)
@@ -76,10 +76,10 @@ def test_an_owned_code_is_the_owners_once(members: Members, functions: Functions
     assert functions.call("claim_code", by=owner, body=code, now=NOON).status == 201
 
 
-def test_what_staff_issue_is_in_the_audit_log(members: Members, functions: Functions, database: sa.Engine) -> None:
-    staff, name = members.staff(), named()
+def test_the_audit_log_records_an_issued_code(members: Members, functions: Functions, database: sa.Engine) -> None:
+    staff, name = members.staff(), new_name()
     issued = issue(functions, staff, code=name)
-    (row,) = audited(database, staff)
+    (row,) = audit_entries(database, staff)
     assert (row.action, row.subject_id, row.before, row.created_at) == ("issue_code", issued.json["id"], None, NOON)
     assert row.request_id == issued.headers["X-Request-Id"]
     assert row.after == {
@@ -95,21 +95,23 @@ def test_what_staff_issue_is_in_the_audit_log(members: Members, functions: Funct
     }
 
 
-def test_a_code_that_reads_the_same_is_taken(members: Members, functions: Functions, database: sa.Engine) -> None:
-    staff, name = members.staff(), named()
+def test_a_name_that_differs_only_in_case_spaces_and_dashes_is_taken(
+    members: Members, functions: Functions, database: sa.Engine
+) -> None:
+    staff, name = members.staff(), new_name()
     assert issue(functions, staff, code=name).status == 201
     for same in (name, name.upper(), name.replace(" ", "-"), name.lower().replace(" ", "")):
         refused = issue(functions, staff, code=same)
         assert (refused.status, refused.json["code"]) == (409, "code_taken")
-    assert len(audited(database, staff)) == 1
+    assert len(audit_entries(database, staff)) == 1
 
 
-def test_an_adopted_code_is_taken_even_without_a_key(
+def test_the_name_of_an_adopted_code_without_a_key_is_taken(
     members: Members, functions: Functions, database: sa.Engine
 ) -> None:
     staff, name = members.staff(), f"OLD{secrets.token_hex(6)}".upper()
     with database.connect() as connection:
-        for adopted in (name, name.lower()):  # the second collides, so it has no key
+        for adopted in (name, name.lower()):  # the key of the second would be the same, so it has none
             connection.execute(sa.insert(bonus_codes).values(code=adopted, expires_at=NOON))
         keys = connection.execute(sa.select(bonus_codes.c.code_key).where(bonus_codes.c.code.in_([name, name.lower()])))
         assert set(keys.scalars()) == {name, None}
@@ -122,21 +124,21 @@ def test_an_owner_must_exist(members: Members, functions: Functions, database: s
     refused = issue(functions, staff, user_id=2**31 - 1)
     assert refused.status == 422
     assert [error["pointer"] for error in refused.json["errors"]] == ["/user_id"]
-    assert audited(database, staff) == []
+    assert audit_entries(database, staff) == []
 
 
-def test_only_staff_issue_codes_as_the_database_knows_them_now(
+def test_only_a_caller_who_is_staff_in_the_database_issues_codes(
     members: Members, functions: Functions, database: sa.Engine
 ) -> None:
     assert functions.call("issue_codes").status == 401
     member = members.new()
     refused = issue(functions, member, value="wrong")
-    assert (refused.status, refused.json["code"]) == (403, "forbidden"), "before the body is looked at"
+    assert (refused.status, refused.json["code"]) == (403, "forbidden"), "the right is checked before the body"
     for columns, expected in (
         ({"is_admin": False}, (403, "forbidden")),
         ({"suspended_at": NOON}, (403, "account_suspended")),
     ):
-        staff, name = members.staff(), named()
+        staff, name = members.staff(), new_name()
         members.change(staff, **columns)
         refused = issue(functions, staff, code=name)
         assert (refused.status, refused.json["code"]) == expected
@@ -192,7 +194,7 @@ def test_only_staff_issue_codes_as_the_database_knows_them_now(
         ("claims", 1),
     ],
 )
-def test_a_wrong_field_is_named_and_issues_nothing(
+def test_an_invalid_field_is_named_and_nothing_is_issued(
     members: Members, functions: Functions, database: sa.Engine, field: str, value: object
 ) -> None:
     staff = members.staff()
@@ -200,10 +202,10 @@ def test_a_wrong_field_is_named_and_issues_nothing(
     assert refused.status == 422
     pointer = "/expires_at" if field == "starts_at" else f"/{field}"
     assert [error["pointer"] for error in refused.json["errors"]] == [pointer]
-    assert audited(database, staff) == []
+    assert audit_entries(database, staff) == []
 
 
-def test_the_largest_and_the_shortest_lived_are_issued(members: Members, functions: Functions) -> None:
+def test_the_largest_values_and_the_shortest_lifetime_are_accepted(members: Members, functions: Functions) -> None:
     staff = members.staff()
     largest = issue(functions, staff, value="99999999.99", max_claims=2**31 - 1)
     assert (largest.json["value"], largest.json["max_claims"]) == ("99999999.99", 2**31 - 1)
@@ -214,7 +216,9 @@ def test_the_largest_and_the_shortest_lived_are_issued(members: Members, functio
     assert issue(functions, staff, code="a" * 3 + secrets.token_hex(30) + "z").status == 201
 
 
-def test_a_key_issues_once(members: Members, functions: Functions, database: sa.Engine) -> None:
+def test_two_requests_with_the_same_key_issue_one_code(
+    members: Members, functions: Functions, database: sa.Engine
+) -> None:
     staff = members.staff()
     body = {"value": "5.00", "expires_at": LATER}
     answers = [
@@ -222,4 +226,4 @@ def test_a_key_issues_once(members: Members, functions: Functions, database: sa.
     ]
     assert [answer.status for answer in answers] == [201, 201]
     assert answers[0].text == answers[1].text
-    assert len(audited(database, staff)) == 1
+    assert len(audit_entries(database, staff)) == 1

@@ -11,20 +11,18 @@ import sqlalchemy as sa
 from goatedvips import time_zones
 from goatedvips.config import settings
 from goatedvips.domain.races import calendar
-from goatedvips.models.races import wager_race_participants, wager_races
-from tests.integration.races.conftest import END, START, Races
+from goatedvips.models.races import wager_race_participants
 from tests.support.functions import Functions, load
 from tests.support.members import Members
+from tests.support.races import END, START, Races
 
 MOMENT = timedelta(microseconds=1)
 
 
 @pytest.fixture(autouse=True)
-def _no_other_races(database: sa.Engine) -> None:
+def _no_other_races(races: Races) -> None:
     """Remove all other races, since a run handles every race of the database."""
-    with database.connect() as connection:
-        connection.execute(sa.delete(wager_race_participants))
-        connection.execute(sa.delete(wager_races))
+    races.remove_all()
 
 
 def run(functions: Functions, now: datetime) -> Any:

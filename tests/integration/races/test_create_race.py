@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.operations import audit_log
-from tests.integration.races.conftest import END, START, Races
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
+from tests.support.races import END, START, Races
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 BODY = {

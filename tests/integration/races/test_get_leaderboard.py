@@ -1,15 +1,16 @@
 """GET /v1/races/{id}/leaderboard: the participants of a race by rank."""
 
 from base64 import urlsafe_b64encode
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from goatedvips.domain.races import leaderboard
-from tests.integration.races.conftest import Races
 from tests.support.cursors import forge
 from tests.support.functions import Answer, Functions
 from tests.support.members import Members
+from tests.support.races import Races
 
 
 def board(functions: Functions, race_id: object, **changes: Any) -> Answer:
@@ -21,7 +22,7 @@ def test_the_order_is_by_rank_then_by_joining_and_the_unranked_come_last(
 ) -> None:
     race_id, people = races.new(), [members.new() for _ in range(6)]
     for member, rank in zip(people, (None, 3, 1, None, 1, 4), strict=True):
-        races.enter(race_id, member.id, rank=rank, total_wager="1.25")
+        races.enter(race_id, member.id, rank=rank, total_wager=Decimal("1.25"))
     expected = [(1, 2), (1, 4), (3, 1), (4, 5), (None, 0), (None, 3)]
     for limit in (1, 2, 3, 5, 6, 100):
         seen, query = [], {"limit": str(limit)}
@@ -42,7 +43,7 @@ def test_a_member_who_hides_their_name_keeps_the_place_without_name_and_id(
     races: Races, members: Members, functions: Functions
 ) -> None:
     race_id, member = races.new(), members.new(hide_name=True, uid="affiliate-secret")
-    races.enter(race_id, member.id, rank=1, total_wager="7")
+    races.enter(race_id, member.id, rank=1, total_wager=Decimal(7))
     answer = board(functions, race_id)
     assert answer.json["items"] == [{"rank": 1, "user_id": None, "username": None, "total_wager": "7.00"}]
     assert not any(secret in answer.text for secret in (member.username, member.email, "affiliate-secret"))
@@ -50,9 +51,9 @@ def test_a_member_who_hides_their_name_keeps_the_place_without_name_and_id(
 
 def test_only_the_oldest_row_of_an_adopted_member_counts(races: Races, members: Members, functions: Functions) -> None:
     race_id, member = races.new(), members.new()
-    races.enter(race_id, member.id, rank=2, total_wager="7")
-    races.enter(race_id, member.id, rank=1, total_wager="9")
-    races.enter(race_id, None, rank=3, total_wager="1")
+    races.enter(race_id, member.id, rank=2, total_wager=Decimal(7))
+    races.enter(race_id, member.id, rank=1, total_wager=Decimal(9))
+    races.enter(race_id, None, rank=3, total_wager=Decimal(1))
     assert [item["total_wager"] for item in board(functions, race_id).json["items"]] == ["7.00"]
     assert functions.call("get_race", path=f"/v1/races/{race_id}").json["participants"] == 1
 

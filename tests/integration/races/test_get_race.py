@@ -1,16 +1,17 @@
 """GET /v1/races/{id}: one race."""
 
 from datetime import timedelta
+from decimal import Decimal
 
-from tests.integration.races.conftest import START, Races
 from tests.support.functions import Functions
 from tests.support.members import Members
+from tests.support.races import START, Races
 
 
 def test_the_answer_has_the_race_and_the_number_of_its_participants(
     races: Races, members: Members, functions: Functions
 ) -> None:
-    race_id = races.new(prize_pool="100.1", rules="Play fair.")
+    race_id = races.new(prize_pool=Decimal("100.1"), rules="Play fair.")
     for _ in range(3):
         races.enter(race_id, members.new().id)
     answer = functions.call("get_race", path=f"/v1/races/{race_id}", now=START - timedelta(days=1))

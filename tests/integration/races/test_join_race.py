@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ import sqlalchemy as sa
 
 from goatedvips.config import settings
 from goatedvips.http import api
-from tests.integration.races.conftest import END, START, Races
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
+from tests.support.races import END, START, Races
 
 LAST_MICROSECOND = END - timedelta(microseconds=1)
 BEFORE = datetime(2026, 5, 1, tzinfo=UTC)
@@ -71,8 +72,8 @@ def test_the_status_column_does_not_matter(races: Races, members: Members, funct
 
 def test_an_adopted_participation_counts_as_joined(races: Races, members: Members, functions: Functions) -> None:
     member, race_id = members.new(), races.new()
-    first = races.enter(race_id, member.id, total_wager="12.5", rank=3)
-    races.enter(race_id, member.id, total_wager="99", rank=1)
+    first = races.enter(race_id, member.id, total_wager=Decimal("12.5"), rank=3)
+    races.enter(race_id, member.id, total_wager=Decimal(99), rank=1)
     answer = join(functions, race_id, member, now=START)
     assert (answer.status, answer.json["total_wager"], answer.json["rank"]) == (200, "12.50", 3)
     assert [row.id for row in races.participants(race_id) if row.member_key] == [first]
@@ -133,7 +134,12 @@ def test_adopted_dates_that_python_cannot_represent_are_answered_as_the_nearest_
     races: Races, members: Members, functions: Functions, database: sa.Engine
 ) -> None:
     for end in ("infinity", "12000-01-01"):
-        race_id = races.new(end_date=sa.text(f"'{end}'"), start_date=sa.text("'-infinity'"))
+        race_id = races.new()
+        dates = sa.text(
+            "UPDATE wager_races SET start_date = '-infinity', end_date = CAST(:end AS timestamp) WHERE id = :id"
+        )
+        with database.connect() as connection:
+            connection.execute(dates, {"end": end, "id": race_id})
         answer = functions.call("get_race", path=f"/v1/races/{race_id}")
         assert (answer.json["start_date"], answer.json["end_date"]) == (
             "0001-01-01T00:00:00Z",
@@ -142,6 +148,4 @@ def test_adopted_dates_that_python_cannot_represent_are_answered_as_the_nearest_
         assert functions.call("list_races", query={"limit": "100"}).status == 200
         assert functions.call("list_races", query={"limit": "1"}).status == 200
         assert join(functions, race_id, members.new(), now=START).status == 201
-    with database.connect() as connection:  # other tests read whole lists
-        connection.execute(sa.text("delete from wager_race_participants"))
-        connection.execute(sa.text("delete from wager_races"))
+    races.remove_all()  # other tests read whole lists

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from goatedvips.domain.races import races
-from tests.integration.races.conftest import END, START, Races
 from tests.support.cursors import forge
 from tests.support.functions import Functions
+from tests.support.races import END, START, Races
 
 LATE = datetime(2900, 1, 1, tzinfo=UTC)  # later than the races of other tests, so that these come first
 
