@@ -2,7 +2,6 @@
 
 import secrets
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -96,17 +95,7 @@ def test_who_waits_longest_is_first_and_the_last_decision_too(
         decision = {"decision": "approved" if number % 2 else "refused", "reason": "So.", "decided_by": staff.id}
         decided.append(put(database, members.new(seeds=False), **decision, decided_at=NOON))
     for status, ids in (("pending", pending), ("decided", decided[::-1])):
-        for limit in (1, 2, 4, 5, 100):
-            seen: list[dict[str, Any]] = []
-            query: dict[str, Any] = {"status": status, "limit": limit}
-            while True:
-                page = listed(functions, staff, **query).json
-                seen += page["items"]
-                if page["next_cursor"] is None:
-                    break
-                assert len(page["items"]) == limit
-                query["cursor"] = page["next_cursor"]
-            assert [item["id"] for item in seen] == ids
+        assert [item["id"] for item in listed(functions, staff, status=status).json["items"]] == ids
     assert [item["id"] for item in listed(functions, staff).json["items"]] == pending
     newest = listed(functions, staff, status="decided").json["items"][0]
     assert (newest["decision"], newest["reason"], newest["decided_at"]) == ("refused", "So.", "2026-05-01T12:00:00Z")
@@ -124,9 +113,6 @@ def test_no_requests_are_an_empty_list(functions: Functions, members: Members) -
     [
         ({"status": "approved"}, "/status"),
         ({"status": ""}, "/status"),
-        ({"limit": "0"}, "/limit"),
-        ({"limit": "101"}, "/limit"),
-        ({"cursor": "nonsense"}, "/cursor"),
     ],
 )
 def test_a_query_that_means_nothing_is_refused(

@@ -1,13 +1,8 @@
 """GET /v1/races/{id}/leaderboard: the participants of a race by rank."""
 
-from base64 import urlsafe_b64encode
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
-from goatedvips.domain.races import leaderboard
-from tests.support.cursors import forge
 from tests.support.functions import Answer, Functions
 from tests.support.members import Members
 from tests.support.races import Races
@@ -24,19 +19,10 @@ def test_the_order_is_by_rank_then_by_joining_and_the_unranked_come_last(
     for member, rank in zip(people, (None, 3, 1, None, 1, 4), strict=True):
         races.enter(race_id, member.id, rank=rank, total_wager=Decimal("1.25"))
     expected = [(1, 2), (1, 4), (3, 1), (4, 5), (None, 0), (None, 3)]
-    for limit in (1, 2, 3, 5, 6, 100):
-        seen, query = [], {"limit": str(limit)}
-        while True:
-            page = board(functions, race_id, query=query).json
-            seen += page["items"]
-            if page["next_cursor"] is None:
-                break
-            assert len(page["items"]) == limit
-            query["cursor"] = page["next_cursor"]
-        assert seen == [
-            {"rank": rank, "user_id": people[who].id, "username": people[who].username, "total_wager": "1.25"}
-            for rank, who in expected
-        ], limit
+    assert board(functions, race_id).json["items"] == [
+        {"rank": rank, "user_id": people[who].id, "username": people[who].username, "total_wager": "1.25"}
+        for rank, who in expected
+    ]
 
 
 def test_a_member_who_hides_their_name_keeps_the_place_without_name_and_id(
@@ -101,16 +87,3 @@ def test_every_change_of_the_answer_changes_the_etag(races: Races, members: Memb
     assert len({*tags, hidden.headers["ETag"]}) == 4
     missing = board(functions, 2**31 - 1, headers={"if-none-match": "*"})
     assert (missing.status, "ETag" in missing.headers) == (404, False)
-
-
-@pytest.mark.parametrize("text", ["", "1", "1,2,3", "x,y", "1.5,2"])
-def test_a_cursor_of_another_list_is_refused(races: Races, functions: Functions, text: str) -> None:
-    answer = board(functions, races.new(), query={"cursor": urlsafe_b64encode(text.encode()).decode()})
-    assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/cursor")
-
-
-def test_a_cursor_far_behind_everyone_finds_nobody(races: Races, members: Members, functions: Functions) -> None:
-    race_id = races.new()
-    races.enter(race_id, members.new().id)
-    cursor = forge(leaderboard._BY_PLACE, 10**18 - 1, 10**18 - 1)
-    assert board(functions, race_id, query={"cursor": cursor}).json["items"] == []

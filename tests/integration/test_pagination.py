@@ -1,0 +1,260 @@
+"""The contract of every list: sizes, order, and what is refused as `limit` and `cursor`.
+
+The lists are found in the OpenAPI document, so a new list fails here until LISTS has it.
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from goatedvips.models.accounts import account_links
+from tests.support.codes import Codes
+from tests.support.functions import ROOT, Answer, Functions
+from tests.support.members import Member, Members
+from tests.support.races import END, START, Races
+from tests.support.rows import insert_row
+from tests.support.tickets import Tickets
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+LIMITS = ["0", "101", "1000", "-1", "+1", "1.0", "1e1", " 1", "٣", "one", ""]
+CURSORS = ["", "x", "é", "null", "MQ==", "MSwy", "MDAwMDE=", "MTAw!!!!", "A" * 101]
+
+
+@dataclass(frozen=True)
+class World:
+    """What the lists are filled with."""
+
+    database: sa.Engine
+    members: Members
+    races: Races
+    codes: Codes
+    tickets: Tickets
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A list that was filled: who requests it and how, and what identifies its items, in the order of the list."""
+
+    items: list[Any]
+    by: Member | None = None
+    path: str | None = None
+    query: dict[str, str] | None = None
+
+
+def fill_races(world: World, count: int) -> Filled:
+    """Races of which several begin at the same time; of these the newest one comes first."""
+    world.races.remove_all()
+    starts = [START + timedelta(days=number % 3) for number in range(count)]
+    races = [(start, world.races.new(start_date=start, end_date=END)) for start in starts]
+    return Filled([race_id for _, race_id in sorted(races, reverse=True)])
+
+
+def fill_leaderboard(world: World, count: int) -> Filled:
+    """Participants of whom several share a rank, and some have none; these come last."""
+    race_id = world.races.new()
+    names: list[tuple[int, int, str]] = []
+    for number in range(count):
+        member = world.members.new(seeds=False)
+        rank = (None, 2, 1)[number % 3]
+        participant_id = world.races.enter(race_id, member.id, rank=rank)
+        names.append((rank or 3, participant_id, member.username))
+    return Filled([name for *_, name in sorted(names)], path=f"/v1/races/{race_id}/leaderboard")
+
+
+def fill_codes(world: World, count: int) -> Filled:
+    member = world.members.new()
+    return Filled([world.codes.claimed(member.id, NOON) for _ in range(count)][::-1], member)
+
+
+def fill_tickets(world: World, count: int) -> Filled:
+    member = world.members.new()
+    return Filled([world.tickets.new(member.id) for _ in range(count)][::-1], member)
+
+
+def fill_messages(world: World, count: int) -> Filled:
+    member = world.members.new()
+    ticket_id = world.tickets.new(member.id)
+    return Filled([world.tickets.write(ticket_id) for _ in range(count)], member, f"/v1/tickets/{ticket_id}")
+
+
+def fill_members(world: World, count: int) -> Filled:
+    tag = secrets.token_hex(5)
+    ids = [world.members.new(username=f"{tag}-{number}", seeds=False).id for number in range(count)]
+    return Filled(ids[::-1], world.members.staff(), query={"q": tag})
+
+
+def fill_links(world: World, count: int, *, decided: bool) -> Filled:
+    staff = world.members.staff()
+    decision = {"decision": "refused", "reason": "No.", "decided_by": staff.id, "decided_at": NOON} if decided else {}
+    with world.database.connect() as connection:
+        connection.execute(sa.delete(account_links))
+    ids = []
+    for _ in range(count):
+        request = {"user_id": world.members.new(seeds=False).id, "uid": secrets.token_hex(8), "requested_at": NOON}
+        ids.append(insert_row(world.database, account_links, **request | decision))
+    return Filled(ids[::-1] if decided else ids, staff, query={"status": "decided" if decided else "pending"})
+
+
+@dataclass(frozen=True)
+class PagedList:
+    """A list of the API.
+
+    Parameters
+    ----------
+    fill: makes a list with as many items.
+    key: the field of an item that identifies it.
+    field: the field of the answer that is the page; None: the answer itself.
+    """
+
+    function: str
+    fill: Callable[[World, int], Filled]
+    key: str = "id"
+    field: str | None = None
+
+
+LISTS = {
+    "races": PagedList("list_races", fill_races),
+    "leaderboard": PagedList("get_leaderboard", fill_leaderboard, "username"),
+    "codes": PagedList("list_codes", fill_codes),
+    "tickets": PagedList("list_tickets", fill_tickets),
+    "messages": PagedList("get_ticket", fill_messages, field="messages"),
+    "members": PagedList("list_members", fill_members),
+    "pending links": PagedList("list_links", lambda world, count: fill_links(world, count, decided=False)),
+    "decided links": PagedList("list_links", lambda world, count: fill_links(world, count, decided=True)),
+}
+each_list = pytest.mark.parametrize("paged", LISTS.values(), ids=LISTS)
+
+
+@pytest.fixture
+def world(database: sa.Engine, members: Members, races: Races, codes: Codes, tickets: Tickets) -> World:
+    return World(database, members, races, codes, tickets)
+
+
+def request(functions: Functions, paged: PagedList, filled: Filled, **query: str) -> Answer:
+    wanted = (filled.query or {}) | query
+    return functions.call(paged.function, by=filled.by, path=filled.path, query=wanted)
+
+
+def get_page(functions: Functions, paged: PagedList, filled: Filled, **query: str) -> tuple[list[Any], str | None]:
+    """The keys of a page's items, and the next page's cursor."""
+    answer = request(functions, paged, filled, **query)
+    assert answer.status == 200, answer.text
+    page = answer.json[paged.field] if paged.field else answer.json
+    assert page.keys() == {"items", "next_cursor"}
+    return [item[paged.key] for item in page["items"]], page["next_cursor"]
+
+
+def get_pages(functions: Functions, paged: PagedList, filled: Filled, limit: int) -> Iterator[list[Any]]:
+    query = {"limit": str(limit)}
+    for _ in range(len(filled.items) + 1):
+        keys, cursor = get_page(functions, paged, filled, **query)
+        yield keys
+        if cursor is None:
+            return
+        query["cursor"] = cursor
+    raise AssertionError("the list has more pages than items")
+
+
+def move(cursor: str, *, to: int) -> str:
+    """The cursor with another position in the same list."""
+    mark, *numbers = base64.urlsafe_b64decode(cursor).decode().split(",")
+    return base64.urlsafe_b64encode(",".join([mark, *(str(to) for _ in numbers)]).encode()).decode()
+
+
+def assert_refused(answer: Answer, pointer: str) -> None:
+    assert (answer.status, answer.json["code"]) == (422, "validation_failed"), answer.text
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+
+
+def paged_functions() -> set[str]:
+    """The functions whose answer is a page or has one as a field, by the OpenAPI document."""
+    document = json.loads((ROOT / "functions/operations/openapi.json").read_text())
+    schemas = document["components"]["schemas"]
+    pages = {name for name, schema in schemas.items() if "next_cursor" in schema.get("properties", {})}
+    found = set()
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            text = json.dumps(operation.get("responses", {}).get("200", {}).get("content", {}))
+            names = {name for name in schemas if f'"#/components/schemas/{name}"' in text}
+            fields = json.dumps([schemas[name].get("properties", {}) for name in names])
+            if names & pages or any(f'"#/components/schemas/{page}"' in fields for page in pages):
+                found.add(operation["operationId"])
+    return found
+
+
+def test_every_list_of_the_api_is_tested() -> None:
+    assert paged_functions() == {paged.function for paged in LISTS.values()}
+
+
+@each_list
+def test_pages_have_every_item_once_in_the_order_of_the_list(
+    functions: Functions, world: World, paged: PagedList
+) -> None:
+    filled = paged.fill(world, 6)
+    for limit in (1, 2, 3, 5, 6, 100):
+        pages = list(get_pages(functions, paged, filled, limit))
+        assert [key for page in pages for key in page] == filled.items, limit
+        assert all(len(page) == limit for page in pages[:-1]), limit
+        assert 0 < len(pages[-1]) <= limit
+
+
+@each_list
+def test_an_empty_list_is_one_empty_page(functions: Functions, world: World, paged: PagedList) -> None:
+    assert get_page(functions, paged, paged.fill(world, 0)) == ([], None)
+
+
+@each_list
+def test_a_page_has_twenty_items_by_default(functions: Functions, world: World, paged: PagedList) -> None:
+    filled = paged.fill(world, 21)
+    keys, cursor = get_page(functions, paged, filled)
+    assert keys == filled.items[:20]
+    assert get_page(functions, paged, filled, cursor=str(cursor)) == (filled.items[20:], None)
+
+
+@each_list
+def test_an_invalid_limit_is_refused(functions: Functions, world: World, paged: PagedList) -> None:
+    filled = paged.fill(world, 1)
+    for limit in LIMITS:
+        assert_refused(request(functions, paged, filled, limit=limit), "/limit")
+
+
+@each_list
+def test_an_invalid_cursor_is_refused(functions: Functions, world: World, paged: PagedList) -> None:
+    filled = paged.fill(world, 2)
+    _, cursor = get_page(functions, paged, filled, limit="1")
+    assert cursor is not None
+    without_position = base64.urlsafe_b64encode(base64.urlsafe_b64decode(cursor).partition(b",")[0]).decode()
+    spoilt = [cursor + cursor, cursor.rstrip("=") + "====", f" {cursor}", cursor.lower(), without_position]
+    for invalid in CURSORS + spoilt:
+        assert_refused(request(functions, paged, filled, cursor=invalid), "/cursor")
+
+
+@each_list
+def test_a_position_beyond_all_items_is_no_error_of_the_server(
+    functions: Functions, world: World, paged: PagedList
+) -> None:
+    filled = paged.fill(world, 2)
+    _, cursor = get_page(functions, paged, filled, limit="1")
+    for position in (10**18 - 1, 2**63 - 1, 2**31, 0, -(10**18) + 1, -(2**63)):
+        answer = request(functions, paged, filled, cursor=move(str(cursor), to=position))
+        if answer.status == 200:
+            page = answer.json[paged.field] if paged.field else answer.json
+            assert [item[paged.key] for item in page["items"]] in ([], filled.items)
+        else:
+            assert_refused(answer, "/cursor")
+
+
+@each_list
+def test_a_cursor_of_another_list_is_refused(functions: Functions, world: World, paged: PagedList) -> None:
+    others = [other for other in LISTS.values() if other is not paged]
+    cursors = [get_page(functions, other, other.fill(world, 2), limit="1")[1] for other in others]
+    filled = paged.fill(world, 2)
+    for cursor in cursors:
+        assert_refused(request(functions, paged, filled, cursor=str(cursor)), "/cursor")
