@@ -1,4 +1,4 @@
-"""POST /v1/codes/claim: a member claims a bonus code, once."""
+"""POST /v1/codes/claim: a member claims a bonus code, at most once."""
 
 from aws_lambda_powertools.event_handler import Response
 

@@ -12,7 +12,7 @@ api = HttpApi("member")
 @api.get("/v1/codes")
 def list_codes(limit: Limit = 20, cursor: Cursor = None) -> Page[CodeClaim]:
     with reading() as connection:
-        return Page[CodeClaim].model_validate(claims.claims(connection, api.caller, limit=limit, cursor=cursor))
+        return Page[CodeClaim].model_validate(claims.newest(connection, api.caller, limit=limit, cursor=cursor))
 
 
 handler = lambda_handler(api)

@@ -1,4 +1,4 @@
-"""Bonus codes."""
+"""Bonus codes and the members' claims."""
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Numeric, Table, Text, UniqueConstraint, func, text
 
@@ -13,16 +13,18 @@ bonus_codes = Table(
     Column("claimed_at", Instant, nullable=False, server_default=func.now()),
     Column("expires_at", Instant, nullable=False),
     Column("is_used", Boolean, nullable=False, server_default=text("false")),
-    Column("code_key", Text, unique=True),  # without case, spaces and dashes; null in an adopted row that collides
+    Column(
+        "code_key", Text, unique=True
+    ),  # key column: the text without case, spaces and dashes; null in an adopted row that repeats an older one
     Column("value", Numeric(18, 2)),  # null in adopted rows
     Column("currency", Text, nullable=False, server_default="USD"),
     Column("starts_at", Instant),
-    Column("max_claims", Integer, server_default=text("1")),  # null: no limit; adopted codes have one use
+    Column("max_claims", Integer, server_default=text("1")),  # null: no limit; an adopted code can be claimed once
     Column("claims", Integer, nullable=False, server_default=text("0")),
     Column("revoked_at", Instant),
     Column(
         "spin_id", Integer, ForeignKey("wheel_spins.id", ondelete="SET NULL"), unique=True
-    ),  # the win that issued it
+    ),  # of the win whose code it is
     Index("bonus_codes_user_id_id_idx", "user_id", "id"),
     Index("bonus_codes_without_key_idx", text("code_key(code)"), postgresql_where=text("code_key IS NULL")),
 )

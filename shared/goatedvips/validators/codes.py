@@ -1,4 +1,4 @@
-"""Requests and answers about bonus codes."""
+"""Request and answer bodies of bonus codes."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -12,66 +12,69 @@ _NAME = r"^[A-Za-z0-9_]+([ -]+[A-Za-z0-9_]+)*$"
 
 
 class ClaimRequest(RequestBody):
-    """A code, however it was typed in: case, spaces and dashes don't matter."""
+    """A claim of a bonus code."""
 
     code: Annotated[str, CLEAN]
-    """As the member typed it."""
+    """The code as the member typed it. Case, spaces, dashes and invisible characters are ignored, and full-width
+    characters are read as ordinary ones."""
 
 
 class CodeClaim(AnswerBody):
-    """A member's claim of a code."""
+    """A member's claim of a bonus code."""
 
     id: int
-    """The claim's id, not the code's."""
+    """The id of the claim. It is not the id of the code."""
     code: str
-    """In the spelling it was issued with."""
+    """The code, as it was issued."""
     value: Money | None
-    """Null: not known, of codes that are older than this platform."""
+    """The value of the claim. It is null if the code is older than this platform, because its value is then unknown."""
     currency: str
-    """Of `value`, by ISO 4217."""
+    """The ISO 4217 code of the currency of `value`."""
     claimed_at: datetime
-    """The first time, however often it was claimed."""
+    """When the member claimed the code. Claiming it again does not change it."""
     expires_at: datetime
-    """When the code can no longer be claimed; the claim stays."""
+    """When the code expires. The claim stays valid."""
 
 
 class IssueRequest(RequestBody):
-    """What a code is issued with."""
+    """The terms of a bonus code to be issued."""
 
     code: Annotated[str | None, Field(pattern=_NAME, min_length=3, max_length=64)] = None
-    """Letters, digits and underscores, with spaces and dashes in between; absent: one is generated."""
+    """The code: letters, digits and underscores, with spaces and dashes between them. If it is absent, a code is
+    generated."""
     value: Annotated[Amount, Field(gt=0, lt=Decimal(10) ** 8)]
-    """What a claim is worth."""
+    """The value of one claim."""
     currency: Literal["USD"] = "USD"
-    """Of `value`, by ISO 4217."""
+    """The ISO 4217 code of the currency of `value`."""
     starts_at: Moment | None = None
-    """Absent: at once."""
+    """When the code can first be claimed. If it is absent, the code can be claimed at once."""
     expires_at: Moment
-    """In the future; exclusive."""
+    """When the code can no longer be claimed. It must be in the future and after `starts_at`."""
     max_claims: Annotated[int | None, Field(strict=True, ge=1, le=2**31 - 1)] = None
-    """How many members can claim it; null: no limit. A code with an owner has one claim."""
+    """How many members can claim the code; null means that there is no limit. A code with an owner can be claimed
+    once."""
     user_id: Annotated[int | None, Field(strict=True, ge=1, le=LARGEST_ID)] = None
-    """The member who alone can claim it."""
+    """The id of the only member who can claim the code. If it is null, any member can claim it."""
 
 
 class IssuedCode(AnswerBody):
-    """A code as staff see it."""
+    """A bonus code, for staff."""
 
     id: int
-    """The code's id."""
+    """The id of the code."""
     code: str
-    """As given, or generated."""
+    """The code, as it was given or generated."""
     value: Money | None
-    """What a claim is worth."""
+    """The value of one claim."""
     currency: str
-    """Of `value`, by ISO 4217."""
+    """The ISO 4217 code of the currency of `value`."""
     starts_at: datetime | None
-    """From when it can be claimed; null: at once."""
+    """When the code can first be claimed. It is null if it could be claimed at once."""
     expires_at: datetime
-    """From when it can no longer be claimed."""
+    """When the code can no longer be claimed."""
     max_claims: int | None
-    """How many members can claim it; null: no limit."""
+    """How many members can claim the code. It is null if there is no limit."""
     claims: int
-    """How many have claimed it."""
+    """The number of members who have claimed the code."""
     user_id: int | None
-    """The member who alone can claim it; null: anyone."""
+    """The id of the only member who can claim the code. It is null if any member can claim it."""

@@ -1,4 +1,4 @@
-"""Claims of bonus codes: once a member, by as many members as each code allows."""
+"""Claims of bonus codes: a member claims a code at most once, and a code has at most `max_claims` claims."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,12 +30,20 @@ from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.codes import bonus_codes, code_claims
 
 FAILED_CLAIMS = attempts.Throttle("claim", limit=10, window=timedelta(minutes=10))
-"""Of one member. A failure is written after its roll-back: claims sent at once all pass, then none for ten minutes."""
+"""Of one member. A failure is recorded after its request was rolled back, so more than ten concurrent requests pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A member's claim of a code."""
+    """A member's claim of a code.
+
+    Parameters
+    ----------
+    id: of the claim, not of the code.
+    value: in `currency`; None: unknown, of an adopted code.
+    expires_at: of the code.
+    created: whether this call made the claim; otherwise the member had made it before.
+    """
 
     id: int
     code: str
@@ -44,17 +52,17 @@ class Claim:
     claimed_at: datetime
     expires_at: datetime
     created: bool
-    """Whether it was made now; otherwise the member has had it."""
 
 
 _player = access.player()
 _opens_at = FAILED_CLAIMS.opens_at(attempt_rows.c.subject == CALLER_ID.cast(String))
-_attempt = select(_player.c.id, _opens_at.label("opens_at")).cte("attempt")
-# A code whose text has no letter, as an adopted one may, is nobody's to find.
-_matched = bonus_codes.c.code_key == func.nullif(func.code_key(bindparam("typed")), "")
-_held = code_claims.alias("held")
-_is_held = and_(_held.c.code_id == bonus_codes.c.id, _held.c.user_id == CALLER_ID)
-# Why a code cannot be claimed, for the log. Used without a claim: by the application that came before.
+_throttle = select(_player.c.id, _opens_at.label("opens_at")).cte("throttle")
+# The key of an adopted code may be empty, if its text has only spaces and dashes. Such a code cannot be claimed.
+_IS_TYPED_CODE = bonus_codes.c.code_key == func.nullif(func.code_key(bindparam("typed")), "")
+_existing = code_claims.alias("existing")
+_IS_CALLERS = and_(_existing.c.code_id == bonus_codes.c.id, _existing.c.user_id == CALLER_ID)
+# The reasons why a code cannot be claimed, by their names in the log. A code that is used without any claim was used by
+# the legacy application.
 _OBSTACLES = (
     ("absent", bonus_codes.c.id.is_(None)),
     ("revoked", bonus_codes.c.revoked_at.is_not(None)),
@@ -69,31 +77,31 @@ _OBSTACLES = (
     ),
     ("anothers", bonus_codes.c.user_id != CALLER_ID),
 )
-# The lock comes first and the row is read again behind it: what is decided here holds until the claim is written.
-# What cannot be claimed is not locked: a refusal writes nothing, so its time does not tell the reason.
-_code = (
+# FOR UPDATE until commit. PostgreSQL checks the conditions again on the locked row, so they still hold when the claim
+# is inserted. A code that cannot be claimed is not locked: a lock is a write, whose time would reveal the reason.
+_lock_code = (
     select(bonus_codes.c.id, bonus_codes.c.value, bonus_codes.c.currency, bonus_codes.c.spin_id)
-    .select_from(_attempt)
-    .join(bonus_codes, _matched)
+    .select_from(_throttle)
+    .join(bonus_codes, _IS_TYPED_CODE)
     .where(
-        _attempt.c.opens_at.is_(None),
-        ~exists().where(_is_held),
+        _throttle.c.opens_at.is_(None),
+        ~exists().where(_IS_CALLERS),
         *(obstacle.is_not(true()) for _, obstacle in _OBSTACLES),
     )
     .with_for_update(of=bonus_codes)
     .cte("code")
 )
-# The unique (code, member) decides repeats: everything else hangs on the claim's row.
-_claim = (
+# The unique key (code_id, user_id) decides. The other CTEs read the inserted row, so a second claim writes nothing.
+_insert_claim = (
     upsert(code_claims)
-    .from_select(["code_id", "user_id", "claimed_at"], select(_code.c.id, CALLER_ID, NOW))
+    .from_select(["code_id", "user_id", "claimed_at"], select(_lock_code.c.id, CALLER_ID, NOW))
     .on_conflict_do_nothing(index_elements=["code_id", "user_id"])
     .returning(code_claims.c.id, code_claims.c.code_id, code_claims.c.user_id, code_claims.c.claimed_at)
     .cte("claim")
 )
-_counted = (
+_count_claim = (
     update(bonus_codes)
-    .where(bonus_codes.c.id == _claim.c.code_id)
+    .where(bonus_codes.c.id == _insert_claim.c.code_id)
     .values(
         claims=bonus_codes.c.claims + 1,
         is_used=True,
@@ -102,54 +110,67 @@ _counted = (
     )
     .cte("counted")
 )
-# A win of the wheel was rewarded by its spin, and what an adopted code is worth is not known.
+# The code of a win has no reward of its own, because its spin has one. The value of an adopted code is unknown.
 _reward = (
-    select(_claim.c.user_id, _code.c.id.label("source_id"), _code.c.value.label("amount"), _code.c.currency)
-    .join(_code, _code.c.id == _claim.c.code_id)
-    .where(_code.c.value.is_not(None), _code.c.spin_id.is_(None))
-)
-_claiming = (
     select(
-        func.coalesce(_claim.c.id, _held.c.id).label("id"),
+        _insert_claim.c.user_id,
+        _lock_code.c.id.label("source_id"),
+        _lock_code.c.value.label("amount"),
+        _lock_code.c.currency,
+    )
+    .join(_lock_code, _lock_code.c.id == _insert_claim.c.code_id)
+    .where(_lock_code.c.value.is_not(None), _lock_code.c.spin_id.is_(None))
+)
+_claim_code = (
+    select(
+        func.coalesce(_insert_claim.c.id, _existing.c.id).label("id"),
         bonus_codes.c.code,
         bonus_codes.c.value,
         bonus_codes.c.currency,
-        func.coalesce(_claim.c.claimed_at, _held.c.claimed_at).label("claimed_at"),
+        func.coalesce(_insert_claim.c.claimed_at, _existing.c.claimed_at).label("claimed_at"),
         bonus_codes.c.expires_at,
-        _claim.c.id.is_not(None).label("created"),
-        _attempt.c.opens_at,
+        _insert_claim.c.id.is_not(None).label("created"),
+        _throttle.c.opens_at,
         case(*((obstacle, literal(reason)) for reason, obstacle in _OBSTACLES)).label("reason"),
     )
-    .select_from(_attempt)
-    .outerjoin(bonus_codes, _matched)
-    .outerjoin(_held, _is_held)
-    .outerjoin(_claim, true())
-    .add_cte(_counted, *granted("code", _reward))
+    .select_from(_throttle)
+    .outerjoin(bonus_codes, _IS_TYPED_CODE)
+    .outerjoin(_existing, _IS_CALLERS)
+    .outerjoin(_insert_claim, true())
+    .add_cte(_count_claim, *granted("code", _reward))
     .execution_options(commit_in_flight=True)
 )
 
 
 def claim(connection: Connection, caller: Caller, code: str, *, client_network: str, now: datetime) -> Claim:
-    """Grant the code to the member exactly once; to its holder again and again, whatever has become of the code.
+    """Claim the code for the member. A member who has claimed it gets their claim again, even if the code has expired.
 
     Parameters
     ----------
-    code: as it was typed in; case, spaces and dashes don't matter.
-    client_network: where from, for the failed claim that a refusal leaves behind.
+    code: as the member typed it; case, spaces, dashes and invisible characters are ignored.
+    client_network: where the request comes from; recorded with a failed claim.
 
     Raises
     ------
-    CodeNotClaimable: whatever the reason, which is for the log alone.
-    TooManyAttempts: with when to try again.
+    CodeNotClaimable: the answer is the same for every reason; only the log has the reason.
+    TooManyAttempts: ten claims failed within ten minutes.
     Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
     """
     parameters = caller.parameters(now) | {"typed": code}
-    row = access.one(connection, _claiming, caller, parameters, now=now, playing=True)
+    row = access.one(connection, _claim_code, caller, parameters, now=now, playing=True)
     if row.id is None and row.opens_at is None:
-        # A claim by the same member that ended meanwhile is seen by a new statement alone.
-        row = access.one(connection, _claiming, caller, parameters, now=now, playing=True)
+        # A concurrent request of the member may have claimed the code. Only a new statement sees what it committed.
+        row = access.one(connection, _claim_code, caller, parameters, now=now, playing=True)
     if row.id is not None:
-        return Claim(row.id, row.code, row.value, row.currency, row.claimed_at, row.expires_at, row.created)
+        return Claim(
+            id=row.id,
+            code=row.code,
+            value=row.value,
+            currency=row.currency,
+            claimed_at=row.claimed_at,
+            expires_at=row.expires_at,
+            created=row.created,
+        )
     if row.opens_at is not None:
         raise attempts.too_many(row.opens_at, now=now)
     failed = attempts.insert_attempt(FAILED_CLAIMS.kind, str(caller.user_id), client_network, at=now)
@@ -157,7 +178,7 @@ def claim(connection: Connection, caller: Caller, code: str, *, client_network: 
 
 
 _NEWEST_FIRST = Keyset(code_claims.c.id)
-_claims = _NEWEST_FIRST.page_of(
+_select_claims = _NEWEST_FIRST.page_of(
     select(
         code_claims.c.id,
         bonus_codes.c.code,
@@ -172,8 +193,8 @@ _claims = _NEWEST_FIRST.page_of(
 )
 
 
-def claims(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pagination.Page[Claim]:
-    """The member's claims, newest first.
+def newest(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pagination.Page[Claim]:
+    """A page of the member's claims, newest first.
 
     Raises
     ------
@@ -181,7 +202,7 @@ def claims(connection: Connection, caller: Caller, *, limit: int, cursor: str | 
     """
     return pagination.newest(
         connection,
-        _claims,
+        _select_claims,
         {"caller_id": caller.user_id},
         lambda row: Claim(**row._mapping),
         by=_NEWEST_FIRST,

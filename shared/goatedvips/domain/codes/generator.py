@@ -1,12 +1,12 @@
-"""Codes that nobody can guess and everybody can read."""
+"""Texts of generated codes: random, and without characters that are mistaken for each other."""
 
 import secrets
 
-ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # 32 letters that are not mistaken for each other: 5 bits each
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # 32 characters, so each has 5 random bits
 LENGTH = 16
 
 
 def new_code() -> str:
-    """A code that cannot be guessed: 80 random bits, in groups that can be read out."""
-    letters = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-    return "-".join(letters[start : start + 4] for start in range(0, LENGTH, 4))
+    """A new code of 80 random bits, in groups of four characters."""
+    characters = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    return "-".join(characters[start : start + 4] for start in range(0, LENGTH, 4))

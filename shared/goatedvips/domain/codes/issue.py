@@ -1,4 +1,4 @@
-"""Bonus codes as staff issue them."""
+"""Staff issue bonus codes."""
 
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -25,14 +25,16 @@ from goatedvips.models.codes import bonus_codes
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a code is issued with.
+    """The terms of a code to be issued.
 
     Parameters
     ----------
-    code: its text; none: one is generated.
+    code: its text; None: it is generated.
+    value: what a claim is worth, in `currency`.
+    starts_at: the first instant at which it can be claimed; None: at once.
     expires_at: the first instant at which it can no longer be claimed.
-    max_claims: none: no limit; a code with an owner has one.
-    user_id: the owner, who alone can claim it.
+    max_claims: how many members can claim it; None: no limit. A code with an owner can be claimed once.
+    user_id: the owner, who is then the only member who can claim it; None: anyone.
     """
 
     code: str | None
@@ -46,30 +48,39 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Code(Terms):
-    """A code that was issued."""
+    """A code that was issued.
+
+    Parameters
+    ----------
+    claims: how many members have claimed it.
+    """
 
     id: int
     claims: int
 
 
-_terms = {field.name: bindparam(f"new_{field.name}", type_=bonus_codes.c[field.name].type) for field in fields(Terms)}
-_no_owner = _terms["user_id"].is_(None)
-_owner_exists = exists().where(users.c.id == _terms["user_id"], users.c.erased_at.is_(None))
+_new_values = {
+    field.name: bindparam(f"new_{field.name}", type_=bonus_codes.c[field.name].type) for field in fields(Terms)
+}
+_HAS_NO_OWNER = _new_values["user_id"].is_(None)
+_OWNER_EXISTS = exists().where(users.c.id == _new_values["user_id"], users.c.erased_at.is_(None))
 _staff = access.staff()
-# Whichever key it repeats, the text or what it reads as, and whoever wrote that: nothing is issued.
-_issued = (
+# The unique keys `code` and `code_key` decide.
+_insert_code = (
     insert(bonus_codes)
     .from_select(
-        [*_terms, "code_key", "claimed_at"],
-        select(*_terms.values(), func.code_key(_terms["code"]), NOW)
+        [*_new_values, "code_key", "claimed_at"],
+        select(*_new_values.values(), func.code_key(_new_values["code"]), NOW)
         .select_from(_staff)
-        .where(or_(_no_owner, _owner_exists)),
+        .where(or_(_HAS_NO_OWNER, _OWNER_EXISTS)),
     )
     .returning(*(bonus_codes.c[field.name] for field in fields(Code)))
     .cte("issued")
 )
-_issuing = select(_issued).add_cte(audit.noted("issue_code", _issued)).execution_options(commit_in_flight=True)
-_owner_is_there = select(or_(_no_owner, _owner_exists))
+_issue_code = (
+    select(_insert_code).add_cte(audit.noted("issue_code", _insert_code)).execution_options(commit_in_flight=True)
+)
+_select_owner_is_valid = select(or_(_HAS_NO_OWNER, _OWNER_EXISTS))
 
 
 def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime) -> Code:
@@ -77,8 +88,8 @@ def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime
 
     Raises
     ------
-    ValidationFailed: its time is over or empty, or its owner does not exist.
-    CodeTaken: there is a code that reads the same.
+    ValidationFailed: it expires before it starts or has expired, or its owner does not exist.
+    CodeTaken: another code differs from it only in case, spaces, dashes and invisible characters.
     Unauthenticated, AccountSuspended, Forbidden
     """
     if terms.expires_at <= max(now, terms.starts_at or now):
@@ -90,13 +101,13 @@ def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime
     }
     parameters = caller.parameters(now) | {f"new_{name}": value for name, value in given.items()}
     try:
-        issued = access.one_or_none(connection, _issuing, caller, parameters, now=now, staff=True)
+        issued = access.one_or_none(connection, _issue_code, caller, parameters, now=now, staff=True)
     except IntegrityError as error:
         if unique_keys.violates(error, "code"):
             raise CodeTaken from error
         raise
     if issued is None:
-        if not connection.execute(_owner_is_there, parameters).scalar_one():
+        if not connection.execute(_select_owner_is_valid, parameters).scalar_one():
             raise ValidationFailed(errors=[{"pointer": "/user_id", "detail": "there is no such member"}])
         raise CodeTaken
-    return Code(*issued)
+    return Code(**issued._mapping)
