@@ -5,7 +5,7 @@ nearly all of it, in the least disturbed of several rounds, since what else the 
 be above a limit is measured again. Beside it, in the same run and in turns, stand
 
 * the floor: a process that imports the same third-party modules and nothing else, and
-* the naive handler of `benchmarks/naive.py`.
+* the naive handler of `benchmarks/naive_handler.py`.
 
 All have bytecode, as on Lambda; a first round, not counted, writes it. The status is 1 when a handler is above a limit.
 `make bench ARGS="spin_wheel get_me"` measures those alone.
@@ -50,7 +50,7 @@ def main(chosen: list[str]) -> int:
             )
             floor = floor_of[handler.stem] = floors.setdefault(listed, f"floor_{len(floors)}")
             (place / f"{floor}.py").write_text("".join(f"import {name}\n" for name in listed.split()))
-        times = measure(["benchmarks.naive", *floor_of, *floors.values()], environment)
+        times = measure(["benchmarks.naive_handler", *floor_of, *floors.values()], environment)
         for _ in range(AGAIN):
             for name in [name for name, floor in floor_of.items() if is_above(times, name, floor)]:
                 for module, least in measure([name, floor_of[name]], environment).items():
@@ -90,12 +90,12 @@ def measure(modules: list[str], environment: dict[str, str]) -> dict[str, float]
 
 def is_above(times: dict[str, float], name: str, floor: str) -> bool:
     """Whether a handler takes longer to import than it may."""
-    return times[name] > times[floor] * MOST_OF_FLOOR or times[name] > times["benchmarks.naive"] * MOST_OF_NAIVE
+    return times[name] > times[floor] * MOST_OF_FLOOR or times[name] > times["benchmarks.naive_handler"] * MOST_OF_NAIVE
 
 
 def report(floor_of: dict[str, str], times: dict[str, float]) -> int:
     """Print what was measured, the limits and who is above them."""
-    naive = times["benchmarks.naive"]
+    naive = times["benchmarks.naive_handler"]
     print(f"{'import of':24}{'ms':>8}{'floor':>8}{'÷ floor':>9}{'÷ naive':>9}   (least of {ROUNDS})")
     failed = False
     for name, least in floor_of.items():

@@ -24,7 +24,7 @@ from database.checks.schema import added, emptied, guide, in_the_way, machinery,
 from database.connection import UnreachableError, connected, is_pooled
 from database.target import chosen
 from goatedvips.models import every
-from goatedvips.server_errors import message
+from goatedvips.postgres_errors import message
 
 
 class State(Enum):

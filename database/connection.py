@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, event, text
 
-from goatedvips.server_errors import message, sqlstate
+from goatedvips.postgres_errors import message, sqlstate
 from migrations import upgrade as migrations
 
 CONNECT_SECONDS = 10.0

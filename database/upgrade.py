@@ -14,9 +14,9 @@ from database.checks.revision import lost
 from database.checks.rights import login_of, read_only
 from database.connection import first_line
 from database.target import chosen, require_connection
-from goatedvips.server_errors import sqlstate
+from goatedvips.postgres_errors import sqlstate
 from migrations import upgrade as migrations
-from migrations.roles import ensure_roles
+from migrations.roles_and_timeouts import ensure_roles
 
 SESSION_ENDED = {
     "57P01",  # admin_shutdown

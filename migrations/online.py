@@ -19,7 +19,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from goatedvips.server_errors import sqlstate
+from goatedvips.postgres_errors import sqlstate
 
 logger = logging.getLogger(__name__)
 

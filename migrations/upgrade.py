@@ -18,7 +18,7 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
 
 from goatedvips.postgres import DRIVER, LOCAL_HOSTS
-from migrations.roles import ensure_roles
+from migrations.roles_and_timeouts import ensure_roles
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import dialect
 
 from database.checks.finding import Finding
 from goatedvips.models import every
-from migrations.roles import KEPT_FROM_FUNCTIONS, ROLES
+from migrations.roles_and_timeouts import KEPT_FROM_FUNCTIONS, ROLES
 
 _quoted = dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 OLDEST_POSTGRES = 150000

@@ -5,8 +5,8 @@ from time import sleep
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.delivery import deliver
 from goatedvips.domain.notifications import sending
+from goatedvips.mail_delivery import deliver
 from goatedvips.schedule import lambda_handler, seconds_left
 
 PAUSE = 2.0  # seconds between two looks at an empty outbox

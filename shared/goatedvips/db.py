@@ -29,7 +29,7 @@ from goatedvips.errors import (
 )
 from goatedvips.one_flight import UnreadableAnswer
 from goatedvips.postgres import DRIVER, LOCAL_HOSTS, ONE_FLIGHT
-from goatedvips.server_errors import is_id_clash, message, sqlstate
+from goatedvips.postgres_errors import is_id_clash, message, sqlstate
 
 logger = logging.getLogger("goatedvips.db")
 

@@ -33,7 +33,7 @@ from pg8000.core import (
     i_pack,
 )
 
-from goatedvips.server_errors import fields_of, key_columns, sqlstate
+from goatedvips.postgres_errors import fields_of, key_columns, sqlstate
 
 BEGIN = "begin transaction"
 _COMMIT = _create_message(QUERY, b"commit" + NULL_BYTE)

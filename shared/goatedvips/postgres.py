@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql.pg8000 import PGDialect_pg8000
 from sqlalchemy.engine.interfaces import IsolationLevel
 
 from goatedvips.one_flight import BEGIN, Connection, ConnectionBroken, OneFlightConnection, UnreadableAnswer
-from goatedvips.server_errors import is_id_clash, sqlstate
+from goatedvips.postgres_errors import is_id_clash, sqlstate
 
 TESTED_PG8000 = "1.31.6"
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}

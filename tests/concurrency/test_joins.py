@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.domain.access import Caller
-from goatedvips.domain.races import calendar, participation
+from goatedvips.domain.races import participation, recurrence
 from goatedvips.domain.races.participation import Participation
 from goatedvips.models.races import wager_race_participants, wager_races
 from tests.concurrency.together import at_once, at_once_behind
@@ -60,8 +60,8 @@ def test_a_hundred_members_join_concurrently(
 def test_eight_concurrent_runs_start_and_repeat_every_race_once(
     direct: str, race_ids: list[int], database: sa.Engine
 ) -> None:
-    results = at_once(direct, [partial(calendar.advance, legacy_app=False, now=NOW)] * 8)
-    runs = [result for result in results if isinstance(result, calendar.Advance)]
+    results = at_once(direct, [partial(recurrence.advance, legacy_app=False, now=NOW)] * 8)
+    runs = [result for result in results if isinstance(result, recurrence.Advance)]
     assert len(runs) == 8, results
     assert (sum(run.started for run in runs), sum(run.created for run in runs)) == (20, 20)
     with database.connect() as connection:

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from database.embedded import Server
-from migrations.roles import ensure_roles
+from migrations.roles_and_timeouts import ensure_roles
 from migrations.upgrade import engine, upgrade
 from tests.support.databases import GUIDE_SQL, bare_server, database, guide_url, numbers, run_sql, url
 

@@ -23,7 +23,7 @@ from database.check import State, looked_at
 from database.checks.rows import KEYS
 from database.checks.schema import guide, steps
 from database.embedded import Server
-from migrations.roles import ensure_roles
+from migrations.roles_and_timeouts import ensure_roles
 from migrations.upgrade import engine, upgrade
 from tests.database.test_adopting import columns_of, rows_of
 from tests.support import stack

@@ -12,7 +12,7 @@ from database import upgrade as upgrade_command
 from database.check import State, looked_at
 from database.checks.schema import steps
 from database.embedded import Server
-from migrations.roles import ensure_roles
+from migrations.roles_and_timeouts import ensure_roles
 from migrations.upgrade import engine
 from tests.database.reports import decisions, reported
 from tests.support.databases import GUIDE_ROWS, config_for, run_sql

@@ -29,10 +29,10 @@ MAY_IMPORT = {
 FEWEST_FILES = {"functions": 40, "domain": 40, "models": 10, "validators": 12, "": 80}
 # Beyond what its place may: what no other file needs.
 EXCEPTIONS = {
-    "functions/notifications/send_notifications.py": ("delivery",),
+    "functions/notifications/send_notifications.py": ("mail_delivery",),
     "shared/goatedvips/validators/tables.py": ("models", "sqlalchemy"),  # it derives its schemas from the tables
     "shared/goatedvips/validators/privacy.py": ("sqlalchemy",),  # and this writes rows of whatever table
-    "shared/goatedvips/domain/unique_keys.py": ("server_errors",),  # it reads which key the server names
+    "shared/goatedvips/domain/unique_keys.py": ("postgres_errors",),  # it reads which key the server names
     "functions/operations/authorize.py": ("errors",),  # it answers where others let the edge answer
 }
 # The environment is read once, by config.py; rules and queries know nothing of where they run.

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.schema import Instant
-from goatedvips.server_errors import sqlstate
+from goatedvips.postgres_errors import sqlstate
 from tests.support import stack
 from tests.support.wire import Wire
 

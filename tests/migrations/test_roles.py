@@ -5,7 +5,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from database.embedded import Server
-from migrations.roles import ensure_roles
+from migrations.roles_and_timeouts import ensure_roles
 from migrations.upgrade import engine, upgrade
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from database.embedded import HOST, Server, free_port, running, unprivileged
-from migrations.roles import ensure_roles
+from migrations.roles_and_timeouts import ensure_roles
 from migrations.upgrade import engine, upgrade
 
 TEMPLATE = "migrated"

@@ -2,7 +2,7 @@
 
 from sqlalchemy.exc import IntegrityError
 
-from goatedvips.server_errors import key_columns
+from goatedvips.postgres_errors import key_columns
 
 
 def violates(error: IntegrityError, column: str) -> bool:

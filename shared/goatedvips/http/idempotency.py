@@ -19,7 +19,7 @@ from goatedvips.errors import IdempotencyInProgress, ValidationFailed
 from goatedvips.http.bodies import JSON, octets
 from goatedvips.http.responses import serialized
 from goatedvips.models.operations import idempotency_records
-from goatedvips.server_errors import sqlstate, where
+from goatedvips.postgres_errors import sqlstate, where
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _QUOTED = re.compile(r'"(.+)"')

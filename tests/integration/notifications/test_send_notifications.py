@@ -22,7 +22,7 @@ from moto import mock_aws
 from moto.core.base_backend import BackendDict
 from moto.sesv2.models import sesv2_backends
 
-from goatedvips import delivery
+from goatedvips import mail_delivery as delivery
 from goatedvips.clients import ses
 from goatedvips.config import settings
 from goatedvips.domain.notifications import sending as domain

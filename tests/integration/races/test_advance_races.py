@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from goatedvips import time_zones
 from goatedvips.config import settings
-from goatedvips.domain.races import calendar
+from goatedvips.domain.races import recurrence
 from goatedvips.models.races import wager_race_participants
 from tests.support.functions import Functions, load
 from tests.support.members import Members
@@ -169,7 +169,7 @@ def test_an_error_is_raised_so_that_lambda_retries_the_run(
 ) -> None:
     race_id = races.new(time_zone="UTC")
     with monkeypatch.context() as broken:
-        broken.setattr(calendar, "next_window", lambda *_, **__: 1 / 0)
+        broken.setattr(recurrence, "next_window", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(functions, END)
     assert races.row(race_id).status == "upcoming", "a failed run is rolled back"

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from goatedvips import time_zones
-from goatedvips.domain.races.calendar import LARGEST_SHIFT, Window, next_window
+from goatedvips.domain.races.recurrence import LARGEST_SHIFT, Window, next_window
 
 ZONES = [
     "UTC",

@@ -9,7 +9,7 @@ from goatedvips.db import transaction
 from goatedvips.domain.notifications import sending
 from goatedvips.domain.notifications.sending import Mail, Outcome
 
-logger = logging.getLogger("goatedvips.delivery")
+logger = logging.getLogger("goatedvips.mail_delivery")
 
 
 def deliver(mail: Mail, *, now: datetime) -> Outcome:
