@@ -9,8 +9,8 @@ from sqlalchemy import Column, ColumnElement, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import visitors
 
-from goatedvips.domain.privacy.holding import PersonalData
 from goatedvips.domain.privacy.holdings import HOLDINGS, WITHOUT_PERSONAL_DATA
+from goatedvips.domain.privacy.personal_data import PersonalData
 from goatedvips.models.every import accounts, metadata
 
 each_holding = pytest.mark.parametrize("holding", HOLDINGS, ids=lambda holding: holding.table.name)

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.domain.privacy import export
-from goatedvips.domain.privacy.holding import PersonalData
 from goatedvips.domain.privacy.holdings import HOLDINGS
+from goatedvips.domain.privacy.personal_data import PersonalData
 from goatedvips.models.every import accounts, metadata, tickets, wheel
 from goatedvips.models.newsletter import newsletter_subscriptions
 from tests.support.functions import Context, Functions, event, load

@@ -32,8 +32,8 @@ from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.accounts import credentials
 from goatedvips.domain.accounts.log_in import LogInAttempt
 from goatedvips.domain.privacy import personal_entries
-from goatedvips.domain.privacy.holding import ERASED, IS_PROVED, OWN, PSEUDONYM, PersonalData, of_member
 from goatedvips.domain.privacy.holdings import ACCOUNT, HOLDINGS
+from goatedvips.domain.privacy.personal_data import ERASED, IS_PROVED, OWN, PSEUDONYM, PersonalData, of_member
 from goatedvips.domain.privacy.personal_entries import ENTRIES, ENTRY_MATCHES, IS_LIST, PATTERN, RACE_MATCHES
 from goatedvips.errors import LastStaff
 from goatedvips.models.accounts import attempts, users

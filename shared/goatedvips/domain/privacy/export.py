@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from goatedvips.domain import access
 from goatedvips.domain.access import Caller
 from goatedvips.domain.privacy import personal_entries
-from goatedvips.domain.privacy.holding import PersonalData
 from goatedvips.domain.privacy.holdings import ACCOUNT, ARCHIVE, HOLDINGS
+from goatedvips.domain.privacy.personal_data import PersonalData
 from goatedvips.errors import ExportTooLarge
 from goatedvips.models.accounts import users
 

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
 from goatedvips.domain import audit
 from goatedvips.domain.access import CALLER_ID
-from goatedvips.domain.privacy.holding import (
+from goatedvips.domain.privacy.personal_data import (
     ERASED,
     OWN,
     PSEUDONYM,

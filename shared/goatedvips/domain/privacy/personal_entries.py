@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Text, bindparam, case, cast, column, func, se
 from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.domain.access import CALLER_ID
-from goatedvips.domain.privacy.holding import IS_PROVED, OWN
+from goatedvips.domain.privacy.personal_data import IS_PROVED, OWN
 from goatedvips.models.accounts import users
 from goatedvips.models.races import historical_races
 
