@@ -4,20 +4,34 @@ UV_VERSION := 0.13.9
 PYTHON     := .venv/bin/python
 READY      := .venv/.ready
 
+# On a terminal the installers show their progress.
+QUIET := $(shell test -t 2 || echo --quiet)
+
+# uv trusts the system's certificate authorities, a company's own among them, only if it is told to. It fails where the
+# system has none, as in some containers.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem),)
+export UV_SYSTEM_CERTS ?= true
+endif
+
+# The first Python that can make the environment of uv.
+FIND_PYTHON = for python in python3 /usr/bin/python3 python3.13 python; do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 8))' 2>/dev/null; then found=$$python; break; fi; \
+	done
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench invoke sam-build sam-invoke sam-api staff openapi db-check db-adopt db-upgrade db-reset format requirements clean
+.PHONY: help run port test check bench invoke sam-build sam-invoke sam-api staff openapi db-check db-adopt db-upgrade db-reset format requirements clean
 
 help:               ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-run: $(READY)       ## the platform on http://127.0.0.1:3000 (PORT=…), until Ctrl-C
+run: port $(READY)  ## the platform on http://127.0.0.1:3000 (PORT=…), until Ctrl-C
 	@exec $(PYTHON) -m local
 
 test: $(READY)      ## every test, in parallel (ARGS="-k spin")
 	@$(PYTHON) -m pytest -n auto $(ARGS)
 
 bench: $(READY)     ## what is measured, and against what: WHAT=imports, log_in_timing, upgrade_under_load
-	@$(PYTHON) -m benchmarks.$(or $(WHAT),imports) $(ARGS)
+	@$(PYTHON) -m benchmarks "$(or $(WHAT),imports)" $(ARGS)
 
 invoke: $(READY)    ## one function on Lambda's runtime client: FUNCTION=spin_wheel [EVENT=file.json]
 	@$(PYTHON) -m local.invoke "$(FUNCTION)" "$(EVENT)"
@@ -61,22 +75,32 @@ requirements: $(READY) ## write the layer's requirements from uv.lock
 clean:              ## remove the environments; the local data in .local stays
 	rm -rf .uv .venv .aws-sam
 
-# uv itself comes from PyPI into an environment of its own, so that a machine needs Python 3, make and git alone.
+# A taken port is reported before minutes are spent on the environment.
+port:
+	@$(FIND_PYTHON); test -z "$$found" || $$found local/ports.py
+
+# uv itself comes from PyPI into an environment of its own, so a machine needs only Python 3, make and git.
 .uv/bin/uv: Makefile
-	@for python in python3 /usr/bin/python3 python3.13 python; do \
-	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 8))' 2>/dev/null; then found=$$python; break; fi; \
-	done; \
-	if [ -z "$$found" ]; then \
+	@$(FIND_PYTHON); if [ -z "$$found" ]; then \
 	  echo "No Python 3.8 or newer with its venv module was found: install python3 and python3-venv, then try again." >&2; exit 1; \
 	fi; \
+	echo "Installing uv $(UV_VERSION) into .uv …"; \
 	$$found -m venv --clear .uv && echo '*' > .uv/.gitignore && \
-	.uv/bin/python -m pip --quiet --disable-pip-version-check install uv==$(UV_VERSION) || { rm -rf .uv; \
-	  echo "uv $(UV_VERSION) could not be installed from PyPI: see above; a proxy or mirror is set by PIP_INDEX_URL." >&2; exit 1; }
+	.uv/bin/python -m pip $(QUIET) --disable-pip-version-check install uv==$(UV_VERSION) || { rm -rf .uv; \
+	  echo "uv $(UV_VERSION) could not be installed from PyPI: see above; PIP_INDEX_URL=… names a mirror, HTTPS_PROXY=… a proxy." >&2; exit 1; }
 	@touch $@
 
+# `uv sync` takes files from where uv.lock found them. From a mirror, the same files are installed by their hashes.
 $(READY): uv.lock pyproject.toml .python-version .uv/bin/uv
-	@.uv/bin/uv python find --quiet --no-project 3.13 >/dev/null 2>&1 || .uv/bin/uv python install --quiet 3.13 >/dev/null 2>&1 || { \
+	@.uv/bin/uv python find --quiet --no-project 3.13 >/dev/null 2>&1 || { echo "Installing Python 3.13 …"; .uv/bin/uv python install $(QUIET) 3.13; } || { \
 	  echo "Python 3.13 was not found and could not be downloaded: install it (python.org, pyenv, apt or brew), then try again." >&2; exit 1; }
-	@.uv/bin/uv sync --quiet --locked --compile-bytecode --python 3.13 || { \
-	  echo "The environment could not be built from uv.lock: see above." >&2; exit 1; }
+	@echo "Installing the packages of uv.lock into .venv (the first time about 800 MB) …"
+	@mirror="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(.uv/bin/python -m pip config get global.index-url 2>/dev/null)}}"; \
+	if [ -z "$$mirror" ]; then .uv/bin/uv sync $(QUIET) --locked --python 3.13; else \
+	  .uv/bin/uv venv --quiet --allow-existing --python 3.13 .venv && \
+	  .uv/bin/uv export --quiet --frozen --no-header --output-file .venv/requirements.txt >/dev/null && \
+	  .uv/bin/uv pip sync $(QUIET) --python .venv --default-index "$$mirror" --require-hashes .venv/requirements.txt; \
+	fi || { echo "The environment could not be built from uv.lock: see above; PIP_INDEX_URL=… names a mirror, HTTPS_PROXY=… a proxy." >&2; exit 1; }
+	@printf 'Compiling the packages to bytecode '; (while sleep 5; do printf .; done) & dots=$$!; \
+	$(PYTHON) -m compileall -qq -j 0 .venv/lib; kill $$dots; echo …
 	@touch $@
