@@ -19,6 +19,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from local.sources import Sources
 from local.worker import ACCOUNT, REGION, Answer, Call, work
 
 # What most handlers import, loaded once and inherited by every worker. Nothing of the project, which reads its
@@ -80,6 +81,8 @@ class FunctionTimeoutError(FunctionError):
 class _Worker:
     process: ForkServerProcess
     connection: Connection
+    generation: int
+    """How often the code had been edited when it started."""
 
 
 @dataclass
@@ -100,13 +103,18 @@ class Pool:
     def __init__(self, functions: Iterable[Function], log: Path, limit: int | None = None) -> None:
         """Prepare the process that workers are forked from; it loads the third-party modules meanwhile."""
         self.functions = {function.name: function for function in functions}
-        self._log = str(log)
+        self.log = log
+        log.touch()
         self._limit = limit or max(4, os.cpu_count() or 1)
         self._context = multiprocessing.get_context("forkserver")
         self._groups: dict[tuple[tuple[str, str], ...], _Group] = {}
         self._workers: set[ForkServerProcess] = set()
         self._lock = threading.Lock()
         self._stopped = False
+        self._sources = Sources(
+            folder for function in self.functions.values() for folder in (function.file.parent, *function.layers)
+        )
+        self._generation = 0
 
     def warm_up(self) -> None:
         """Start every worker of the environment that most functions share, so that the first requests find them."""
@@ -171,7 +179,12 @@ class Pool:
         return answer
 
     def _take(self, group: _Group, call: Call) -> _Worker:
-        """Return a worker that is free: the one used last, else a new one, else the first that becomes free."""
+        """Return a worker that is free: the one used last, else a new one, else the first that becomes free.
+
+        A worker that started before the code was edited is replaced.
+        """
+        if self._sources.have_changed():
+            self._generation += 1
         end = time.monotonic() + LONGEST_WAIT
         while True:
             try:
@@ -187,7 +200,7 @@ class Pool:
                         report = _report("TooManyRequestsException", "no worker became free")
                         raise FunctionTimeoutError(call.function, report) from None
                     continue
-            if worker.process.is_alive():
+            if worker.process.is_alive() and worker.generation == self._generation:
                 return worker
             self._discard(group, worker)
 
@@ -203,17 +216,38 @@ class Pool:
             return grows
 
     def _start(self, group: _Group) -> _Worker:
-        """Fork a worker; the caller has counted it already."""
+        """Fork a worker; the caller has taken a slot of the group for it, which is given back if it fails.
+
+        Raises
+        ------
+        FunctionError: the pool is stopping, or the operating system starts no process.
+
+        """
         ours, theirs = self._context.Pipe()
         path = list(dict.fromkeys(str(layer) for function in self.functions.values() for layer in function.layers))
-        process = self._context.Process(target=work, args=(theirs, group.variables, path, self._log), daemon=True)
+        process = self._context.Process(target=work, args=(theirs, group.variables, path, str(self.log)), daemon=True)
+        generation = self._generation
+        try:
+            self._register(process)
+        except BaseException as error:
+            with self._lock:
+                group.started -= 1
+            ours.close()
+            if isinstance(error, (OSError, EOFError)):
+                report = _report("Runtime.StartError", f"no worker could be started: {error}")
+                raise FunctionError("pool", report) from error
+            raise
+        finally:
+            theirs.close()
+        return _Worker(process, ours, generation)
+
+    def _register(self, process: ForkServerProcess) -> None:
+        """Start a process that `stop` ends."""
         with self._lock:
             if self._stopped:
                 raise FunctionError("pool", _report("Shutdown", "the local API is stopping"))
             process.start()
             self._workers.add(process)
-        theirs.close()
-        return _Worker(process, ours)
 
     def _discard(self, group: _Group, worker: _Worker) -> None:
         with self._lock:

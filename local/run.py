@@ -46,10 +46,11 @@ def run(port: int, *, serves_containers: bool) -> None:
 def serve(url: str, database_port: int, port: int, stack: ExitStack, *, serves_containers: bool) -> None:
     """Serve the API over its workers and run the schedules, until interrupted."""
     from database.local import FOLDER  # noqa: PLC0415  as above
-    from local import demo, docs, running, template  # noqa: PLC0415
-    from local.api import HttpApi  # noqa: PLC0415
+    from local import demo, running, template  # noqa: PLC0415
+    from local.gateway import docs  # noqa: PLC0415
+    from local.gateway.api import HttpApi  # noqa: PLC0415
+    from local.gateway.server import Server  # noqa: PLC0415
     from local.schedules import Schedules  # noqa: PLC0415
-    from local.server import Server  # noqa: PLC0415
     from local.stand_ins import mail  # noqa: PLC0415
 
     base = f"http://{HOST}:{port}"

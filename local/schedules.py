@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from local.api import say
+from local.console import print_failure
 from local.pool import FunctionError, Pool
 from local.template import Schedule
 
@@ -48,7 +48,7 @@ class Schedules:
                 self._pool.invoke(schedule.function, payload(schedule, due))
             except FunctionError as error:
                 if not self._ended.is_set():
-                    say(error)
+                    print_failure(error)
             now = datetime.now(UTC)
             due += period * max(1, -((due - now) // period))
             self._ended.wait((due - now).total_seconds())

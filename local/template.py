@@ -61,6 +61,7 @@ class Cors:
 class Template:
     """What the local side needs of template.yaml."""
 
+    file: Path
     functions: list[Function]
     api: Api
     cors: Cors
@@ -148,6 +149,7 @@ def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template
     auth = gateway.get("Auth") or {}
     _refuse_open_doors(api, resources, auth.get("DefaultAuthorizer"))
     return Template(
+        file=file,
         functions=functions,
         api=api,
         cors=_cors(gateway.get("CorsConfiguration")),

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,12 @@ import httpx
 import pytest
 
 from database.embedded import free_port
-from local import docs, template
-from local.api import HttpApi
+from local import template
+from local.gateway import docs
+from local.gateway.api import HttpApi
+from local.gateway.server import Server
 from local.pool import Pool
-from local.server import Server
+from local.sources import LOOK_INTERVAL
 from local.stand_ins import mail
 
 TEMPLATE = """
@@ -59,6 +63,10 @@ def handler(event, context):
     calls += 1
     query = event.get("queryStringParameters") or {}
     if "raise" in query: raise ValueError("on purpose")
+    if "refuse" in query:
+        print(json.dumps({"level": "ERROR", "message": "answered", "request_id": event["requestContext"]["requestId"],
+                          "reason": "the disk is full", "exception": "Traceback, line 7"}))
+        return {"statusCode": 503, "body": "{}"}
     if "die" in query: os._exit(3)
     if "packed" in query:
         body = base64.b64encode(gzip.compress(b'{"goat": 1}')).decode()
@@ -73,8 +81,12 @@ ORIGIN = {"Origin": "https://front.example"}
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("project")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest.fixture(scope="module")
+def base(folder: Path) -> Iterator[str]:
     (folder / "code").mkdir()
     (folder / "code/authorize.py").write_text(AUTHORIZE)
     (folder / "code/echo.py").write_text(ECHO)
@@ -245,6 +257,60 @@ def test_the_documentation_needs_no_other_host(client: httpx.Client) -> None:
     page = client.get("/docs").text
     assert "https://" not in page
     assert client.get("/docs/swagger-ui-bundle.min.js").status_code == 200
+
+
+def test_edited_code_takes_effect_at_once(client: httpx.Client, folder: Path) -> None:
+    file, before = folder / "code" / "echo.py", ECHO
+    assert client.get("/open/1").status_code == 201
+    try:
+        for status in (202, 203):
+            time.sleep(2 * LOOK_INTERVAL)
+            file.write_text(before.replace('"statusCode": 201', f'"statusCode": {status}'))
+            assert {client.get("/open/1").status_code for _ in range(8)} == {status}
+        time.sleep(2 * LOOK_INTERVAL)
+        file.write_text("this is no Python")
+        assert client.get("/open/1").status_code == 500
+    finally:
+        time.sleep(2 * LOOK_INTERVAL)
+        file.write_text(before)
+    assert client.get("/open/1").status_code == 201
+
+
+def test_a_template_that_was_edited_asks_for_a_restart(
+    client: httpx.Client, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    time.sleep(2 * LOOK_INTERVAL)
+    (folder / "template.yaml").touch()
+    client.get("/open/1")
+    time.sleep(2 * LOOK_INTERVAL)
+    client.get("/open/1")
+    assert capfd.readouterr().out.count("restart `make run`") == 1
+
+
+def test_each_request_is_a_line_in_the_terminal(client: httpx.Client, capfd: pytest.CaptureFixture[str]) -> None:
+    client.get("/open/1?x=1")
+    client.get("/nowhere")
+    client.get("/open/%1b[31m")
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split("  ")[1:3] for line in lines] == [
+        ["201", "GET /open/1?x=1"],
+        ["404", "GET /nowhere"],
+        ["201", "GET /open/%1b[31m"],
+    ]
+    assert all(re.fullmatch(r"\d\d:\d\d:\d\d  .*  \d+ ms", line) for line in lines)
+
+
+def test_a_failure_is_explained_in_the_terminal(client: httpx.Client, capfd: pytest.CaptureFixture[str]) -> None:
+    client.get("/open/1?raise=1")
+    shown = capfd.readouterr()
+    assert "failed: EchoFunction: ValueError: on purpose" in shown.err
+    assert 'raise ValueError("on purpose")' in shown.err  # the line of the stack trace
+    assert "500  GET" in shown.out
+    client.get("/open/1?refuse=1")
+    shown = capfd.readouterr()
+    assert 'ERROR: answered {"request_id"' in shown.err
+    assert '"reason": "the disk is full"' in shown.err
+    assert "\nTraceback, line 7" in shown.err
 
 
 def test_a_guarded_route_without_its_authorizer_is_not_served(tmp_path: Path) -> None:

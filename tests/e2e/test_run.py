@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,10 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from tests.support.make_run import Run, start
+from goatedvips.models.accounts import users
+from goatedvips.models.codes import bonus_codes
+from local import demo
+from tests.support.make_run import ROOT, Run, start
 from tests.support.members import Member, Members
 
 # One platform for all of them, on one worker.
@@ -58,6 +62,39 @@ def test_the_printed_lines_do_what_they_say(run: Run) -> None:
     assert subscription == {"status": "pending"}
     assert account["username"].startswith("kid")
     assert code["max_claims"] == 10
+
+
+def test_each_step_and_each_url_has_a_line(run: Run) -> None:
+    lines = run.printed.splitlines()
+    steps = [line for line in lines if line.endswith(" …")]
+    assert [step.split()[0] for step in steps] == ["Starting", "Migrating", "Reading", "Loading"]
+    urls = [line for line in lines if re.match(r"(API|Documentation|Caught mail|Database) ", line)]
+    assert len(urls) == 4
+    assert all(line.count("://") == 1 for line in urls)
+
+
+def test_the_log_in_that_the_documentation_shows_works(run: Run) -> None:
+    document = httpx.get(f"{run.base}/v1/openapi.json").json()
+    body = document["paths"]["/v1/sessions"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    answer = httpx.post(f"{run.base}/v1/sessions", json=body)
+    assert (answer.status_code, answer.json()["user"]["username"]) == (201, "lucky_goat")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the runtime interface emulator runs only on Linux")
+@pytest.mark.parametrize("name", ["spin_wheel", "log_in"])
+def test_make_invoke_works_beside_it_after_the_printed_lines(run: Run, folder: Path, name: str) -> None:
+    program = "import pathlib, sys; from database import local; local.FOLDER = pathlib.Path(sys.argv[1])"
+    program += "; from local.invoke import main; main(sys.argv[2])"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(folder), name],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'shared'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["statusCode"] == 201
 
 
 def token_mailed(run: Run, to: str, page: str) -> str:
@@ -200,8 +237,15 @@ def test_a_second_one_on_the_same_data_says_so(run: Run, folder: Path) -> None:
         start(folder)
 
 
-def test_it_stops_at_once_and_starts_again_on_the_same_data(run: Run, folder: Path) -> None:
+def test_it_stops_at_once_and_starts_again_on_the_data_as_they_were_changed(run: Run, folder: Path) -> None:
+    password = "seven silent sheep"
+    session = httpx.post(f"{run.base}/v1/sessions", json={"login": demo.MEMBER, "password": demo.PASSWORD}).json()
+    body = {"current_password": demo.PASSWORD, "new_password": password}
+    headers = {"Authorization": f"Bearer {session['token']}"}
+    assert httpx.post(f"{run.base}/v1/me/password", json=body, headers=headers).status_code == 204
     with run.database.connect() as connection:
+        connection.execute(sa.update(users).where(users.c.username == demo.MEMBER).values(is_admin=True))
+        connection.execute(sa.delete(bonus_codes).where(bonus_codes.c.code == "FIRST-TEN"))
         before = connection.execute(sa.text("select count(*) from users")).scalar_one()
     assert run.stop() < 5
     assert run.process.returncode == 0
@@ -210,5 +254,12 @@ def test_it_stops_at_once_and_starts_again_on_the_same_data(run: Run, folder: Pa
         assert again.seconds < 2 * 5, "5 s on a machine that does nothing else"
         with again.database.connect() as connection:
             assert connection.execute(sa.text("select count(*) from users")).scalar_one() == before
+            codes = connection.scalars(sa.select(bonus_codes.c.code)).all()
+        assert "FIRST-TEN" not in codes
+        assert "WELCOME-GOAT" in codes
+        answer = httpx.post(f"{again.base}/v1/sessions", json={"login": demo.MEMBER, "password": password})
+        assert (answer.status_code, answer.json()["user"]["is_staff"]) == (201, True)
+        assert "`make db-reset` makes them anew" in again.printed
+        assert "`make db-reset`" not in run.printed
     finally:
         again.stop()

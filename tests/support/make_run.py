@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ class Run:
         """Press Ctrl-C; how long it took to end."""
         started = time.monotonic()
         self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=30)
+        self.process.wait(timeout=30)
         return time.monotonic() - started
 
 
@@ -78,6 +79,7 @@ def start(folder: Path, **variables: str) -> Run:
     for line in process.stdout:
         printed += line
         if line.startswith("Ctrl-C"):
+            threading.Thread(target=process.stdout.read, daemon=True).start()  # a full pipe would stop the server
             return Run(process, printed, time.monotonic() - started)
     if "is taken" in printed:  # another test was quicker to listen on the port that was free
         return start(folder, **variables)

@@ -5,12 +5,15 @@ unread. Here the body is read whole before the application runs, so connections 
 """
 
 import sys
+import time
 from io import BytesIO
 from typing import Any
 
 from werkzeug.exceptions import BadRequest
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
+
+from local.console import print_request
 
 LARGEST_BODY = 10 * 1024 * 1024
 LARGEST_DRAIN = 10 * LARGEST_BODY
@@ -24,9 +27,11 @@ class Handler(WSGIRequestHandler):
     timeout = 75  # seconds without a request, as API Gateway keeps a connection
     wbufsize = -1  # head and body leave together
     disable_nagle_algorithm = True
+    _started = 0.0
 
     def run_wsgi(self) -> None:
         """Read the body, let the application answer, send the answer whole."""
+        self._started = time.monotonic()
         self.environ = environ = self.make_environ()
         try:
             body = self._body(environ)
@@ -57,8 +62,10 @@ class Handler(WSGIRequestHandler):
         if not isinstance(args[0] if args else None, TimeoutError):
             super().log_error(format, *args)
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Leave the console to what matters; the functions' log has every request."""
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002  as the base class
+        """Print a line with the time from the request's head to here."""
+        milliseconds = (time.monotonic() - self._started) * 1000
+        print_request(self.command or "-", getattr(self, "path", "-"), int(code), milliseconds)
 
     def _body(self, environ: dict[str, Any]) -> bytes | None:
         """Return the body, or None where it is larger than API Gateway takes."""

@@ -5,9 +5,9 @@ CORS, and the bodies and statuses of what the gateway itself answers.
 """
 
 import json
-import sys
 import threading
 import time
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,11 +26,14 @@ from werkzeug.exceptions import (
     Unauthorized,
 )
 
-from local.events import authorizer_event, http_event
+from local.console import print_failure, print_log
+from local.gateway.events import authorizer_event, http_event
 from local.pool import FunctionError, FunctionTimeoutError, Pool
+from local.sources import Sources
 from local.template import Cors, Template
 
 HOST = "127.0.0.1"
+RESTART = "template.yaml or migrations/ changed: restart `make run`, which reads them when it starts."
 MESSAGES = {404: "Not Found", 405: "Not Found", 500: "Internal Server Error"}
 
 
@@ -41,6 +44,7 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         """Build the application; nothing listens yet."""
         super().__init__(template.api, SimpleNamespace(is_debugging=lambda: False), host=HOST, port=port)
         self.pool, self.template = pool, template
+        self._read_at_start = Sources((template.file, template.file.parent / "migrations"))
         self._answers: dict[tuple[str, ...], tuple[float, dict[str, Any]]] = {}
         self._answers_lock = threading.Lock()
         self.create()
@@ -93,7 +97,13 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         event = http_event(request, self._v2_route_key(request.method, path, route.is_default_route), parameters)
         if route.authorizer_object:
             event["requestContext"]["authorizer"] = {"lambda": self._authorize(route, event)}
-        return self._answer(self._call(route.function_name, event))
+        if self._read_at_start.have_changed():
+            print(RESTART, flush=True)
+        offset = self.pool.log.stat().st_size
+        answer = self._answer(self._call(route.function_name, event))
+        if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            print_log(self.pool.log, offset, event["requestContext"]["requestId"])
+        return answer
 
     def _authorize(self, route: Route, event: dict[str, Any]) -> dict[str, Any]:
         """Return the context that the route's authorizer gives, at most as old as the template allows."""
@@ -129,10 +139,10 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         try:
             return self.pool.invoke(function, event)
         except FunctionTimeoutError as error:
-            say(error)
+            print_failure(error)
             raise ServiceUnavailable from None
         except FunctionError as error:
-            say(error)
+            print_failure(error)
             raise InternalServerError from None
 
     def _answer(self, value: Any) -> Response:  # noqa: ANN401  any JSON value
@@ -163,12 +173,6 @@ def cors_headers(cors: Cors, origin: str | None, *, preflight: bool) -> dict[str
     return headers
 
 
-def say(error: Exception) -> None:
-    """Show a function's failure on the console, in a line; its log has the rest."""
-    text = str(error).splitlines()
-    print(f"  failed: {text[0] if text else type(error).__name__}", file=sys.stderr, flush=True)
-
-
 def _gateway_answer(error: HTTPException) -> Response:
     """Answer as API Gateway itself does: one field, `message`."""
     status = error.code or 500
@@ -178,5 +182,5 @@ def _gateway_answer(error: HTTPException) -> Response:
 
 
 def _failure(error: Exception) -> Response:
-    say(error)
+    print_failure(error)
     return _gateway_answer(InternalServerError())
