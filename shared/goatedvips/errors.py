@@ -1,14 +1,24 @@
 """Every problem that a request can be answered with (RFC 9457): its status, stable code and title.
 
 Domain functions raise these, and the HTTP edge answers with a problem document.  The docstring of a problem explains
-its code to developers of front ends: in docs/problems.md, which `make openapi` writes, and at `/problems/<code>`.
+its code to developers of front ends: in docs/problems.md, which `make openapi` writes, and at `/problems/<code>`.  Its
+annotations are the members that only its document has.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal, TypedDict
 
 from sqlalchemy import Executable
+
+
+class InvalidValue(TypedDict):
+    """What is wrong with one value of a request."""
+
+    pointer: str
+    """A JSON pointer (RFC 6901) into the body, or to a parameter; empty for the whole body or a header."""
+    detail: str
+    """What is wrong with it, for a person."""
 
 
 class Problem(Exception):
@@ -20,7 +30,7 @@ class Problem(Exception):
     retry_after: seconds after which the client should try again.
     reason: for the log only.
     leaves: a statement that is executed and committed after the roll-back, such as one that counts a failed attempt.
-    members: further members of the problem document (RFC 9457, section 3.2).
+    members: further members of the problem document (RFC 9457, section 3.2), as the class declares them.
     """
 
     status: ClassVar[int]
@@ -42,6 +52,7 @@ class Problem(Exception):
         self.reason = reason
         self.leaves = leaves
         self.members: Mapping[str, object] = members
+        vars(self).update(members)
 
 
 class MalformedRequest(Problem):
@@ -129,6 +140,10 @@ class AlreadySpun(Problem):
     """A member has one spin per UTC day. `spin_id` is today's spin, `next_spin_at` the time of the next one."""
 
     status, code, title = 409, "already_spun", "You have used today's spin"
+    spin_id: int
+    """The id of today's spin."""
+    next_spin_at: datetime
+    """When the next spin is possible."""
 
 
 class CodeTaken(Problem):
@@ -159,12 +174,20 @@ class ExclusionRunning(Problem):
     """An exclusion can be ended only after `excluded_until`; a `permanent` one never ends."""
 
     status, code, title = 409, "exclusion_running", "Your exclusion has not ended yet"
+    excluded_until: datetime | None
+    """From when the exclusion can be ended; null if it is permanent."""
+    permanent: bool
+    """Whether it never ends."""
 
 
 class ExclusionShorter(Problem):
     """The present exclusion ends later than the requested one, and it stays: `excluded_until`, or `permanent`."""
 
     status, code, title = 409, "exclusion_shorter", "An exclusion cannot be shortened"
+    excluded_until: datetime | None
+    """From when the present exclusion can be ended; null if it is permanent."""
+    permanent: bool
+    """Whether the present exclusion never ends."""
 
 
 class LastStaff(Problem):
@@ -177,6 +200,8 @@ class LinkDecided(Problem):
     """Staff have decided this request already: `decision`."""
 
     status, code, title = 409, "link_decided", "This request has been decided already"
+    decision: Literal["approved", "refused"]
+    """What staff decided."""
 
 
 class LinkPending(Problem):
@@ -228,12 +253,16 @@ class ValidationFailed(Problem):
     """`errors` lists what is wrong (`detail`) and where (`pointer`, RFC 6901; empty for the whole body or a header)."""
 
     status, code, title = 422, "validation_failed", "The request is not valid"
+    errors: list[InvalidValue]
+    """What is wrong, and where."""
 
 
 class IdempotencyKeyReused(Problem):
     """The key was used with another body in the last 24 hours. Use a new key."""
 
     status, code, title = 422, "idempotency_key_reused", "This Idempotency-Key was used with another body"
+    errors: list[InvalidValue]
+    """One entry, for the header."""
 
 
 class TooManyAttempts(Problem):
@@ -265,13 +294,7 @@ class SchemaOutdated(Problem):
     """The database is being upgraded. Repeat the request."""
 
     status, code, title = 503, "schema_outdated", "The database is being upgraded"
-
-
-def problem_by_code() -> dict[str, type[Problem]]:
-    """Return every problem by its code."""
-    return {kind.code: kind for kind in Problem.__subclasses__()}
-
-
-def explanation(kind: type[Problem]) -> str:
-    """Return what a problem means and what helps, as one paragraph with code in backticks."""
-    return " ".join((kind.__doc__ or "").split())
+    database: str | None = None
+    """`ok`. Only `GET /v1/health` answers it."""
+    schema: dict[str, str] | None = None
+    """Revisions: the one that the code expects and the database's. Only `GET /v1/health` answers it."""

@@ -1,27 +1,22 @@
 """The API's OpenAPI document says what the handlers do."""
 
-import ast
-import importlib
+import inspect
 import json
-import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
 
-from goatedvips import errors
-from goatedvips.domain.wheel import spins
-from goatedvips.errors import Problem
+from goatedvips.domain.rewards.ledger import Source
 from goatedvips.validators.fields import RequestBody
-from tests.infrastructure.project import FUNCTIONS, ROOT, Function
+from tests.infrastructure.described import operations, resolved
+from tests.infrastructure.project import FUNCTIONS, Function
 from tests.support.functions import load
 from tools.openapi import __main__ as command
 from tools.openapi import document as openapi
-from tools.openapi import problems as openapi_problems
-from tools.openapi.problems import with_problem_table
 
 type Json = dict[str, Any]
 
@@ -29,36 +24,8 @@ type Json = dict[str, Any]
 PAGES = {"/verify", "/reset", "/newsletter/confirm", "/problems/{code}"}
 
 
-@pytest.fixture(scope="module")
-def document() -> Json:
-    return openapi.document()
-
-
-def operations(document: Json) -> Json:
-    return {
-        f"{method.upper()} {path}": operation
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-    }
-
-
-def listed(operation: Json) -> dict[str, list[str]]:
-    """Return the codes that an operation lists, by status."""
-    return {
-        status: re.findall(r"`(\w+)`", answer["description"])
-        for status, answer in operation["responses"].items()
-        if status > "399"
-    }
-
-
 def test_the_file_is_what_the_handlers_say(document: Json) -> None:
     assert json.loads(command.DOCUMENT.read_text()) == document, "`make openapi` writes it"
-
-
-def test_the_page_of_problems_is_what_the_docstrings_say() -> None:
-    page = command.PROBLEMS.read_text()
-    assert with_problem_table(page) == page, "`make openapi` writes it"
-    assert re.findall(r"^\| `(\w+)` ", page, re.MULTILINE).count("already_spun") == 1
 
 
 def test_it_is_valid(document: Json) -> None:
@@ -79,9 +46,13 @@ def test_every_route_is_in_it_by_the_name_of_its_function(document: Json) -> Non
     assert set(operations(document)) == set(routes)
     for route, operation in operations(document).items():
         assert operation["operationId"] == routes[route].name
-        assert operation["tags"] == [routes[route].domain]
+        function = routes[route]
+        assert operation["tags"] == [f"admin-{function.domain}" if function.who == "staff" else function.domain]
         assert operation["summary"]
-    assert {tag["name"] for tag in document["tags"]} == {function.domain for function in routes.values()}
+        assert operation["description"].endswith(".")
+    assert {tag["name"] for tag in document["tags"]} == {
+        tag for operation in operations(document).values() for tag in operation["tags"]
+    }
 
 
 def test_who_must_be_signed_in_and_may_send_a_key_is_marked(document: Json) -> None:
@@ -89,7 +60,7 @@ def test_who_must_be_signed_in_and_may_send_a_key_is_marked(document: Json) -> N
     key = {"$ref": "#/components/parameters/IdempotencyKey"}
     for route, operation in operations(document).items():
         signed_in = functions[operation["operationId"]].who != "anyone"
-        assert ("security" in operation) == signed_in, route
+        assert operation["security"] == ([{"session": []}] if signed_in else []), route
         keyed = load(operation["operationId"]).api.keyed and route.startswith("POST ")
         assert (key in operation.get("parameters", [])) == keyed, route
 
@@ -100,7 +71,7 @@ def test_a_body_with_a_password_has_no_key_and_every_other_has(document: Json) -
         media = operation.get("requestBody", {"content": {"application/json": {"schema": {}}}})["content"]
         name = media["application/json"]["schema"].get("$ref", "").rpartition("/")[2]
         fields = document["components"]["schemas"].get(name, {}).get("properties", {})
-        if "security" in operation and route.startswith("POST "):
+        if operation["security"] and route.startswith("POST "):
             with_password = any("password" in field for field in fields)
             assert load(operation["operationId"]).api.keyed != with_password, route
 
@@ -109,79 +80,6 @@ def test_an_answer_without_content_has_none(document: Json) -> None:
     answers = [one["responses"]["204"] for one in operations(document).values() if "204" in one["responses"]]
     assert answers
     assert not any("content" in answer for answer in answers)
-
-
-def test_every_refusal_is_a_problem_document(document: Json) -> None:
-    for route, operation in operations(document).items():
-        refusals = {status: answer for status, answer in operation["responses"].items() if status > "399"}
-        assert "default" in refusals, route
-        for status, answer in refusals.items():
-            guarded = status == "401" and "security" in operation  # API Gateway may have answered
-            assert answer["$ref"] == f"#/components/responses/{'Unauthenticated' if guarded else 'Problem'}", route
-    assert "HTTPValidationError" not in json.dumps(document)
-
-
-@pytest.mark.parametrize(
-    ("route", "status", "codes"),
-    [
-        ("POST /v1/wheel/spins", "409", ["already_spun", "idempotency_in_progress"]),
-        ("POST /v1/wheel/spins", "403", ["account_suspended", "email_unverified", "self_excluded"]),
-        ("POST /v1/wheel/spins", "422", ["idempotency_key_reused", "validation_failed"]),
-        ("POST /v1/accounts", "409", ["email_taken", "username_taken"]),
-        ("POST /v1/accounts", "429", ["too_many_attempts"]),
-        ("POST /v1/sessions", "401", ["invalid_credentials"]),
-        ("POST /v1/admin/codes", "403", ["account_suspended", "forbidden"]),
-        ("POST /v1/admin/codes", "409", ["code_taken", "idempotency_in_progress"]),
-        ("POST /v1/codes/claim", "404", ["code_not_claimable"]),
-        ("POST /v1/races/{id}/participants", "409", ["idempotency_in_progress", "race_closed"]),
-        ("POST /v1/races/{id}/participants", "415", ["unsupported_media_type"]),
-        ("GET /v1/races/{id}", "422", []),
-        ("GET /v1/races/{id}/leaderboard", "404", ["not_found"]),
-        ("GET /v1/health", "503", ["database_unavailable", "schema_outdated"]),
-        ("GET /v1/openapi.json", "503", []),
-    ],
-)
-def test_a_route_s_problems_are_listed(document: Json, route: str, status: str, codes: list[str]) -> None:
-    assert listed(operations(document)[route]).get(status, []) == codes
-
-
-def test_every_problem_is_listed_by_its_status_and_some_route_has_it(document: Json) -> None:
-    kinds = errors.problem_by_code()
-    found = set()
-    for route, operation in operations(document).items():
-        for status, codes in listed(operation).items():
-            found |= set(codes)
-            assert status == "default" or {str(kinds[code].status) for code in codes} == {status}, route
-    assert found == kinds.keys() - {"conflict"}, "a conflict may come of any statement: it is what `default` is for"
-
-
-def test_a_docstring_of_the_domain_names_every_problem_that_the_function_raises() -> None:
-    files = sorted((ROOT / "shared/goatedvips/domain").rglob("[!_]*.py"))
-    assert len(files) >= 40
-    for file in files:
-        module = importlib.import_module(".".join(file.relative_to(ROOT / "shared").with_suffix("").parts))
-        for function in ast.parse(file.read_text()).body:
-            if isinstance(function, ast.FunctionDef):
-                raised = {
-                    name.id
-                    for statement in ast.walk(function)
-                    if isinstance(statement, ast.Raise) and statement.exc
-                    for name in ast.walk(statement.exc)
-                    if isinstance(name, ast.Name) and isinstance(kind := getattr(errors, name.id, None), type)
-                    if issubclass(kind, Problem)
-                }
-                if raised:
-                    named = openapi_problems.problems_named(getattr(module, function.name))
-                    assert raised <= {kind.__name__ for kind in named}, f"{file.stem}.{function.name}"
-
-
-def test_what_is_no_problem_under_raises_fails_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "Spin.\n\nRaises\n------\nAlreadySpun, NotFound: or both,\n    at once: Whatever\nForbidden\n\nNobody"
-    monkeypatch.setattr(spins.spin, "__doc__", said)
-    assert openapi_problems.problems_named(spins.spin) == {errors.AlreadySpun, errors.NotFound, errors.Forbidden}
-    monkeypatch.setattr(spins.spin, "__doc__", said.replace("NotFound", "LookupError"))
-    with pytest.raises(SystemExit, match=r"goatedvips\.domain\.wheel\.spins\.spin: 'LookupError'"):
-        openapi.document()
 
 
 def test_every_model_field_and_parameter_is_described(document: Json) -> None:
@@ -204,7 +102,10 @@ def test_no_words_are_lost_on_the_way(document: Json) -> None:
 
 
 def test_what_a_handler_s_docstring_says_to_its_maintainers_is_not_in_it(document: Json) -> None:
-    assert not any("description" in operation for operation in operations(document).values())
+    _, _, internal = (inspect.getdoc(load("change_password")) or "").partition("\n\n")
+    operation = operations(document)["POST /v1/me/password"]
+    assert "As at log-in" in internal
+    assert "As at log-in" not in operation["summary"] + operation["description"]
 
 
 def test_every_body_has_an_example_that_fits(document: Json) -> None:
@@ -216,6 +117,66 @@ def test_every_body_has_an_example_that_fits(document: Json) -> None:
             assert not OAS31Validator(schema).is_valid(media["example"] | {"unknown": 1}), route
         for parameter in operation.get("parameters", []):
             assert parameter.get("in") != "path" or parameter["example"], route
+
+
+def test_every_response_has_examples_that_fit(document: Json) -> None:
+    for route, operation in operations(document).items():
+        for status, response in operation["responses"].items():
+            for media in resolved(document, response).get("content", {}).values():
+                examples = [resolved(document, one)["value"] for one in media.get("examples", {}).values()]
+                assert examples or "example" in media, f"{route} {status}"
+                validator = OAS31Validator(media["schema"] | {"components": document["components"]})
+                for example in examples or [media["example"]]:
+                    validator.validate(example)
+
+
+def test_an_absent_field_of_a_request_is_described_and_has_no_default(document: Json) -> None:
+    """Generators make a field with a default a required one."""
+    assert '"default"' not in json.dumps(document["components"]["schemas"])
+    fields = document["components"]["schemas"]["TicketRequest"]
+    assert "priority" not in fields["required"]
+    assert fields["properties"]["priority"]["description"].endswith("If absent: `medium`.")
+
+
+def test_every_field_of_a_response_is_required(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+    for operation in operations(document).values():
+        for status, response in operation["responses"].items():
+            for media in response.get("content", {}).values() if status < "300" else ():
+                schema = resolved(document, media["schema"])
+                assert schema.get("required", []) == list(schema.get("properties", {}))
+    assert schemas["Health"]["required"] == ["status", "database", "schema"]
+
+
+def test_a_parameter_is_never_null(document: Json) -> None:
+    for route, operation in operations(document).items():
+        for parameter in operation.get("parameters", []):
+            schema = resolved(document, parameter)["schema"]
+            assert "$ref" not in schema, route
+            assert "null" not in json.dumps(schema), route
+
+
+def test_a_field_with_a_fixed_set_of_values_lists_them(document: Json) -> None:
+    schemas = document["components"]["schemas"]
+
+    def values(model: str, field: str) -> list[str]:
+        schema = resolved(document, schemas[model]["properties"][field])
+        return list(schema.get("enum") or schema["anyOf"][0]["enum"])
+
+    assert values("Race", "status") == ["upcoming", "live", "completed", "cancelled"]
+    assert values("Race", "type") == ["weekly", "monthly", "weekend"]
+    for model in ("Ticket", "TicketWithMessages", "MemberTicket"):
+        assert values(model, "status") == ["open", "in_progress", "closed"]
+        assert values(model, "priority") == ["low", "medium", "high"]
+    assert values("MemberReward", "source_type") == list(get_args(Source.__value__))
+    assert values("MemberLink", "decision") == ["approved", "refused"]
+    for model in ("CodeClaim", "IssuedCode", "MemberClaim", "MemberReward"):
+        assert values(model, "currency") == ["USD"]
+
+
+def test_the_export_has_whatever_tables_there_are(document: Json) -> None:
+    media = operations(document)["GET /v1/me/export"]["responses"]["200"]["content"]["application/json"]
+    assert media["schema"]["additionalProperties"] is True
 
 
 def test_a_body_may_be_left_out_where_all_its_fields_may(document: Json) -> None:

@@ -1,7 +1,8 @@
 """Every problem is explained to front ends."""
 
 from goatedvips.db import ConnectionLost
-from goatedvips.errors import Problem, explanation, problem_by_code
+from goatedvips.errors import Problem
+from goatedvips.http.problems import explanation, problem_by_code
 
 
 def test_every_problem_has_a_status_a_title_and_an_explanation() -> None:

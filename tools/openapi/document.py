@@ -1,8 +1,7 @@
-"""`make openapi`: writes the API's OpenAPI document, made from what the handlers themselves declare.
+"""The API's OpenAPI document, made from what the handlers declare.
 
-Powertools describes paths and bodies; `sources` finds the words and samples that belong to them, and
-`problems` the refusals.  What is the same for all routes is added here once.  `--check` writes nothing and
-fails when the file is not what it should be.
+Powertools describes paths and bodies.  `sources` adds descriptions and samples of requests, `problems` the error
+responses, `examples` those of success.  What all routes have in common is added here.
 """
 
 import importlib.util
@@ -11,6 +10,7 @@ import json
 import re
 import sys
 import tomllib
+from collections.abc import Iterator
 from copy import deepcopy
 from http import HTTPStatus
 from pathlib import Path
@@ -20,7 +20,9 @@ from typing import Any
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 
 from goatedvips.http import HttpApi, created_once, revalidated
-from tools.openapi.problems import problem_model, problems
+from tools.openapi.constants import COMPONENTS, DESCRIPTION, TAGS
+from tools.openapi.examples import example
+from tools.openapi.problems import problem_examples, problem_responses, problem_schemas
 from tools.openapi.sources import describe_parameters, describe_schemas, sample
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,84 +30,6 @@ MODELS = "#/components/schemas/"
 NOISE = {"title", "gt", "lt", "ge", "le"}  # titles that repeat a name; pydantic's bounds of what is written as text
 
 type Json = dict[str, Any]
-
-DESCRIPTION = """\
-Money is a decimal string, an instant RFC 3339 in UTC, an id an integer. An unknown field in a request is refused.
-
-Errors are problem documents (RFC 9457) with a stable `code`. What API Gateway itself answers (no `Authorization`
-header, unknown route, throttled, time-out) is its own `{"message": …}`.
-
-Lists are read page by page: `cursor` is the `next_cursor` of the page before.
-
-A signed-in POST with an `Idempotency-Key` is answered once: for 24 hours the same request gets the same answer. Where
-the body has a password, the header means nothing.
-"""
-TAGS = {
-    "accounts": "Accounts and sessions.",
-    "members": "Members, as staff see and change them.",
-    "privacy": "Everything about the member, to take along or to erase.",
-    "wheel": "The provably fair wheel.",
-    "codes": "Bonus codes.",
-    "races": "Wager races and their leaderboards.",
-    "tickets": "Support.",
-    "newsletter": "Subscriptions, in force once confirmed by mail.",
-    "operations": "What runs this API.",
-}
-COMPONENTS: Json = {
-    "securitySchemes": {
-        "session": {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "gvp_…",
-            "description": "The token that `POST /v1/sessions` answers.",
-        }
-    },
-    "parameters": {
-        "IdempotencyKey": {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "description": "1 to 255 printable ASCII characters, chosen by the caller: one for each intended effect.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]{1,255}$"},
-        },
-        "IfNoneMatch": {
-            "name": "If-None-Match",
-            "in": "header",
-            "description": "The `ETag` of the copy that the caller has.",
-            "schema": {"type": "string"},
-        },
-    },
-    "headers": {
-        "ETag": {"description": "Changes with the answer.", "schema": {"type": "string"}},
-        "XRequestId": {"description": "To be quoted to support.", "schema": {"type": "string"}},
-        "IdempotencyReplayed": {
-            "description": "`true`: this is the first request's answer again.",
-            "schema": {"type": "string", "const": "true"},
-        },
-        "RetryAfter": {
-            "description": "Whole seconds after which trying again makes sense (429, 503).",
-            "schema": {"type": "integer", "minimum": 1},
-        },
-    },
-    "responses": {
-        "Problem": {
-            "description": "The request was refused, and changed nothing.",
-            "headers": {
-                "X-Request-Id": {"$ref": "#/components/headers/XRequestId"},
-                "Retry-After": {"$ref": "#/components/headers/RetryAfter"},
-            },
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        },
-        "Unauthenticated": {
-            "description": "There is no live session; without an `Authorization` header API Gateway says so itself.",
-            "content": {
-                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
-                "application/json": {
-                    "schema": {"type": "object", "properties": {"message": {"type": "string", "const": "Unauthorized"}}}
-                },
-            },
-        },
-    },
-}
 
 
 def document() -> Json:
@@ -122,15 +46,33 @@ def document() -> Json:
     merged = merge.get_openapi_schema()
     merged["info"] |= {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}}
     merged["servers"] = [{"url": "/"}]
-    merged["tags"] = [{"name": name, "description": said} for name, said in TAGS.items()]
-    models["Problem"] = problem_model()
-    merged["components"] = {"schemas": dict(sorted(models.items()))} | COMPONENTS
+    merged["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     merged["paths"] = dict(sorted(merged["paths"].items()))
+    responses = shared_responses(merged["paths"])
+    models |= used_models(responses, problem_schemas())
+    merged["components"] = {
+        "schemas": dict(sorted(models.items())),
+        "responses": responses,
+        "examples": {code: {"value": value} for code, value in problem_examples().items()},
+    } | COMPONENTS
     return merged
 
 
+def shared_responses(paths: Json) -> Json:
+    """Put references in place of the error responses; return the responses, by the codes of their problems."""
+    found: Json = {}
+    for operation in (operation for operations in paths.values() for operation in operations.values()):
+        for status, response in operation["responses"].items():
+            if status >= "400":
+                (media,) = response["content"].values()
+                name = "_or_".join(media["examples"])
+                found[name] = response
+                operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+    return dict(sorted(found.items()))
+
+
 def imported(file: Path) -> ModuleType:
-    """Import a handler's file by its path."""
+    """Import a handler's file by its path, since functions/ has no packages."""
     spec = importlib.util.spec_from_file_location(f"described_{file.stem}", file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python file")
@@ -141,26 +83,28 @@ def imported(file: Path) -> ModuleType:
 
 
 def described(module: ModuleType, api: HttpApi, file: Path) -> Json:
-    """Return what Powertools says of a handler, tidied and completed."""
+    """Return Powertools' description of a handler, tidied and completed."""
     part: Json = tidied(json.loads(api.get_openapi_json_schema(openapi_version="3.1.0")))
     part["components"] = {"schemas": part.get("components", {}).get("schemas", {})}
     describe_schemas(part["components"]["schemas"])
-    for path, operations in part.setdefault("paths", {}).items():
-        for method, operation in operations.items():
-            keyed = method == "post" and api.keyed
-            complete(operation, module, api, file, keyed=keyed)
-            answers = operation["responses"] | problems(operation, module, api, path, method, keyed=keyed)
-            operation["responses"] = dict(sorted(answers.items()))
-            if body := operation.get("requestBody"):
-                complete_body(body, part["components"]["schemas"], file)
     models = part["components"]["schemas"]
     part = with_private_models_in_place(part, {name: model for name, model in models.items() if name.startswith("_")})
-    part["components"]["schemas"] = used_models(part)
+    models = part["components"]["schemas"]
+    for path, operations in part.setdefault("paths", {}).items():
+        for method, operation in operations.items():
+            settle_defaults(operation, models)
+            keyed = method == "post" and api.keyed
+            complete(operation, models, module, api, file, keyed=keyed)
+            answers = operation["responses"] | problem_responses(operation, module, api, path, method, keyed=keyed)
+            operation["responses"] = dict(sorted(answers.items()))
+            if body := operation.get("requestBody"):
+                complete_body(body, models, file)
+    part["components"]["schemas"] = used_models(part["paths"], models)
     return json.loads(re.sub(r"\bPage_(\w+?)_(?=\")", r"\1Page", json.dumps(part)))  # type: ignore[no-any-return]
 
 
 def tidied(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Leave out what says nothing to a reader, or nothing in JSON Schema."""
+    """Leave out titles, and keywords that JSON Schema does not have."""
     if isinstance(value, dict):
         return {
             name: tidied(part) for name, part in value.items() if name not in NOISE or isinstance(part, dict | list)
@@ -171,7 +115,7 @@ def tidied(value: Any) -> Any:  # noqa: ANN401 - any JSON
 
 
 def with_private_models_in_place(value: Any, models: Json) -> Any:  # noqa: ANN401 - any JSON
-    """Put a model whose name begins with `_` where it is referred to: the name is its module's own affair."""
+    """Replace references to a model whose name begins with `_` by the model: the name is private to its module."""
     if isinstance(value, list):
         return [with_private_models_in_place(part, models) for part in value]
     if not isinstance(value, dict):
@@ -181,10 +125,10 @@ def with_private_models_in_place(value: Any, models: Json) -> Any:  # noqa: ANN4
     return {name: with_private_models_in_place(part, models) for name, part in ((model or {}) | rest).items()}
 
 
-def used_models(part: Json) -> Json:
-    """Return the models that the operations refer to, directly or through others."""
-    models, found = part["components"]["schemas"], {}
-    waiting: list[Any] = [part["paths"]]
+def used_models(value: Any, models: Json) -> Json:  # noqa: ANN401 - any JSON
+    """Return the models that a part of the document refers to, directly or through others."""
+    found: Json = {}
+    waiting: list[Any] = [value]
     while waiting:
         for name in re.findall(rf'"{MODELS}(\w+)"', json.dumps(waiting.pop())):
             if name in models and name not in found:
@@ -193,23 +137,41 @@ def used_models(part: Json) -> Json:
     return found
 
 
-def complete(operation: Json, module: ModuleType, api: HttpApi, file: Path, *, keyed: bool) -> None:
+def settle_defaults(operation: Json, models: Json) -> None:
+    """Say in words what an absent field of a request means, and mark every field of a response as required.
+
+    Client generators make a field with `default` required in requests and optional in responses.
+    """
+    for model in used_models(operation.get("requestBody"), models).values():
+        for field in model.get("properties", {}).values():
+            if (default := field.pop("default", None)) is not None:
+                field["description"] = f"{field['description']} If absent: `{default}`."
+    for model in used_models(operation["responses"], models).values():
+        if properties := model.get("properties"):
+            model["required"] = list(properties)
+            for field in properties.values():
+                field.pop("default", None)
+
+
+def complete(operation: Json, models: Json, module: ModuleType, api: HttpApi, file: Path, *, keyed: bool) -> None:
     """Add what an operation has in common with the others of its kind."""
-    said = inspect.cleandoc(module.__doc__ or "").partition("\n\n")[0]  # the rest is for who works on it
-    summary = " ".join(re.sub(r"^[A-Z]+ \S+: ", "", said).split()).rstrip(".")
+    public, _, _ = inspect.cleandoc(module.__doc__ or "").partition("\n\n")  # the rest is for maintainers
+    summary = " ".join(re.sub(r"^[A-Z]+ \S+: ", "", public).split()).rstrip(".")
+    function = getattr(module, file.stem)
     operation["operationId"] = file.stem
     operation["summary"] = summary[:1].upper() + summary[1:]
-    operation.pop("description", None)
-    operation["tags"] = [file.parent.name]
+    words = (function.__doc__ or "").split()
+    operation["description"] = " ".join([*words, *notes(operation, module, api, keyed=keyed)])
+    operation["tags"] = [f"admin-{file.parent.name}" if api.who == "staff" else file.parent.name]
+    operation["security"] = [] if api.who == "anyone" else [{"session": []}]
     operation["responses"].pop("422", None)
     parameters = operation.setdefault("parameters", [])
-    describe_parameters(parameters, getattr(module, file.stem))
+    describe_parameters(parameters, function)
     for parameter in parameters:
+        parameter["schema"] = without_null(parameter["schema"], models)
         if parameter["in"] == "path":
             parameter["example"] = json.loads(sample(file.stem)["pathParameters"][parameter["name"]])
-    complete_responses(operation["responses"], parameters, module)
-    if api.who != "anyone":
-        operation["security"] = [{"session": []}]
+    complete_responses(operation["responses"], models, parameters, module)
     if keyed:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
         for response in operation["responses"].values():
@@ -218,23 +180,54 @@ def complete(operation: Json, module: ModuleType, api: HttpApi, file: Path, *, k
         del operation["parameters"]
 
 
-def complete_responses(responses: Json, parameters: list[Json], module: ModuleType) -> None:
-    """Add what the responses of an operation have in common, and those that its handler's edge gives."""
+def notes(operation: Json, module: ModuleType, api: HttpApi, *, keyed: bool) -> Iterator[str]:
+    """Yield the sentences on an operation that follow from how its handler is made."""
+    yield {"anyone": "Needs no session.", "member": "For signed-in members.", "staff": "For staff."}[api.who]
+    if any(parameter["name"] == "cursor" for parameter in operation.get("parameters", [])):
+        yield "The list is read page by page."
+    if keyed:
+        yield "With an `Idempotency-Key` it can be repeated safely."
+    elif api.who != "anyone" and not api.keyed:
+        yield "An `Idempotency-Key` has no effect, because the body has a password."
+    if getattr(module, "created_once", None) is created_once:
+        yield "The same request again is answered with 200 instead of 201."
+    if getattr(module, "revalidated", None) is revalidated:
+        yield "With `If-None-Match` an unchanged response is 304 without a body."
+
+
+def without_null(schema: Json, models: Json) -> Json:
+    """Return the schema of a parameter in place of a reference to it; null, for an absent parameter, is left out."""
+    if "$ref" in schema:
+        merged = models[schema["$ref"].removeprefix(MODELS)] | schema
+        return without_null({name: merged[name] for name in merged if name not in ("$ref", "description")}, models)
+    if choices := [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]:
+        (choice,) = choices
+        inner: Json = choice
+        return {name: part for name, part in schema.items() if name != "anyOf"} | inner
+    return schema
+
+
+def complete_responses(responses: Json, models: Json, parameters: list[Json], module: ModuleType) -> None:
+    """Add what the success responses of all operations have in common, and what `goatedvips.http.responses` adds."""
     for status, response in responses.items():
         response["description"] = HTTPStatus(int(status)).phrase
         if int(status) == HTTPStatus.NO_CONTENT:
             del response["content"]
+        for media in response.get("content", {}).values():
+            if media["schema"].get("type") == "object" and "properties" not in media["schema"]:
+                media["schema"]["additionalProperties"] = True  # else generators make an object without fields of it
+            media["example"] = example(media["schema"], models)
         response["headers"] = {"X-Request-Id": {"$ref": "#/components/headers/XRequestId"}}
     if getattr(module, "created_once", None) is created_once:
-        responses["200"] = deepcopy(responses["201"]) | {"description": "There already: what was created first"}
+        responses["200"] = deepcopy(responses["201"]) | {"description": "It existed already"}
     if getattr(module, "revalidated", None) is revalidated:
         parameters.append({"$ref": "#/components/parameters/IfNoneMatch"})
         responses["200"]["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
-        responses["304"] = {"description": "The copy is as it should be", "headers": responses["200"]["headers"]}
+        responses["304"] = {"description": "The client's copy is current", "headers": responses["200"]["headers"]}
 
 
 def complete_body(body: Json, models: Json, file: Path) -> None:
-    """Say whether a body may be left out, which is an empty object's short form, and give the sample event's."""
+    """Say whether the body may be absent, which means an empty object, and add the one of the sample event."""
     media = body["content"]["application/json"]
     schema = models.get(str(media["schema"].get("$ref")).removeprefix(MODELS), media["schema"])
     body["required"] = bool(schema.get("required") or schema.get("minProperties"))
@@ -242,7 +235,7 @@ def complete_body(body: Json, models: Json, file: Path) -> None:
 
 
 def agree_on_models(models: dict[str, Json], part: Json, file: Path) -> None:
-    """Collect a handler's models; two different ones of one name would become one."""
+    """Add a handler's models to those of the others; two different models cannot have one name."""
     for name, model in part.get("components", {}).get("schemas", {}).items():
         if models.setdefault(name, model) != model:
             raise SystemExit(f"{file}: another handler has a different model {name!r}; give one of them another name.")

@@ -9,7 +9,8 @@ from string import Template
 
 from aws_lambda_powertools.event_handler import Response
 
-from goatedvips.errors import NotFound, explanation, problem_by_code
+from goatedvips.errors import NotFound
+from goatedvips.http.problems import explanation, problem_by_code
 
 _PAGE = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}

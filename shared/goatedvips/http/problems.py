@@ -43,6 +43,16 @@ def problem_response(problem: Problem, request_id: str) -> Response[str]:
     return Response(problem.status, MEDIA_TYPE, json.dumps(document, default=_rfc3339), headers=headers)
 
 
+def problem_by_code() -> dict[str, type[Problem]]:
+    """Return every problem by its code."""
+    return {kind.code: kind for kind in Problem.__subclasses__()}
+
+
+def explanation(kind: type[Problem]) -> str:
+    """Return what a problem means and what helps, as one paragraph with code in backticks."""
+    return " ".join((kind.__doc__ or "").split())
+
+
 def pointer(steps: Iterable[object]) -> str:
     """Return the JSON pointer (RFC 6901) of a path of names and indexes."""
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in steps)

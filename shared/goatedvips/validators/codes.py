@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from goatedvips.validators.fields import CLEAN, LARGEST_ID, Amount, AnswerBody, Moment, Money, RequestBody
+from goatedvips.validators.fields import CLEAN, LARGEST_ID, Amount, AnswerBody, Currency, Moment, Money, RequestBody
 
 _NAME = r"^[A-Za-z0-9_]+([ -]+[A-Za-z0-9_]+)*$"
 
@@ -28,7 +28,7 @@ class CodeClaim(AnswerBody):
     """The code, as it was issued."""
     value: Money | None
     """The value of the claim. It is null if the code is older than this platform, because its value is then unknown."""
-    currency: str
+    currency: Currency
     """The ISO 4217 code of the currency of `value`."""
     claimed_at: datetime
     """When the member claimed the code. Claiming it again does not change it."""
@@ -66,7 +66,7 @@ class IssuedCode(AnswerBody):
     """The code, as it was given or generated."""
     value: Money | None
     """The value of one claim."""
-    currency: str
+    currency: Currency
     """The ISO 4217 code of the currency of `value`."""
     starts_at: datetime | None
     """When the code can first be claimed. It is null if it could be claimed at once."""

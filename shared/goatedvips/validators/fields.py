@@ -94,6 +94,14 @@ def decimal_string(amount: Decimal) -> str:
     return f"{exact:.{decimals}f}"
 
 
+def one_of(*values: str) -> WithJsonSchema:
+    """Describe text of a response as one of these values; it is not validated, so that every row can be answered.
+
+    Rows that the legacy application wrote may have another value.
+    """
+    return WithJsonSchema({"type": "string", "enum": list(values)})
+
+
 AS_TYPED = BeforeValidator(storable)
 """For text that is compared with adopted values: refuses NUL and lone surrogates, and changes nothing."""
 
@@ -129,3 +137,6 @@ type Email = Annotated[
     WithJsonSchema({"type": "string", "format": "email", "maxLength": _LONGEST_EMAIL}, mode="validation"),
 ]
 """An e-mail address in a request, in the spelling of the request."""
+
+type Currency = Annotated[str, one_of("USD")]
+"""A currency (ISO 4217)."""

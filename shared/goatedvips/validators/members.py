@@ -2,12 +2,13 @@
 
 import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema, model_validator
 
-from goatedvips.validators.fields import AS_TYPED, CLEAN, LARGEST_ID, AnswerBody, Money, RequestBody
+from goatedvips.validators.fields import AS_TYPED, CLEAN, LARGEST_ID, AnswerBody, Currency, Money, RequestBody, one_of
+from goatedvips.validators.tickets import TicketPriority, TicketStatus
 
 _ID = re.compile(r"[0-9]{1,10}", re.ASCII)
 _FLAGS = {"true": True, "false": False}
@@ -122,7 +123,7 @@ class MemberClaim(AnswerBody):
     """The code in the spelling it was issued with."""
     value: Money | None
     """The amount that the code is worth; null if not known, as for codes of the legacy application."""
-    currency: str
+    currency: Currency
     """The currency of `value` (ISO 4217)."""
     claimed_at: datetime
     """When the member claimed the code."""
@@ -154,9 +155,9 @@ class MemberTicket(AnswerBody):
     """The id of the ticket."""
     subject: str
     """The subject line of the ticket."""
-    status: str
+    status: TicketStatus
     """The status of the ticket: `open`, `in_progress` or `closed`."""
-    priority: str
+    priority: TicketPriority
     """The priority of the ticket: `low`, `medium` or `high`."""
     created_at: datetime
     """When the member opened the ticket."""
@@ -169,13 +170,13 @@ class MemberReward(AnswerBody):
 
     id: int
     """The id of the reward."""
-    source_type: str
+    source_type: Annotated[str, one_of("spin", "code")]
     """What the reward was granted for, such as `spin` or `code`."""
     source_id: int
     """The id of the spin or the code, by `source_type`."""
     amount: Money
     """The amount; negative if it was taken back."""
-    currency: str
+    currency: Currency
     """The currency of `amount` (ISO 4217)."""
     created_at: datetime
     """When the reward was granted."""
@@ -192,7 +193,7 @@ class MemberLink(AnswerBody):
     """The requested id at the casino, in the member's spelling."""
     requested_at: datetime
     """When the member made the request."""
-    decision: str | None
+    decision: Literal["approved", "refused"] | None
     """The decision, `approved` or `refused`; null while the request is pending."""
     reason: str | None
     """Why the request was decided so; null if no reason was given."""

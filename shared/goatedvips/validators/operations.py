@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from goatedvips.validators.fields import AnswerBody, Money
+from goatedvips.validators.tickets import TicketPriority
 
 
 class SchemaRevision(AnswerBody):
@@ -64,7 +65,7 @@ class OverviewRaces(AnswerBody):
 class OverviewTickets(AnswerBody):
     """The tickets of one priority that are not closed."""
 
-    priority: str
+    priority: TicketPriority
     """`high`, `medium` or `low`."""
     waiting: int
     """The number of these tickets."""

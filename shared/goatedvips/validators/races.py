@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from goatedvips import time_zones
-from goatedvips.validators.fields import CLEAN, Amount, AnswerBody, Moment, Money, RequestBody
+from goatedvips.validators.fields import CLEAN, Amount, AnswerBody, Moment, Money, RequestBody, one_of
 
 type RaceType = Literal["weekly", "monthly", "weekend"]
 """The kind of the race. It also decides the windows of a race that repeats."""
@@ -134,9 +134,9 @@ class Race(AnswerBody):
     """The id of the race."""
     title: str
     """The name of the race."""
-    type: str
+    type: Annotated[str, one_of("weekly", "monthly", "weekend")]
     """The kind of the race: `weekly`, `monthly` or `weekend`."""
-    status: str
+    status: Literal["upcoming", "live", "completed", "cancelled"]
     """The status of the race: `upcoming`, `live`, `completed` or `cancelled`."""
     prize_pool: Money
     """The sum of all prizes, in US dollars. `prize_distribution` divides it."""

@@ -5,8 +5,13 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from goatedvips.validators.fields import CLEAN, AnswerBody, RequestBody
+from goatedvips.validators.fields import CLEAN, AnswerBody, RequestBody, one_of
 from goatedvips.validators.pagination import Page
+
+type TicketStatus = Annotated[str, one_of("open", "in_progress", "closed")]
+"""The status of a ticket."""
+type TicketPriority = Annotated[str, one_of("low", "medium", "high")]
+"""The priority of a ticket."""
 
 
 class TicketRequest(RequestBody):
@@ -31,9 +36,9 @@ class Ticket(AnswerBody):
     """One line for lists."""
     description: str
     """What it was opened with; messages come after it."""
-    status: str
+    status: TicketStatus
     """`open`, `in_progress` or `closed`."""
-    priority: str
+    priority: TicketPriority
     """`low`, `medium` or `high`."""
     created_at: datetime
     """When it was opened."""

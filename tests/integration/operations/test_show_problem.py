@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from goatedvips.errors import explanation, problem_by_code
+from goatedvips.http.problems import explanation, problem_by_code
 from tests.support.functions import Functions
 
 

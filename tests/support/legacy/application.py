@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
 import sqlalchemy as sa
 
 from database.check import Report, looked_at
 from database.upgrade import upgrade
 from migrations.upgrade import engine
-from tests.support import stack
+from tests.support import node, stack
 
 HERE = Path(__file__).parent
 PASSWORD = "four dancing g\u00f6ats"
@@ -31,18 +30,8 @@ db.insert(users).values(insertUserSchema.parse({
 
 def install(folder: Path) -> Path:
     """Install drizzle-kit, drizzle-orm and node-postgres beside the guide's schema; skip where that cannot be."""
-    npm = shutil.which("npm")
-    # Programs and a registry that a machine may be without; the kept dump is held to the migration all the same, and
-    # where CI installs them a skip fails (tests/conftest.py).
-    if npm is None:
-        pytest.skip("Node.js with npm is not installed")
-    for name in ("package.json", "package-lock.json", "guide.ts", "application.mjs"):
-        shutil.copy(HERE / name, folder)
+    node.install(HERE, folder, ["guide.ts", "application.mjs"])
     shutil.copy(HERE / "guide.ts", folder / "guide.mjs")  # it has no types: Node takes it as it is
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-    if installed.returncode != 0:
-        pytest.skip(f"npm could not install the guide's packages: {installed.stderr.strip()[-300:]}")
     return folder
 
 
