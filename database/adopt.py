@@ -26,6 +26,7 @@ LOCKS = {
     "oldest_rows_hold_the_keys": "Each table is locked for a moment; its rows are written once, 1,000 at a time.",
     "accounts_and_access": "users is locked for a moment; indexes are built while others write.",
     "deletes_of_the_old_application": "Four tables are locked for a moment; foreign keys are checked later.",
+    "invisible_characters_in_codes": "An index is rebuilt while others write; codes with such characters are written.",
 }
 """What each step does to those who work with the tables meanwhile."""
 

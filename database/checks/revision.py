@@ -16,6 +16,7 @@ LAST_MADE = {
     "accounts_and_access": "to_regclass('audit_log_staff_id_idx') IS NOT NULL",
     "deletes_of_the_old_application": "EXISTS (SELECT FROM pg_constraint WHERE confdeltype = 'n'"
     " AND conrelid = to_regclass('wager_races') AND conname = 'wager_races_follows_id_wager_races_id_fk')",
+    "invisible_characters_in_codes": "EXISTS (SELECT FROM pg_proc WHERE proname = 'code_key' AND prosrc LIKE '%NFKC%')",
 }
 """What each step makes last: with it there is the rest."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -6,6 +6,7 @@ are the same rows.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     Column,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.types import Date
+from sqlalchemy.types import Date, Text
 
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes
@@ -72,6 +73,26 @@ class Key:
     scope: tuple[Column[object], ...]
     what: str
     do: str
+    first: ColumnElement[bool] | None = None
+    """Which rows have the key before older ones."""
+
+
+# Of the step invisible_characters_in_codes, which is not there before the adoption.
+IGNORED_IN_CODES = (
+    r"\s\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+    r"\u058a\u05be\u1400\u1806\u2010-\u2015\u2212\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u2e5d\u301c\u3030\u30a0\ufe31\ufe32\ufe58"
+    r"\ufe63\uff0d\U00010ead"
+    r"\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
+    r"\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001"
+    r"\U000e0020-\U000e007f-"
+)
+
+
+def code_key(code: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The text that a code is matched by, as the database's function `code_key` makes it."""
+    nfkc = literal_column("NFKC", Text)
+    kept = func.regexp_replace(func.normalize(code, nfkc), f"[{IGNORED_IN_CODES}]", "", "g")
+    return func.upper(func.normalize(kept, nfkc))
 
 
 KEYS = (
@@ -102,11 +123,14 @@ KEYS = (
     Key(
         bonus_codes.c.code_key,
         bonus_codes.c.code,
-        # As code_key() has it, which is not there before the adoption.
-        func.upper(func.regexp_replace(bonus_codes.c.code, r"[\s\u00a0\u2010-\u2015\u2212-]", "", "g")),
+        code_key(bonus_codes.c.code),
         (),
-        "codes that read like an older one, ignoring case, spaces and dashes",
-        "only the oldest can be claimed; give them another spelling, or let them expire",
+        "codes that read like an older one, ignoring case, spaces, dashes and invisible characters",
+        "only the oldest can be claimed, if any has neither invisible nor full-width characters the oldest of these;"
+        " give them another spelling, or let them expire",
+        # What an earlier step gave its key to keeps it.
+        func.upper(func.regexp_replace(bonus_codes.c.code, r"[\s\u00a0\u2010-\u2015\u2212-]", "", "g"))
+        == code_key(bonus_codes.c.code),
     ),
     Key(
         wager_race_participants.c.member_key,
@@ -183,9 +207,13 @@ def _of_key(key: Key, columns: set[str], *, keyed: bool) -> Iterator[Question]:
 
 
 def _late(key: Key, *, has_column: bool) -> Found:
-    """Find the rows of each group but the oldest, or but the one that has the key by now."""
+    """Find the rows of each group except the one that has the key, or will have it."""
     table = key.column.table
-    order = [key.column.is_(None), table.c.id] if has_column else [table.c.id]
+    order = [
+        *([key.column.is_(None)] if has_column else []),
+        *([~key.first] if key.first is not None else []),
+        table.c.id,
+    ]
     first = func.first_value(table.c.id).over(partition_by=[*key.scope, key.reads], order_by=order)
     given = key.reads.is_not(None), *(column.is_not(None) for column in key.scope)
     rows = select(table.c.id, first.label("holder")).where(*given).subquery()

@@ -147,7 +147,7 @@ class AlreadySpun(Problem):
 
 
 class CodeTaken(Problem):
-    """Another code is the same apart from case, spaces and dashes."""
+    """Another code differs only in case, spaces, dashes or invisible characters."""
 
     status, code, title = 409, "code_taken", "An equivalent code exists already"
 

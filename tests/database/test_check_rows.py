@@ -33,7 +33,8 @@ INSERT INTO bonus_codes (code, expires_at) VALUES
     (E'ab\tcd\n', '2027-01-01'),
     ('ABCE', '2027-01-01'), (E'AB\u200bCD', '2027-01-01'), ('A_B_C_D', '2027-01-01'),
     ('-', '2027-01-01'), (' ', '2027-01-01'),
-    ('abcß', '2027-01-01'), ('ABCSS', '2027-01-01');
+    ('abcß', '2027-01-01'), ('ABCSS', '2027-01-01'),
+    (E'GO\u200bAT', '2027-01-01'), ('GOAT', '2027-01-01'), (E'GO\u2060AT', '2027-01-01');
 INSERT INTO wager_races (title, type, status, prize_pool, start_date, end_date, min_wager, prize_distribution) VALUES
     ('one', 'weekly', 'live', 1, '2020-01-01', '2999-01-08', 0, '{}'),
     ('two', 'weekly', 'live', 1, '2020-01-01', '2999-01-08', 0, '{}');
@@ -45,7 +46,9 @@ KEYED = {
     "users: usernames equal to an older member's, ignoring case": [2, 5, 8],
     "users: e-mail addresses equal to an older member's, ignoring case": [2],
     "wheel_spins: spins after the member's first of that UTC day": [3, 8, 9, 10, 11],
-    "bonus_codes: codes that read like an older one, ignoring case, spaces and dashes": [2, 3, 4, 9],
+    "bonus_codes: codes that read like an older one, ignoring case, spaces, dashes and invisible characters": [
+        *(2, 3, 4, 6, 9, 12, 14),
+    ],
     "wager_race_participants: further rows of a member in the same race": [4, 5],
     "newsletter_subscriptions: addresses equal to an older subscription's, ignoring case": [2, 5],
     "users: usernames that are another member's e-mail address, ignoring case": [11],
@@ -72,7 +75,7 @@ def test_years_of_awkward_rows_are_named_exactly(bare: str) -> None:
         "users: usernames equal to an older member's, ignoring case": [2, 3],
         "users: e-mail addresses equal to an older member's, ignoring case": [2, 5],
         "wheel_spins: spins after the member's first of that UTC day": [2, 3, 4, 5],
-        "bonus_codes: codes that read like an older one, ignoring case, spaces and dashes": [2],
+        "bonus_codes: codes that read like an older one, ignoring case, spaces, dashes and invisible characters": [2],
         "wager_race_participants: further rows of a member in the same race": [2, 6],
         "newsletter_subscriptions: addresses equal to an older subscription's, ignoring case": [2, 3],
         "notification_preferences: preferences without an owner": [1, 2],

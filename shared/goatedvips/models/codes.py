@@ -15,7 +15,7 @@ bonus_codes = Table(
     Column("is_used", Boolean, nullable=False, server_default=text("false")),
     Column(
         "code_key", Text, unique=True
-    ),  # key column: the text without case, spaces and dashes; null in an adopted row that repeats an older one
+    ),  # key column, made by code_key(); null in an adopted row that repeats an older one
     Column("value", Numeric(18, 2)),  # null in adopted rows
     Column("currency", Text, nullable=False, server_default="USD"),
     Column("starts_at", Instant),

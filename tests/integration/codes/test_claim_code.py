@@ -114,9 +114,11 @@ def test_the_claimer_of_a_single_use_code_becomes_its_owner(
         ("summer 2026", "SUMMER–2026"),  # noqa: RUF001 - word processors write this dash
         ("SuMmEr2026", "  S-U-M M-E-R\t2026\n"),
         ("SUMMER 2026", "summer\u00a02026"),
+        ("SUMMER 2026", "\u200bsummer\u00ad\u2060-2026\ufeff"),  # invisible characters, as copied from a web page
+        ("SUMMER-2026", "ｓｕｍｍｅｒ－２０２６"),  # noqa: RUF001 - full-width, from an East Asian keyboard
     ],
 )
-def test_case_spaces_and_dashes_are_ignored(
+def test_case_spaces_dashes_and_invisible_characters_are_ignored(
     members: Members, functions: Functions, code: Callable[..., str], issued: str, typed: str
 ) -> None:
     unique = secrets.token_hex(6)
