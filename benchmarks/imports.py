@@ -1,14 +1,14 @@
-"""How long each handler takes to import, the greatest part of a cold start that is ours (`make bench`).
+"""How long each handler takes to import: most of the part of a cold start that this project decides (`make bench`).
 
-Measured is a whole process: Python starts, imports the handler and ends. What counts is the time that it computes,
-nearly all of it, in the least disturbed of several rounds, since what else the machine does can only add. Who seems to
-be above a limit is measured again. Beside it, in the same run and in turns, stand
+The CPU time of a whole process is measured: Python starts, imports the handler and ends. The result is the minimum of
+several rounds, because other load on the machine can only add. A handler above a limit is measured again. Each round
+also measures
 
-* the floor: a process that imports the same third-party modules and nothing else, and
+* the floor: a process that imports only the same third-party modules, and
 * the naive handler of `benchmarks/naive_handler.py`.
 
-All have bytecode, as on Lambda; a first round, not counted, writes it. The status is 1 when a handler is above a limit.
-`make bench ARGS="spin_wheel get_me"` measures those alone.
+All have bytecode, as on Lambda; a first round, which is not counted, writes it. The status is 1 if a handler is above a
+limit. `make bench ARGS="spin_wheel get_me"` measures only these.
 """
 
 import os
@@ -20,10 +20,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
-AGAIN = 2
-MOST_OF_FLOOR, MOST_OF_NAIVE = 1.15, 0.5
+REPETITIONS = 2
+MAX_FLOOR_RATIO, MAX_NAIVE_RATIO = 1.15, 0.5
 
-# Prints the third-party modules that an import brought, in their order.
+# Prints the third-party modules that an import loads, in their order.
 LIST_MODULES = """
 import sys
 __import__(sys.argv[1])
@@ -42,7 +42,7 @@ def main(chosen: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         environment = lambda_environment(place)
-        floors: dict[str, str] = {}  # by what they import: many handlers have the same
+        floors: dict[str, str] = {}  # by the list of modules, which many handlers share
         floor_of: dict[str, str] = {}
         for handler in handlers:
             listed = subprocess.check_output(
@@ -51,7 +51,7 @@ def main(chosen: list[str]) -> int:
             floor = floor_of[handler.stem] = floors.setdefault(listed, f"floor_{len(floors)}")
             (place / f"{floor}.py").write_text("".join(f"import {name}\n" for name in listed.split()))
         times = measure(["benchmarks.naive_handler", *floor_of, *floors.values()], environment)
-        for _ in range(AGAIN):
+        for _ in range(REPETITIONS):
             for name in [name for name, floor in floor_of.items() if is_above(times, name, floor)]:
                 for module, least in measure([name, floor_of[name]], environment).items():
                     times[module] = min(times[module], least)
@@ -59,7 +59,7 @@ def main(chosen: list[str]) -> int:
 
 
 def lambda_environment(place: Path) -> dict[str, str]:
-    """Return the variables of a process that finds the layer, the handlers and what is made for this run."""
+    """Return the environment variables of a process that can import the layer, the handlers and the floors."""
     folders = [place, ROOT, ROOT / "shared", *sorted(path for path in (ROOT / "functions").iterdir() if path.is_dir())]
     return {
         "PATH": os.environ["PATH"],
@@ -75,7 +75,7 @@ def lambda_environment(place: Path) -> dict[str, str]:
 
 
 def measure(modules: list[str], environment: dict[str, str]) -> dict[str, float]:
-    """Return the least milliseconds of a process that imports each module; rounds go through all of them in turn."""
+    """Return the fewest milliseconds of a process that imports each module; a round measures each of them once."""
     taken: dict[str, list[float]] = {module: [] for module in modules}
     for number in range(ROUNDS + 1):
         for module in modules:
@@ -90,11 +90,14 @@ def measure(modules: list[str], environment: dict[str, str]) -> dict[str, float]
 
 def is_above(times: dict[str, float], name: str, floor: str) -> bool:
     """Whether a handler takes longer to import than it may."""
-    return times[name] > times[floor] * MOST_OF_FLOOR or times[name] > times["benchmarks.naive_handler"] * MOST_OF_NAIVE
+    return (
+        times[name] > times[floor] * MAX_FLOOR_RATIO
+        or times[name] > times["benchmarks.naive_handler"] * MAX_NAIVE_RATIO
+    )
 
 
 def report(floor_of: dict[str, str], times: dict[str, float]) -> int:
-    """Print what was measured, the limits and who is above them."""
+    """Print the results, the limits and which handlers are above them; return the process's status."""
     naive = times["benchmarks.naive_handler"]
     print(f"{'import of':24}{'ms':>8}{'floor':>8}{'÷ floor':>9}{'÷ naive':>9}   (least of {ROUNDS})")
     failed = False
@@ -103,7 +106,7 @@ def report(floor_of: dict[str, str], times: dict[str, float]) -> int:
         above = is_above(times, name, least)
         failed |= above
         print(f"{name:24}{taken:8.0f}{floor:8.0f}{taken / floor:9.2f}{taken / naive:9.2f}{'   above' if above else ''}")
-    print(f"{'naive':24}{naive:8.0f}\nlimits: {MOST_OF_FLOOR} of the floor, {MOST_OF_NAIVE} of the naive handler")
+    print(f"{'naive':24}{naive:8.0f}\nlimits: {MAX_FLOOR_RATIO} of the floor, {MAX_NAIVE_RATIO} of the naive handler")
     return int(failed)
 
 

@@ -1,6 +1,6 @@
-"""`make check`: everything that can be said about the project without running it, as many at a time as there are cores.
+"""`make check`: static checks of the project, as many at a time as there are cores.
 
-`make check ARGS="mypy cfn-lint"` runs those alone.
+`make check ARGS="mypy cfn-lint"` runs only these.
 """
 
 import os
@@ -22,17 +22,17 @@ ENVIRONMENT = os.environ | {
     "SAM_CLI_TELEMETRY": "0",
 }
 
-# The text says what is wrong; an empty one, that nothing is.
+# Returns what is wrong, or an empty text.
 type Check = Callable[[], str]
 
 
 def command(*words: str, **variables: str) -> Check:
-    """Make a check of a program of the environment, which fails with a status other than 0."""
+    """Return a check that runs a program of the environment; it fails if the program's status is not 0."""
     return lambda: run(*words, **variables)
 
 
 def run(program: str, *words: str, **variables: str) -> str:
-    """Run a program of the environment; return its output if it failed, else nothing."""
+    """Run a program of the environment; return its output if it failed, else an empty text."""
     done = subprocess.run(
         [str(PROGRAMS / program), *words],
         cwd=ROOT,
@@ -46,7 +46,7 @@ def run(program: str, *words: str, **variables: str) -> str:
 
 
 def requirements() -> str:
-    """Hold the layer's requirements to the lock."""
+    """Compare the layer's requirements with uv.lock."""
     export = ("export", "--quiet", "--locked", "--no-dev", "--no-header", "--no-annotate")  # as the Makefile has it
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "requirements.txt"
@@ -57,7 +57,7 @@ def requirements() -> str:
 
 
 def migrations() -> str:
-    """Hold what the migrations make to the models, on a database of its own."""
+    """Compare the schema that the migrations make with the models, on a temporary database."""
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), durable=False) as server:
         url = server.url("postgres")
         failure = run("python", "-m", "migrations.upgrade", DATABASE_URL=url, PYTHONPATH="shared")
@@ -80,7 +80,7 @@ CHECKS: dict[str, Check] = {
 
 
 def main(chosen: list[str]) -> int:
-    """Run the checks, print a line for each, then what the failed ones said; return the process's status."""
+    """Run the checks, print a line for each and the output of those that failed; return the process's status."""
     if unknown := set(chosen) - CHECKS.keys():
         sys.exit(f"There is no check {', '.join(sorted(unknown))}. There are: {', '.join(CHECKS)}.")
     failures: dict[str, str] = {}
@@ -97,13 +97,13 @@ def main(chosen: list[str]) -> int:
 
 
 def timed(check: Check) -> tuple[str, float]:
-    """Run a check; return what it said and the seconds that it took. An error of its own is a failure too."""
+    """Run a check; return its output and its seconds. An error in the check itself is a failure too."""
     started = time.monotonic()
     try:
-        said = check()
+        output = check()
     except (OSError, SystemExit) as error:
-        said = str(error)
-    return said, time.monotonic() - started
+        output = str(error)
+    return output, time.monotonic() - started
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""`make staff USER=name`: makes a member one of the staff, here or, with STACK=name, in a stack on AWS.
+"""`make staff USER=name`: makes a member staff on the local platform or, with STACK=name, in a stack on AWS.
 
-In both places it is the function grant_staff that does it: what it refuses is refused.
+It invokes the function grant_staff, which has the rules.
 """
 
 import json
@@ -12,23 +12,23 @@ FUNCTION = "GrantStaffFunction"
 
 
 def main(origin: str) -> None:
-    """Grant it to USER, and print a sentence.
+    """Make the member USER staff, and print the outcome.
 
     Parameters
     ----------
-    origin: where make has USER from; every shell has one, and that is nobody to be promoted.
+    origin: make's origin of USER. The USER that every shell sets is ignored: only `make staff USER=name` counts.
     """
     name, stack = os.environ.get("USER", ""), os.environ.get("STACK", "")
     if origin != "command line" or not name:
-        sys.exit("Whom? As in `make staff USER=name`, with STACK=name for a stack on AWS.")
+        sys.exit("USER is missing, as in `make staff USER=name`, with STACK=name for a stack on AWS.")
     answer = _on_aws(stack, {"username": name}) if stack else _here({"username": name})
     if "errorMessage" in answer:
         sys.exit(f"{answer['errorMessage']}.")
-    print(f"{answer['username']} is one of the staff{' now' if answer['granted'] else ' already'}.")  # noqa: T201
+    print(f"{answer['username']} is staff{' now' if answer['granted'] else ' already'}.")  # noqa: T201
 
 
 def _here(event: dict[str, str]) -> dict[str, Any]:
-    """Run the function on the local database, beside `make run` or without it."""
+    """Run the function on the local database, whether or not `make run` is running."""
     from database.local import FOLDER, local_database  # noqa: PLC0415 - they load for a second
     from database.upgrade import upgrade  # noqa: PLC0415
     from local import pool, template  # noqa: PLC0415
@@ -48,7 +48,7 @@ def _here(event: dict[str, str]) -> dict[str, Any]:
 
 
 def _on_aws(stack: str, event: dict[str, str]) -> dict[str, Any]:
-    """Invoke the function of a stack, whatever name CloudFormation gave it."""
+    """Invoke the function of a stack; CloudFormation knows its name."""
     import boto3  # noqa: PLC0415 - as above
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 

@@ -1,8 +1,8 @@
-"""The one clock that handlers read; everything below takes `now` as a parameter."""
+"""The clock that handlers read. Everything that they call takes `now` as a parameter."""
 
 from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """The present instant, aware, in UTC."""
+    """Return the present instant, aware, in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What the environment says, read once."""
+"""The settings, read once from the environment variables."""
 
 import os
 from dataclasses import dataclass
@@ -6,33 +6,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one process; `template.yaml` gives each its value.
+    """The settings of one process; `template.yaml` sets each.
 
-    Secrets are not among them: the database is entered with an IAM token where it is not local.
+    None is a secret: functions on AWS connect to the database with an IAM token.
     """
 
     database_url: str
     """postgresql://user[:password]@host:port/database"""
     database_iam: bool
-    """Sign an IAM token as the password of each connection."""
+    """Whether the password of each database connection is an IAM token."""
     database_socket_timeout: float | None
-    """Seconds to wait for the database on the wire; none: as long as the function may run."""
+    """Seconds to wait for an answer of the database; None: no limit but the function's own."""
     query_log: bool
-    """Log every statement with its milliseconds."""
+    """Whether every statement is logged with its milliseconds."""
     verified_email_required: bool
-    """Spins, claims and joins take a verified e-mail address."""
+    """Whether spins, claims and joins need a verified e-mail address."""
     legacy_app: bool
-    """The application that came before still runs on the same data: write passwords so that it can check them."""
+    """Whether the legacy application still uses the database: passwords are then written in its scrypt format."""
     link_base: str
-    """Where the links in mail lead: the front end, or this API's own pages where there is none."""
+    """The URL in front of the paths of links in mail: the front end's, or this API's if there is no front end."""
     mail_from: str
     staff_address: str
-    """Who is told of new tickets; empty: nobody."""
+    """Where mail on new tickets goes; empty: nowhere."""
 
 
 def _flag(name: str) -> bool:
     value = os.environ.get(name) or "false"
-    if value not in {"true", "false"}:  # a switch that protects must not be off because of its spelling
+    if value not in {"true", "false"}:  # a misspelled value must not switch a protection off
         raise ValueError(f"{name} must be true or false, not {value!r}")
     return value == "true"
 

@@ -1,6 +1,6 @@
-"""The edge of scheduled functions: what ran, how long, and how much it did, in the log and in the metrics.
+"""The edge of scheduled functions: logs and measures each run, its duration and how much it did.
 
-An error escapes, so that Lambda tries again and in the end hands the event to the queue of failed ones.
+An error is raised to Lambda, which runs the function again and finally sends the event to the queue of failed events.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ type Event = dict[str, Any]
 
 
 class _Context(Protocol):
-    """What is read of the context that Lambda passes."""
+    """The part of Lambda's context object that is used here."""
 
     @property
     def function_name(self) -> str: ...
@@ -33,25 +33,25 @@ _context: ContextVar[_Context] = ContextVar("context")
 
 
 def seconds_left() -> float:
-    """How long the present run may go on before Lambda ends it."""
+    """Return the seconds until Lambda ends the present run."""
     return _context.get().get_remaining_time_in_millis() / 1000
 
 
 def lambda_handler(work: Callable[[], Mapping[str, int]]) -> Callable[[Event, _Context], dict[str, int]]:
-    """What Lambda calls.
+    """Return what Lambda calls.
 
     Parameters
     ----------
-    work: one run, which may come twice, or twice at once; it returns how much of what it did. `{"sent": 3}` is also the
-        metric `Sent`.
+    work: does one run. Lambda may call it twice for one event, also at the same time. It returns counts of what it did;
+        `{"sent": 3}` is logged and becomes the metric `Sent`.
     """
 
     def handler(event: Event, context: _Context) -> dict[str, int]:
         _context.set(context)
-        said = {"function": context.function_name, "request_id": context.aws_request_id}
+        keys = {"function": context.function_name, "request_id": context.aws_request_id}
         metrics.add_dimension("function", context.function_name)
         started = perf_counter()
-        with logger.append_context_keys(**said):
+        with logger.append_context_keys(**keys):
             logger.info("started", extra={"scheduled_time": event.get("scheduled_time")})
             try:
                 done = dict(work())
@@ -61,8 +61,8 @@ def lambda_handler(work: Callable[[], Mapping[str, int]]) -> Callable[[Event, _C
                 raise
             else:
                 logger.info("ended", extra={"milliseconds": _milliseconds_since(started), "done": done})
-                for what, count in done.items():
-                    metrics.add_metric(what.replace("_", " ").title().replace(" ", ""), MetricUnit.Count, count)
+                for name, count in done.items():
+                    metrics.add_metric(name.replace("_", " ").title().replace(" ", ""), MetricUnit.Count, count)
                 return done
             finally:
                 metrics.add_metric("Duration", MetricUnit.Milliseconds, _milliseconds_since(started))

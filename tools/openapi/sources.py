@@ -1,6 +1,7 @@
-"""What the OpenAPI document takes from elsewhere: words for types and fields, samples to try routes with.
+"""What the OpenAPI document takes from elsewhere: descriptions of types and fields, and sample requests.
 
-The words are read by AST, here alone: no function's cold start pays for them.
+The descriptions are the strings under the fields of the validators.  Python does not keep these strings, so they are
+read from the source.
 """
 
 import ast
@@ -26,7 +27,7 @@ type Json = dict[str, Any]
 
 @cache
 def validator_modules() -> list[ModuleType]:
-    """Import what describes requests and answers."""
+    """Import the modules of the validators."""
     root = Path(validators.__path__[0])
     files = sorted(root.rglob("[!_]*.py"))
     if len(files) < FEWEST_VALIDATORS:
@@ -37,7 +38,7 @@ def validator_modules() -> list[ModuleType]:
 
 @cache
 def texts() -> dict[str, str]:
-    """Return the docstrings under the validators' fields and types, by `Model.field` and `Type`."""
+    """Return the strings under the validators' fields and types, by `Model.field` and `Type`."""
     return {
         name: " ".join(text.split())
         for module in validator_modules()
@@ -46,7 +47,7 @@ def texts() -> dict[str, str]:
 
 
 def attribute_docstrings(tree: ast.Module | ast.ClassDef) -> Iterator[tuple[str, str]]:
-    """Find the strings that stand right under a field or a type."""
+    """Yield the string under each field and each type, with its name."""
     prefix = f"{tree.name}." if isinstance(tree, ast.ClassDef) else ""
     for statement, below in zip(tree.body, [*tree.body[1:], None], strict=True):
         match statement, below:
@@ -60,7 +61,7 @@ def attribute_docstrings(tree: ast.Module | ast.ClassDef) -> Iterator[tuple[str,
 
 
 def describe_schemas(schemas: Json) -> None:
-    """Write the words for types and fields into the schemas; an inherited field has those of its own model."""
+    """Add the descriptions of types and fields to the schemas, those of inherited fields included."""
     models = {
         name: model
         for module in validator_modules()
@@ -79,7 +80,7 @@ def describe_schemas(schemas: Json) -> None:
 
 
 def describe_parameters(parameters: list[Json], function: Callable[..., object]) -> None:
-    """Write the words for the types of a handler's arguments into its parameters."""
+    """Add the descriptions of the types of a handler's arguments to its parameters."""
     arguments = inspect.signature(function).parameters
     for parameter in parameters:
         if text := texts().get(getattr(arguments[parameter["name"]].annotation, "__name__", "")):
