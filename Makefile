@@ -19,7 +19,7 @@ FIND_PYTHON = for python in python3 /usr/bin/python3 python3.13 python; do \
 	done
 
 .DEFAULT_GOAL := help
-.PHONY: help run port test check bench invoke sam-build sam-invoke sam-api staff openapi db-check db-adopt db-upgrade db-reset format requirements clean
+.PHONY: help run port test check bench invoke sam-build sam-invoke sam-api staff outbox-retry openapi db-check db-adopt db-upgrade db-reset format requirements clean
 
 help:               ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -47,6 +47,9 @@ sam-api: $(READY)   ## the API from Docker containers on port 3001 (PORT=…), b
 
 staff: $(READY)     ## make a member one of the staff: USER=name, with STACK=name in a stack on AWS
 	@$(PYTHON) -m tools.staff "$(origin USER)"
+
+outbox-retry: $(READY) ## queue all mail that was given up once more, here or for DATABASE_URL
+	@$(PYTHON) -m tools.outbox_retry
 
 openapi: $(READY)   ## write the API's OpenAPI document and the table of docs/problems.md
 	@$(PYTHON) -m tools.openapi

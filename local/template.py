@@ -101,6 +101,7 @@ def parameters(database_url: str, base_url: str, chosen: Mapping[str, str] = os.
         "AppUrl": chosen.get("APP_URL", ""),
         "MailFrom": "GoatedVIPs <hello@goatedvips.example>",
         "MailEndpoint": base_url,
+        "MailRate": "14",
         "StaffAddress": "staff@goatedvips.example",
         "VerifiedEmailRequired": chosen.get("VERIFIED_EMAIL_REQUIRED", "false"),
         "LegacyApp": chosen.get("LEGACY_APP", "false"),

@@ -91,6 +91,12 @@ def add_index(name: str, definition: str, *, unique: bool = False) -> None:
         connection.exec_driver_sql(f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {name} ON {definition}")
 
 
+def drop_index(name: str) -> None:
+    """Drop an index, or what is left of one, while others read and write the table."""
+    with own_transactions() as connection:
+        connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+
 def add_unique(table: str, *columns: str) -> None:
     """Build the index first, then make it the constraint."""
     name = f"{table}_{'_'.join(columns)}_unique"

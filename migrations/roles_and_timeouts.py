@@ -13,6 +13,7 @@ KEPT_FROM_FUNCTIONS = {
     "alembic_version": "INSERT, UPDATE, DELETE",  # the health check reads it; only a migration writes it
     "audit_log": "UPDATE, DELETE",
     "identity_key": "SELECT, INSERT, UPDATE, DELETE",  # identity_hash reads it, with its owner's rights
+    "sender_state": "INSERT, DELETE",  # its one row is made by a migration
     "tier_versions": "UPDATE, DELETE",
     "wheel_versions": "UPDATE, DELETE",  # a spin keeps the wheel that it was drawn on
 }

@@ -26,8 +26,12 @@ class Settings:
     link_base: str
     """The URL in front of the paths of links in mail: the front end's, or this API's if there is no front end."""
     mail_from: str
+    mail_rate: int
+    """The greatest number of messages that SES takes from this account in a second."""
     staff_address: str
     """Where mail on new tickets goes; empty: nowhere."""
+    ticket_base: str
+    """URL that, with a ticket's id behind it, leads staff to the ticket: the front end's page, or this API's route."""
 
 
 def _flag(name: str) -> bool:
@@ -39,6 +43,7 @@ def _flag(name: str) -> bool:
 
 def _read() -> Settings:
     timeout = os.environ.get("DATABASE_SOCKET_TIMEOUT")
+    app_url, api_url = (os.environ.get(name, "").rstrip("/") for name in ("APP_URL", "API_URL"))
     return Settings(
         database_url=os.environ.get("DATABASE_URL", ""),
         database_iam=_flag("DATABASE_IAM"),
@@ -46,9 +51,11 @@ def _read() -> Settings:
         query_log=_flag("QUERY_LOG"),
         verified_email_required=_flag("VERIFIED_EMAIL_REQUIRED"),
         legacy_app=_flag("LEGACY_APP"),
-        link_base=(os.environ.get("APP_URL") or os.environ.get("API_URL", "")).rstrip("/"),
+        link_base=app_url or api_url,
         mail_from=os.environ.get("MAIL_FROM", ""),
+        mail_rate=int(os.environ.get("MAIL_RATE") or 1),
         staff_address=os.environ.get("STAFF_ADDRESS", ""),
+        ticket_base=f"{app_url}/admin/tickets" if app_url else f"{api_url}/v1/tickets",
     )
 
 

@@ -3,11 +3,15 @@
 import logging
 from datetime import datetime
 
+from goatedvips.alarms import Alarm, alarm
 from goatedvips.clients import ses
 from goatedvips.config import settings
 from goatedvips.db import transaction
-from goatedvips.domain.notifications import sending
+from goatedvips.domain.notifications import composing, sending
+from goatedvips.domain.notifications.composing import Drop, Links
+from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.domain.notifications.sending import Mail, Outcome
+from goatedvips.domain.notifications.ticket_mail import Defer
 
 logger = logging.getLogger("goatedvips.mail_delivery")
 
@@ -15,28 +19,48 @@ logger = logging.getLogger("goatedvips.mail_delivery")
 def deliver(mail: Mail, *, now: datetime) -> Outcome:
     """Send a leased mail and record the outcome. No transaction is open during the call to SES.
 
+    `put_back` means that SES takes no mail of the account now: the caller ends its batch. A mail that was given up, and
+    an account that is refused, raise an alarm.
+
     Raises
     ------
     Problem: the database cannot record the outcome; the lease expires, and the mail is sent again.
     """
     try:
         with transaction() as connection:
-            message = sending.compose(
-                connection, mail, link_base=settings.link_base, staff_address=settings.staff_address, now=now
-            )
-        if message is not None:
-            ses.send(message.to, message.subject, message.text, message.html)
-    except Exception as error:  # noqa: BLE001 - one mail's fault, whatever it is, must not delay the others
-        reason = _reason(error)
-        logger.warning("not sent", extra={"outbox_id": mail.id, "kind": mail.kind, "reason": reason})
+            message = composing.compose(connection, mail, _links(), now=now)
+        if isinstance(message, Message):
+            ses.send(message.to, message.subject, message.text, message.html, message.reply_to)
+    except ses.AccountRefused as error:
+        alarm(Alarm.SES_REFUSES_ACCOUNT, reason=str(error))
         with transaction() as connection:
-            return sending.failed(connection, mail, reason, now=now)
+            return sending.put_back(connection, [mail])
+    except ses.MessageRefused as error:
+        logger.warning("refused", extra={"outbox_id": mail.id, "kind": mail.kind, "reason": str(error)})
+        with transaction() as connection:
+            return sending.drop(connection, mail, str(error), now=now)
+    except Exception as error:  # noqa: BLE001 - one mail's fault, whatever it is, must not delay the others
+        return _record_failure(mail, error, now=now)
     with transaction() as connection:
-        return sending.settle(connection, mail, sent=message is not None, now=now)
+        match message:
+            case Drop(reason):
+                return sending.drop(connection, mail, reason, now=now)
+            case Defer(until):
+                return sending.defer(connection, mail, until)
+            case _:
+                return sending.record_sent(connection, mail, now=now)
 
 
-def _reason(error: Exception) -> str:
-    """Return what is stored of an error: never its message, which may quote the mail and so its token."""
-    answer = getattr(error, "response", None) or {}  # None if SES did not answer
-    code = answer.get("Error", {}).get("Code", "")
-    return f"{type(error).__name__} {code}".strip()
+def _links() -> Links:
+    return Links(settings.link_base, settings.ticket_base, settings.staff_address)
+
+
+def _record_failure(mail: Mail, error: Exception, *, now: datetime) -> Outcome:
+    # Of errors other than SES's only the class is stored: their messages may quote the mail and so its token.
+    reason = f"{type(error).__name__} {error}" if isinstance(error, ses.Refused) else type(error).__name__
+    logger.warning("not sent", extra={"outbox_id": mail.id, "kind": mail.kind, "reason": reason})
+    with transaction() as connection:
+        outcome = sending.record_failure(connection, mail, reason, now=now)
+    if outcome == "given_up":
+        alarm(Alarm.OUTBOX_GIVEN_UP, outbox_id=mail.id, kind=mail.kind, reason=reason)
+    return outcome

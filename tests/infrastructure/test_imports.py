@@ -37,7 +37,7 @@ EXCEPTIONS = {
 }
 # The environment is read once, by config.py; rules and queries know nothing of where they run.
 DOMAIN_MAY_NOT = {"os", "logging", "socket", "urllib"}
-EDGES = {"http.api", "http.idempotency", "http.pages", "http.problems", "http.responses", "schedule"}
+EDGES = {"alarms", "http.api", "http.idempotency", "http.pages", "http.problems", "http.responses", "schedule"}
 
 
 def imports(file: Path) -> Iterator[str]:

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from goatedvips.domain import erased_identities
 from goatedvips.domain.accounts import passwords
-from goatedvips.domain.notifications import sending as sender
+from goatedvips.domain.notifications.composing import Links, compose
 from goatedvips.domain.notifications.mail_texts import Message
+from goatedvips.domain.notifications.sending import Mail
 from goatedvips.models.accounts import attempts, sessions, users
 from goatedvips.models.notifications import outbox
 from tests.support.functions import Answer, Functions
@@ -87,10 +88,22 @@ def counted_mails(database: sa.Engine, email: str, kind: str = "mail") -> int:
 
 
 def composed(database: sa.Engine, mail: Any, now: datetime = NOON) -> Message | None:
-    """The message that the sender makes of a row of the outbox."""
-    leased = sender.Mail(mail.id, mail.kind, mail.user_id, mail.address, mail.payload, 1, mail.created_at)
+    """Return the message that the sender makes of a row of the outbox; None: it drops the row."""
+    leased = Mail(
+        id=mail.id,
+        kind=mail.kind,
+        priority=mail.priority,
+        user_id=mail.user_id,
+        email=mail.address,
+        payload=mail.payload,
+        attempts=1,
+        queued_at=mail.created_at,
+        due_at=mail.due_at,
+    )
+    links = Links(pages="https://vip.example", tickets="https://vip.example/admin/tickets", staff_email="")
     with database.connect() as connection:
-        return sender.compose(connection, leased, link_base="https://vip.example", staff_address="", now=now)
+        message = compose(connection, leased, links, now=now)
+    return message if isinstance(message, Message) else None
 
 
 def token_in(message: Message | None, page: str) -> str:

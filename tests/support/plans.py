@@ -1,5 +1,6 @@
 """How PostgreSQL would run a statement that a function sends, with the values that it sends."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,13 +13,14 @@ from goatedvips import db
 class _Explain(sa.Executable, sa.ClauseElement):
     inherit_cache = False
 
-    def __init__(self, statement: sa.Executable) -> None:
+    def __init__(self, statement: sa.Executable, options: str = "FORMAT JSON") -> None:
         self.statement = statement
+        self.wanted = options
 
 
 @compiles(_Explain)
 def _(element: _Explain, compiler: Any, **_: object) -> str:
-    return f"EXPLAIN (FORMAT JSON) {compiler.process(element.statement)}"
+    return f"EXPLAIN ({element.wanted}) {compiler.process(element.statement)}"
 
 
 def fill(database: sa.Engine, *statements: str) -> None:
@@ -43,6 +45,24 @@ def plan(url: str, statement: sa.Executable, parameters: dict[str, Any]) -> list
         (found,) = connection.execute(_Explain(statement), parameters).scalar_one()
     engine.dispose()
     return list(_nodes(found["Plan"]))
+
+
+def rows_read(url: str, statement: sa.Executable, parameters: dict[str, Any]) -> Counter[str]:
+    """Execute a statement, roll it back, and return how many rows its scans read of each table.
+
+    Rows that a filter removed count too.
+    """
+    engine = db.make_engine(url)
+    explain = _Explain(statement, "ANALYZE, FORMAT JSON")
+    with engine.connect() as connection:
+        (found,) = connection.execute(explain, parameters).scalar_one()
+    engine.dispose()
+    read: Counter[str] = Counter()
+    for node in _nodes(found["Plan"]):
+        if node["Node Type"].endswith("Scan") and "Relation Name" in node:
+            rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+            read[node["Relation Name"]] += round(rows * node["Actual Loops"])
+    return read
 
 
 def read_whole(nodes: list[dict[str, Any]]) -> set[str]:

@@ -107,6 +107,7 @@ def configure(stack: Stack, database: str) -> None:
         DATABASE_URL=stack.pooled(database),
         DATABASE_SOCKET_TIMEOUT="10",
         MAIL_FROM="GoatedVIPs <no-reply@goatedvips.example>",
+        MAIL_RATE="14",
         STAFF_ADDRESS="staff@goatedvips.example",
         API_URL="http://127.0.0.1:3000",
         AWS_REGION="us-east-1",

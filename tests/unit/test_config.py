@@ -23,5 +23,7 @@ def test_a_switch_spelled_otherwise_is_refused_rather_than_off(monkeypatch: pyte
 def test_links_lead_to_the_front_end_or_else_to_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_URL", "https://api.example/")
     assert config._read().link_base == "https://api.example"
+    assert config._read().ticket_base == "https://api.example/v1/tickets"
     monkeypatch.setenv("APP_URL", "https://front.example/")
     assert config._read().link_base == "https://front.example"
+    assert config._read().ticket_base == "https://front.example/admin/tickets"

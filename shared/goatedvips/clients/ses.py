@@ -1,28 +1,78 @@
-"""The client of Amazon SES: it sends a message, and knows nothing of the outbox."""
+"""The client of Amazon SES: it sends a message, and knows nothing of the outbox.
+
+Errors of SendEmail: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
+"""
 
 from functools import cache
 from typing import Any
 
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotConnected
+
 from goatedvips.config import settings
 
+_OF_THE_MESSAGE = frozenset({"BadRequestException", "MessageRejected"})
+_OF_THE_ACCOUNT = frozenset(
+    {
+        "AccountSuspendedException",
+        "LimitExceededException",
+        "MailFromDomainNotVerifiedException",
+        "SendingPausedException",
+        "TooManyRequestsException",
+    }
+)
+_THROTTLED, _FORBIDDEN, _SERVER_ERROR = 429, 403, 500
 
-def send(to: str, subject: str, text: str, html: str) -> None:
+
+class Refused(Exception):
+    """SES did not take the message; its only argument is the reason, which quotes nothing of the message."""
+
+
+class MessageRefused(Refused):
+    """SES will never take this message, whatever the time."""
+
+
+class AccountRefused(Refused):
+    """SES takes no message of this account now, or cannot be reached; the message itself may be right."""
+
+
+def send(to: str, subject: str, text: str, html: str, reply_to: str | None = None) -> None:
     """Send one message.
 
     Parameters
     ----------
     to: an e-mail address.
     text, html: the same body twice.
+    reply_to: an e-mail address.
 
     Raises
     ------
-    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
+    MessageRefused, AccountRefused
+    Refused: any other error of SES; trying again later may help.
+    botocore.exceptions.BotoCoreError: the request could not be made, for example without credentials.
     """
-    _client().send_email(
-        FromEmailAddress=settings.mail_from,
-        Destination={"ToAddresses": [to]},
-        Content={"Simple": {"Subject": _utf8(subject), "Body": {"Text": _utf8(text), "Html": _utf8(html)}}},
-    )
+    try:
+        _client().send_email(
+            FromEmailAddress=settings.mail_from,
+            Destination={"ToAddresses": [to]},
+            ReplyToAddresses=[reply_to] if reply_to else [],
+            Content={"Simple": {"Subject": _utf8(subject), "Body": {"Text": _utf8(text), "Html": _utf8(html)}}},
+        )
+    except (HTTPClientError, NotConnected) as error:  # no answer: not connected, time-out, connection closed
+        raise AccountRefused(type(error).__name__) from error
+    except ClientError as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: ClientError) -> Refused:
+    """Return the class of an error that SES answered. Its message is left out, because it may quote the mail."""
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if code in _OF_THE_MESSAGE:
+        return MessageRefused(code)
+    if code in _OF_THE_ACCOUNT or status in {_THROTTLED, _FORBIDDEN} or status >= _SERVER_ERROR:
+        return AccountRefused(code)
+    return Refused(code)
 
 
 @cache

@@ -13,9 +13,11 @@ newsletter_subscriptions = Table(
     Column("subscribed_at", Instant, nullable=False, server_default=func.now()),
     Column("unsubscribed_at", Instant),
     Column("source", Text),
-    Column("email_key", Text, unique=True),  # without case; null in an adopted row that collides with an older one's
+    Column("email_key", Text, unique=True),  # in lower case; null in an adopted row if an older row has the same key
     Column("confirmation_sent_at", Instant),
     Column("confirmed_at", Instant),  # null in adopted rows, which count as confirmed
-    Column("consent_address", Text),  # where the confirmation came from
+    Column("consent_address", Text),  # the client network that the confirmation came from
+    Column("second_last_confirmation_at", Instant),  # the confirmation mails before `confirmation_sent_at`
+    Column("third_last_confirmation_at", Instant),
     Index("newsletter_subscriptions_without_key_idx", text("lower(email)"), postgresql_where=text("email_key IS NULL")),
 )

@@ -1,6 +1,19 @@
-"""What members wish to be notified of, and the mail that waits to be sent."""
+"""Members' notification preferences, the outbox, and the state that the runs of its sender share."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text, func, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.models.schema import Instant, metadata
@@ -18,15 +31,15 @@ notification_preferences = Table(
     Column("updated_at", Instant, nullable=False, server_default=func.now()),
 )
 
-# Mail that waits to be sent, written with the effect that it tells of. No row holds a token: the sender makes it.
+# Mail, inserted by the statement whose effect it reports. No row holds a token: the sender makes it. A row waits until
+# it is sent, given up (`failed_at`) or dropped.
 outbox = Table(
     "outbox",
     metadata,
     Column("id", BigInteger, primary_key=True),
-    # verification, password_reset, email_change, email_changed, link_decided, newsletter_confirmation, ticket_opened
-    Column("kind", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # a name in domain.notifications.kinds
     Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), index=True),
-    Column("address", Text),  # null: the staff's
+    Column("address", Text),  # an e-mail address; null: the staff
     Column("payload", JSONB, nullable=False, server_default=text("'{}'")),
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),
@@ -35,6 +48,25 @@ outbox = Table(
     Column("sent_at", Instant),
     Column("failed_at", Instant),
     Column("last_error", Text),
+    Column("priority", SmallInteger, nullable=False, server_default=text("1")),  # the kind's; a lower one is sent first
+    Column("dropped_at", Instant),
+    Column("dropped_reason", Text),
     Index("outbox_failed_at_idx", "failed_at", postgresql_where=text("failed_at IS NOT NULL")),
-    Index("outbox_due_at_idx", "due_at", "id", postgresql_where=text("sent_at IS NULL AND failed_at IS NULL")),
+    Index(
+        "outbox_turn_idx",
+        "priority",
+        "due_at",
+        "id",
+        postgresql_where=text("sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"),
+    ),
+)
+
+# One row. Each lease locks it, so that all runs of the sender together keep within SES's rate.
+sender_state = Table(
+    "sender_state",
+    metadata,
+    Column("id", SmallInteger, CheckConstraint("id = 1", name="sender_state_one_row"), primary_key=True),
+    Column("second", Instant),  # the last second in which mail was leased
+    Column("taken", Integer, nullable=False, server_default=text("0")),  # rows leased in that second
+    Column("staff_mailed_at", Instant),  # when staff were last mailed about tickets
 )

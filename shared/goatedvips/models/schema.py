@@ -14,7 +14,7 @@ def _referent(key: Constraint, _: Table) -> str:
 
 
 # The newest migration: what this code expects the database to be at; a test holds the two together.
-REVISION = "invisible_characters_in_codes"
+REVISION = "turns_of_the_outbox"
 
 # The guide's application deletes its rows as before: what is ours and hangs on them goes along, or lets go of them.
 # Only the ledger of rewards and the audit log hold on to their members.

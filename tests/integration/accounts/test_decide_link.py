@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips import db
 from goatedvips.domain.erased_identities import identity
-from goatedvips.domain.notifications import sending as sender
-from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.models.accounts import account_links, erased_identities, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import audit_log
 from goatedvips.models.wagers import wager_accounts
+from tests.support.credentials import composed
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
 
@@ -289,12 +287,6 @@ def test_who_decided_what_is_noted(functions: Functions, members: Members, datab
     assert row.after == {"decision": "approved", "reason": "They showed us.", "linked_uid": uid}
 
 
-def compose(mail: Any, now: datetime = NOON) -> Message | None:
-    leased = sender.Mail(mail.id, mail.kind, mail.user_id, mail.address, mail.payload, 1, mail.created_at)
-    with db.transaction() as connection:
-        return sender.compose(connection, leased, link_base="https://x", staff_address="", now=now)
-
-
 def test_the_member_is_told(functions: Functions, members: Members, database: sa.Engine) -> None:
     for body, said in ((APPROVED, "is linked"), (REFUSED, "was not linked")):
         member, uid = members.new(), new_uid()
@@ -302,7 +294,7 @@ def test_the_member_is_told(functions: Functions, members: Members, database: sa
         (mail,) = mails(database, member)
         assert (mail.address, mail.due_at, mail.sent_at) == (member.email, NOON, None)
         assert not any(text in str(mail.payload) for text in (uid, "screenshot"))
-        message = compose(mail)
+        message = composed(database, mail)
         assert message is not None
         assert message.to == member.email
         assert said in message.subject
@@ -320,6 +312,6 @@ def test_no_such_mail_goes_to_an_address_that_is_not_proved(
     member, elsewhere = members.new(), f"{secrets.token_hex(8)}@example.com"
     decide(functions, members.staff(), asked(database, member, new_uid()))
     (mail,) = mails(database, member)
-    assert compose(mail) is not None
+    assert composed(database, mail) is not None
     members.change(member, email=elsewhere, email_key=elsewhere)
-    assert compose(mail) is None
+    assert composed(database, mail) is None

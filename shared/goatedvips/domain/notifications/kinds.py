@@ -1,7 +1,21 @@
 """The kinds of notifications. A kind that is not in this table can be neither queued nor sent."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
+
+
+class Priority(IntEnum):
+    """The order in which waiting mail is sent: all that is due of one priority before any of the next."""
+
+    CRITICAL = 0
+    """Mail that gives access to an account, or reports a change of it."""
+    SERVICE = 1
+    """Mail to members about what they asked for, and mail to staff."""
+    CONFIRMATION = 2
+    """Mail that anyone without an account can cause."""
+    BULK = 3
+    """Mail to very many recipients at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,21 +26,21 @@ class Kind:
     ----------
     name: as in the column `outbox.kind`.
     critical: it concerns access to the account, so no preference and no exclusion stops it.
-    priority: a mail of a lower number is sent first.
+    priority: as in the column `outbox.priority`.
     """
 
     name: str
     critical: bool
-    priority: int
+    priority: Priority
 
 
 _ALL = (
-    Kind("verification", critical=True, priority=0),
-    Kind("password_reset", critical=True, priority=0),
-    Kind("email_change", critical=True, priority=0),
-    Kind("email_changed", critical=True, priority=0),
-    Kind("newsletter_confirmation", critical=False, priority=1),
-    Kind("link_decided", critical=False, priority=1),
-    Kind("ticket_opened", critical=False, priority=1),
+    Kind("verification", critical=True, priority=Priority.CRITICAL),
+    Kind("password_reset", critical=True, priority=Priority.CRITICAL),
+    Kind("email_change", critical=True, priority=Priority.CRITICAL),
+    Kind("email_changed", critical=True, priority=Priority.CRITICAL),
+    Kind("link_decided", critical=False, priority=Priority.SERVICE),
+    Kind("ticket_opened", critical=False, priority=Priority.SERVICE),
+    Kind("newsletter_confirmation", critical=False, priority=Priority.CONFIRMATION),
 )
 KINDS: Final = {kind.name: kind for kind in _ALL}

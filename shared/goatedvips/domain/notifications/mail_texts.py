@@ -1,7 +1,12 @@
-"""What mail says, by kind. Texts are plain first; the HTML part says the same, with everything in it escaped."""
+"""The texts of mail, one function a kind. The plain text and the HTML part say the same; the HTML part is escaped."""
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from goatedvips.domain.notifications.ticket_mail import NewTicket
+
+_MOST_LISTED = 20  # tickets that one mail lists
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -19,22 +24,25 @@ _BUTTON = (
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A mail as it is handed over for delivery."""
+    """A message that is ready to be sent."""
 
     to: str
+    """The recipient's e-mail address."""
     subject: str
     text: str
     html: str
+    reply_to: str | None = None
+    """The e-mail address that an answer goes to, if it is not the sender's."""
 
 
 def verification(to: str, link: str) -> Message:
-    """Proof that a member's address is theirs."""
+    """Ask a new member to prove that the e-mail address is theirs."""
     return _message(
         to,
         "Confirm your e-mail address",
         [
             "Please confirm that this is the e-mail address of your GoatedVIPs account.",
-            "The link works once, for 24 hours. If you have no account with us, ignore this mail: nothing happens.",
+            "The link works once, for 24 hours. If you have no account with us, please ignore this mail.",
         ],
         link=link,
         label="Confirm my address",
@@ -42,13 +50,13 @@ def verification(to: str, link: str) -> Message:
 
 
 def password_reset(to: str, link: str) -> Message:
-    """The way back in for who has forgotten their password."""
+    """Let a member who forgot the password set a new one."""
     return _message(
         to,
         "Set a new password",
         [
-            "Somebody, we hope you, asked to set a new password for the GoatedVIPs account with this e-mail address.",
-            "The link works once, for an hour. If it was not you, ignore this mail: your password stays as it is.",
+            "Somebody asked to set a new password for the GoatedVIPs account with this e-mail address.",
+            "The link works once, for one hour. If it was not you, please ignore this mail and keep your password.",
         ],
         link=link,
         label="Set a new password",
@@ -56,13 +64,13 @@ def password_reset(to: str, link: str) -> Message:
 
 
 def email_change(to: str, link: str) -> Message:
-    """Proof that the address which a member wishes to have is theirs."""
+    """Ask a member to prove that the new e-mail address is theirs."""
     return _message(
         to,
         "Confirm your new e-mail address",
         [
-            "Please confirm that this is to be the e-mail address of your GoatedVIPs account.",
-            "The link works once, for 24 hours. If you have not asked for this, ignore this mail: nothing happens.",
+            "Please confirm that you want to use this e-mail address for your GoatedVIPs account.",
+            "The link works once, for 24 hours. If you did not ask for this, please ignore this mail.",
         ],
         link=link,
         label="Use this address",
@@ -70,25 +78,25 @@ def email_change(to: str, link: str) -> Message:
 
 
 def email_changed(to: str) -> Message:
-    """News for the address that a member had before: of who takes an account over, it is the only trace."""
+    """Tell the previous e-mail address of a change: the only sign of a stolen account that its owner gets."""
     return _message(
         to,
         "Your e-mail address was changed",
         [
-            "Your GoatedVIPs account has another e-mail address now. We write to that one from now on.",
-            "If it was not you, write to our support at once: somebody else knows your password.",
+            "Your GoatedVIPs account now has another e-mail address. From now on we write to that one.",
+            "If it was not you, please contact our support at once: somebody else knows your password.",
         ],
     )
 
 
 def newsletter_confirmation(to: str, link: str) -> Message:
-    """The second half of the double opt-in."""
+    """Ask for the confirmation of a newsletter subscription (double opt-in)."""
     return _message(
         to,
         "Confirm your newsletter subscription",
         [
-            "Somebody, we hope you, asked for the GoatedVIPs newsletter to be sent to this address.",
-            "The link works once, for 24 hours. If it was not you, ignore this mail: you will not be subscribed.",
+            "Somebody asked us to send the GoatedVIPs newsletter to this e-mail address.",
+            "The link works once, for 24 hours. If it was not you, please ignore this mail. You will get no other.",
         ],
         link=link,
         label="Subscribe me",
@@ -96,37 +104,65 @@ def newsletter_confirmation(to: str, link: str) -> Message:
 
 
 def link_decided(to: str, *, uid: str, decision: str, reason: str | None) -> Message:
-    """What has become of a member's request to link their casino account."""
-    approved = decision == "approved"
-    subject = "Your casino account is linked" if approved else "Your casino account was not linked"
-    said = f"You asked us to link the casino account {uid}. "
-    said += "We have: it is yours here from now on." if approved else "We have not. You can ask again at any time."
-    return _message(to, subject, [said, *([f"Our reason: {reason}"] if reason else [])])
+    """Tell a member the decision about their request to link a casino account."""
+    if decision == "approved":
+        subject = "Your casino account is linked"
+        text = f"You asked us to link the casino account {uid}. It is now linked to your GoatedVIPs account."
+    else:
+        subject = "Your casino account was not linked"
+        text = f"You asked us to link the casino account {uid}. We have not linked it. You can ask again at any time."
+    return _message(to, subject, [text, *([f"Our reason: {reason}"] if reason else [])])
 
 
-def ticket_opened(
-    to: str, ticket_id: int, *, subject: str, priority: str, description: str, username: str | None
-) -> Message:
-    """News for the staff."""
+def tickets_opened(to: str, tickets: Sequence[NewTicket], url: str) -> Message:
+    """Tell staff of new tickets: of one in full, of several in a list.
+
+    Parameters
+    ----------
+    tickets: at least one.
+    url: the staff's list of tickets; with `/` and an id behind it, a ticket.
+    """
+    if len(tickets) > 1:
+        listed = [
+            f"#{ticket.id} ({ticket.priority} priority, from {_author(ticket)}): {_line(ticket.subject)}"
+            for ticket in tickets[:_MOST_LISTED]
+        ]
+        if len(tickets) > _MOST_LISTED:
+            listed.append(f"And {len(tickets) - _MOST_LISTED} more.")
+        number = f"{len(tickets)} new tickets"
+        return _message(to, number, [f"There are {number}.", "\n".join(listed)], link=url, label="Open the tickets")
+    (ticket,) = tickets
+    opened = f"{_author(ticket)} opened a ticket of {ticket.priority} priority."
+    # SES takes ASCII addresses only; an adopted row can have another one.
+    reply_to = ticket.email if ticket.email and ticket.email.isascii() else None
     return _message(
         to,
-        f"Ticket #{ticket_id}: {subject}",
-        [f"{username or 'A former member'} opened a ticket of {priority} priority.", subject, description],
+        f"Ticket #{ticket.id}: {ticket.subject}",
+        [opened, ticket.description],
+        link=f"{url}/{ticket.id}",
+        label="Open the ticket",
+        reply_to=reply_to,
     )
 
 
-def _message(to: str, subject: str, paragraphs: list[str], *, link: str = "", label: str = "") -> Message:
+def _author(ticket: NewTicket) -> str:
+    return f"{ticket.username} (member {ticket.user_id})" if ticket.username else "A former member"
+
+
+def _message(
+    to: str, subject: str, paragraphs: list[str], *, link: str = "", label: str = "", reply_to: str | None = None
+) -> Message:
     """Lay out a message; the link follows its first paragraph."""
     subject = _line(subject)
-    parts = [f'<p style="white-space:pre-line">{html.escape(paragraph)}</p>' for paragraph in paragraphs]
-    lines = list(paragraphs)
+    blocks = [f'<p style="white-space:pre-line">{html.escape(paragraph)}</p>' for paragraph in paragraphs]
+    texts = list(paragraphs)
     if link:
-        parts.insert(1, _BUTTON.format(link=html.escape(link), label=html.escape(label)))
-        lines.insert(1, link)
-    content = _PAGE.format(subject=html.escape(subject), content="\n".join(parts))
-    return Message(to, subject, "\n\n".join(lines) + "\n", content)
+        blocks.insert(1, _BUTTON.format(link=html.escape(link), label=html.escape(label)))
+        texts.insert(1, link)
+    content = _PAGE.format(subject=html.escape(subject), content="\n".join(blocks))
+    return Message(to, subject, "\n\n".join(texts) + "\n", content, reply_to)
 
 
 def _line(text: str) -> str:
-    """One line of a header, whatever a member wrote: nothing in it can begin another."""
+    """Return a text that members wrote as one line, so that it cannot begin another header or list entry."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

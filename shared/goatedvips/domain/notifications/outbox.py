@@ -5,11 +5,14 @@ Rows are inserted by the statement whose effect they report, so they commit with
 
 from typing import Any
 
-from sqlalchemy import CTE, Select, insert, literal, select
+from sqlalchemy import CTE, Select, and_, insert, literal, select
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications.kinds import KINDS
 from goatedvips.models.notifications import outbox
+
+WAITING = and_(outbox.c.sent_at.is_(None), outbox.c.failed_at.is_(None), outbox.c.dropped_at.is_(None))
+"""A row that still waits to be sent, now or when it is due. The index `outbox_turn_idx` holds these rows only."""
 
 _OPTIONAL = {"user_id": "user_id", "email": "address", "payload": "payload"}
 
@@ -34,5 +37,10 @@ def queued(kind: str, rows: Select[Any]) -> tuple[CTE, ...]:
     if unknown := set(source.c.keys()) - {*_OPTIONAL, "due_at"}:
         raise LookupError(f"the outbox has no {', '.join(sorted(unknown))}")
     given = {column: source.c[name] for name, column in _OPTIONAL.items() if name in source.c}
-    values = given | {"kind": literal(known.name), "created_at": NOW, "due_at": source.c.get("due_at", NOW)}
+    values = given | {
+        "kind": literal(known.name),
+        "priority": literal(known.priority.value, outbox.c.priority.type),
+        "created_at": NOW,
+        "due_at": source.c.get("due_at", NOW),
+    }
     return (insert(outbox).from_select([*values], select(*values.values())).cte(f"queue_{known.name}"),)

@@ -1,7 +1,7 @@
-"""The sender's side of the outbox: mail is written down with the effect that it tells of, and sent from here.
+"""Sending: how waiting mail is leased from the outbox, and how the outcome of each mail is recorded.
 
-Rows are taken by a lease, so no lock is held while they are sent.  Whoever dies in between leaves a lease that lapses,
-and the mail is sent again: at least once, and once a lease at most.
+A lease takes rows for a while, so no lock is held while they are sent. If the process of a lease ends early, the lease
+expires and another run sends the mail again: each mail is sent at least once, and at most once a lease.
 """
 
 from collections.abc import Sequence
@@ -9,48 +9,100 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, case, delete, null, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Subquery,
+    bindparam,
+    case,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from goatedvips.domain.access import NOW
-from goatedvips.domain.notifications import mail_texts, mailed_tokens
-from goatedvips.domain.notifications.mail_texts import Message
-from goatedvips.models.accounts import account_links, users
-from goatedvips.models.notifications import outbox
-from goatedvips.models.tickets import support_tickets
+from goatedvips.domain.notifications.kinds import Priority
+from goatedvips.domain.notifications.outbox import WAITING
+from goatedvips.models.notifications import outbox, sender_state
 
 TRIES = 8
-FIRST_PAUSE = timedelta(minutes=1)  # doubled by every further try: the eighth is two hours after the first
-LEASE = timedelta(minutes=2)  # longer than a run may take, so no mail is taken from one that still sends
+FIRST_PAUSE = timedelta(minutes=1)  # doubled after each further try: the eighth is about two hours after the first
+LEASE = timedelta(minutes=2)  # longer than a run of the sender, so no other run takes its mail meanwhile
+CLOCK_SKEW = timedelta(seconds=10)  # by which the clocks of two runs may differ
 
-
-class LeaseLapsed(Exception):
-    """The mail was taken for its last try, and whoever took it never said what became of it."""
+type Outcome = Literal["sent", "dropped", "deferred", "retried", "given_up", "put_back"]
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A row of the outbox, leased to whoever holds this."""
+    """A leased row of the outbox."""
 
     id: int
     kind: str
+    priority: int
     user_id: int | None
-    address: str | None
-    """None: the staff's."""
+    email: str | None
+    """The recipient; None: the staff."""
     payload: dict[str, Any]
     attempts: int
-    """The present one included."""
-    asked_at: datetime
-    """When what it tells of came about."""
+    """Tries so far, the present one included."""
+    queued_at: datetime
+    """When the reported event happened."""
+    due_at: datetime
 
 
-_waiting = outbox.c.sent_at.is_(None) & outbox.c.failed_at.is_(None)
+# Each lease locks the one row of `sender_state` first, so leases follow one another. A second that another run wrote
+# counts as the present one unless its clock is ahead by more than CLOCK_SKEW.
+_SECOND = bindparam("this_second", type_=sender_state.c.second.type)
+_is_present = sender_state.c.second.between(_SECOND, bindparam("latest_second", type_=sender_state.c.second.type))
+_lock_state = (
+    select(
+        sender_state.c.id,
+        case((_is_present, sender_state.c.second), else_=_SECOND).label("second"),
+        case((_is_present, sender_state.c.taken), else_=0).label("taken"),
+    )
+    .with_for_update()
+    .cte("state")
+)
+_BATCH = bindparam("batch", type_=Integer)
+_most_rows = func.least(_BATCH, bindparam("rate", type_=Integer) - _lock_state.c.taken)
+_limit = select(func.greatest(_most_rows, 0)).scalar_subquery()
+
+
+def _select_due(priority: Priority) -> Subquery:
+    """Return the due rows of one priority, oldest first: one range of the index `outbox_turn_idx`."""
+    return (
+        select(outbox.c.id, outbox.c.priority, outbox.c.due_at)
+        .where(
+            WAITING,
+            outbox.c.priority == literal(priority.value, outbox.c.priority.type),
+            outbox.c.due_at <= NOW,
+            or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= NOW),
+        )
+        .order_by(outbox.c.due_at, outbox.c.id)
+        .limit(_BATCH)  # a number, so that the planner expects few rows and reads them in the order of the index
+        .with_for_update(skip_locked=True)
+        .subquery(f"due_{priority.name.lower()}")
+    )
+
+
+_of_each_priority = union_all(*(select(_select_due(priority)) for priority in Priority)).subquery("of_each_priority")
 _due = (
-    select(outbox.c.id)
-    .where(_waiting, outbox.c.due_at <= NOW, or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= NOW))
-    .order_by(outbox.c.due_at, outbox.c.id)
-    .limit(bindparam("batch"))
-    .with_for_update(skip_locked=True)
+    select(_of_each_priority.c.id)
+    .order_by(_of_each_priority.c.priority, _of_each_priority.c.due_at, _of_each_priority.c.id)
+    .limit(_limit)
     .cte("due")
+)
+_taken_now = select(func.count()).select_from(_due).scalar_subquery()
+_record_taken = (
+    update(sender_state)
+    .where(sender_state.c.id == _lock_state.c.id, _taken_now > 0)
+    .values(second=_lock_state.c.second, taken=_lock_state.c.taken + _taken_now)
+    .cte("record_taken")
 )
 _lease = (
     update(outbox)
@@ -59,95 +111,49 @@ _lease = (
     .returning(
         outbox.c.id,
         outbox.c.kind,
+        outbox.c.priority,
         outbox.c.user_id,
-        outbox.c.address,
+        outbox.c.address.label("email"),
         outbox.c.payload,
         outbox.c.attempts,
-        outbox.c.created_at,
+        outbox.c.created_at.label("queued_at"),
+        outbox.c.due_at,
     )
+    .add_cte(_record_taken)
     .execution_options(commit_in_flight=True)
 )
 
 
-def lease(connection: Connection, batch: int, *, now: datetime) -> list[Mail]:
-    """Take the mail that has been due longest, for as long as a lease lasts; a try counts from here, sent or not.
+def lease(connection: Connection, batch: int, *, rate: int, now: datetime) -> list[Mail]:
+    """Lease due mail for `LEASE`, in the order of priority, due time and id. Each lease counts as a try.
 
     Parameters
     ----------
-    batch: how many rows at most.
+    batch: the greatest number of rows.
+    rate: the greatest number of rows that all runs together may lease in one second of the clock.
     """
-    rows = connection.execute(_lease, {"batch": batch, "now": now, "lease_ends_at": now + LEASE})
-    return sorted((Mail(*row) for row in rows), key=lambda mail: mail.id)
+    second = now.replace(microsecond=0)
+    parameters = {"batch": batch, "rate": rate, "this_second": second, "latest_second": second + CLOCK_SKEW}
+    rows = connection.execute(_lease, parameters | {"now": now, "lease_ends_at": now + LEASE})
+    return sorted((Mail(**row._mapping) for row in rows), key=lambda mail: (mail.priority, mail.due_at, mail.id))
 
 
-_ticket = (
-    select(support_tickets.c.subject, support_tickets.c.priority, support_tickets.c.description, users.c.username)
-    .outerjoin(users, users.c.id == support_tickets.c.user_id)
-    .where(support_tickets.c.id == bindparam("ticket_id"))
-)
-
-# Mail that is not critical goes to no unverified address, and to none that was changed since.
-_link = (
-    select(account_links.c.uid, account_links.c.decision, account_links.c.reason)
-    .join(users, users.c.id == account_links.c.user_id)
-    .where(
-        account_links.c.id == bindparam("link_id"), users.c.email == bindparam("owner_email"), users.c.email_verified
-    )
-)
-
-
-def compose(connection: Connection, mail: Mail, *, link_base: str, staff_address: str, now: datetime) -> Message | None:
-    """The message as it goes out, with a token of its own where it needs one; none where nobody waits for it any more.
-
-    Parameters
-    ----------
-    link_base: where links lead, without a slash at its end.
-    staff_address: who is told of what concerns the staff; empty: nobody.
-
-    Raises
-    ------
-    LeaseLapsed: all tries were made, the last without a word of its end.
-    LookupError: a mail of this kind, or its payload, is not known here.
-    """
-    if mail.attempts > TRIES:
-        raise LeaseLapsed
-    match mail:
-        case Mail(kind="verification", user_id=int(user_id), address=str(address)):
-            token = mailed_tokens.make_for_member(connection, user_id, address, now=now)
-            link = f"{link_base}/verify#token={token}"
-            return mail_texts.verification(address, link) if token else None
-        case Mail(kind="password_reset", user_id=int(user_id), address=str(address), asked_at=asked_at):
-            token = mailed_tokens.make_for_reset(connection, user_id, address, asked_at=asked_at, now=now)
-            return mail_texts.password_reset(address, f"{link_base}/reset#token={token}") if token else None
-        case Mail(kind="email_change", user_id=int(user_id), address=str(address), asked_at=asked_at):
-            token = mailed_tokens.make_for_change(connection, user_id, address, asked_at=asked_at, now=now)
-            return mail_texts.email_change(address, f"{link_base}/verify#token={token}") if token else None
-        case Mail(kind="email_changed", address=str(address)):
-            return mail_texts.email_changed(address)
-        case Mail(kind="newsletter_confirmation", address=str(address), payload={"subscription_id": int(subscription)}):
-            token = mailed_tokens.make_for_subscription(connection, subscription, now=now)
-            link = f"{link_base}/newsletter/confirm#token={token}"
-            return mail_texts.newsletter_confirmation(address, link) if token else None
-        case Mail(kind="link_decided", address=str(address), payload={"link_id": int(link_id)}):
-            decided = connection.execute(_link, {"link_id": link_id, "owner_email": address}).one_or_none()
-            return mail_texts.link_decided(address, **decided._asdict()) if decided else None
-        case Mail(kind="ticket_opened", payload={"ticket_id": int(ticket_id)}):
-            ticket = connection.execute(_ticket, {"ticket_id": ticket_id}).one_or_none() if staff_address else None
-            return mail_texts.ticket_opened(staff_address, ticket_id, **ticket._asdict()) if ticket else None
-    raise LookupError(f"no text for {mail.kind} {sorted(mail.payload)}")
-
-
-_of_mail = outbox.c.id == bindparam("mail_id")
-_sent = (
+_is_mail = (outbox.c.id == bindparam("mail_id")) & WAITING
+_record_sent = (
     update(outbox)
-    .where(_of_mail)
+    .where(_is_mail)
     .values(sent_at=NOW, leased_until=null(), last_error=null())
     .execution_options(commit_in_flight=True)
 )
-_dropped = delete(outbox).where(_of_mail).execution_options(commit_in_flight=True)
-_failed = (
+_drop = (
     update(outbox)
-    .where(_of_mail, _waiting)
+    .where(_is_mail)
+    .values(dropped_at=NOW, dropped_reason=bindparam("reason"), leased_until=null())
+    .execution_options(commit_in_flight=True)
+)
+_record_failure = (
+    update(outbox)
+    .where(_is_mail)
     .values(
         leased_until=null(),
         last_error=bindparam("reason"),
@@ -156,36 +162,74 @@ _failed = (
     )
     .execution_options(commit_in_flight=True)
 )
-_given_back = (
+_defer = (
     update(outbox)
-    .where(outbox.c.id.in_(bindparam("mail_ids", expanding=True)))
+    .where(_is_mail)
+    .values(
+        leased_until=null(),
+        attempts=outbox.c.attempts - 1,
+        due_at=bindparam("deferred_until", type_=outbox.c.due_at.type),
+    )
+    .execution_options(commit_in_flight=True)
+)
+_put_back = (
+    update(outbox)
+    .where(outbox.c.id.in_(bindparam("mail_ids", expanding=True)), WAITING)
     .values(leased_until=null(), attempts=outbox.c.attempts - 1)
     .execution_options(commit_in_flight=True)
 )
 
 
-type Outcome = Literal["sent", "dropped", "retried", "given_up"]
+def record_sent(connection: Connection, mail: Mail, *, now: datetime) -> Outcome:
+    """Record that SES took the mail."""
+    connection.execute(_record_sent, {"mail_id": mail.id, "now": now})
+    return "sent"
 
 
-def settle(connection: Connection, mail: Mail, *, sent: bool, now: datetime) -> Outcome:
-    """Note that the mail went out, or remove it because nobody waits for it any more."""
-    connection.execute(_sent if sent else _dropped, {"mail_id": mail.id, "now": now})
-    return "sent" if sent else "dropped"
-
-
-def failed(connection: Connection, mail: Mail, reason: str, *, now: datetime) -> Outcome:
-    """Note that the mail did not go out: it is tried again after a pause, or given up after the last try.
+def drop(connection: Connection, mail: Mail, reason: str, *, now: datetime) -> Outcome:
+    """Give the mail up for good, although nothing failed on our side; the row stays, with the reason.
 
     Parameters
     ----------
-    reason: what went wrong, without anything of the mail's content: it is kept.
+    reason: why, without any of the mail's content, because it is stored.
+    """
+    connection.execute(_drop, {"mail_id": mail.id, "reason": reason, "now": now})
+    return "dropped"
+
+
+def defer(connection: Connection, mail: Mail, until: datetime) -> Outcome:
+    """Let the mail wait until a later time; the present try does not count."""
+    connection.execute(_defer, {"mail_id": mail.id, "deferred_until": until})
+    return "deferred"
+
+
+def record_failure(connection: Connection, mail: Mail, reason: str, *, now: datetime) -> Outcome:
+    """Record a failed try: the mail is tried again after a pause, or given up after the last try.
+
+    Parameters
+    ----------
+    reason: what went wrong, without any of the mail's content, because it is stored.
     """
     next_try_at = now + FIRST_PAUSE * 2 ** (mail.attempts - 1)
-    connection.execute(_failed, {"mail_id": mail.id, "reason": reason, "next_try_at": next_try_at, "now": now})
+    connection.execute(_record_failure, {"mail_id": mail.id, "reason": reason, "next_try_at": next_try_at, "now": now})
     return "retried" if mail.attempts < TRIES else "given_up"
 
 
-def give_back(connection: Connection, mails: Sequence[Mail]) -> None:
-    """End the lease of mails that were not tried, if there are any."""
+def put_back(connection: Connection, mails: Sequence[Mail]) -> Outcome:
+    """End the leases of mails that were not tried, if there are any; the try does not count."""
     if mails:
-        connection.execute(_given_back, {"mail_ids": [mail.id for mail in mails]})
+        connection.execute(_put_back, {"mail_ids": [mail.id for mail in mails]})
+    return "put_back"
+
+
+_retry_failed = (
+    update(outbox)
+    .where(outbox.c.failed_at.is_not(None))
+    .values(failed_at=null(), last_error=null(), attempts=0, due_at=NOW)
+    .returning(outbox.c.id)
+)
+
+
+def retry_failed(connection: Connection, *, now: datetime) -> int:
+    """Queue all mail that was given up after its last try once more; return how many rows."""
+    return len(connection.execute(_retry_failed, {"now": now}).all())

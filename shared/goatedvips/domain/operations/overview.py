@@ -28,6 +28,7 @@ from sqlalchemy.dialects.postgresql import JSONB, REGCLASS
 
 from goatedvips.domain import access
 from goatedvips.domain.access import NOW, Caller
+from goatedvips.domain.notifications.outbox import WAITING
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.notifications import outbox
@@ -65,7 +66,6 @@ def _count_registered(within: timedelta) -> ColumnElement[Any]:
     return _count_where(users.c.created_at > since, users.c.created_at <= NOW, users.c.erased_at.is_(None))
 
 
-_is_queued = and_(outbox.c.sent_at.is_(None), outbox.c.failed_at.is_(None))
 _is_live = and_(wager_races.c.start_date <= NOW, wager_races.c.end_date > NOW, wager_races.c.cancelled_at.is_(None))
 # A wheel win is handed over only after its code was claimed. This is a correlated subquery, so that no plan reads the
 # whole table of codes.
@@ -100,7 +100,7 @@ _select_overview: Select[Any] = (
         _estimated_rows(code_claims).label("claimed"),
         _unfulfilled.c.count.label("unfulfilled"),
         _unfulfilled.c.amount,
-        _count_where(_is_queued).label("queued"),
+        _count_where(WAITING).label("queued"),
         _count_where(outbox.c.failed_at.is_not(None)).label("failed"),
         select(func.max(wager_accounts.c.read_at)).scalar_subquery().label("read_at"),
     )

@@ -100,8 +100,8 @@ _token_end = func.least(mailed_tokens.c.used_at, mailed_tokens.c.expires_at)
 _purge_attempts = _purge_rows(attempts, attempts.c.attempted_at, attempts.c.attempted_at)
 _purge_sessions = _purge_rows(sessions, sessions.c.created_at, _session_end)
 _purge_mailed_tokens = _purge_rows(mailed_tokens, mailed_tokens.c.created_at, _token_end)
-# Mail that was given up stays, so that staff can see why it was not sent.
-_purge_sent_mail = _purge_rows(outbox, outbox.c.created_at, outbox.c.sent_at)
+# Mail that was given up stays until somebody queues it again.
+_purge_sent_mail = _purge_rows(outbox, outbox.c.created_at, func.least(outbox.c.sent_at, outbox.c.dropped_at))
 _purge_records = _purge_rows(idempotency_records, idempotency_records.c.created_at, idempotency_records.c.created_at)
 _clear_inactive = _clear_inactive_members()
 KINDS = {

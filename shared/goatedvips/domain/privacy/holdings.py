@@ -46,7 +46,7 @@ from goatedvips.models.accounts import (
 )
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.newsletter import newsletter_subscriptions
-from goatedvips.models.notifications import notification_preferences, outbox
+from goatedvips.models.notifications import notification_preferences, outbox, sender_state
 from goatedvips.models.operations import audit_log, idempotency_records
 from goatedvips.models.races import historical_races, wager_race_participants, wager_races
 from goatedvips.models.rewards import rewards
@@ -244,6 +244,7 @@ WITHOUT_PERSONAL_DATA = (
     erased_identities,  # keyed hashes
     identity_key,
     notification_preferences,  # the guide's table has no reference to a member
+    sender_state,
     tier_versions,
     wheel_versions,
 )

@@ -1,0 +1,29 @@
+"""Alarms: conditions that somebody who runs the platform has to look at."""
+
+from enum import StrEnum
+
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+logger = Logger(service="goatedvips")
+
+
+class Alarm(StrEnum):
+    """The names of all alarms."""
+
+    OUTBOX_GIVEN_UP = "outbox_given_up"
+    """A mail was not sent after all its tries; `make outbox-retry` queues it again."""
+    SES_REFUSES_ACCOUNT = "ses_refuses_account"
+    """SES sends nothing for this account: it throttles, has paused or suspended it, fails, or cannot be reached."""
+
+
+def alarm(name: Alarm, **figures: int | str) -> None:
+    """Write an ERROR line, and the metric `Alarm` with the dimensions `name` and `service` in EMF.
+
+    Parameters
+    ----------
+    figures: what somebody needs to begin with, such as an id and a reason; never a token or an e-mail address.
+    """
+    logger.error("alarm", extra={"alarm": name.value, **figures})
+    with single_metric(name="Alarm", unit=MetricUnit.Count, value=1, namespace="GoatedVIPs") as metric:
+        metric.add_dimension("name", name.value)

@@ -1,0 +1,91 @@
+"""Composing: from a leased row of the outbox to the message that is sent, or the reason why none is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select
+
+from goatedvips.domain.notifications import mail_texts, mailed_tokens, ticket_mail
+from goatedvips.domain.notifications.mail_texts import Message
+from goatedvips.domain.notifications.sending import TRIES, Mail
+from goatedvips.domain.notifications.ticket_mail import Defer
+from goatedvips.models.accounts import account_links, users
+
+
+class LeaseExpired(Exception):
+    """The last try's lease expired: its process ended without recording an outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The mail is not sent, and never will be."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where mail leads, and who gets the staff's."""
+
+    pages: str
+    """URL under which the pages for mailed tokens are, without a slash at its end."""
+    tickets: str
+    """URL of the staff's list of tickets, without a slash at its end."""
+    staff_email: str
+    """Empty: staff get no mail."""
+
+
+_NOT_WANTED = Drop("no_longer_wanted")
+_NO_STAFF = Drop("no_staff_address")
+
+# Mail that is not critical is not sent to an unverified e-mail address, nor to one that the member gave up since.
+_select_link = (
+    select(account_links.c.uid, account_links.c.decision, account_links.c.reason)
+    .join(users, users.c.id == account_links.c.user_id)
+    .where(
+        account_links.c.id == bindparam("link_id"), users.c.email == bindparam("owner_email"), users.c.email_verified
+    )
+)
+
+
+def compose(connection: Connection, mail: Mail, links: Links, *, now: datetime) -> Message | Drop | Defer:
+    """Return the message, with a new token if its kind has one; or why and until when it is not sent.
+
+    Raises
+    ------
+    LeaseExpired: the mail had all its tries.
+    LookupError: the kind is unknown, or its payload does not have the expected form.
+    """
+    if mail.attempts > TRIES:
+        raise LeaseExpired
+    match mail:
+        case Mail(kind="verification", user_id=int(user_id), email=str(email)):
+            token = mailed_tokens.make_for_member(connection, user_id, email, now=now)
+            return mail_texts.verification(email, f"{links.pages}/verify#token={token}") if token else _NOT_WANTED
+        case Mail(kind="password_reset", user_id=int(user_id), email=str(email), queued_at=asked_at):
+            token = mailed_tokens.make_for_reset(connection, user_id, email, asked_at=asked_at, now=now)
+            return mail_texts.password_reset(email, f"{links.pages}/reset#token={token}") if token else _NOT_WANTED
+        case Mail(kind="email_change", user_id=int(user_id), email=str(email), queued_at=asked_at):
+            token = mailed_tokens.make_for_change(connection, user_id, email, asked_at=asked_at, now=now)
+            return mail_texts.email_change(email, f"{links.pages}/verify#token={token}") if token else _NOT_WANTED
+        case Mail(kind="email_changed", email=str(email)):
+            return mail_texts.email_changed(email)
+        case Mail(kind="newsletter_confirmation", email=str(email), payload={"subscription_id": int(subscription)}):
+            token = mailed_tokens.make_for_subscription(connection, subscription, now=now)
+            link = f"{links.pages}/newsletter/confirm#token={token}"
+            return mail_texts.newsletter_confirmation(email, link) if token else _NOT_WANTED
+        case Mail(kind="link_decided", email=str(email), payload={"link_id": int(link_id)}):
+            decided = connection.execute(_select_link, {"link_id": link_id, "owner_email": email}).one_or_none()
+            return mail_texts.link_decided(email, **decided._mapping) if decided else _NOT_WANTED
+        case Mail(kind="ticket_opened", payload={"ticket_id": int()}):
+            return _compose_tickets(connection, mail, links, now=now)
+    raise LookupError(f"no text for {mail.kind} {sorted(mail.payload)}")
+
+
+def _compose_tickets(connection: Connection, mail: Mail, links: Links, *, now: datetime) -> Message | Drop | Defer:
+    if not links.staff_email:
+        return _NO_STAFF
+    tickets = ticket_mail.collect(connection, mail, now=now)
+    if isinstance(tickets, Defer):
+        return tickets
+    return mail_texts.tickets_opened(links.staff_email, tickets, links.tickets) if tickets else _NOT_WANTED
