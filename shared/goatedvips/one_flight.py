@@ -43,7 +43,7 @@ _ROLLBACK = _create_message(QUERY, b"rollback" + NULL_BYTE)
 class ConnectionBroken(pg8000.InterfaceError):
     """The connection ended while an answer was read, so whether the server acted is unknown.
 
-    Its argument is what the server or the pooler said in a FATAL error, as a dict like other server errors have it, or
+    Its argument is the FATAL error of the server or the pooler, as a dict like that of other server errors, or
     else a text.
     """
 
@@ -84,7 +84,7 @@ class Connection(pg8000.legacy.Connection):
             if error is context.error:  # raised after the whole answer was read
                 raise
             self._drop()
-            if context.error is not None:  # FATAL: the server said why, and hung up
+            if context.error is not None:  # a FATAL error: the server closed the connection after it
                 fields_of(context.error).pop("D", None)
                 raise ConnectionBroken(*context.error.args) from error
             if isinstance(error, (pg8000.InterfaceError, OSError)):

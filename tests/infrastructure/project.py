@@ -22,25 +22,25 @@ type Resources = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Function:
-    """A file of functions/, by whose name all else is found."""
+    """A Lambda function: its file in functions/, and what has the same name elsewhere."""
 
     domain: str
     name: str
 
     @property
     def id(self) -> str:
-        """Its logical id in the template."""
+        """The logical id in the template."""
         return "".join(word.capitalize() for word in self.name.split("_")) + "Function"
 
     @property
     def resource(self) -> dict[str, Any]:
-        """Its properties in the template, those of Globals left out."""
+        """The properties in the template, without those of Globals."""
         properties: dict[str, Any] = template()[self.id]["Properties"]
         return properties
 
     @property
     def who(self) -> str | None:
-        """Whom its handler serves; None where it has no route."""
+        """Whom the handler is for; None if it has no route."""
         api = getattr(load(self.name), "api", None)
         return None if api is None else str(api.who)
 
@@ -50,19 +50,19 @@ class Function:
 
     @property
     def template_routes(self) -> set[str]:
-        """Its routes in the template, as in `GET /v1/races/{id}`."""
+        """The routes in the template, such as `GET /v1/races/{id}`."""
         return {f"{route['Method']} {route['Path']}" for route in self.events("HttpApi")}
 
     @property
     def handler_routes(self) -> set[str]:
-        """Its routes in the decorators of its handler."""
+        """The routes in the decorators of the handler."""
         api = getattr(load(self.name), "api", None)
         routes = [] if api is None else [*api._static_routes, *api._dynamic_routes]
         return {f"{route.method} {route.openapi_path}" for route in routes}
 
     @property
     def sample(self) -> dict[str, Any]:
-        """Its event in events/."""
+        """The sample event in events/."""
         event: dict[str, Any] = json.loads((ROOT / "events" / f"{self.name}.json").read_text())
         return event
 
@@ -72,25 +72,25 @@ FUNCTIONS = [Function(file.parent.name, file.stem) for file in sorted((ROOT / "f
 
 @functools.cache
 def document() -> dict[str, Any]:
-    """Everything in template.yaml."""
+    """Return template.yaml, parsed."""
     parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
     return parsed
 
 
 def template() -> Resources:
-    """The resources of template.yaml, as it is written."""
+    """Return the resources of template.yaml, as written."""
     resources: Resources = document()["Resources"]
     return resources
 
 
 def of_type(resources: Resources, kind: str) -> Resources:
-    """The resources of a type."""
+    """Return the resources of a type."""
     return {name: resource for name, resource in resources.items() if resource["Type"] == kind}
 
 
 @functools.cache
 def expanded() -> Resources:
-    """The resources that CloudFormation gets."""
+    """Return the resources that CloudFormation gets, as SAM expands the template."""
     source = deepcopy(document())
     for resource in source["Resources"].values():  # what `sam package` would have uploaded
         for place in ("CodeUri", "ContentUri"):

@@ -1,4 +1,4 @@
-"""The API's OpenAPI document says what the handlers do."""
+"""The OpenAPI document matches the handlers."""
 
 import inspect
 import json
@@ -20,11 +20,11 @@ from tools.openapi import document as openapi
 
 type Json = dict[str, Any]
 
-# For people, not for programs.
+# HTML pages, which the document leaves out.
 PAGES = {"/verify", "/reset", "/newsletter/confirm", "/problems/{code}"}
 
 
-def test_the_file_is_what_the_handlers_say(document: Json) -> None:
+def test_the_file_is_up_to_date(document: Json) -> None:
     assert json.loads(command.DOCUMENT.read_text()) == document, "`make openapi` writes it"
 
 
@@ -32,7 +32,7 @@ def test_it_is_valid(document: Json) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
-def test_it_is_the_same_each_time(document: Json) -> None:
+def test_it_is_deterministic(document: Json) -> None:
     assert json.dumps(openapi.document()) == json.dumps(document)
 
 
@@ -55,7 +55,7 @@ def test_every_route_is_in_it_by_the_name_of_its_function(document: Json) -> Non
     }
 
 
-def test_who_must_be_signed_in_and_may_send_a_key_is_marked(document: Json) -> None:
+def test_sessions_and_idempotency_keys_are_declared(document: Json) -> None:
     functions: dict[str, Function] = {function.name: function for function in FUNCTIONS}
     key = {"$ref": "#/components/parameters/IdempotencyKey"}
     for route, operation in operations(document).items():
@@ -65,8 +65,8 @@ def test_who_must_be_signed_in_and_may_send_a_key_is_marked(document: Json) -> N
         assert (key in operation.get("parameters", [])) == keyed, route
 
 
-def test_a_body_with_a_password_has_no_key_and_every_other_has(document: Json) -> None:
-    """A key's record would roll the counted attempt back, and keep a fast hash of the password."""
+def test_a_signed_in_post_takes_a_key_unless_its_body_has_a_password(document: Json) -> None:
+    """The transaction of the key would roll the counted attempt back, and its record has a fast hash of the body."""
     for route, operation in operations(document).items():
         media = operation.get("requestBody", {"content": {"application/json": {"schema": {}}}})["content"]
         name = media["application/json"]["schema"].get("$ref", "").rpartition("/")[2]
@@ -92,7 +92,7 @@ def test_every_model_field_and_parameter_is_described(document: Json) -> None:
             assert "$ref" in parameter or parameter["description"], f"{route} {parameter['name']}"
 
 
-def test_no_words_are_lost_on_the_way(document: Json) -> None:
+def test_descriptions_of_inherited_generic_and_renamed_fields_are_found(document: Json) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["TicketWithMessages"]["properties"]["user_id"]["description"] == "Its owner."  # inherited
     generic = schemas["RacePage"]["properties"]["next_cursor"]
@@ -101,14 +101,14 @@ def test_no_words_are_lost_on_the_way(document: Json) -> None:
     assert '"1", "2"' in schemas["RaceRequest"]["properties"]["prize_distribution"]["description"]
 
 
-def test_what_a_handler_s_docstring_says_to_its_maintainers_is_not_in_it(document: Json) -> None:
+def test_notes_for_maintainers_are_not_in_it(document: Json) -> None:
     _, _, internal = (inspect.getdoc(load("change_password")) or "").partition("\n\n")
     operation = operations(document)["POST /v1/me/password"]
     assert "As at log-in" in internal
     assert "As at log-in" not in operation["summary"] + operation["description"]
 
 
-def test_every_body_has_an_example_that_fits(document: Json) -> None:
+def test_every_request_body_has_a_valid_example(document: Json) -> None:
     for route, operation in operations(document).items():
         if "requestBody" in operation:
             media = operation["requestBody"]["content"]["application/json"]
@@ -119,7 +119,7 @@ def test_every_body_has_an_example_that_fits(document: Json) -> None:
             assert parameter.get("in") != "path" or parameter["example"], route
 
 
-def test_every_response_has_examples_that_fit(document: Json) -> None:
+def test_every_response_has_valid_examples(document: Json) -> None:
     for route, operation in operations(document).items():
         for status, response in operation["responses"].items():
             for media in resolved(document, response).get("content", {}).values():
@@ -174,17 +174,17 @@ def test_a_field_with_a_fixed_set_of_values_lists_them(document: Json) -> None:
         assert values(model, "currency") == ["USD"]
 
 
-def test_the_export_has_whatever_tables_there_are(document: Json) -> None:
+def test_the_export_is_an_open_object(document: Json) -> None:
     media = operations(document)["GET /v1/me/export"]["responses"]["200"]["content"]["application/json"]
     assert media["schema"]["additionalProperties"] is True
 
 
-def test_a_body_may_be_left_out_where_all_its_fields_may(document: Json) -> None:
+def test_a_body_is_optional_if_all_its_fields_are(document: Json) -> None:
     bodies = {route: one["requestBody"] for route, one in operations(document).items() if "requestBody" in one}
     assert {route for route, body in bodies.items() if not body["required"]} == {"PATCH /v1/me", "POST /v1/wheel/spins"}
 
 
-def test_every_model_is_used_and_no_name_is_a_module_s_own(document: Json) -> None:
+def test_every_model_is_used_and_none_has_a_private_name(document: Json) -> None:
     text = json.dumps(document)
     for name in document["components"]["schemas"]:
         assert f'"#/components/schemas/{name}"' in text
@@ -208,7 +208,7 @@ def test_a_handler_that_cannot_be_imported_fails_the_document(tmp_path: Path) ->
         openapi.imported(broken)
 
 
-def test_a_drift_is_noticed(
+def test_check_fails_if_a_written_file_differs(
     document: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written, page = tmp_path / "openapi.json", tmp_path / "problems.md"

@@ -147,9 +147,9 @@ def test_a_docstring_of_the_domain_names_every_problem_that_the_function_raises(
 
 
 def test_what_is_no_problem_under_raises_fails_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = "Spin.\n\nRaises\n------\nAlreadySpun, NotFound: or both,\n    at once: Whatever\nForbidden\n\nNobody"
-    monkeypatch.setattr(spins.spin, "__doc__", said)
+    docstring = "Spin.\n\nRaises\n------\nAlreadySpun, NotFound: or both,\n    at once: Whatever\nForbidden\n\nNobody"
+    monkeypatch.setattr(spins.spin, "__doc__", docstring)
     assert openapi_problems.problems_named(spins.spin) == {errors.AlreadySpun, errors.NotFound, errors.Forbidden}
-    monkeypatch.setattr(spins.spin, "__doc__", said.replace("NotFound", "LookupError"))
+    monkeypatch.setattr(spins.spin, "__doc__", docstring.replace("NotFound", "LookupError"))
     with pytest.raises(SystemExit, match=r"goatedvips\.domain\.wheel\.spins\.spin: 'LookupError'"):
         openapi.document()

@@ -1,4 +1,4 @@
-"""What every statement of the domain must hold to.
+"""Rules for every statement of the domain.
 
 RDS Proxy pins the session of a statement that is longer than 16 KB.  And no parameter may silently be taken for a
 column: SQLAlchemy writes an execution parameter that is named like a column of the table that is updated, or inserted
@@ -27,7 +27,7 @@ MODULES = [
 
 
 def statements(value: object) -> Iterator[Executable]:
-    """Find a statement, or those in a list of them."""
+    """Yield a statement, or the statements in a list."""
     if isinstance(value, Executable):
         yield value
     elif isinstance(value, list | tuple):
@@ -46,7 +46,7 @@ ALWAYS = set(Caller(1, 2, "3").parameters(datetime.now(UTC)))
 
 
 def parts(statement: Executable) -> Iterator[visitors.ExternallyTraversible]:
-    """All that a statement is made of, whatever hangs on its CTEs included."""
+    """Yield every element of a statement, those of its CTEs included."""
     seen: set[int] = set()
     waiting: list[visitors.ExternallyTraversible] = [statement]  # type: ignore[list-item]
     while waiting:
@@ -85,7 +85,7 @@ WITHOUT_TARGET = {"newsletter.subscriptions._subscribe", "newsletter.subscriptio
 
 
 def test_an_ignored_conflict_has_a_target() -> None:
-    """Without one a taken id is passed over in silence, as if the name or the code were taken."""
+    """Without a target a clash of ids is ignored too, as if the name or the code were taken."""
     ignored = {
         name: [
             part._post_values_clause.inferred_target_elements or part._post_values_clause.constraint_target

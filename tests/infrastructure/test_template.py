@@ -1,4 +1,4 @@
-"""The template: who may enter, with which rights, what is kept, and that CloudFormation can make it."""
+"""The template: authorizers, rights of roles, logs, failed events, and that CloudFormation accepts it."""
 
 import graphlib
 import re
@@ -13,14 +13,14 @@ from tests.infrastructure.project import FUNCTIONS, Function, document, expanded
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
 LOCAL = "http://127.0.0.1:3000"
 MOST_RESOURCES = 500  # CloudFormation's limit for a stack
-# Actions that know no resource, or whose resource does not exist before.
+# Actions without a resource, or whose resource does not exist beforehand.
 WITHOUT_RESOURCE = re.compile(
     r"xray:Put(TraceSegments|TelemetryRecords)|ec2:\w*(NetworkInterfaces?|Subnets|IpAddresses)"
 )
 
 
 def test_a_route_has_its_authorizer_exactly_where_its_handler_needs_a_caller() -> None:
-    """Asked of SAM's own reader, which serves the API locally: it drops what it does not understand."""
+    """Checked with SAM CLI's reader, which the local API uses too: it drops what it does not understand."""
     routes = load(parameters("postgresql://postgres@127.0.0.1:5432/goatedvips", LOCAL), LOCAL).api.routes
     guarded = {route.function_name: route.authorizer_object is not None for route in routes}
     assert guarded == {f.id: f.who in ("member", "staff") for f in FUNCTIONS if f.template_routes}
@@ -100,7 +100,7 @@ def test_a_change_of_the_layer_publishes_new_versions() -> None:
 
 
 @each_function
-def test_no_asynchronous_event_is_lost_without_a_trace(function: Function) -> None:
+def test_failed_asynchronous_events_go_to_the_queue(function: Function) -> None:
     for schedule in function.events("ScheduleV2"):
         assert schedule["RoleArn"] == {"Fn::GetAtt": ["SchedulesRole", "Arn"]}
         assert schedule["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
@@ -112,12 +112,12 @@ def test_no_asynchronous_event_is_lost_without_a_trace(function: Function) -> No
 
 
 @each_function
-def test_a_request_is_answered_before_the_api_gives_up(function: Function) -> None:
+def test_a_function_times_out_before_the_api_does(function: Function) -> None:
     if function.who is not None:
         assert function.resource.get("Timeout", document()["Globals"]["Function"]["Timeout"]) < 30
 
 
-def test_cloudformation_can_make_it() -> None:
+def test_cloudformation_accepts_the_template() -> None:
     resources = expanded()
     assert len(resources) < MOST_RESOURCES
     graph = {name: names(resource) & set(resources) - {name} for name, resource in resources.items()}
@@ -125,14 +125,14 @@ def test_cloudformation_can_make_it() -> None:
 
 
 def statements(role: str) -> list[dict[str, Any]]:
-    """What a role's own policies and the project's managed ones say."""
+    """Return the statements of a role's own policies and of the project's managed ones."""
     properties = template()[role]["Properties"]
     managed = [template()[arn["Ref"]]["Properties"] for arn in properties.get("ManagedPolicyArns", [])]
     return [s for policy in (*properties["Policies"], *managed) for s in policy["PolicyDocument"]["Statement"]]
 
 
 def names(value: object) -> set[str]:
-    """The resources that a part of the template refers to."""
+    """Return the names of the resources that a part of the template refers to."""
     return set(_names(value))
 
 
@@ -156,7 +156,7 @@ def _names(value: object) -> Iterator[str]:
                 yield from _names(item)
 
 
-def test_the_authorizer_has_the_time_to_say_that_it_could_not_look() -> None:
+def test_the_authorizer_has_time_for_two_database_timeouts() -> None:
     (authorizer,) = (function for function in FUNCTIONS if function.name == "authorize")
     seconds = float(authorizer.resource["Environment"]["Variables"]["DATABASE_SOCKET_TIMEOUT"])
     assert 2 * seconds < authorizer.resource["Timeout"]

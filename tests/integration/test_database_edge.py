@@ -1,4 +1,4 @@
-"""What becomes of connections that break, go stale or cannot be made, and of what the database refuses."""
+"""Broken, idle and impossible connections, and the problems that database errors mean."""
 
 import logging
 import os
@@ -39,7 +39,7 @@ def use(monkeypatch: pytest.MonkeyPatch, url: str) -> sa.Engine:
 
 @pytest.fixture
 def wire(servers: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    """The edge's connections, to be counted and cut."""
+    """A proxy in front of PostgreSQL that counts and cuts connections."""
     wire = Wire(servers.postgres)
     url = sa.make_url(os.environ["DATABASE_URL"]).set(port=wire.port)
     engine = use(monkeypatch, url.render_as_string())
@@ -48,14 +48,14 @@ def wire(servers: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire
     wire.close()
 
 
-def test_a_read_whose_connection_broke_is_tried_again(wire: Wire, functions: Functions) -> None:
+def test_a_get_is_retried_after_a_lost_connection(wire: Wire, functions: Functions) -> None:
     assert functions.call("get_wheel").status == 200
     wire.cut()
     assert functions.call("get_wheel").status == 200
     assert wire.connections == 2
 
 
-def test_a_read_that_waited_in_vain_is_not_tried_again(
+def test_a_get_is_not_retried_if_losing_the_connection_took_long(
     wire: Wire, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     functions.call("get_wheel")
@@ -65,7 +65,7 @@ def test_a_read_that_waited_in_vain_is_not_tried_again(
     assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
 
 
-def test_a_write_whose_connection_broke_is_left_to_the_caller(
+def test_a_post_without_a_key_is_not_retried_after_a_lost_connection(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
     functions.call("get_wheel")
@@ -77,7 +77,7 @@ def test_a_write_whose_connection_broke_is_left_to_the_caller(
     assert functions.call("spin_wheel", by=member).status == 201
 
 
-def test_a_write_with_a_key_may_be_done_twice_and_so_is_tried_again(
+def test_a_post_with_a_key_is_retried_after_a_lost_connection(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
     functions.call("get_wheel")
@@ -85,7 +85,7 @@ def test_a_write_with_a_key_may_be_done_twice_and_so_is_tried_again(
     assert functions.call("spin_wheel", by=members.new(), headers={"idempotency-key": "k"}).status == 201
 
 
-def test_who_is_nobody_has_no_key_and_is_not_tried_again(
+def test_an_anonymous_post_is_not_retried_because_its_key_has_no_effect(
     wire: Wire, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     functions.call("get_wheel")
@@ -105,7 +105,7 @@ def test_who_is_nobody_has_no_key_and_is_not_tried_again(
     assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
 
 
-def test_a_connection_unused_for_a_minute_is_replaced_before_use(
+def test_a_connection_that_was_idle_for_a_minute_is_replaced_before_use(
     wire: Wire, functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     functions.call("get_wheel")
@@ -118,7 +118,7 @@ def test_a_connection_unused_for_a_minute_is_replaced_before_use(
     assert wire.connections == 2
 
 
-def test_a_closed_pool_leaves_no_traceback(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+def test_closing_a_broken_connection_logs_nothing(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
     with db.reading() as connection:
         connection.execute(sa.text("select 1"))
     wire.cut()
@@ -127,14 +127,14 @@ def test_a_closed_pool_leaves_no_traceback(wire: Wire, caplog: pytest.LogCapture
     assert caplog.records == []
 
 
-def test_a_database_out_of_reach_is_unavailable(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_database_is_answered_with_503(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, f"postgresql://api@127.0.0.1:{free_port()}/nowhere")
     refused = functions.call("get_wheel")
     assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
     assert "127.0.0.1" not in refused.text
 
 
-def test_a_database_without_the_schema_is_outdated(
+def test_a_database_without_the_schema_is_answered_with_schema_outdated(
     functions: Functions, servers: stack.Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, servers.direct("postgres"))
@@ -155,7 +155,7 @@ def test_a_database_without_the_schema_is_outdated(
         ("selec 1", InternalError),
     ],
 )
-def test_each_class_of_refusal_has_its_problem(
+def test_each_class_of_database_error_has_its_problem(
     statement: str, problem: type[Problem], servers: stack.Stack, monkeypatch: pytest.MonkeyPatch, database: sa.Engine
 ) -> None:
     use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"], "postgres"))
@@ -167,7 +167,7 @@ def test_each_class_of_refusal_has_its_problem(
 
 @pytest.fixture
 def read_only(database: sa.Engine) -> Iterator[Callable[[bool], None]]:
-    """Switch what new connections of the functions' role are: a fail-over turns the writer into a reader."""
+    """Makes new connections of the functions' role read-only, or writable again, as a fail-over does."""
 
     def switch(on: bool) -> None:
         setting = "SET default_transaction_read_only = on" if on else "RESET default_transaction_read_only"
@@ -179,7 +179,7 @@ def read_only(database: sa.Engine) -> Iterator[Callable[[bool], None]]:
 
 
 @pytest.mark.parametrize("enclosed", [False, True])
-def test_a_read_only_database_is_unavailable_until_there_is_a_writer(
+def test_a_write_is_503_while_the_database_is_read_only(
     read_only: Callable[[bool], None],
     enclosed: bool,
     functions: Functions,
@@ -198,7 +198,7 @@ def test_a_read_only_database_is_unavailable_until_there_is_a_writer(
     assert functions.call("spin_wheel", by=member, headers=headers).status == 201
 
 
-def test_health_tells_of_a_read_only_database_until_there_is_a_writer(
+def test_health_is_503_while_the_database_is_read_only(
     read_only: Callable[[bool], None], functions: Functions, servers: stack.Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"], "api"))
@@ -210,7 +210,7 @@ def test_health_tells_of_a_read_only_database_until_there_is_a_writer(
     assert functions.call("get_health").status == 200
 
 
-def test_a_value_that_cannot_be_read_is_a_fault_of_its_own_name(wire: Wire) -> None:
+def test_a_value_that_cannot_be_read_is_an_internal_error_with_its_own_reason(wire: Wire) -> None:
     with pytest.raises(Problem) as raised, db.reading() as connection:
         connection.exec_driver_sql("select time '24:00' from generate_series(1, 2)")
     assert raised.value.code == "internal_error"
@@ -222,7 +222,7 @@ def test_a_value_that_cannot_be_read_is_a_fault_of_its_own_name(wire: Wire) -> N
 
 @pytest.mark.parametrize("error", [KeyError("x"), ArithmeticError(), RecursionError(), TimeoutError("too slow")])
 @pytest.mark.parametrize("block", [db.reading, db.transaction])
-def test_whatever_interrupts_an_answer_ends_its_connection(
+def test_an_exception_while_an_answer_is_read_closes_the_connection(
     error: Exception,
     block: Callable[[], AbstractContextManager[sa.Connection]],
     monkeypatch: pytest.MonkeyPatch,
@@ -234,14 +234,14 @@ def test_whatever_interrupts_an_answer_ends_its_connection(
     with monkeypatch.context() as patched:
         patched.setattr("goatedvips.one_flight._timestamp", fail)
         with pytest.raises(Problem) as raised, block() as connection:
-            connection.exec_driver_sql("select 'told'::text, timestamp '2026-01-01' from generate_series(1, 3)")
+            connection.exec_driver_sql("select 'first'::text, timestamp '2026-01-01' from generate_series(1, 3)")
     assert isinstance(raised.value, db.ConnectionLost) == isinstance(error, OSError)
     with block() as connection:
-        assert connection.exec_driver_sql("select 'asked'").all() == [("asked",)]
+        assert connection.exec_driver_sql("select 'second'").all() == [("second",)]
     assert wire.connections == 2
 
 
-def test_an_interrupt_ends_the_connection_whose_answer_it_interrupts(
+def test_an_interrupt_while_an_answer_is_read_closes_the_connection(
     monkeypatch: pytest.MonkeyPatch, wire: Wire
 ) -> None:
     def interrupt(_: str) -> None:
@@ -257,7 +257,7 @@ def test_an_interrupt_ends_the_connection_whose_answer_it_interrupts(
 
 
 @pytest.mark.parametrize("idle", [False, True])
-def test_the_server_s_last_words_reach_the_log(
+def test_a_fatal_error_of_the_server_reaches_the_log(
     idle: bool, servers: stack.Stack, monkeypatch: pytest.MonkeyPatch, database: sa.Engine
 ) -> None:
     use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"], "postgres"))
@@ -272,7 +272,7 @@ def test_the_server_s_last_words_reach_the_log(
     assert raised.value.retry_after == 1
 
 
-def test_roles_carry_their_time_limits(servers: stack.Stack) -> None:
+def test_roles_have_their_time_limits(servers: stack.Stack) -> None:
     for role, lock, statement in (("api", "5s", "8s"), ("jobs", "30s", "0")):
         engine = db.make_engine(servers.direct(os.environ["TEST_DATABASE"], role))
         with engine.connect() as connection:
@@ -281,7 +281,7 @@ def test_roles_carry_their_time_limits(servers: stack.Stack) -> None:
         engine.dispose()
 
 
-def test_what_a_refusal_leaves_behind_is_committed_after_the_roll_back(database: sa.Engine) -> None:
+def test_the_statement_of_a_refusal_is_committed_after_the_roll_back(database: sa.Engine) -> None:
     mark = {"subject": f"refusal-{os.getpid()}", "address": "-", "attempted_at": sa.func.now()}
     undone = sa.insert(attempts).values(kind="undone", **mark)
     left = sa.insert(attempts).values(kind="left", **mark)
@@ -322,7 +322,7 @@ def test_queries_are_logged_with_their_time_and_without_their_values(
     assert "hunter2" not in str(record.__dict__)
 
 
-def test_away_from_home_tls_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_to_other_hosts_verify_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, object] = {}
     engine = db.make_engine("postgresql://api@database.example:5432/goatedvips")
 

@@ -1,4 +1,4 @@
-"""What every endpoint does alike: shown on the wheel."""
+"""The HTTP edge, which all routes share: tested mostly through the wheel's."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 KEY = {"idempotency-key": "a key"}
 
 
-def test_a_problem_has_all_that_rfc_9457_and_we_promise(functions: Functions) -> None:
+def test_a_problem_document_has_every_member_of_rfc_9457_and_our_own(functions: Functions) -> None:
     refused = functions.call("spin_wheel")
     assert refused.status == 401
     assert refused.headers["Content-Type"] == "application/problem+json"
@@ -44,11 +44,11 @@ def test_a_problem_has_all_that_rfc_9457_and_we_promise(functions: Functions) ->
     }
 
 
-def test_the_caller_is_asked_for_before_the_body_is_looked_at(functions: Functions) -> None:
+def test_the_caller_is_checked_before_the_body(functions: Functions) -> None:
     assert functions.call("spin_wheel", raw="{").status == 401
 
 
-def test_where_the_authorizer_could_not_look_the_edge_does(
+def test_the_edge_authenticates_if_the_authorizer_had_no_database(
     functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member, stranger = members.new(), replace(members.new(), token="gvp_" + "x" * 43)
@@ -60,10 +60,10 @@ def test_where_the_authorizer_could_not_look_the_edge_does(
     engine = db.make_engine(f"postgresql://api@127.0.0.1:{free_port()}/nowhere")
     monkeypatch.setattr(db, "engine", lambda: engine)
     bearer = f"Bearer {member.token}"
-    said = functions.invoke("authorize", {"identitySource": [bearer]})
-    assert said == {"isAuthorized": True, "context": {"undecided": True}}
+    reported = functions.invoke("authorize", {"identitySource": [bearer]})
+    assert reported == {"isAuthorized": True, "context": {"undecided": True}}
     given = event("get_me", headers={"authorization": bearer})
-    given["requestContext"]["authorizer"] = {"lambda": said["context"]}
+    given["requestContext"]["authorizer"] = {"lambda": reported["context"]}
     answer = load("get_me").handler(given, Context("GetMeFunction", "1"))
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (503, "database_unavailable")
 
@@ -84,7 +84,7 @@ def test_a_body_is_json_or_refused(functions: Functions, members: Members, conte
     assert answer.status == status
 
 
-def test_a_body_may_come_in_base64(functions: Functions, members: Members) -> None:
+def test_a_body_in_base64_is_decoded(functions: Functions, members: Members) -> None:
     for octets, status in ((b'{"client_seed": "b64"}', 201), (b"\xff\xfe", 400), (b'"' + b"\xc3\xa9" * 32_768, 413)):
         given = event("spin_wheel", by=members.new())
         given |= {"body": base64.b64encode(octets).decode(), "isBase64Encoded": True}
@@ -98,7 +98,7 @@ def test_no_body_is_an_empty_object(functions: Functions, members: Members) -> N
     assert load("spin_wheel").handler(given, Context("SpinWheelFunction", "1"))["statusCode"] == 201
 
 
-def test_a_repeated_key_gets_the_first_answer_byte_for_byte(functions: Functions, members: Members) -> None:
+def test_a_repeated_key_gets_the_first_response_byte_for_byte(functions: Functions, members: Members) -> None:
     member = members.new()
     first = functions.call("spin_wheel", by=member, body={}, headers=KEY)
     again = functions.call("spin_wheel", by=member, body={}, headers=KEY)
@@ -118,7 +118,7 @@ def test_a_key_in_double_quotes_is_the_same_key(functions: Functions, members: M
     assert quoted.headers["Idempotency-Replayed"] == "true"
 
 
-def test_an_answer_without_a_body_is_repeated_without_one(
+def test_a_response_without_a_body_is_repeated_without_one(
     functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = HttpApi("member")
@@ -149,7 +149,7 @@ def test_a_key_belongs_to_a_member_a_path_and_a_body(functions: Functions, membe
     assert functions.call("spin_wheel", by=members.new(), body={"client_seed": "x"}, headers=KEY).status == 201
 
 
-def test_every_422_says_where(functions: Functions, members: Members) -> None:
+def test_every_422_has_a_pointer(functions: Functions, members: Members) -> None:
     member = members.new()
     functions.call("spin_wheel", by=member, body={}, headers=KEY)
     reused = functions.call("spin_wheel", by=member, body={"client_seed": "x"}, headers=KEY)
@@ -159,7 +159,7 @@ def test_every_422_says_where(functions: Functions, members: Members) -> None:
     assert len(many.json["errors"]) == 100
 
 
-def test_a_key_is_forgotten_after_a_day(functions: Functions, members: Members) -> None:
+def test_a_key_expires_after_a_day(functions: Functions, members: Members) -> None:
     member = members.new()
     functions.call("spin_wheel", by=member, body={}, headers=KEY, now=NOON)
     almost = NOON + idempotency.KEPT - timedelta(microseconds=1)
@@ -169,7 +169,7 @@ def test_a_key_is_forgotten_after_a_day(functions: Functions, members: Members) 
     assert "Idempotency-Replayed" not in late.headers
 
 
-def test_a_refusal_is_not_kept(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_a_refusal_is_not_stored(functions: Functions, members: Members, database: sa.Engine) -> None:
     member = members.new()
     functions.call("spin_wheel", by=member, now=NOON)
     assert functions.call("spin_wheel", by=member, body={}, headers=KEY, now=NOON).status == 409
@@ -199,20 +199,20 @@ def test_an_effect_and_its_record_commit_together(
 
 
 @pytest.mark.parametrize("key", ["", "é", "a\tb", "k" * 256])
-def test_an_impossible_key_is_refused(functions: Functions, members: Members, key: str) -> None:
+def test_an_invalid_key_is_refused(functions: Functions, members: Members, key: str) -> None:
     refused = functions.call("spin_wheel", by=members.new(), headers={"idempotency-key": key})
     assert refused.status == 422
     assert [error["pointer"] for error in refused.json["errors"]] == [""]
 
 
-def test_a_replay_still_takes_a_live_session(functions: Functions, members: Members) -> None:
+def test_a_replay_needs_a_live_session(functions: Functions, members: Members) -> None:
     member = members.new()
     functions.call("spin_wheel", by=member, body={}, headers=KEY)
     members.end_session(member)
     assert functions.call("spin_wheel", by=member, body={}, headers=KEY).status == 401
 
 
-def test_a_replay_still_takes_one_of_the_staff(functions: Functions, members: Members) -> None:
+def test_a_replay_on_a_staff_route_needs_staff_rights(functions: Functions, members: Members) -> None:
     staff = members.staff()
     body = {"value": "1.00", "expires_at": "2999-01-01T00:00:00Z"}
     assert functions.call("issue_codes", by=staff, body=body, headers=KEY).status == 201
@@ -221,12 +221,12 @@ def test_a_replay_still_takes_one_of_the_staff(functions: Functions, members: Me
     assert (refused.status, refused.json["code"]) == (403, "forbidden")
 
 
-def test_a_key_goes_with_a_query_of_any_length(functions: Functions, members: Members) -> None:
+def test_a_key_can_be_used_with_a_query_of_any_length(functions: Functions, members: Members) -> None:
     query = {"q": secrets.token_hex(4_000)}
     assert functions.call("spin_wheel", by=members.new(), body={}, headers=KEY, query=query).status == 201
 
 
-def test_a_second_request_gives_up_waiting_for_the_first(
+def test_a_second_request_stops_waiting_for_the_first_after_the_lock_timeout(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = members.new()
@@ -246,7 +246,7 @@ def test_a_second_request_gives_up_waiting_for_the_first(
     assert refused.headers["Retry-After"] == "1"
 
 
-def test_a_request_that_waits_for_another_s_lock_is_not_told_that_it_is_repeated(
+def test_a_lock_of_another_request_is_not_answered_as_idempotency_in_progress(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = members.new()
@@ -261,13 +261,13 @@ def test_a_request_that_waits_for_another_s_lock_is_not_told_that_it_is_repeated
 
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """What was written to standard output, log lines and metrics, as Lambda collects it."""
+    """Returns what was written to standard output: log lines and metrics."""
     written = io.StringIO()
     monkeypatch.setattr(http_api.logger.registered_handler, "stream", written)
     return lambda: written.getvalue() + capsys.readouterr().out
 
 
-def test_what_goes_wrong_inside_stays_inside(
+def test_an_internal_error_reveals_nothing(
     functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch, printed: Callable[[], str]
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -283,7 +283,7 @@ def test_what_goes_wrong_inside_stays_inside(
     assert error["request_id"] == failed.headers["X-Request-Id"]
 
 
-def test_each_request_leaves_one_line_and_its_metrics(
+def test_each_request_writes_one_log_line_and_its_metrics(
     functions: Functions, members: Members, printed: Callable[[], str]
 ) -> None:
     member = members.new()
@@ -298,7 +298,7 @@ def test_each_request_leaves_one_line_and_its_metrics(
     assert "not-to-be-logged" not in output
 
 
-def test_the_next_request_inherits_nothing_from_the_one_before(
+def test_log_fields_do_not_leak_into_the_next_request(
     functions: Functions, members: Members, printed: Callable[[], str]
 ) -> None:
     functions.call("spin_wheel", by=members.new())
@@ -325,14 +325,14 @@ def test_a_query_log_line_carries_the_request_id(
 @pytest.mark.parametrize(
     "body", ['{"code": "A", "code": "B"}', '{"x": {"1": 50, "1": 30}}', '[{"a": 1, "\\u0061": 2}]']
 )
-def test_a_name_twice_in_an_object_is_not_taken_for_either(functions: Functions, members: Members, body: str) -> None:
+def test_a_json_object_with_a_name_twice_is_refused(functions: Functions, members: Members, body: str) -> None:
     for name in ("claim_code", "spin_wheel", "log_out"):
         refused = functions.call(name, by=members.new(), raw=body)
         assert (refused.status, refused.json["code"]) == (400, "malformed_request")
 
 
 @pytest.mark.parametrize("control", ["\n", "\r", "\x00", "\x1f", "\x7f", "\x85"])
-def test_a_path_with_a_control_character_names_nothing(functions: Functions, members: Members, control: str) -> None:
+def test_a_path_with_a_control_character_is_not_found(functions: Functions, members: Members, control: str) -> None:
     member = members.new()
     for path in (f"/v1/users/{member.id}{control}", f"/v1/users/{control}{member.id}", f"/v1/us{control}ers/1"):
         refused = functions.call("get_profile", path=path)
@@ -358,7 +358,7 @@ def test_a_path_with_a_control_character_names_nothing(functions: Functions, mem
         ("::1", "::/64"),
     ],
 )
-def test_a_client_is_counted_by_its_network(source_ip: str, network: str) -> None:
+def test_the_client_network_of_a_source_address(source_ip: str, network: str) -> None:
     api = HttpApi("anyone")
     api._event = event("get_wheel", address=source_ip)
     assert api.client_network == network

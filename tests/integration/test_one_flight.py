@@ -1,4 +1,4 @@
-"""The bytes of the one-flight dialect, seen on the wire, and what it does when a part of a flight fails."""
+"""The bytes that the one-flight dialect sends, and what it does if a part of a flight fails."""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.support.wire import Wire
 
 @pytest.fixture
 def wire(servers: stack.Stack) -> Iterator[Wire]:
-    """A counter in front of PostgreSQL itself."""
+    """A proxy in front of PostgreSQL, past the pooler, that counts round trips."""
     wire = Wire(servers.postgres)
     yield wire
     wire.close()
@@ -24,7 +24,7 @@ def wire(servers: stack.Stack) -> Iterator[Wire]:
 
 @pytest.fixture
 def engine(wire: Wire) -> Iterator[sa.Engine]:
-    """One connection through the counter."""
+    """An engine with one connection through the proxy."""
     url = f"postgresql+oneflight://postgres@127.0.0.1:{wire.port}/{os.environ['TEST_DATABASE']}"
     engine = sa.create_engine(url, pool_size=1, max_overflow=0, connect_args={"ssl_context": False})
 
@@ -40,7 +40,7 @@ def engine(wire: Wire) -> Iterator[sa.Engine]:
 
 
 def messages(flight: bytes) -> list[bytes]:
-    """The kinds of messages in a flight; a simple query with its text."""
+    """The message types in a flight; a simple query with its text."""
     found = []
     while flight:
         size = int.from_bytes(flight[1:5])
@@ -49,13 +49,13 @@ def messages(flight: bytes) -> list[bytes]:
     return found
 
 
-def test_the_first_connect_takes_one_trip_and_asks_nothing(wire: Wire, engine: sa.Engine) -> None:
+def test_the_first_connect_sends_no_query(wire: Wire, engine: sa.Engine) -> None:
     with engine.connect():
         pass
     assert wire.trips == 1
 
 
-def test_begin_and_commit_travel_with_the_statement(wire: Wire, engine: sa.Engine) -> None:
+def test_begin_and_commit_are_sent_with_the_statement(wire: Wire, engine: sa.Engine) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("select cast(:x as int)"), {"x": 1})
         connection.execute(sa.text("select cast(:x as int)"), {"x": 2}, execution_options={"commit_in_flight": True})
@@ -64,7 +64,7 @@ def test_begin_and_commit_travel_with_the_statement(wire: Wire, engine: sa.Engin
     assert messages(last) == [b"P", b"B", b"D", b"E", b"S", b"Q commit"]
 
 
-def test_a_read_in_autocommit_is_the_statement_alone(wire: Wire, engine: sa.Engine) -> None:
+def test_a_read_in_autocommit_sends_only_the_statement(wire: Wire, engine: sa.Engine) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("select cast(:x as int)"), {"x": 1})
     assert messages(wire.sent[-1]) == [b"P", b"B", b"D", b"E", b"S"]
@@ -74,7 +74,7 @@ def test_a_read_in_autocommit_is_the_statement_alone(wire: Wire, engine: sa.Engi
     assert messages(wire.sent[-2])[0] == b"Q begin transaction"
 
 
-def test_the_isolation_level_travels_in_begin(wire: Wire, engine: sa.Engine) -> None:
+def test_the_isolation_level_is_sent_in_begin(wire: Wire, engine: sa.Engine) -> None:
     with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
         connection.execute(sa.text("select 1"))
         level = connection.exec_driver_sql("show transaction_isolation").scalar_one()
@@ -93,7 +93,7 @@ def test_a_parameter_that_cannot_be_sent_sends_nothing(wire: Wire, engine: sa.En
         assert connection.execute(sa.text("select cast(:x as text)"), {"x": "é"}).scalar_one() == "é"
 
 
-def test_after_a_refused_flight_answers_still_match_questions(engine: sa.Engine) -> None:
+def test_after_a_refused_statement_the_next_one_gets_its_own_answer(engine: sa.Engine) -> None:
     for options in ({}, {"commit_in_flight": True}):
         with pytest.raises(sa.exc.DBAPIError) as raised, engine.begin() as connection:
             connection.execute(sa.text("select 1 / cast(:x as int)"), {"x": 0}, execution_options=options)
@@ -112,7 +112,7 @@ def test_a_refused_statement_with_commit_commits_nothing(engine: sa.Engine) -> N
         assert connection.exec_driver_sql("select count(*) from attempts where kind = 'flight'").scalar_one() == 0
 
 
-def test_values_come_back_as_they_went(engine: sa.Engine) -> None:
+def test_values_are_read_as_they_were_sent(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         row = connection.execute(
             sa.text(
@@ -146,7 +146,7 @@ def test_an_instant_that_no_calendar_of_ours_holds_is_its_nearest(servers: stack
             assert connection.execute(sa.select(value)).scalar_one() == read, stored
 
 
-def test_many_rows_come_in_one_trip(wire: Wire, engine: sa.Engine) -> None:
+def test_many_rows_need_one_round_trip(wire: Wire, engine: sa.Engine) -> None:
     with engine.connect() as connection:
         assert (
             len(connection.execute(sa.text("select generate_series(1, cast(:n as int))"), {"n": 50_000}).all())
@@ -155,7 +155,7 @@ def test_many_rows_come_in_one_trip(wire: Wire, engine: sa.Engine) -> None:
     assert wire.trips == 3, "connect, read, roll back"
 
 
-def test_a_cut_connection_is_known_as_one(wire: Wire, engine: sa.Engine) -> None:
+def test_a_cut_connection_is_invalidated(wire: Wire, engine: sa.Engine) -> None:
     with engine.connect() as connection:
         connection.execute(sa.text("select 1"))
         wire.cut()

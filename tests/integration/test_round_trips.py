@@ -1,4 +1,4 @@
-"""What each request costs on the wire, on a warm connection through the pooler."""
+"""The round trips of each request, on a warm connection through the pooler."""
 
 import os
 import secrets
@@ -23,7 +23,7 @@ from tests.support.wire import Wire
 
 @pytest.fixture
 def wire(servers: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    """Lead the handlers through a counter."""
+    """A proxy that the handlers connect through; it counts round trips."""
     wire = Wire(servers.pooler or servers.postgres)
     url = sa.make_url(os.environ["DATABASE_URL"]).set(port=wire.port)
     engine = db.make_engine(url.render_as_string(hide_password=False))
@@ -36,7 +36,7 @@ def wire(servers: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire
 
 
 def trips(wire: Wire, functions: Functions, name: str, status: int, **changes: Any) -> int:
-    """The round trips of a call that must be answered so."""
+    """Return the round trips of a call, which must be answered with this status."""
     before = wire.trips
     answer = functions.call(name, **changes)
     assert answer.status == status, answer.text
@@ -44,7 +44,7 @@ def trips(wire: Wire, functions: Functions, name: str, status: int, **changes: A
 
 
 @pytest.mark.parametrize("drawn", [0, 6], ids=["win", "loss"])
-def test_a_spin_takes_two_trips_and_four_with_a_key(
+def test_a_spin_needs_two_round_trips_and_four_with_a_key(
     wire: Wire, functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch, drawn: int
 ) -> None:
     monkeypatch.setattr(fairness, "draw", lambda *_: drawn)
@@ -52,20 +52,20 @@ def test_a_spin_takes_two_trips_and_four_with_a_key(
     assert trips(wire, functions, "spin_wheel", 201, by=members.new(), headers={"idempotency-key": "k"}) == 4
 
 
-def test_a_wheel_is_read_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
+def test_a_wheel_is_read_in_one_round_trip(wire: Wire, functions: Functions, members: Members) -> None:
     assert trips(wire, functions, "get_wheel", 200) == 1
     assert trips(wire, functions, "get_my_wheel", 200, by=members.new()) == 1
 
 
-def test_a_caller_is_known_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
+def test_a_caller_is_authenticated_in_one_round_trip(wire: Wire, functions: Functions, members: Members) -> None:
     payload = {"identitySource": [f"Bearer {members.new().token}"]}
-    for _ in range(2):  # the first notes activity too
+    for _ in range(2):  # the first also records activity
         assert wire.count(lambda: functions.invoke("authorize", payload)) == 1
     assert wire.count(lambda: functions.invoke("authorize", {"identitySource": ["Bearer of bad news"]})) == 0
 
 
-def test_an_account_takes_four_trips_to_be_made_and_three_to_be_entered(wire: Wire, functions: Functions) -> None:
-    """Two to count the attempt in its turn, and one that decides; a new account sees what an erasure has left of it."""
+def test_registering_needs_four_round_trips_and_logging_in_three(wire: Wire, functions: Functions) -> None:
+    """Two count the attempt under its advisory lock, one acts; registering also looks for an erased identity."""
     name, network = f"goat-{secrets.token_hex(6)}", f"2001:db8:{secrets.randbelow(65536):x}::1"
     body = {"username": name, "email": f"{name}@example.com", "password": "goats like long walks"}
     assert trips(wire, functions, "register", 201, body=body, address=network) == 4
@@ -75,12 +75,12 @@ def test_an_account_takes_four_trips_to_be_made_and_three_to_be_entered(wire: Wi
     assert trips(wire, functions, "log_in", 401, body=body, address=network) == 2
 
 
-def test_a_member_and_the_health_are_read_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
+def test_a_member_and_the_health_are_read_in_one_round_trip(wire: Wire, functions: Functions, members: Members) -> None:
     assert trips(wire, functions, "get_me", 200, by=members.new()) == 1
     assert trips(wire, functions, "get_health", 200) == 1
 
 
-def test_a_profile_takes_one_trip_each_to_be_changed_and_to_be_read(
+def test_a_profile_takes_one_round_trip_each_to_be_changed_and_to_be_read(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
     member = members.new()
@@ -88,7 +88,7 @@ def test_a_profile_takes_one_trip_each_to_be_changed_and_to_be_read(
     assert trips(wire, functions, "get_profile", 200, path=f"/v1/users/{member.id}") == 1
 
 
-def test_an_exclusion_takes_one_trip_each_to_begin_and_to_end(
+def test_an_exclusion_takes_one_round_trip_each_to_begin_and_to_end(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
     member = members.new()
@@ -97,7 +97,7 @@ def test_an_exclusion_takes_one_trip_each_to_begin_and_to_end(
     assert trips(wire, functions, "exclude_me", 201, by=member, body={"days": 3}, headers={"idempotency-key": "k"}) == 3
 
 
-def test_a_link_takes_one_trip_each_to_be_asked_for_seen_and_decided(
+def test_a_link_is_requested_listed_and_decided_in_one_round_trip_each(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
     staff = members.staff()
@@ -110,7 +110,7 @@ def test_a_link_takes_one_trip_each_to_be_asked_for_seen_and_decided(
         assert trips(wire, functions, "decide_link", 200, by=staff, path=path, body=body) == 1
 
 
-def test_a_mailed_token_is_used_in_two_trips(wire: Wire, functions: Functions, members: Members) -> None:
+def test_a_mailed_token_is_used_in_two_round_trips(wire: Wire, functions: Functions, members: Members) -> None:
     member, now = members.new(email_verified=False), datetime.now(UTC)
     with db.transaction() as connection:
         token = mailed_tokens.make_for_member(connection, member.id, member.email, now=now)
@@ -120,10 +120,10 @@ def test_a_mailed_token_is_used_in_two_trips(wire: Wire, functions: Functions, m
     assert trips(wire, functions, "verify_email", 200, body={"token": change}) == 2
 
 
-def test_mail_is_asked_for_in_two_trips_whatever_comes_of_it(
+def test_mail_is_requested_in_two_round_trips_whether_or_not_it_is_sent(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
-    """One to take the address's turn, and one that decides."""
+    """One to take the advisory lock, and one to act."""
     known, suspended = members.new(), members.new(suspended_at=datetime.now(UTC))
     for email in (known.email, suspended.email, f"{secrets.token_hex(6)}@example.com", *[known.email] * 3):
         assert trips(wire, functions, "request_password_reset", 202, body={"email": email}) == 2
@@ -131,10 +131,10 @@ def test_mail_is_asked_for_in_two_trips_whatever_comes_of_it(
         assert trips(wire, functions, "request_verification", 202, by=member) == 2
 
 
-def test_a_password_is_reset_in_three_trips_and_changed_in_five(
+def test_a_password_is_reset_in_three_round_trips_and_changed_in_five(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
-    """A look before the new one is hashed, two to count the guess in its turn, and two that end the sessions too."""
+    """One reads the names, two count the guess under its advisory lock, and two change it and end the sessions."""
     password, now = "goats like long walks", datetime.now(UTC)
     member, other = (members.new(password=passwords.hashed(password, legacy=False)) for _ in range(2))
     with db.transaction() as connection:
@@ -147,8 +147,8 @@ def test_a_password_is_reset_in_three_trips_and_changed_in_five(
     assert trips(wire, functions, "reset_password", 404, body=by_token) == 1
 
 
-def test_another_address_is_asked_for_in_six_trips(wire: Wire, functions: Functions, members: Members) -> None:
-    """Two each to count it as a registration, to count the guess, and to count the mail, in their turns."""
+def test_an_email_change_is_requested_in_six_round_trips(wire: Wire, functions: Functions, members: Members) -> None:
+    """Two each to count it as a registration, as a guess and as a mail, each under its advisory lock."""
     password = "goats like long walks"
     member = members.new(password=passwords.hashed(password, legacy=False))
     body = {"email": f"new-{member.email}", "current_password": password}
@@ -158,14 +158,14 @@ def test_another_address_is_asked_for_in_six_trips(wire: Wire, functions: Functi
     assert trips(wire, functions, "change_email", 409, by=member, body=body, address=network) == 6
 
 
-def test_a_member_logs_out_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
+def test_a_member_logs_out_in_one_round_trip(wire: Wire, functions: Functions, members: Members) -> None:
     assert trips(wire, functions, "log_out", 204, by=members.new()) == 1
 
 
-def test_an_export_takes_a_trip_a_table_and_an_erasure_little_more(
+def test_an_export_needs_a_round_trip_for_each_table_and_an_erasure_little_more(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
-    """Once in a life each: what counts is that no statement is long, and that their number does not grow with rows."""
+    """A member needs these at most once; what matters is that the number does not grow with the rows."""
     members.staff()
     member = members.new(password=STORED)
     tables = len(HOLDINGS)
@@ -173,8 +173,10 @@ def test_an_export_takes_a_trip_a_table_and_an_erasure_little_more(
     assert trips(wire, functions, "erase_me", 204, by=member, body={"password": PASSWORD}) == 32
 
 
-def test_staff_read_in_one_trip_and_change_a_member_in_two(wire: Wire, functions: Functions, members: Members) -> None:
-    """One to hold the caller's and the member's rows, and one that decides."""
+def test_staff_read_in_one_round_trip_and_change_a_member_in_two(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    """One to lock the caller's and the member's rows, and one to act."""
     staff, member = members.staff(), members.new()
     path = f"/v1/admin/members/{member.id}"
     assert trips(wire, functions, "list_members", 200, by=staff, query={"q": member.username}) == 1
@@ -185,14 +187,14 @@ def test_staff_read_in_one_trip_and_change_a_member_in_two(wire: Wire, functions
     assert wire.count(lambda: functions.invoke("grant_staff", {"username": member.username})) == 1
 
 
-def test_a_subscription_takes_one_trip_whatever_its_state(wire: Wire, functions: Functions) -> None:
+def test_a_subscription_takes_one_round_trip_whatever_its_state(wire: Wire, functions: Functions) -> None:
     email = f"{secrets.token_hex(6)}@example.com"
     for _ in range(3):
         assert trips(wire, functions, "subscribe", 202, body={"email": email}) == 1
     assert trips(wire, functions, "confirm_subscription", 404, body={"token": "nobody's"}) == 1
 
 
-def test_a_claim_takes_one_trip_three_with_a_key_and_three_to_be_refused_whatever_the_reason(
+def test_a_claim_takes_one_round_trip_three_with_a_key_and_three_to_be_refused_whatever_the_reason(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
     def issue(**terms: object) -> dict[str, str]:
@@ -209,12 +211,12 @@ def test_a_claim_takes_one_trip_three_with_a_key_and_three_to_be_refused_whateve
     assert trips(wire, functions, "list_codes", 200, by=member) == 1
 
 
-def test_a_code_is_issued_in_one_trip(wire: Wire, functions: Functions, members: Members) -> None:
+def test_a_code_is_issued_in_one_round_trip(wire: Wire, functions: Functions, members: Members) -> None:
     body = {"value": "5.00", "expires_at": "2099-01-01T00:00:00Z"}
     assert trips(wire, functions, "issue_codes", 201, by=members.staff(), body=body) == 1
 
 
-def test_a_ticket_takes_one_trip_each_to_be_opened_and_to_be_read(
+def test_a_ticket_takes_one_round_trip_each_to_be_opened_and_to_be_read(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
     member, body = members.new(), {"subject": "Help", "description": "Please."}
@@ -225,7 +227,7 @@ def test_a_ticket_takes_one_trip_each_to_be_opened_and_to_be_read(
     assert trips(wire, functions, "get_ticket", 200, by=member, path=f"/v1/tickets/{ticket['id']}") == 1
 
 
-def test_a_race_takes_one_trip_each_to_be_made_joined_and_read(
+def test_a_race_takes_one_round_trip_each_to_be_made_joined_and_read(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
     body = {

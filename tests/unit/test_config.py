@@ -1,4 +1,4 @@
-"""What the environment may say."""
+"""The settings that environment variables set."""
 
 import pytest
 
@@ -14,13 +14,13 @@ def test_a_switch_is_true_or_false(monkeypatch: pytest.MonkeyPatch, value: str |
 
 
 @pytest.mark.parametrize("value", ["yes", "1", "True", " true"])
-def test_a_switch_spelled_otherwise_is_refused_rather_than_off(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_misspelled_switch_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("VERIFIED_EMAIL_REQUIRED", value)
     with pytest.raises(ValueError, match="VERIFIED_EMAIL_REQUIRED must be true or false"):
         config._read()
 
 
-def test_links_lead_to_the_front_end_or_else_to_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_lead_to_the_front_end_or_to_the_api_if_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_URL", "https://api.example/")
     assert config._read().link_base == "https://api.example"
     assert config._read().ticket_base == "https://api.example/v1/tickets"

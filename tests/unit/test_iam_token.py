@@ -1,4 +1,4 @@
-"""The IAM token is the one that AWS's own library makes."""
+"""The IAM token, compared with the one that botocore makes."""
 
 import http.server
 import json
@@ -16,7 +16,7 @@ HOST = "proxy.example.eu-central-1.rds.amazonaws.com"
 
 
 @pytest.mark.parametrize("session", [KEYS.token, ""])
-def test_the_token_says_and_signs_what_botocores_does(session: str) -> None:
+def test_the_token_equals_that_of_botocore(session: str) -> None:
     client = boto3.Session(KEYS.access_key, KEYS.secret_key, session or None).client("rds", region_name="eu-central-1")
     theirs = client.generate_db_auth_token(HOST, 5432, "api")
     signed_at = datetime.strptime(parse_qs(theirs)["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)

@@ -12,7 +12,7 @@ CONTEXT = Context("AdvanceRacesFunction", "a-run")
 EVENT = {"scheduled_time": "2026-11-24T14:39:00Z"}
 
 
-def test_what_a_run_did_is_answered_logged_and_measured(
+def test_the_counts_of_a_run_are_returned_logged_and_measured(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     done = {"created": 2, "given_up": 0}  # `created` is also a word of Python's own log records
@@ -27,7 +27,7 @@ def test_what_a_run_did_is_answered_logged_and_measured(
     assert "Duration" in measured
 
 
-def test_a_run_that_fails_is_measured_and_its_error_escapes(
+def test_a_failed_run_is_measured_and_raises_its_error(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ZeroDivisionError):
@@ -36,5 +36,5 @@ def test_a_run_that_fails_is_measured_and_its_error_escapes(
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["Failed"] == [1.0]
 
 
-def test_work_knows_how_long_it_may_go_on() -> None:
+def test_seconds_left_are_those_of_the_lambda_context() -> None:
     assert lambda_handler(lambda: {"seconds": int(seconds_left())})(EVENT, CONTEXT) == {"seconds": 15}
