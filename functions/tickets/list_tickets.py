@@ -12,7 +12,7 @@ api = HttpApi("member")
 @api.get("/v1/tickets")
 def list_tickets(limit: Limit = 20, cursor: Cursor = None) -> Page[Ticket]:
     with reading() as connection:
-        return Page[Ticket].model_validate(tickets.own(connection, api.caller, limit=limit, cursor=cursor))
+        return Page[Ticket].model_validate(tickets.newest(connection, api.caller, limit=limit, cursor=cursor))
 
 
 handler = lambda_handler(api)

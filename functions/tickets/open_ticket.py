@@ -1,4 +1,4 @@
-"""POST /v1/tickets: a member asks support for help."""
+"""POST /v1/tickets: a member opens a support ticket."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction

@@ -94,7 +94,10 @@ def test_every_model_field_and_parameter_is_described(document: Json) -> None:
 
 def test_descriptions_of_inherited_generic_and_renamed_fields_are_found(document: Json) -> None:
     schemas = document["components"]["schemas"]
-    assert schemas["TicketWithMessages"]["properties"]["user_id"]["description"] == "Its owner."  # inherited
+    assert (
+        schemas["TicketWithMessages"]["properties"]["user_id"]["description"]
+        == "The id of the member who opened the ticket. It is null if that is unknown, as for some adopted tickets."
+    )  # inherited
     generic = schemas["RacePage"]["properties"]["next_cursor"]
     assert generic["description"].startswith("The `cursor` of the next page")
     assert schemas["Health"]["properties"]["schema"]["description"]  # by its alias

@@ -1,4 +1,4 @@
-"""Support tickets and what is written on them."""
+"""Support tickets and their messages."""
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, func, text
 

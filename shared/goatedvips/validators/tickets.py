@@ -1,4 +1,4 @@
-"""Requests and answers about support tickets."""
+"""Request and answer bodies of support tickets."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -15,56 +15,56 @@ type TicketPriority = Annotated[str, one_of("low", "medium", "high")]
 
 
 class TicketRequest(RequestBody):
-    """What a member asks support for."""
+    """A support ticket to be opened."""
 
     subject: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=150), CLEAN]
-    """One line for lists."""
+    """The subject, as lists show it."""
     description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN]
-    """Plain text."""
+    """What the member needs help with, as plain text."""
     priority: Literal["low", "medium", "high"] = "medium"
-    """How urgent the member finds it."""
+    """How urgent the ticket is for the member."""
 
 
 class Ticket(AnswerBody):
-    """A ticket; `status` is `open`, `in_progress` or `closed`."""
+    """A support ticket."""
 
     id: int
-    """The ticket's id."""
+    """The id of the ticket."""
     user_id: int | None
-    """Its owner."""
+    """The id of the member who opened the ticket. It is null if that is unknown, as for some adopted tickets."""
     subject: str
-    """One line for lists."""
+    """The subject, as lists show it."""
     description: str
-    """What it was opened with; messages come after it."""
+    """What the member needs help with, as plain text. Messages follow it."""
     status: TicketStatus
-    """`open`, `in_progress` or `closed`."""
+    """The status of the ticket: `open`, `in_progress` or `closed`."""
     priority: TicketPriority
-    """`low`, `medium` or `high`."""
+    """The priority of the ticket: `low`, `medium` or `high`."""
     created_at: datetime
-    """When it was opened."""
+    """When the ticket was opened."""
     updated_at: datetime
-    """When it last changed."""
+    """When the ticket last changed."""
 
 
 class TicketMessage(AnswerBody):
-    """What was written on a ticket."""
+    """A message on a ticket."""
 
     id: int
-    """The message's id."""
+    """The id of the message."""
     author: str | None
-    """A username; null for a staff reply as members see it."""
+    """The name of the author. It is null for members if staff wrote the message."""
     is_staff_reply: bool
-    """Written by staff, not by the owner."""
+    """Whether staff wrote the message."""
     internal: bool
-    """A note among staff; members never get one."""
+    """Whether the message is an internal note. Members never get internal notes."""
     message: str
-    """Plain text."""
+    """The message, as plain text."""
     created_at: datetime
-    """When it was written."""
+    """When the message was written."""
 
 
 class TicketWithMessages(Ticket):
     """A ticket with a page of its messages, oldest first."""
 
     messages: Page[TicketMessage]
-    """`limit` and `cursor` page through these."""
+    """A page of the messages. `limit` and `cursor` select it."""

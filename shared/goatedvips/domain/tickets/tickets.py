@@ -1,11 +1,12 @@
-"""Support tickets: opened by members, read by their owner and by staff."""
+"""Support tickets: a member opens a ticket; its owner and staff read it."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Interval,
     Row,
     and_,
     bindparam,
@@ -17,9 +18,10 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    type_coerce,
 )
 
-from goatedvips.domain import access, pagination
+from goatedvips.domain import access, attempts, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.notifications.outbox import queued
 from goatedvips.domain.pagination import Keyset
@@ -30,7 +32,13 @@ from goatedvips.models.tickets import support_tickets, ticket_messages
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What was written on a ticket after its description."""
+    """A message on a ticket.
+
+    Parameters
+    ----------
+    author: a username; None: a staff reply, for members; or the author is unknown.
+    internal: a note that only staff see.
+    """
 
     id: int
     author: str | None
@@ -42,7 +50,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket; of what was written on it a page at most."""
+    """A ticket.
+
+    Parameters
+    ----------
+    user_id: the owner; None: unknown, of an adopted ticket.
+    messages: a page of its messages; None in lists.
+    """
 
     id: int
     user_id: int | None
@@ -55,7 +69,10 @@ class Ticket:
     messages: pagination.Page[Message] | None = None
 
 
-_TICKET = (
+TICKETS_AN_HOUR = 20
+_THROTTLE_WINDOW = literal(timedelta(hours=1), Interval())
+
+_columns = (
     support_tickets.c.id,
     support_tickets.c.user_id,
     support_tickets.c.subject,
@@ -66,26 +83,41 @@ _TICKET = (
     support_tickets.c.updated_at,
 )
 _member = access.member()
-_opened = (
+_opens_at = (
+    select(type_coerce(support_tickets.c.created_at + _THROTTLE_WINDOW, support_tickets.c.created_at.type))
+    .where(
+        support_tickets.c.user_id == CALLER_ID,
+        support_tickets.c.created_at > NOW - _THROTTLE_WINDOW,
+        support_tickets.c.created_at <= NOW,
+    )
+    .order_by(support_tickets.c.created_at.desc())
+    .offset(TICKETS_AN_HOUR - 1)
+    .limit(1)
+    .scalar_subquery()
+)
+_throttle = select(_member.c.id.label("user_id"), _opens_at.label("opens_at")).cte("throttle")
+_insert_ticket = (
     insert(support_tickets)
     .from_select(
         ["user_id", "subject", "description", "status", "priority", "created_at", "updated_at"],
         select(
-            _member.c.id,
+            _throttle.c.user_id,
             bindparam("subject", type_=support_tickets.c.subject.type),
             bindparam("description", type_=support_tickets.c.description.type),
             literal("open"),
             bindparam("priority", type_=support_tickets.c.priority.type),
             NOW,
             NOW,
-        ),
+        ).where(_throttle.c.opens_at.is_(None)),
     )
-    .returning(*_TICKET)
-    .cte("opened")
+    .returning(*_columns)
+    .cte("ticket")
 )
-_opening = (
-    select(_opened)
-    .add_cte(*queued("ticket_opened", select(func.jsonb_build_object("ticket_id", _opened.c.id).label("payload"))))
+_mail = select(func.jsonb_build_object("ticket_id", _insert_ticket.c.id).label("payload"))
+_open_ticket = (
+    select(_insert_ticket, _throttle.c.opens_at)
+    .select_from(_throttle.outerjoin(_insert_ticket, true()))
+    .add_cte(*queued("ticket_opened", _mail))
     .execution_options(commit_in_flight=True)
 )
 
@@ -93,46 +125,51 @@ _opening = (
 def open_ticket(
     connection: Connection, caller: Caller, *, subject: str, description: str, priority: str, now: datetime
 ) -> Ticket:
-    """Open a ticket; the mail that tells staff of it commits with it.
+    """Open a ticket. The mail that reports it to staff commits with it.
 
     Raises
     ------
+    TooManyAttempts: the member has opened 20 tickets within an hour.
     Unauthenticated, AccountSuspended
     """
+    # The lock is a statement of its own, because the next one counts what was committed before it began.
+    connection.execute(select(attempts.ATTEMPT_LOCK), {"lock_name": f"ticket:{caller.user_id}"})
     text = {"subject": subject, "description": description, "priority": priority}
-    opened = access.one(connection, _opening, caller, text, now=now)
-    return Ticket(*opened)
+    row = access.one(connection, _open_ticket, caller, text, now=now)
+    if row.opens_at is not None:
+        raise attempts.too_many(row.opens_at, now=now)
+    return _ticket(row)
 
 
 _NEWEST_FIRST = Keyset(support_tickets.c.id)
-_own = _NEWEST_FIRST.page_of(select(*_TICKET).where(support_tickets.c.user_id == CALLER_ID))
+_select_tickets = _NEWEST_FIRST.page_of(select(*_columns).where(support_tickets.c.user_id == CALLER_ID))
 
 
-def own(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pagination.Page[Ticket]:
-    """The member's tickets, newest first.
+def newest(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pagination.Page[Ticket]:
+    """A page of the member's tickets, newest first.
 
     Raises
     ------
-    ValidationFailed: no page gave this cursor.
+    ValidationFailed: the cursor is not one of this list.
     """
     return pagination.newest(
         connection,
-        _own,
+        _select_tickets,
         {"caller_id": caller.user_id},
-        lambda row: Ticket(**row._mapping),
+        _ticket,
         by=_NEWEST_FIRST,
         limit=limit,
         cursor=cursor,
     )
 
 
-_by_staff = exists(select(access.staff().c.id))
+_CALLER_IS_STAFF = exists(select(access.staff().c.id))
 _OLDEST_MESSAGE_FIRST = Keyset(ticket_messages.c.id, ascending=True, names=("message_id",))
 _messages = _OLDEST_MESSAGE_FIRST.page_of(
     select(
         ticket_messages.c.id.label("message_id"),
-        # Which of the staff replied is for staff alone.
-        case((and_(ticket_messages.c.is_staff_reply, ~_by_staff), None), else_=users.c.username).label("author"),
+        # Members do not see which of the staff replied.
+        case((and_(ticket_messages.c.is_staff_reply, ~_CALLER_IS_STAFF), None), else_=users.c.username).label("author"),
         ticket_messages.c.is_staff_reply,
         ticket_messages.c.is_internal,
         ticket_messages.c.message,
@@ -141,13 +178,15 @@ _messages = _OLDEST_MESSAGE_FIRST.page_of(
     .outerjoin(users, users.c.id == ticket_messages.c.user_id)
     .where(
         ticket_messages.c.ticket_id == support_tickets.c.id,
-        or_(~ticket_messages.c.is_internal, _by_staff),
+        or_(~ticket_messages.c.is_internal, _CALLER_IS_STAFF),
     )
 ).lateral("messages")
-_ticket = (
-    select(*_TICKET, *_messages.c)
+_select_ticket = (
+    select(*_columns, *_messages.c)
     .outerjoin(_messages, true())
-    .where(support_tickets.c.id == bindparam("ticket_id"), or_(support_tickets.c.user_id == CALLER_ID, _by_staff))
+    .where(
+        support_tickets.c.id == bindparam("ticket_id"), or_(support_tickets.c.user_id == CALLER_ID, _CALLER_IS_STAFF)
+    )
     .order_by(_messages.c.message_id)
 )
 
@@ -155,20 +194,23 @@ _ticket = (
 def get(
     connection: Connection, caller: Caller, ticket_id: int, *, limit: int, cursor: str | None, now: datetime
 ) -> Ticket:
-    """A ticket with a page of its messages, oldest first; internal ones for staff alone, as the database knows them.
+    """A ticket with a page of its messages, oldest first. Members do not get internal ones.
 
     Raises
     ------
-    NotFound: or someone else's.
-    ValidationFailed: no page gave this cursor.
+    NotFound: there is no such ticket, or it belongs to another member.
+    ValidationFailed: the cursor is not one of this list.
     """
     parameters = caller.parameters(now) | {"ticket_id": ticket_id}
-    rows = connection.execute(_ticket, parameters | _OLDEST_MESSAGE_FIRST.parameters(limit, cursor)).all()
+    rows = connection.execute(_select_ticket, parameters | _OLDEST_MESSAGE_FIRST.parameters(limit, cursor)).all()
     if not rows:
         raise NotFound
-    ticket = Ticket(**{column.key: rows[0]._mapping[column.key] for column in _TICKET})
     page, next_cursor = _OLDEST_MESSAGE_FIRST.cut([row for row in rows if row.message_id is not None], limit)
-    return replace(ticket, messages=pagination.Page([_message(row) for row in page], next_cursor))
+    return replace(_ticket(rows[0]), messages=pagination.Page([_message(row) for row in page], next_cursor))
+
+
+def _ticket(row: Row[Any]) -> Ticket:
+    return Ticket(**{column.key: row._mapping[column.key] for column in _columns})
 
 
 def _message(row: Row[Any]) -> Message:
