@@ -6,7 +6,11 @@ into by VALUES, into that column: also inside a CTE, and without a word.
 """
 
 import importlib
+import json
 import pkgutil
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -18,6 +22,7 @@ from sqlalchemy.sql import visitors
 from goatedvips import domain
 from goatedvips.domain.access import Caller
 from goatedvips.postgres import OneFlightDialect
+from tests.infrastructure.project import ROOT
 
 MODULES = [
     importlib.import_module(module.name)
@@ -97,3 +102,53 @@ def test_an_ignored_conflict_has_a_target() -> None:
     assert sum(map(len, ignored.values())) >= 6
     without = {name for name, targets in ignored.items() if None in targets}
     assert without == WITHOUT_TARGET
+
+
+# A table, the only module that inserts into it, and at least how many statements do so with that module's CTEs.
+OWNERS = {"outbox": ("notifications.outbox", 5), "rewards": ("rewards.ledger", 2)}
+# Notes for each insert which module of the domain builds it, whatever the names of the table and of `insert` are there.
+BUILDERS = """
+import importlib, json, pkgutil, sys
+from sqlalchemy.sql import dml
+from goatedvips import domain
+
+builders = {}
+build = dml.Insert.__init__
+
+def note_builder(insert, table):
+    frame = sys._getframe(1)
+    while not frame.f_globals["__name__"].startswith("goatedvips."):
+        frame = frame.f_back
+    builders.setdefault(table.name, set()).add(frame.f_globals["__name__"].removeprefix("goatedvips.domain."))
+    build(insert, table)
+
+dml.Insert.__init__ = note_builder
+for module in pkgutil.walk_packages(domain.__path__, "goatedvips.domain."):
+    importlib.import_module(module.name)
+print(json.dumps({table: sorted(modules) for table, modules in builders.items()}))
+"""
+
+
+def test_each_of_these_tables_has_one_module_that_inserts_into_it() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-c", BUILDERS], env={"PYTHONPATH": str(ROOT / "shared")}, capture_output=True, check=True
+    ).stdout
+    builders = json.loads(printed)
+    assert {table: builders[table] for table in OWNERS} == {table: [module] for table, (module, _) in OWNERS.items()}
+
+
+@pytest.mark.parametrize("table", OWNERS)
+def test_a_compiled_statement_inserts_into_these_tables_only_by_their_modules(table: str) -> None:
+    module, fewest = OWNERS[table]
+    compiled = {
+        name: str(statement.compile(dialect=OneFlightDialect()))  # type: ignore[attr-defined]
+        for name, statement in NAMED.items()
+    }
+    inserting = {name for name, text in compiled.items() if f"INSERT INTO {table} " in text}
+    assert len(inserting) >= fewest
+    source = (ROOT / "shared/goatedvips/domain" / f"{module.replace('.', '/')}.py").read_text()
+    (cte_prefix,) = re.findall(r"cte\(f\"(\w+_)\{", source)
+    for name in inserting:
+        assert compiled[name].count(f"INSERT INTO {table} ") == len(
+            re.findall(rf"\b{cte_prefix}\w+ AS \s*\(INSERT INTO {table} ", compiled[name])
+        ), name
