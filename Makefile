@@ -1,4 +1,4 @@
-# The only entry point for people. `make` lists the targets; each first builds the environment from uv.lock, once.
+# The entry point for developers. `make` lists the targets. Each first installs the environment of uv.lock, if needed.
 
 UV_VERSION := 0.13.9
 PYTHON     := .venv/bin/python
@@ -7,8 +7,8 @@ READY      := .venv/.ready
 # On a terminal the installers show their progress.
 QUIET := $(shell test -t 2 || echo --quiet)
 
-# uv trusts the system's certificate authorities, a company's own among them, only if it is told to. It fails where the
-# system has none, as in some containers.
+# uv trusts the system's certificate authorities, a company's own among them, only with this setting. It fails if the
+# system has no certificate authorities, as in some containers.
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem),)
 export UV_SYSTEM_CERTS ?= true
 endif
@@ -30,7 +30,7 @@ run: port $(READY)  ## the platform on http://127.0.0.1:3000 (PORT=…), until C
 test: $(READY)      ## every test, in parallel (ARGS="-k spin")
 	@$(PYTHON) -m pytest -n auto $(ARGS)
 
-bench: $(READY)     ## what is measured, and against what: WHAT=imports, log_in_timing, upgrade_under_load
+bench: $(READY)     ## a benchmark: WHAT=imports, log_in_timing or upgrade_under_load
 	@$(PYTHON) -m benchmarks "$(or $(WHAT),imports)" $(ARGS)
 
 invoke: $(READY)    ## one function on Lambda's runtime client: FUNCTION=spin_wheel [EVENT=file.json]
@@ -45,7 +45,7 @@ sam-invoke: $(READY) ## one function in Docker, beside `make run`: FUNCTION=spin
 sam-api: $(READY)   ## the API from Docker containers on port 3001 (PORT=…), beside `make run` [ARGS=…]
 	@$(PYTHON) -m local.sam.invoke start-api
 
-staff: $(READY)     ## make a member one of the staff: USER=name, with STACK=name in a stack on AWS
+staff: $(READY)     ## make a member a staff member: USER=name, with STACK=name in a stack on AWS
 	@$(PYTHON) -m tools.staff "$(origin USER)"
 
 outbox-retry: $(READY) ## queue all mail that was given up once more, here or for DATABASE_URL
@@ -54,22 +54,22 @@ outbox-retry: $(READY) ## queue all mail that was given up once more, here or fo
 openapi: $(READY)   ## write the API's OpenAPI document and the table of docs/problems.md
 	@$(PYTHON) -m tools.openapi
 
-db-check: $(READY)  ## what is wrong with a database, here or for DATABASE_URL, and what to do (ARGS=--all names every row)
+db-check: $(READY)  ## list what is wrong with a database, the local one or DATABASE_URL's, and what to do (ARGS=--all lists every row)
 	@$(PYTHON) -m database.check $(ARGS)
 
-db-adopt: $(READY)  ## take over the Drizzle application's database, DATABASE_URL=…; asks first (YES=1)
+db-adopt: $(READY)  ## adopt the legacy (Drizzle) application's database, DATABASE_URL=…; asks first (YES=1)
 	@$(PYTHON) -m database.adopt
 
-db-upgrade: $(READY) ## newest schema, here or for DATABASE_URL=postgresql://user:password@host:port/database
+db-upgrade: $(READY) ## migrate the local database, or DATABASE_URL=postgresql://user:password@host:port/database
 	@$(PYTHON) -m database.upgrade
 
 db-reset: $(READY)  ## delete everything in the database and migrate anew; asks first (YES=1)
 	@$(PYTHON) -m database.reset
 
-check: $(READY)     ## style, types, template, build, and drift of what is generated (ARGS="mypy cfn-lint")
+check: $(READY)     ## style, types, template, builds, and whether generated files are up to date (ARGS="mypy cfn-lint")
 	@$(PYTHON) -m tools.check $(ARGS)
 
-format: $(READY)    ## format the code, and mend what ruff can
+format: $(READY)    ## format the code, and apply ruff's fixes
 	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format --quiet .
 
 requirements: $(READY) ## write the layer's requirements from uv.lock

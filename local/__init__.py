@@ -1,3 +1,3 @@
-"""What runs the platform on a developer's machine, without Docker and without an AWS account."""
+"""The platform on a developer's machine, without Docker and without an AWS account."""
 
 import database as _  # noqa: F401 - it puts the layer on the path

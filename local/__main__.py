@@ -1,10 +1,10 @@
-"""`python -m local` is `make run`; nothing else lives here, because worker processes skip a `__main__` module."""
+"""`python -m local` is `make run`. It only calls local/run.py, because worker processes do not import `__main__`."""
 
 import sys
 
 if __name__ == "__main__":
     try:
         from local.run import main
-    except KeyboardInterrupt:  # while it still loads
+    except KeyboardInterrupt:  # during the import
         sys.exit(130)
     main()

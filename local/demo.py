@@ -22,7 +22,7 @@ PASSWORD = "a long enough password"  # noqa: S105  only the local database knows
 """Of both accounts, in the local database only. Name and password are those of the sample event of log_in, which the
 OpenAPI document shows too."""
 SESSION_IDS = {MEMBER: 1, STAFF: 2}
-"""The sessions of the callers in events/. Nobody knows their tokens."""
+"""The sessions of the callers in events/. Their tokens are random and stored nowhere."""
 SESSION_LIFETIME = timedelta(days=365)
 RACERS = 100
 PRIZES = {"1": Decimal(50), "2": Decimal(30), "3": Decimal(20)}
@@ -62,7 +62,7 @@ curl -sw "\\n" $API/v1/admin/codes -H "Authorization: Bearer $STAFF" {json} \\
 
 
 def load(url: str, base: str) -> str:
-    """Load the demo data into an empty database, renew what runs out, and return the lines to try.
+    """Load the demo data into an empty database, renew what expires, and return the lines to try.
 
     Accounts and codes are never put back over what was changed. Races end by themselves, so new ones are announced.
 
@@ -109,7 +109,7 @@ def _make_account(connection: Connection, name: str, now: datetime) -> None:
 
 
 def _renew_session(connection: Connection, name: str, session_id: int, now: datetime) -> None:
-    """Keep the session of a sample's caller alive, with a token that nobody knows."""
+    """Keep the session of a sample's caller alive, with a random token that is stored nowhere."""
     user_id = connection.scalar(select(users.c.id).where(users.c.username == name))
     if user_id is None:  # renamed or erased
         return
@@ -137,7 +137,7 @@ def _has_first_password(connection: Connection, name: str) -> bool:
 
 
 def _staff_caller(connection: Connection) -> Caller | None:
-    """Return the demo's staff member; None if they are staff no more."""
+    """Return the demo's staff member; None if the account is no longer staff, or suspended."""
     wanted = select(users.c.id).where(users.c.username == STAFF, users.c.is_admin, users.c.suspended_at.is_(None))
     user_id = connection.scalar(wanted)
     return None if user_id is None else Caller(user_id, SESSION_IDS[STAFF], request_id="demo")

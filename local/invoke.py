@@ -1,7 +1,7 @@
 """`make invoke FUNCTION=spin_wheel`: one function on the real Lambda runtime client, without Docker.
 
-The runtime interface emulator comes with SAM CLI, the runtime client is `awslambdaric`: what runs the handler is what
-runs it on Lambda, in an environment that holds what template.yaml gives it and nothing else.
+The runtime interface emulator is SAM CLI's, the runtime client is `awslambdaric`, which also runs Python handlers on
+Lambda. The environment has the variables of template.yaml, and none of the developer's shell but PATH.
 """
 
 import json
@@ -28,8 +28,8 @@ SERVER_ERROR = 500
 PATH = "/2015-03-31/functions/function/invocations"
 
 
-def emulator() -> str:
-    """Return the emulator's program for this machine."""
+def find_emulator() -> str:
+    """Return the path of the emulator for this machine's processor."""
     package = find_spec("samcli")
     if sys.platform != "linux" or package is None or package.origin is None:
         sys.exit(
@@ -40,14 +40,14 @@ def emulator() -> str:
     if os.access(program, os.X_OK):
         return str(program)
     FOLDER.mkdir(exist_ok=True)
-    copy = FOLDER / "aws-lambda-rie"  # wheels don't always keep the x bit
+    copy = FOLDER / "aws-lambda-rie"  # installers do not always preserve the executable bit
     copy.write_bytes(program.read_bytes())
     copy.chmod(0o700)
     return str(copy)
 
 
 def invoke(function: Function, event: object) -> Any:  # noqa: ANN401  any JSON value
-    """Run a function on an event and return its answer; what it logs goes to standard error."""
+    """Run a function on an event and return its answer. Its log goes to standard error."""
     api, runtime = free_port(), free_port()
     variables = BASE_VARIABLES | {
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
@@ -56,7 +56,7 @@ def invoke(function: Function, event: object) -> Any:  # noqa: ANN401  any JSON 
         "PYTHONPATH": os.pathsep.join(str(layer) for layer in function.layers),
         "PATH": os.environ.get("PATH", os.defpath),
     }
-    command = [emulator(), "--log-level", "error"]
+    command = [find_emulator(), "--log-level", "error"]
     command += [
         "--runtime-interface-emulator-address",
         f"127.0.0.1:{api}",
@@ -95,7 +95,7 @@ def _post(url: str, event: object, seconds: int) -> Any:  # noqa: ANN401  any JS
             continue
         try:
             return answer.json() if answer.content else None
-        except ValueError:  # the emulator's own words, as at a time-out
+        except ValueError:  # a message of the emulator, as after a time-out
             return {"errorType": "Runtime.Error", "errorMessage": answer.text.strip()}
 
 
@@ -111,7 +111,7 @@ def main(name: str, file: str | None = None) -> None:
     with local_database() as url:
         upgrade(url)
         demo.load(url, base)
-        values = template.parameters(url, base)
+        values = template.build_parameters(url, base)
         values["NotificationsTimeout"] = template.SHORTEST_NOTIFICATIONS_TIMEOUT
         function = template.load(values, base).function(name)
         event = samples.read(Path(file)) if file else samples.event_of(function.file.stem, url)

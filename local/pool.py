@@ -1,6 +1,6 @@
-"""Worker processes that run the functions, one event at a time each, as Lambda's environments do.
+"""Worker processes that run the functions. Each handles one event at a time, like an execution environment of Lambda.
 
-Handlers never run in threads of one process: Powertools keeps the current event on its class, and concurrent requests
+Handlers never run in threads of one process: Powertools stores the current event on its class, so concurrent requests
 would get each other's answers.
 """
 
@@ -22,8 +22,8 @@ from typing import Any
 from local.sources import Sources
 from local.worker import ACCOUNT, REGION, Answer, Call, work
 
-# What most handlers import, loaded once and inherited by every worker. Nothing of the project, which reads its
-# environment when it is imported.
+# Modules that most handlers import: they are loaded once, and every worker inherits them. None belongs to the project,
+# whose modules read their environment when they are imported.
 PRELOADED = (
     "local.worker",
     "aws_lambda_powertools.event_handler.openapi.models",
@@ -35,7 +35,7 @@ PRELOADED = (
     "pydantic",
     "sqlalchemy.dialects.postgresql.pg8000",
 )
-# API Gateway gives up on an integration after 30 s. A request that finds every worker busy waits no longer than that.
+# Seconds that a request waits for a free worker. API Gateway's own time-out for a function is 30 s.
 LONGEST_WAIT = 30.0
 
 BASE_VARIABLES = {
@@ -53,7 +53,7 @@ BASE_VARIABLES = {
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the template, and what its process needs."""
+    """A function of the template, with everything that its process needs."""
 
     name: str
     file: Path
@@ -65,10 +65,10 @@ class Function:
 
 
 class FunctionError(Exception):
-    """The function raised, or its process died; carries the report of Lambda's runtime."""
+    """The function raised, or its process ended; `report` is the error as Lambda's runtime reports it."""
 
     def __init__(self, function: str, report: dict[str, Any]) -> None:
-        """Keep the report for who wants more than the first line."""
+        """Compose the message from the report's type and message."""
         self.function, self.report = function, report
         super().__init__(f"{function}: {report.get('errorType')}: {report.get('errorMessage')}")
 
@@ -82,7 +82,7 @@ class _Worker:
     process: ForkServerProcess
     connection: Connection
     generation: int
-    """How often the code had been edited when it started."""
+    """The number of edits of the code before it started."""
 
 
 @dataclass
@@ -95,13 +95,13 @@ class _Group:
 
 
 class Pool:
-    """Invokes functions by their logical id; a group of workers for each distinct environment.
+    """Invokes functions by their logical id. Functions with equal environment variables share a group of workers.
 
     A group grows with its load up to `limit` workers. A worker that dies or times out is replaced.
     """
 
     def __init__(self, functions: Iterable[Function], log: Path, limit: int | None = None) -> None:
-        """Prepare the process that workers are forked from; it loads the third-party modules meanwhile."""
+        """Prepare the groups. No worker is started yet."""
         self.functions = {function.name: function for function in functions}
         self.log = log
         log.touch()
@@ -117,7 +117,7 @@ class Pool:
         self._generation = 0
 
     def warm_up(self) -> None:
-        """Start every worker of the environment that most functions share, so that the first requests find them."""
+        """Start all workers of the largest group, so that the first requests need not wait for them."""
         groups = [self._group(function) for function in self.functions.values()]
         if groups:
             largest = max(groups, key=lambda group: sum(other is group for other in groups))
@@ -129,8 +129,8 @@ class Pool:
 
         Raises
         ------
-        FunctionTimeoutError: it took longer than its time-out, or none of its workers became free.
-        FunctionError: it raised, or its process died.
+        FunctionTimeoutError: it took longer than its time-out, or no worker became free.
+        FunctionError: it raised, or its process ended.
 
         """
         function = self.functions[name]
@@ -150,7 +150,7 @@ class Pool:
         return value
 
     def stop(self) -> None:
-        """End all workers at once, whatever they are doing: their transactions roll back."""
+        """Kill all workers at once; PostgreSQL rolls their open transactions back."""
         with self._lock:
             self._stopped = True
             workers, self._workers = self._workers, set()
@@ -179,7 +179,7 @@ class Pool:
         return answer
 
     def _take(self, group: _Group, call: Call) -> _Worker:
-        """Return a worker that is free: the one used last, else a new one, else the first that becomes free.
+        """Return the free worker that was used last, or else a new one, or else the first one that becomes free.
 
         A worker that started before the code was edited is replaced.
         """
@@ -193,7 +193,7 @@ class Pool:
                 if self._may_grow(group):
                     return self._start(group)
                 try:
-                    # Looks again now and then: a worker that died makes room for a new one and is never put back.
+                    # A worker that died is never put back, but makes room for a new one: so look again twice a second.
                     worker = group.idle.get(timeout=0.5)
                 except queue.Empty:
                     if time.monotonic() > end:
@@ -216,7 +216,7 @@ class Pool:
             return grows
 
     def _start(self, group: _Group) -> _Worker:
-        """Fork a worker; the caller has taken a slot of the group for it, which is given back if it fails.
+        """Fork a worker. The caller has taken a slot of the group for it; it is given back if the start fails.
 
         Raises
         ------
@@ -259,7 +259,7 @@ class Pool:
 
 
 def prepare() -> None:
-    """Start the process that workers are forked from, which loads its modules while the caller does other things."""
+    """Start the process that workers are forked from. It imports the preloaded modules in the background."""
     multiprocessing.set_forkserver_preload(list(PRELOADED))
     forkserver.ensure_running()
 

@@ -10,7 +10,7 @@ from types import FrameType
 from local import pool
 from local.ports import HOST, chosen_port, is_free
 
-# Where database clients and samconfig.toml find it at every start; another port when this one is taken.
+# The port for database clients and samconfig.toml. If it is taken, PostgreSQL gets a free one.
 POSTGRES_PORT = 54320
 
 
@@ -27,7 +27,7 @@ def main() -> None:
 def run(port: int, *, serves_containers: bool) -> None:
     """Start everything in order, and stop it in the opposite order, whatever happens."""
     pool.prepare()  # loads third-party modules while this process loads its own
-    from database import embedded, local  # noqa: PLC0415  they load for a second
+    from database import embedded, local  # noqa: PLC0415  importing takes a second
     from database.upgrade import upgrade  # noqa: PLC0415
 
     with ExitStack() as stack:
@@ -57,7 +57,7 @@ def serve(url: str, database_port: int, port: int, stack: ExitStack, *, serves_c
     log = FOLDER / "functions.log"
     log.write_text("")
     report("Reading template.yaml and starting workers")
-    plan = template.load(template.parameters(url, base), base)
+    plan = template.load(template.build_parameters(url, base), base)
     workers = pool.Pool(plan.functions, log)
     stack.callback(workers.stop)
     workers.warm_up()
@@ -72,8 +72,8 @@ def serve(url: str, database_port: int, port: int, stack: ExitStack, *, serves_c
     if serves_containers:
         from local.sam import bridge  # noqa: PLC0415  it loads Docker's client
 
-        address = stack.enter_context(bridge.reachable((port, database_port)))
-        print(f"Containers reach it all as {template.CONTAINER_HOST} ({address})")
+        host_ip = stack.enter_context(bridge.reachable((port, database_port)))
+        print(f"Containers reach these ports at {template.CONTAINER_HOST} ({host_ip})")
 
     # The server runs in a thread, because its own loop would swallow the interrupt.
     threading.Thread(target=http.serve_forever, daemon=True).start()
@@ -90,7 +90,7 @@ def serve(url: str, database_port: int, port: int, stack: ExitStack, *, serves_c
     print()
     for what, where in places.items():
         print(f"{what:<16}{where}")
-    for schedule in schedules.left_out:
+    for schedule in schedules.without_rate:
         print(f"Not run here: {schedule.function} ({schedule.expression})")
     print(f"\n{hints}\nCtrl-C stops everything.", flush=True)
     threading.Event().wait()
@@ -110,7 +110,7 @@ def chosen_switch(name: str) -> bool:
 
 
 def interrupt(_number: int, _frame: FrameType | None) -> None:
-    """Take Ctrl-C and SIGTERM alike, once: a second one must not cut the stop short."""
+    """Handle Ctrl-C and SIGTERM alike, and ignore further ones, which would interrupt the shutdown."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     print("\nStopping.", flush=True)

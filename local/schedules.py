@@ -1,4 +1,4 @@
-"""The template's schedules, run here: each in a thread of its own, through the same workers as requests."""
+"""The template's schedules on this machine. Each has its own thread, and the same workers as requests."""
 
 import json
 import re
@@ -15,37 +15,37 @@ UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": time
 
 
 class Schedules:
-    """Invokes functions as EventBridge Scheduler does, the first time at once.
+    """Invokes functions at their rate, as EventBridge Scheduler does; the first time at once.
 
-    Two runs of one schedule never overlap here: a run that is due while the last one still works is left out.
+    Two runs of one schedule never overlap here: a run is skipped if the previous one has not ended when it is due.
     """
 
     def __init__(self, schedules: Iterable[Schedule], pool: Pool) -> None:
-        """Tell the schedules that can be run here, by their rate, from the others."""
+        """Separate the schedules with a rate, which run here, from the others, which do not."""
         self._pool, self._ended = pool, threading.Event()
         self.running: list[tuple[Schedule, timedelta]] = []
-        self.left_out: list[Schedule] = []
+        self.without_rate: list[Schedule] = []
         for schedule in schedules:
-            period = period_of(schedule.expression)
+            period = parse_rate(schedule.expression)
             if period is None:
-                self.left_out.append(schedule)
+                self.without_rate.append(schedule)
             else:
                 self.running.append((schedule, period))
 
     def start(self) -> None:
-        """Begin; the threads end with the process."""
+        """Start the threads. They end with the process."""
         for schedule, period in self.running:
             threading.Thread(target=self._run, args=(schedule, period), name=schedule.name, daemon=True).start()
 
     def stop(self) -> None:
-        """Start no further run. What is running ends with the pool."""
+        """Start no further run. Runs in progress end when the pool stops."""
         self._ended.set()
 
     def _run(self, schedule: Schedule, period: timedelta) -> None:
         due = datetime.now(UTC)
         while not self._ended.is_set():
             try:
-                self._pool.invoke(schedule.function, payload(schedule, due))
+                self._pool.invoke(schedule.function, build_payload(schedule, due))
             except FunctionError as error:
                 if not self._ended.is_set():
                     print_failure(error)
@@ -54,14 +54,14 @@ class Schedules:
             self._ended.wait((due - now).total_seconds())
 
 
-def period_of(expression: str) -> timedelta | None:
-    """Return how often `rate(5 minutes)` is; None for `cron(…)` and `at(…)`, which wait too long to be of use here."""
+def parse_rate(expression: str) -> timedelta | None:
+    """Return the period of `rate(5 minutes)`; None for `cron(…)` and `at(…)`, which do not run here."""
     match = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     return int(match[1]) * UNITS[match[2]] if match else None
 
 
-def payload(schedule: Schedule, due: datetime) -> object:
-    """Return the schedule's `Input` with the scheduler's own words replaced."""
+def build_payload(schedule: Schedule, due: datetime) -> object:
+    """Return the schedule's `Input` with the context attributes of EventBridge Scheduler replaced."""
     words = {
         "<aws.scheduler.scheduled-time>": due.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "<aws.scheduler.execution-id>": str(uuid.uuid4()),

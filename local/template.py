@@ -1,4 +1,4 @@
-"""template.yaml as SAM CLI itself reads it: functions with their environment, routes, authorizers, CORS, schedules."""
+"""Reads template.yaml with SAM CLI: functions with their environment, routes, authorizers, CORS and schedules."""
 
 import logging
 import os
@@ -19,25 +19,25 @@ from samcli.lib.providers.sam_function_provider import SamFunctionProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 
 ROOT = Path(__file__).resolve().parent.parent
-# What `!Ref AWS::NoValue` becomes: SAM's local side gives up on an `!If` with a branch that has no value.
+# The value of `!Ref AWS::NoValue`. SAM CLI fails on an `!If` with a branch that has no value.
 NO_VALUE = "AWS::NoValue"
-# SAM warns about every intrinsic function that only AWS can resolve.
+# SAM CLI warns about every intrinsic function that only AWS can resolve.
 logging.getLogger("samcli").setLevel(logging.ERROR)
 
 
 CONTAINER_HOST = "host.docker.internal"
 """The name by which a Docker container calls the machine that it runs on."""
 SHORTEST_NOTIFICATIONS_TIMEOUT = "15"
-"""Seconds of a run of send_notifications that somebody waits for: it looks for mail in the first 5 of them."""
+"""In seconds, for runs of send_notifications for which a developer waits. It looks for mail in the first 5."""
 
 
 class TemplateError(SystemExit):
-    """The template asks for something that must not be served as it is; the text says what."""
+    """The template cannot be served safely; the text says why. Uncaught, it ends the program."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When a function is invoked without a request, and with what."""
+    """A schedule of a function: when it is invoked, and with which input."""
 
     name: str
     function: str
@@ -59,14 +59,14 @@ class Cors:
 
 @dataclass(frozen=True)
 class Template:
-    """What the local side needs of template.yaml."""
+    """The parts of template.yaml that the local platform needs."""
 
     file: Path
     functions: list[Function]
     api: Api
     cors: Cors
     schedules: list[Schedule]
-    # How long API Gateway keeps an authorizer's answer, in seconds, by the authorizer's name.
+    # Seconds for which API Gateway caches an authorizer's answer, by the authorizer's name.
     authorizer_seconds: dict[str, int] = field(default_factory=dict)
 
     def function(self, name: str) -> Function:
@@ -74,18 +74,18 @@ class Template:
         for function in self.functions:
             if name in (function.name, function.file.stem):
                 return function
-        known = ", ".join(sorted(function.file.stem for function in self.functions))
-        raise TemplateError(f"There is no function {name!r}. There are: {known}.")
+        names = ", ".join(sorted(function.file.stem for function in self.functions))
+        raise TemplateError(f"There is no function {name!r}. There are: {names}.")
 
 
-def parameters(database_url: str, base_url: str, chosen: Mapping[str, str] = os.environ) -> dict[str, str]:
+def build_parameters(database_url: str, base_url: str, chosen: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the values of the template's parameters on this machine.
 
     Parameters
     ----------
     database_url: `postgresql://…` of the server that functions use.
-    base_url: where the local API and its mail catcher listen.
-    chosen: settings that a developer may choose by an environment variable.
+    base_url: of the local API, which is also the URL of the stand-in for Amazon SES.
+    chosen: environment variables by which a developer chooses some of the values.
 
     """
     match = re.fullmatch(r"postgresql://[^@]*@([^:/]+):(\d+)/(\w+)", database_url)
@@ -114,7 +114,9 @@ def parameters(database_url: str, base_url: str, chosen: Mapping[str, str] = os.
     return values
 
 
-def container_parameters(database_port: int, api_port: int, chosen: Mapping[str, str] = os.environ) -> dict[str, str]:
+def build_container_parameters(
+    database_port: int, api_port: int, chosen: Mapping[str, str] = os.environ
+) -> dict[str, str]:
     """Return the values of the template's parameters for functions in Docker containers on this machine.
 
     Parameters
@@ -124,7 +126,7 @@ def container_parameters(database_port: int, api_port: int, chosen: Mapping[str,
 
     """
     database_url = f"postgresql://api@{CONTAINER_HOST}:{database_port}/goatedvips"
-    values = parameters(database_url, f"http://{CONTAINER_HOST}:{api_port}", chosen)
+    values = build_parameters(database_url, f"http://{CONTAINER_HOST}:{api_port}", chosen)
     return values | {
         "AppUrl": values["AppUrl"] or f"http://127.0.0.1:{api_port}",
         "NotificationsTimeout": SHORTEST_NOTIFICATIONS_TIMEOUT,
@@ -136,7 +138,7 @@ def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template
 
     Raises
     ------
-    TemplateError: SAM's local side lost the authorizer of a route that the template guards.
+    TemplateError: SAM CLI dropped the authorizer of a route that has one in the template.
 
     """
     overrides = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, NO_VALUE: NO_VALUE, **values}
@@ -148,7 +150,7 @@ def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template
         (r["Properties"] for r in resources.values() if r["Type"] == "AWS::Serverless::HttpApi"), {}
     )
     auth = gateway.get("Auth") or {}
-    _refuse_open_doors(api, resources, auth.get("DefaultAuthorizer"))
+    _refuse_unguarded_routes(api, resources, auth.get("DefaultAuthorizer"))
     return Template(
         file=file,
         functions=functions,
@@ -172,7 +174,7 @@ def _functions(stacks: Any, resources: dict[str, Any], root: Path, base_url: str
         module, attribute = str(function.handler).rsplit(".", 1)
         given = (function.environment or {}).get("Variables") or {}
         variables = {name: _text(value) for name, value in given.items() if value != NO_VALUE}
-        if "API_URL" in variables:  # on AWS the address that API Gateway assigns
+        if "API_URL" in variables:  # on AWS, the URL that API Gateway assigns
             variables["API_URL"] = base_url
         yield Function(
             name=function.name,
@@ -186,14 +188,14 @@ def _functions(stacks: Any, resources: dict[str, Any], root: Path, base_url: str
 
 
 def _text(value: object) -> str:
-    """Return an environment variable's value as CloudFormation would pass it; what only AWS can resolve is empty."""
+    """Return an environment variable's value as CloudFormation passes it; empty if only AWS can resolve it."""
     if isinstance(value, bool):
         return str(value).lower()
     return "" if value is None or isinstance(value, (dict, list)) else str(value)
 
 
 def _events(resources: dict[str, Any], kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield function, name and properties of the events of a kind."""
+    """Yield logical id of the function, name and properties of each event of a type."""
     for function, resource in resources.items():
         if resource["Type"] == "AWS::Serverless::Function":
             for name, event in (resource["Properties"].get("Events") or {}).items():
@@ -201,8 +203,8 @@ def _events(resources: dict[str, Any], kind: str) -> Iterator[tuple[str, str, di
                     yield function, name, event.get("Properties") or {}
 
 
-def _refuse_open_doors(api: Api, resources: dict[str, Any], default: str | None) -> None:
-    """SAM silently drops an authorizer that it cannot resolve, and would serve its routes to anybody."""
+def _refuse_unguarded_routes(api: Api, resources: dict[str, Any], default: str | None) -> None:
+    """Refuse a template if SAM CLI silently dropped an authorizer, because it would serve the routes to anyone."""
     guarded = {(route.path, method) for route in api.routes if route.authorizer_object for method in route.methods}
     for function, _, event in _events(resources, "HttpApi"):
         wanted = (event.get("Auth") or {}).get("Authorizer", default)
@@ -210,7 +212,7 @@ def _refuse_open_doors(api: Api, resources: dict[str, Any], default: str | None)
         if wanted not in (None, "NONE") and (path, method) not in guarded:
             raise TemplateError(
                 f"{method} {path} ({function}) would be served without its authorizer {wanted}: "
-                "name it as !GetAtt <function>.Arn, which SAM's local side understands."
+                "name it as !GetAtt <function>.Arn, which SAM CLI resolves."
             )
 
 
@@ -234,6 +236,6 @@ def _cors(given: object) -> Cors:
 
 
 def _listed(value: object) -> list[str]:
-    """Return a list's texts; a parameter of type CommaDelimitedList arrives as one text."""
+    """Return the texts of a list; SAM CLI passes a parameter of type CommaDelimitedList as one text."""
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
     return [part.strip() for text in parts for part in str(text).split(",") if part.strip()]

@@ -1,4 +1,4 @@
-"""A worker process is one Lambda environment: it serves one event at a time and keeps its handlers imported."""
+"""A worker process stands for one execution environment: it handles one event at a time, and imports a handler once."""
 
 import importlib.util
 import json
@@ -20,7 +20,7 @@ type Handler = Callable[[Any, Context], Any]
 
 @dataclass(frozen=True)
 class Call:
-    """One invocation, as it travels to the worker."""
+    """One invocation, as it is sent to the worker."""
 
     function: str
     file: str
@@ -33,7 +33,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the function returned, as JSON text, or the error as Lambda's runtime reports it."""
+    """The function's return value as JSON text, or its error as Lambda's runtime reports it."""
 
     text: str
     failed: bool = False
@@ -41,7 +41,7 @@ class Answer:
 
 @dataclass
 class Context:
-    """Lambda's context object: what the second parameter of a handler offers."""
+    """Lambda's context object, the second parameter of a handler."""
 
     call: Call
     function_version: str = "$LATEST"
@@ -50,7 +50,7 @@ class Context:
     _end: float = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start the function's time."""
+        """Begin to count the function's time."""
         self._end = time.monotonic() + self.call.seconds
         self.function_name = self.call.function
         self.memory_limit_in_mb = str(self.call.memory)
@@ -69,13 +69,13 @@ def work(connection: Connection, variables: dict[str, str], path: list[str], log
 
     Parameters
     ----------
-    connection: calls come in, answers go out.
-    variables: the whole environment; nothing of the developer's shell is left, least of all AWS credentials.
-    path: folders of the layers, which come first on `sys.path`, as `/opt/python` does.
-    log: the file that takes what handlers print and log.
+    connection: it receives calls and sends answers.
+    variables: the complete environment. No variable of the developer's shell remains, in particular no AWS credentials.
+    path: folders of the layers, to be put first on `sys.path`, as `/opt/python` is on Lambda.
+    log: the file to which handlers print and log.
 
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the pool ends workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the pool kills workers
     os.environ.clear()
     os.environ.update(variables)
     sys.path[:0] = path
@@ -92,7 +92,7 @@ def work(connection: Connection, variables: dict[str, str], path: list[str], log
 
 
 def _answer(call: Call, handlers: dict[tuple[str, str], Handler]) -> Answer:
-    """Call the handler as Lambda's runtime does, errors included."""
+    """Call the handler as Lambda's runtime does, and report its error as the runtime does."""
     os.environ["AWS_LAMBDA_FUNCTION_NAME"] = call.function
     os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = str(call.memory)
     key = (call.file, call.attribute)
@@ -111,7 +111,7 @@ def _answer(call: Call, handlers: dict[tuple[str, str], Handler]) -> Answer:
 
 
 def _load(file: str, attribute: str) -> Handler:
-    """Import a function's file by its path, under the name that it has on Lambda."""
+    """Import a function's file by its path, under its module name on Lambda, and return the handler."""
     name = Path(file).stem
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:

@@ -36,7 +36,7 @@ def _here(event: dict[str, str]) -> dict[str, Any]:
     with local_database() as url:
         upgrade(url)
         base = "http://127.0.0.1:3000"
-        function = template.load(template.parameters(url, base), base).function(FUNCTION)
+        function = template.load(template.build_parameters(url, base), base).function(FUNCTION)
         workers = pool.Pool([function], FOLDER / "functions.log", limit=1)
         try:
             answer: dict[str, Any] = workers.invoke(function.name, event)

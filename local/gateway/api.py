@@ -1,7 +1,7 @@
-"""The HTTP API of template.yaml, served here: SAM CLI's routes and authorizers over a pool of worker processes.
+"""The HTTP API of template.yaml on this machine: SAM CLI's routes and authorizers over a pool of worker processes.
 
-What SAM CLI does otherwise than API Gateway's HTTP API is put right here: the event, the authorizer's cached answer,
-CORS, and the bodies and statuses of what the gateway itself answers.
+Where SAM CLI differs from API Gateway's HTTP API, this module corrects it: events, the cache of the authorizer's
+answers, CORS, and the bodies and statuses of the gateway's own answers.
 """
 
 import json
@@ -27,7 +27,7 @@ from werkzeug.exceptions import (
 )
 
 from local.console import print_failure, print_log
-from local.gateway.events import authorizer_event, http_event
+from local.gateway.events import build_authorizer_event, build_http_event
 from local.pool import FunctionError, FunctionTimeoutError, Pool
 from local.sources import Sources
 from local.template import Cors, Template
@@ -41,7 +41,7 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
     """Routes requests to functions as API Gateway does."""
 
     def __init__(self, template: Template, pool: Pool, port: int) -> None:
-        """Build the application; nothing listens yet."""
+        """Build the application. It does not listen yet."""
         super().__init__(template.api, SimpleNamespace(is_debugging=lambda: False), host=HOST, port=port)
         self.pool, self.template = pool, template
         self._read_at_start = Sources((template.file, template.file.parent / "migrations"))
@@ -56,7 +56,7 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         return app
 
     def create(self) -> None:
-        """Register the template's routes, and what the gateway does around them."""
+        """Register the template's routes, and the hooks that act as the gateway around them."""
         super().create()
         self.app.url_map.merge_slashes = False
         self.app.before_request(self._before)
@@ -65,11 +65,11 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         self.app.register_error_handler(Exception, _failure)
 
     def _construct_error_handling(self) -> None:
-        """SAM's own answers are those of a REST API: none of them is wanted."""
+        """Register none of SAM CLI's error handlers: they answer as a REST API does, not as an HTTP API."""
 
     def _before(self) -> Response | None:
-        """Answer preflights, and refuse what Flask would take for a route: HTTP APIs know no trailing slash."""
-        if request.method == "OPTIONS":  # SAM adds it to every route; the template has it on none
+        """Answer CORS preflights, and refuse a trailing slash, which Flask accepts and an HTTP API does not."""
+        if request.method == "OPTIONS":  # SAM CLI adds this method to every route; the template has no such route
             if self.template.cors.origins and "Access-Control-Request-Method" in request.headers:
                 return Response(status=204)
             raise NotFound
@@ -78,23 +78,23 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         return None
 
     def _after(self, response: Response) -> Response:
-        """CORS headers are the gateway's: those of a function are replaced."""
+        """Replace a function's CORS headers by the gateway's, as API Gateway does."""
         cors = self.template.cors
         if cors.origins:
             for name in {name for name, _ in response.headers if name.lower().startswith("access-control-")}:
                 del response.headers[name]
             preflight = request.method == "OPTIONS"
-            response.headers.update(cors_headers(cors, request.headers.get("Origin"), preflight=preflight))
+            response.headers.update(build_cors_headers(cors, request.headers.get("Origin"), preflight=preflight))
         return response
 
     def _request_handler(self, **parameters: str) -> Response:
         """Authorize the request, run its function and return the function's answer."""
         try:
             route: Route = self._get_current_route(request)
-        except KeyError:  # HEAD, which Flask adds to every GET
+        except KeyError:  # HEAD: Flask adds it to every GET
             raise NotFound from None
         path = PathConverter.convert_path_to_api_gateway(request.endpoint)
-        event = http_event(request, self._v2_route_key(request.method, path, route.is_default_route), parameters)
+        event = build_http_event(request, self._v2_route_key(request.method, path, route.is_default_route), parameters)
         if route.authorizer_object:
             event["requestContext"]["authorizer"] = {"lambda": self._authorize(route, event)}
         if self._read_at_start.have_changed():
@@ -106,7 +106,7 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         return answer
 
     def _authorize(self, route: Route, event: dict[str, Any]) -> dict[str, Any]:
-        """Return the context that the route's authorizer gives, at most as old as the template allows."""
+        """Return the context from the route's authorizer; its answers are cached as long as the template says."""
         if not self._valid_identity_sources(request, route):
             raise Unauthorized
         authorizer: LambdaAuthorizer = route.authorizer_object
@@ -122,7 +122,7 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
             until, answer = self._answers.get(key, (0.0, {}))
         if time.monotonic() >= until:
             try:
-                answer = self._call(authorizer.lambda_name, authorizer_event(event, identity))
+                answer = self._call(authorizer.lambda_name, build_authorizer_event(event, identity))
             except ServiceUnavailable:
                 raise InternalServerError from None
             seconds = self.template.authorizer_seconds.get(authorizer.authorizer_name, 0)
@@ -146,7 +146,7 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
             raise InternalServerError from None
 
     def _answer(self, value: Any) -> Response:  # noqa: ANN401  any JSON value
-        """Turn what a function returned into an answer; what cannot be one is the function's failure."""
+        """Convert a function's return value into an answer; a value that is not convertible is answered 500."""
         try:
             status, headers, body = self._parse_v2_payload_format_lambda_output(json.dumps(value), [], request)
         except LambdaResponseParseException:
@@ -154,8 +154,8 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         return Response(body or b"", status=status, headers=headers)
 
 
-def cors_headers(cors: Cors, origin: str | None, *, preflight: bool) -> dict[str, str]:
-    """Return the CORS headers of an answer to a page of an origin; none when the origin is not allowed."""
+def build_cors_headers(cors: Cors, origin: str | None, *, preflight: bool) -> dict[str, str]:
+    """Return the CORS headers of an answer to a page from an origin; none if the origin is not allowed."""
     if not origin or not {"*", origin} & set(cors.origins):
         return {}
     headers = {"Access-Control-Allow-Origin": "*" if "*" in cors.origins else origin}
@@ -174,7 +174,7 @@ def cors_headers(cors: Cors, origin: str | None, *, preflight: bool) -> dict[str
 
 
 def _gateway_answer(error: HTTPException) -> Response:
-    """Answer as API Gateway itself does: one field, `message`."""
+    """Answer as API Gateway itself does, with the single field `message`."""
     status = error.code or 500
     message = MESSAGES.get(status, error.name)
     status = 404 if status == 405 else status  # noqa: PLR2004

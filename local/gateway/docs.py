@@ -1,4 +1,4 @@
-"""/docs: the API's OpenAPI document in Swagger UI, whose files come with Powertools: nothing is fetched from a CDN."""
+"""/docs: the API's OpenAPI document in Swagger UI. Powertools contains its files, so nothing comes from a CDN."""
 
 from pathlib import Path
 
@@ -25,13 +25,13 @@ def serve(app: Flask) -> None:
     """Add the page and its two files."""
 
     @app.get("/")
-    def start() -> BaseResponse:
+    def redirect_root() -> BaseResponse:
         return redirect("/docs")
 
     @app.get("/docs")
-    def docs() -> str:
+    def show_page() -> str:
         return PAGE
 
     @app.get("/docs/<any('swagger-ui-bundle.min.js', 'swagger-ui.min.css'):name>")
-    def asset(name: str) -> Response:
+    def send_asset(name: str) -> Response:
         return send_from_directory(ASSETS, name, max_age=3600)

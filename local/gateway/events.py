@@ -1,7 +1,7 @@
-"""Requests as API Gateway's HTTP API hands them to a function: payload format 2.0.
+"""The events that API Gateway's HTTP API sends to a function for a request: payload format 2.0.
 
-SAM CLI's own event differs from the one on AWS in ways that hide defects: it keeps the spelling of header names, gives
-every request the same id and sends absent parts as empty ones.
+SAM CLI's own events differ from those on AWS in ways that hide defects: they preserve the case of header names, have
+the same request id for every request, and contain empty values for absent parts.
 """
 
 import base64
@@ -20,12 +20,12 @@ TEXT_TYPES = re.compile(
 )
 
 
-def http_event(request: Request, route_key: str, parameters: dict[str, str]) -> dict[str, Any]:
+def build_http_event(request: Request, route_key: str, parameters: dict[str, str]) -> dict[str, Any]:
     """Return the event of a request.
 
     Parameters
     ----------
-    request: the request, its body read whole.
+    request: the request, with its body read completely.
     route_key: method and path of the route in the template, as in `GET /v1/races/{id}`.
     parameters: values of the path's parameters, decoded.
 
@@ -70,16 +70,20 @@ def http_event(request: Request, route_key: str, parameters: dict[str, str]) -> 
     return event
 
 
-def authorizer_event(event: dict[str, Any], identity: list[str]) -> dict[str, Any]:
-    """Return what the Lambda authorizer of a route gets for a request: no body, but what identifies the caller."""
-    kept = {name: value for name, value in event.items() if name not in ("body", "isBase64Encoded")}
+def build_authorizer_event(event: dict[str, Any], identity: list[str]) -> dict[str, Any]:
+    """Return the event that the Lambda authorizer of a route gets: without the body, with the identity sources."""
+    without_body = {name: value for name, value in event.items() if name not in ("body", "isBase64Encoded")}
     http = event["requestContext"]["http"]
     arn = f"arn:aws:execute-api:us-east-1:{ACCOUNT}:{API_ID}/$default/{http['method']}{http['path']}"
-    return kept | {"type": "REQUEST", "routeArn": arn, "identitySource": identity}
+    return without_body | {"type": "REQUEST", "routeArn": arn, "identitySource": identity}
 
 
 def _headers(request: Request) -> dict[str, str]:
-    """Names in lower case, repeated headers joined by commas, cookies apart, and what API Gateway adds."""
+    """Return the headers as API Gateway sends them.
+
+    Names are in lower case, repeated headers are joined by commas, the cookies are left out, and API Gateway's own
+    headers are added.
+    """
     headers = {name.lower(): value for name, value in request.headers.items() if name != "Cookie"}
     forwarded = headers.get("x-forwarded-for")
     client = request.remote_addr or ""
@@ -92,7 +96,7 @@ def _headers(request: Request) -> dict[str, str]:
 
 
 def _body(data: bytes, media_type: str) -> tuple[str, bool]:
-    """Return the body as text where it is text, else as base64, and which of them."""
+    """Return the body, as text or else as base64, and whether it is base64."""
     if not media_type or TEXT_TYPES.fullmatch(media_type):
         try:
             return data.decode(), False

@@ -1,8 +1,8 @@
 """The way from a Docker container to the servers of `make run`, which listen on this machine's loopback interface.
 
-Docker Desktop (macOS, Windows) leads `host.docker.internal` to the loopback interface of the machine by itself. Docker
-Engine on Linux leads it to the address of Docker's bridge, on which no server of `make run` listens: there, a forwarder
-listens on that address for as long as it is asked for. Only containers, and hosts that route to the bridge, reach it.
+Docker Desktop (macOS, Windows) leads `host.docker.internal` to the loopback interface of the machine. Docker Engine on
+Linux leads it to the IP address of Docker's bridge, where no server of `make run` listens. There, a forwarder listens
+for as long as a command needs it. Only containers, and hosts with a route to the bridge, can connect to it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from docker.errors import DockerException
 from local.ports import HOST
 
 HOST_GATEWAY = "host-gateway"
-"""Docker's placeholder for the address of the machine, in `--add-host`."""
+"""Docker's placeholder for the IP address of the machine, in `--add-host`."""
 CHUNK = 64 * 1024
 
 
@@ -41,33 +41,33 @@ def reachable(ports: Iterable[int]) -> Iterator[str]:
     BridgeError: no Docker engine answers, or its bridge is not on this machine.
 
     """
-    address = _bridge_address() if sys.platform == "linux" else None
-    if address is None:
+    bridge_ip = _find_bridge_ip() if sys.platform == "linux" else None
+    if bridge_ip is None:
         yield HOST_GATEWAY
     else:
-        with _forwarding(address, ports):
-            yield address
+        with _forwarding(bridge_ip, ports):
+            yield bridge_ip
 
 
-def _bridge_address() -> str | None:
-    """Return the address of Docker's bridge on this machine; None under Docker Desktop, which needs no forwarder."""
+def _find_bridge_ip() -> str | None:
+    """Return the IP address of Docker's bridge on this machine; None under Docker Desktop, which needs no forwarder."""
     try:
         client = docker.from_env(timeout=10)
         if client.info().get("OperatingSystem") == "Docker Desktop":
             return None
-        address: str = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+        bridge_ip: str = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
     except (DockerException, KeyError, IndexError) as error:
         raise BridgeError(
             f"No Docker engine answers ({error}): install and start Docker, or name its socket in DOCKER_HOST."
         ) from None
-    return address
+    return bridge_ip
 
 
 @contextmanager
-def _forwarding(address: str, ports: Iterable[int]) -> Iterator[None]:
-    """Forward connections to ports of an address to the same ports of the loopback interface, from a thread."""
+def _forwarding(bridge_ip: str, ports: Iterable[int]) -> Iterator[None]:
+    """Forward connections to ports of an IP address to the same ports of the loopback interface, from a thread."""
     started: Future[Callable[[], object]] = Future()
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(address, ports, started)), name="forwarder")
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(bridge_ip, ports, started)), name="forwarder")
     thread.start()
     try:
         stop = started.result()
@@ -75,7 +75,7 @@ def _forwarding(address: str, ports: Iterable[int]) -> Iterator[None]:
         reason = "is not on this machine, as with rootless Docker: use the Docker engine of the system"
         if error.errno != errno.EADDRNOTAVAIL:
             reason = f"cannot be listened on ({error.strerror})"
-        raise BridgeError(f"The address of Docker's bridge, {address}, {reason}.") from None
+        raise BridgeError(f"The IP address of Docker's bridge, {bridge_ip}, {reason}.") from None
     try:
         yield
     finally:
@@ -83,12 +83,12 @@ def _forwarding(address: str, ports: Iterable[int]) -> Iterator[None]:
         thread.join()
 
 
-async def _serve(address: str, ports: Iterable[int], started: Future[Callable[[], object]]) -> None:
+async def _serve(bridge_ip: str, ports: Iterable[int], started: Future[Callable[[], object]]) -> None:
     """Listen until the function that `started` gets is called; what is still open then is cut."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     try:
-        servers = [await asyncio.start_server(partial(_forward, port), address, port) for port in ports]
+        servers = [await asyncio.start_server(partial(_forward, port), bridge_ip, port) for port in ports]
     except OSError as error:
         started.set_exception(error)
         return

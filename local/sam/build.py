@@ -76,7 +76,7 @@ def _build(folder: Path, architecture: str, *options: str) -> Path:
 
 
 def verify(folder: Path, architecture: str) -> None:
-    """Compare a build's template, its layer's machine code and its layer's bytecode with what was asked for.
+    """Compare a build's template, its layer's machine code and its layer's bytecode with a processor.
 
     Parameters
     ----------

@@ -28,14 +28,14 @@ API_PORT = 3001  # beside `make run`, which has 3000
 def invoke(name: str, file: str | None, options: list[str]) -> int:
     """Run a function on an event in a container, print its answer as JSON, and return the status to exit with."""
     platform = _platform()
-    plan = template.load(template.container_parameters(platform.database_port, platform.api_port), "")
+    plan = template.load(template.build_container_parameters(platform.database_port, platform.api_port), "")
     function = plan.function(name)
     url = Server(platform.database_port).url()
     event = samples.read(Path(file)) if file else samples.event_of(function.file.stem, url)
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as sample, _reachable(platform) as connection:
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as sample, _reachable(platform) as host_ip:
         json.dump(event, sample)
         sample.flush()
-        command = [*_sam("invoke", connection, platform), function.name, "--event", sample.name, *options]
+        command = [*_sam("invoke", host_ip, platform), function.name, "--event", sample.name, *options]
         done = subprocess.run(
             command, env=_environment(plan), cwd=template.ROOT, stdout=subprocess.PIPE, text=True, check=False
         )
@@ -57,9 +57,9 @@ def serve(options: list[str]) -> int:
     if not is_free(port):
         raise SystemExit(f"Port {port} is taken: choose another one, as in `make sam-api PORT={port + 1}`.")
     platform = _platform()
-    plan = template.load(template.container_parameters(platform.database_port, platform.api_port), "")
-    with _reachable(platform) as connection:
-        command = [*_sam("start-api", connection, platform), "--port", str(port), *options]
+    plan = template.load(template.build_container_parameters(platform.database_port, platform.api_port), "")
+    with _reachable(platform) as host_ip:
+        command = [*_sam("start-api", host_ip, platform), "--port", str(port), *options]
         with subprocess.Popen(command, env=_environment(plan), cwd=template.ROOT) as process:
             try:
                 return process.wait()
@@ -81,18 +81,18 @@ def _platform() -> running.Running:
 def _reachable(platform: running.Running) -> Iterator[str]:
     """Yield what `host.docker.internal` must be mapped to; `make run DOCKER=true` has its own forwarder."""
     ports = () if platform.serves_containers else (platform.api_port, platform.database_port)
-    with bridge.reachable(ports) as address:
-        yield address
+    with bridge.reachable(ports) as host_ip:
+        yield host_ip
 
 
-def _sam(command: str, address: str, platform: running.Running) -> list[str]:
-    """Return the start of a `sam local` command line. All that it sets takes the place of samconfig.toml's values."""
-    values = template.container_parameters(platform.database_port, platform.api_port)
+def _sam(command: str, host_ip: str, platform: running.Running) -> list[str]:
+    """Return the start of a `sam local` command line. Its options replace the values in samconfig.toml."""
+    values = template.build_container_parameters(platform.database_port, platform.api_port)
     pairs = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
     return [
         *(str(build.SAM), "local", command),
         *("--template", str(build.NATIVE / "build" / "template.yaml")),
-        *("--add-host", f"{template.CONTAINER_HOST}:{address}"),
+        *("--add-host", f"{template.CONTAINER_HOST}:{host_ip}"),
         *("--parameter-overrides", " ".join(pairs)),
         *("--region", BASE_VARIABLES["AWS_REGION"]),
     ]

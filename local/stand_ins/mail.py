@@ -1,4 +1,4 @@
-"""A stand-in for Amazon SES: takes what functions send, and shows it at /mail instead of delivering it."""
+"""A stand-in for Amazon SES: it accepts mail from functions, and shows it at /mail instead of delivering it."""
 
 import base64
 import email
@@ -14,7 +14,8 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
-KEPT = 10_000
+MOST_MAILS = 10_000
+"""How many messages are stored; then the oldest is removed."""
 LINK = re.compile(r"https?://[^\s<>\"']+")
 PAGE = """<!doctype html><meta charset="utf-8"><title>Caught mail</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}}
@@ -26,7 +27,7 @@ pre{{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}}small{{color:#777
 
 @dataclass(frozen=True)
 class Mail:
-    """One message to one address."""
+    """A message to one recipient."""
 
     to: str
     subject: str
@@ -35,32 +36,32 @@ class Mail:
 
 
 class Mailbox:
-    """The messages caught since the start, newest first."""
+    """The messages since the start, newest first."""
 
     def __init__(self) -> None:
-        """Begin empty."""
-        self._mails: deque[Mail] = deque(maxlen=KEPT)
+        """Start with an empty mailbox."""
+        self._mails: deque[Mail] = deque(maxlen=MOST_MAILS)
         self._lock = threading.Lock()
 
     def add(self, mail: Mail) -> None:
-        """Keep a message."""
+        """Add a message."""
         with self._lock:
             self._mails.appendleft(mail)
 
-    def to(self, address: str | None = None) -> list[Mail]:
-        """Return the messages to an address, ignoring case, or all."""
+    def find(self, recipient: str | None = None) -> list[Mail]:
+        """Return the messages to a recipient, ignoring case; all messages if there is none."""
         with self._lock:
             mails = list(self._mails)
-        return mails if not address else [mail for mail in mails if mail.to.lower() == address.lower()]
+        return mails if not recipient else [mail for mail in mails if mail.to.lower() == recipient.lower()]
 
 
 def serve(app: Flask, mailbox: Mailbox) -> None:
-    """Add SES's `SendEmail` and the two pages that show what came."""
+    """Add the route of SES's `SendEmail`, and the two pages that show the messages."""
 
     @app.post("/v2/email/outbound-emails")
     def send() -> tuple[Response, int] | Response:
         try:
-            mails = mails_of(request.get_json(force=True))
+            mails = parse_messages(request.get_json(force=True))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             answer = jsonify(message=f"not a SendEmail request: {error!r}")
             answer.headers["x-amzn-ErrorType"] = "BadRequestException"
@@ -71,14 +72,14 @@ def serve(app: Flask, mailbox: Mailbox) -> None:
 
     @app.get("/mail.json")
     def as_json() -> Response:
-        return jsonify(items=[asdict(mail) for mail in mailbox.to(request.args.get("to"))])
+        return jsonify(items=[asdict(mail) for mail in mailbox.find(request.args.get("to"))])
 
     @app.get("/mail")
     def as_page() -> str:
-        return page(mailbox.to(request.args.get("to")))
+        return render_page(mailbox.find(request.args.get("to")))
 
 
-def mails_of(sent: dict[str, Any]) -> list[Mail]:
+def parse_messages(sent: dict[str, Any]) -> list[Mail]:
     """Return a message for each recipient of a `SendEmail` request, simple or raw."""
     content = sent["Content"]
     if "Raw" in content:
@@ -86,7 +87,7 @@ def mails_of(sent: dict[str, Any]) -> list[Mail]:
         subject = str(raw["subject"] or "")
         parts = {kind: raw.get_body((kind,)) for kind in ("plain", "html")}
         text, markup = (str(part.get_content()) if part else "" for part in parts.values())
-        named = [address.addr_spec for name in ("to", "cc") if raw[name] for address in raw[name].addresses]
+        named = [mailbox.addr_spec for name in ("to", "cc") if raw[name] for mailbox in raw[name].addresses]
     else:
         simple = content["Simple"]
         subject = simple["Subject"]["Data"]
@@ -94,25 +95,25 @@ def mails_of(sent: dict[str, Any]) -> list[Mail]:
         named = []
     given = sent.get("Destination") or {}
     recipients = [
-        address for kind in ("ToAddresses", "CcAddresses", "BccAddresses") for address in given.get(kind) or ()
+        recipient for kind in ("ToAddresses", "CcAddresses", "BccAddresses") for recipient in given.get(kind) or ()
     ]
     if not (recipients or named):
         raise ValueError("no recipient")
-    return [Mail(to=address, subject=subject, text=text, html=markup) for address in recipients or named]
+    return [Mail(to=recipient, subject=subject, text=text, html=markup) for recipient in recipients or named]
 
 
-def page(mails: list[Mail]) -> str:
-    """Return the page. Everything that came from outside is escaped; a mail's HTML is shown as its source."""
+def render_page(mails: list[Mail]) -> str:
+    """Return the page. All text is escaped, because it comes from outside; HTML bodies are shown as source."""
     shown = "".join(
         f"<article><small>to {html.escape(mail.to)}</small><h2>{html.escape(mail.subject)}</h2>"
-        f"<pre>{with_links(mail.text or mail.html)}</pre></article>"
+        f"<pre>{link_urls(mail.text or mail.html)}</pre></article>"
         for mail in mails[:200]
     )
     return PAGE.format(count=f"{len(mails)} message{'' if len(mails) == 1 else 's'}", mails=shown)
 
 
-def with_links(text: str) -> str:
-    """Escape a text and make its addresses clickable."""
+def link_urls(text: str) -> str:
+    """Escape a text, and turn its URLs into links."""
     parts, end = [], 0
     for match in LINK.finditer(text):
         link = html.escape(match[0].rstrip(".,;:)"))

@@ -1,4 +1,4 @@
-"""The local API answers as API Gateway does: on functions made for it, which show what they were given."""
+"""The local API answers as API Gateway does. Its functions here are made for the tests, and return their events."""
 
 import json
 import os
@@ -116,7 +116,7 @@ def event_of(response: httpx.Response) -> dict[str, Any]:
     return event
 
 
-def test_the_event_is_the_one_of_payload_2_0(client: httpx.Client) -> None:
+def test_an_event_has_payload_format_2_0(client: httpx.Client) -> None:
     headers = [("X-Twice", "1"), ("X-Twice", "2"), ("Cookie", "a=1; b=2")]
     event = event_of(client.get("/open/a%20b?x=1&x=%202", headers=headers))
     assert event["routeKey"] == "GET /open/{id}"
@@ -140,7 +140,7 @@ def test_the_event_is_the_one_of_payload_2_0(client: httpx.Client) -> None:
         ("application/octet-stream", b"a", "YQ==", True),
     ],
 )
-def test_what_is_not_text_arrives_as_base64(
+def test_a_body_that_is_not_text_arrives_as_base64(
     client: httpx.Client, media_type: str, sent: bytes, body: str, *, encoded: bool
 ) -> None:
     event = event_of(client.post("/open/1", content=sent, headers={"Content-Type": media_type}))
@@ -152,7 +152,7 @@ def test_a_chunked_body_arrives_whole(client: httpx.Client) -> None:
     assert event_of(client.post("/open/1", content=parts, headers={"Content-Type": "text/plain"}))["body"] == "abcd"
 
 
-def test_a_function_has_the_templates_environment_and_no_other(client: httpx.Client) -> None:
+def test_a_function_has_only_the_templates_environment(client: httpx.Client) -> None:
     os.environ["OF_THE_SHELL"] = "1"
     environment = client.get("/open/1").json()["environment"]
     assert environment["GREETING"] == "hello"
@@ -176,7 +176,7 @@ def test_a_function_has_the_templates_environment_and_no_other(client: httpx.Cli
         ("GET", "/open/1?sleep=3", {}, 503, "Service Unavailable"),
     ],
 )
-def test_what_the_gateway_itself_answers(
+def test_the_gateways_own_answers(
     client: httpx.Client, method: str, path: str, headers: dict[str, str], status: int, message: str
 ) -> None:
     response = client.request(method, path, headers=headers | ORIGIN)
@@ -195,7 +195,7 @@ def test_the_function_sees_the_authorizers_context(client: httpx.Client) -> None
     assert event["requestContext"]["authorizer"] == {"lambda": {"user": "anna"}}
 
 
-def test_cors_is_the_gateways(client: httpx.Client) -> None:
+def test_the_gateway_sets_the_cors_headers(client: httpx.Client) -> None:
     preflight = client.options("/guarded", headers=ORIGIN | {"Access-Control-Request-Method": "POST"})
     assert preflight.status_code == 204
     assert preflight.headers["Access-Control-Allow-Methods"] == "GET,POST"
@@ -211,13 +211,13 @@ def test_an_answer_carries_its_cookies_and_the_connection_stays_open(client: htt
     assert response.headers.get("Connection") != "close"
 
 
-def test_a_packed_answer_arrives_as_its_octets(client: httpx.Client) -> None:
+def test_a_compressed_answer_arrives_unchanged(client: httpx.Client) -> None:
     answer = client.get("/open/1?packed=1")
     assert (answer.headers["content-encoding"], answer.headers["content-type"]) == ("gzip", "application/json")
     assert answer.json() == {"goat": 1}
 
 
-def test_hundreds_at_once_each_get_their_own_answer(base: str) -> None:
+def test_each_of_hundreds_of_concurrent_requests_gets_its_own_answer(base: str) -> None:
     count = 200
     barrier = threading.Barrier(count)
     answers: dict[int, Any] = {}

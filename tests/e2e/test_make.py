@@ -1,4 +1,4 @@
-"""The Makefile before its environment exists: what it looks at first, shows, and passes on to uv."""
+"""The Makefile before its environment exists: its first check, its output, and what it passes to uv."""
 
 import os
 import pty
@@ -119,7 +119,7 @@ def test_a_failed_installation_names_the_settings_that_help(with_uv: Path) -> No
     assert not (with_uv / ".venv/.ready").exists()
 
 
-def test_an_unknown_benchmark_is_answered_with_those_that_there_are() -> None:
+def test_an_unknown_benchmark_is_answered_with_the_list_of_benchmarks() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "nope"], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""The pages that links in mail lead to, in a real browser: Chromium asks, the real handlers answer."""
+"""The pages behind links in mail: Chromium requests them, and the real handlers answer."""
 
 import secrets
 import shutil
@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Site:
-    """The API as the browser sees it; `broken` says what goes wrong on the way."""
+    """The API as the browser sees it; `broken` is the status or network error of the next answers."""
 
     def __init__(self, page: Page, functions: Functions) -> None:
         self.page = page
@@ -132,7 +132,7 @@ def test_nothing_happens_until_the_button_is_pressed(site: Site, link: Link) -> 
     assert site.complaints == [], "its own policy lets it do what it does"
 
 
-def test_a_link_that_is_not_valid_says_so(site: Site, link: Link) -> None:
+def test_an_invalid_link_is_explained(site: Site, link: Link) -> None:
     path, token, done = link
     for wrong in ("made-up", token[::-1], "%00", "x" * 300):
         site.open(path, wrong)
@@ -145,13 +145,13 @@ def test_a_link_that_is_not_valid_says_so(site: Site, link: Link) -> None:
     expect(site.page.get_by_role("button")).to_be_hidden()
 
 
-@pytest.mark.parametrize(("broken", "said"), [(503, "Try again in a moment"), ("internetdisconnected", "offline")])
-def test_what_did_not_work_can_be_tried_again(site: Site, link: Link, broken: int | str, said: str) -> None:
+@pytest.mark.parametrize(("broken", "message"), [(503, "Try again in a moment"), ("internetdisconnected", "offline")])
+def test_a_failed_request_can_be_repeated(site: Site, link: Link, broken: int | str, message: str) -> None:
     path, token, done = link
     site.open(path, token)
     site.broken = broken
     site.page.get_by_role("button").click()
-    expect(site.page.get_by_role("status")).to_contain_text(said)
+    expect(site.page.get_by_role("status")).to_contain_text(message)
     assert done() is False
     site.broken = None
     site.page.get_by_role("button").click()
@@ -170,7 +170,7 @@ def test_a_page_fits_a_phone_and_can_be_read_by_a_screen_reader(site: Site, link
     assert box["height"] >= 44
 
 
-def test_the_policy_stops_what_was_slipped_in(site: Site) -> None:
+def test_the_content_security_policy_stops_injected_content(site: Site) -> None:
     site.open("/verify", "<img src=x onerror=alert(1)>")
     site.page.evaluate(
         "document.body.insertAdjacentHTML('beforeend', '<button onclick=\"document.title=1\">x</button>')"
@@ -197,7 +197,7 @@ def test_a_password_is_set_by_the_form(site: Site, reset: tuple[Member, str], fu
     assert log_in(functions, member.username, NEW_PASSWORD, datetime.now(UTC)).status == 201
 
 
-def test_a_refused_password_says_why_and_can_be_chosen_anew(
+def test_a_refused_password_is_explained_and_can_be_replaced(
     site: Site, reset: tuple[Member, str], database: sa.Engine
 ) -> None:
     member, token = reset
@@ -223,7 +223,7 @@ def test_a_refused_password_says_why_and_can_be_chosen_anew(
     assert row(database, member).password != STORED
 
 
-def test_a_link_to_a_password_that_is_not_valid_says_so(site: Site, reset: tuple[Member, str]) -> None:
+def test_an_invalid_link_to_the_password_form_is_explained(site: Site, reset: tuple[Member, str]) -> None:
     _, token = reset
     for wrong in (token[::-1], "x" * 300, None):
         site.open("/reset", wrong)
@@ -234,7 +234,7 @@ def test_a_link_to_a_password_that_is_not_valid_says_so(site: Site, reset: tuple
         expect(site.page.get_by_role("button")).to_be_hidden()
 
 
-def test_the_form_fits_a_phone_and_what_did_not_work_can_be_tried_again(site: Site, reset: tuple[Member, str]) -> None:
+def test_the_form_fits_a_phone_and_a_failed_request_can_be_repeated(site: Site, reset: tuple[Member, str]) -> None:
     site.open("/reset", reset[1])
     assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     field = site.page.get_by_label("New password")
@@ -250,15 +250,15 @@ def test_the_form_fits_a_phone_and_what_did_not_work_can_be_tried_again(site: Si
     expect(site.page.get_by_role("status")).to_contain_text("Thank you")
 
 
-def test_a_new_address_is_confirmed_or_taken_by_somebody_else(
+def test_a_new_email_is_confirmed_or_belongs_to_another_account(
     site: Site, members: Members, database: sa.Engine
 ) -> None:
     member, now = members.new(seeds=False), datetime.now(UTC)
-    for email, said in ((members.new(seeds=False).email, "has an account"), (f"new-{member.email}", "Thank you")):
+    for email, message in ((members.new(seeds=False).email, "has an account"), (f"new-{member.email}", "Thank you")):
         with database.connect() as connection:
             token = mailed_tokens.make_for_change(connection, member.id, email, asked_at=now, now=now)
         site.open("/verify", token)
         site.page.get_by_role("button").click()
-        expect(site.page.get_by_role("status")).to_contain_text(said)
+        expect(site.page.get_by_role("status")).to_contain_text(message)
         expect(site.page.get_by_role("button")).to_be_hidden()
     assert row(database, member).email == f"new-{member.email}"

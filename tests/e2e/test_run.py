@@ -1,4 +1,4 @@
-"""`make run` as a newcomer meets it: started, tried by its printed lines, stopped, started again on the same data."""
+"""`make run`: it is started, tried with its printed lines, stopped, and started again on the same data."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def run(folder: Path) -> Iterator[Run]:
 
 
 def documents(text: str) -> Iterator[Any]:
-    """The JSON documents that were printed one behind the other."""
+    """Yield the JSON documents of a text without separators."""
     decoder = json.JSONDecoder()
     while text:
         document, end = decoder.raw_decode(text)
@@ -120,7 +120,7 @@ def test_the_mail_arrives_and_its_link_works_once(run: Run) -> None:
     assert (again.status_code, again.json()["code"]) == (404, "token_invalid")
 
 
-def test_the_pages_that_mail_and_problems_lead_to_open(run: Run) -> None:
+def test_the_pages_behind_links_in_mail_and_problems_open(run: Run) -> None:
     for path in ("/verify", "/problems/already_spun"):
         shown, looked_at = httpx.get(run.base + path), httpx.head(run.base + path)
         assert (shown.status_code, looked_at.status_code) == (200, 200)
@@ -129,7 +129,7 @@ def test_the_pages_that_mail_and_problems_lead_to_open(run: Run) -> None:
     assert httpx.get(f"{run.base}/v1/users/1%0a").status_code == 404
 
 
-def test_each_of_many_at_once_sees_their_own_data_alone(run: Run) -> None:
+def test_each_of_many_concurrent_members_sees_only_their_own_data(run: Run) -> None:
     members = Members(run.database)
     fifty = [members.new() for _ in range(50)]
     staff = members.staff()
@@ -187,7 +187,7 @@ def test_each_of_many_at_once_sees_their_own_data_alone(run: Run) -> None:
         assert sorted(claimed) == [member.id for member in fifty]
 
 
-def test_what_was_lost_is_missed_at_once_although_the_authorizer_s_answer_is_kept(run: Run) -> None:
+def test_lost_rights_take_effect_at_once_although_the_authorizer_s_answer_is_cached(run: Run) -> None:
     members = Members(run.database)
     head = members.staff()
 
@@ -202,7 +202,9 @@ def test_what_was_lost_is_missed_at_once_although_the_authorizer_s_answer_is_kep
         )
 
     logs_out, suspended, demoted, resets = (members.staff() for _ in range(4))
-    assert [tried(staff) for staff in (logs_out, suspended, demoted, resets)] == [(200, 201)] * 4  # kept from now on
+    assert [tried(staff) for staff in (logs_out, suspended, demoted, resets)] == [
+        (200, 201)
+    ] * 4  # the authorizer's answers are cached now
 
     assert call(logs_out, "DELETE", "/v1/sessions/current") == 204
     assert call(head, "PATCH", f"/v1/admin/members/{suspended.id}", suspended=True, reason="Enough.") == 200
@@ -220,7 +222,7 @@ def test_what_was_lost_is_missed_at_once_although_the_authorizer_s_answer_is_kep
     assert tried(suspended) == (403, 403)
     assert tried(demoted) == (403, 201)
     assert tried(resets) == (401, 401)
-    assert call(logs_out, "GET", "/v1/tickets") == 200  # the answer is kept, and what only reads believes it
+    assert call(logs_out, "GET", "/v1/tickets") == 200  # a read relies on the cached answer
 
 
 def test_it_ran_the_schedules(run: Run, folder: Path) -> None:
@@ -232,12 +234,12 @@ def test_it_ran_the_schedules(run: Run, folder: Path) -> None:
     assert any(line.get("message") == "ended" for line in lines), lines
 
 
-def test_a_second_one_on_the_same_data_says_so(run: Run, folder: Path) -> None:
+def test_a_second_platform_on_the_same_data_is_refused_with_a_sentence(run: Run, folder: Path) -> None:
     with pytest.raises(AssertionError, match="Another `make run`"):
         start(folder)
 
 
-def test_it_stops_at_once_and_starts_again_on_the_data_as_they_were_changed(run: Run, folder: Path) -> None:
+def test_it_stops_at_once_and_starts_again_on_the_changed_data(run: Run, folder: Path) -> None:
     password = "seven silent sheep"
     session = httpx.post(f"{run.base}/v1/sessions", json={"login": demo.MEMBER, "password": demo.PASSWORD}).json()
     body = {"current_password": demo.PASSWORD, "new_password": password}

@@ -73,6 +73,6 @@ def test_a_layer_without_code_is_refused(tmp_path: Path) -> None:
         build.verify(tmp_path, "x86_64")
 
 
-def test_an_unknown_processor_is_a_sentence() -> None:
+def test_an_unknown_processor_is_refused_with_a_sentence() -> None:
     with pytest.raises(build.BuildError, match="PROCESSOR=mips is unknown"):
         build.main("mips")

@@ -1,4 +1,4 @@
-"""`make sam-invoke`, and the bare `sam local invoke`, up to the container that a Docker engine is asked for."""
+"""`make sam-invoke`, and the bare `sam local invoke`, up to the request for a container."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from local.sam.invoke import invoke
 sys.exit(invoke(sys.argv[2], None, []))
 """
 GATEWAY = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
-"""A second address of the loopback interface takes the part of the bridge, on which `make run` does not listen."""
+"""A second IP address of the loopback interface stands for Docker's bridge; `make run` does not listen on it."""
 DOCKER_PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
 pytestmark = pytest.mark.xdist_group("sam")
 
@@ -95,14 +95,14 @@ def test_sam_cli_asks_for_a_container_that_reaches_the_running_database(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Docker Desktop reaches the loopback interface by itself")
-def test_containers_reach_database_and_mail_over_the_bridge_while_it_is_asked_for(
+def test_containers_reach_database_and_mail_over_the_bridge_while_a_command_needs_it(
     run: Run, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", engine.host)
     there = sa.create_engine(run.database.url.set(host=GATEWAY, username="api"), poolclass=sa.NullPool)
     ports = [run.database.url.port, urlsplit(run.base).port]
-    with bridge.reachable([port for port in ports if port]) as address:
-        assert address == GATEWAY
+    with bridge.reachable([port for port in ports if port]) as host_ip:
+        assert host_ip == GATEWAY
         with there.connect() as connection:
             assert connection.scalar(sa.text("select count(*) from users where username = 'lucky_goat'")) == 1
         mails = run.get("/mail.json", host=GATEWAY)
@@ -112,7 +112,7 @@ def test_containers_reach_database_and_mail_over_the_bridge_while_it_is_asked_fo
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="as above")
-def test_make_run_serves_containers_when_it_is_asked_to(tmp_path: Path, engine: DockerEngine) -> None:
+def test_make_run_can_serve_containers(tmp_path: Path, engine: DockerEngine) -> None:
     run = start(tmp_path, DOCKER="true", DOCKER_HOST=engine.host)
     try:
         assert run.get("/v1/health", host=GATEWAY).status_code == 200
@@ -139,15 +139,15 @@ def test_the_bare_command_asks_for_the_usual_ports(processor: str, engine: Docke
     assert engine.builds[0]["platform"] == DOCKER_PLATFORMS[architecture]
 
 
-def test_without_a_running_platform_it_says_so(tmp_path: Path, engine: DockerEngine) -> None:
+def test_without_a_running_platform_it_ends_with_a_sentence(tmp_path: Path, engine: DockerEngine) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"api_port": 1, "database_port": 1, "serves_containers": False}))
     done = sam_invoke(tmp_path, "spin_wheel", engine)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("`make run` is not running in this checkout")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is Docker asked before SAM CLI asks it")
-def test_without_docker_it_says_so(run: Run, folder: Path, engine: DockerEngine) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux the command itself asks Docker")
+def test_without_docker_it_ends_with_a_sentence(run: Run, folder: Path, engine: DockerEngine) -> None:
     done = sam_invoke(folder, "spin_wheel", engine, DOCKER_HOST="tcp://127.0.0.1:1")
     assert done.returncode == 1
     assert "No Docker engine answers" in done.stderr

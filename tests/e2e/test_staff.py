@@ -31,7 +31,7 @@ staff.main(sys.argv[2])
 
 
 def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run make with its recipe replaced by what it would be told."""
+    """Let make print its recipe instead of running it."""
     command = ["make", "--no-print-directory", "--dry-run", "--assume-old=.venv/.ready", "staff", *arguments]
     return subprocess.run(command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False)
 
@@ -51,7 +51,7 @@ def grant(folder: Path, name: str, *, origin: str = "command line") -> subproces
     ("arguments", "origin"),
     [((), "environment"), (("-e",), "environment"), (("USER=ann",), "command line")],
 )
-def test_the_shell_s_own_user_is_told_from_one_that_was_asked_for(arguments: tuple[str, ...], origin: str) -> None:
+def test_only_a_user_on_the_command_line_counts(arguments: tuple[str, ...], origin: str) -> None:
     assert f'-m tools.staff "{origin}"' in make(*arguments, USER="root").stdout
 
 
@@ -98,13 +98,13 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         yield answers
 
 
-def test_on_aws_it_is_the_function_of_the_stack(stack: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_on_aws_it_invokes_the_function_of_the_stack(stack: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     stack.append(json.dumps({"user_id": 1, "username": "ann", "granted": True}))
     staff.main("command line")
     assert capsys.readouterr().out == "ann is staff now.\n"
 
 
-def test_what_goes_wrong_on_aws_is_a_sentence(stack: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_on_aws_is_reported_as_a_sentence(stack: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     stack.append(json.dumps({"errorType": "NotFound", "errorMessage": "There is no member 'ann'"}))
     with pytest.raises(SystemExit, match=r"^There is no member 'ann'\.$"):
         staff.main("command line")

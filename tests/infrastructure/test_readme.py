@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from local.template import parameters
+from local.template import build_parameters
 from tests.infrastructure.project import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -26,13 +26,13 @@ class Recorder(dict[str, str]):
 
 def test_every_setting_is_described() -> None:
     chosen = Recorder()
-    parameters(DATABASE_URL, "", chosen)
+    build_parameters(DATABASE_URL, "", chosen)
     assert len(chosen.names) > 4
     assert {name for name in chosen.names if f"| `{name}=" not in README} == set()
 
 
 def test_the_origins_that_browsers_may_call_from_are_written_down() -> None:
-    default = parameters(DATABASE_URL, "", {})["AllowedOrigins"]
+    default = build_parameters(DATABASE_URL, "", {})["AllowedOrigins"]
     assert f"without it `{default}`" in README
     assert "CORS error" in README
 

@@ -10,7 +10,7 @@ from samcli.cli.types import CfnParameterOverridesType
 from goatedvips.postgres import LOCAL_HOSTS
 from local.ports import API_PORT
 from local.run import POSTGRES_PORT
-from local.template import container_parameters, load
+from local.template import build_container_parameters, load
 from tests.infrastructure.project import ROOT, document
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  the names, nothing listens
@@ -47,7 +47,7 @@ def references(value: object) -> set[str]:
 
 @each_command
 def test_containers_get_the_values_that_make_sam_invoke_gives_at_the_usual_ports(command: str) -> None:
-    assert overrides(command) == container_parameters(POSTGRES_PORT, API_PORT, {})
+    assert overrides(command) == build_container_parameters(POSTGRES_PORT, API_PORT, {})
 
 
 @each_command

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.template import load, parameters
+from local.template import build_parameters, load
 from tests.infrastructure.project import FUNCTIONS, Function, document, expanded, of_type, template
 
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.name)
@@ -20,8 +20,8 @@ WITHOUT_RESOURCE = re.compile(
 
 
 def test_a_route_has_its_authorizer_exactly_where_its_handler_needs_a_caller() -> None:
-    """Checked with SAM CLI's reader, which the local API uses too: it drops what it does not understand."""
-    routes = load(parameters("postgresql://postgres@127.0.0.1:5432/goatedvips", LOCAL), LOCAL).api.routes
+    """Tested with SAM CLI's reader, which serves the API locally and silently drops what it cannot resolve."""
+    routes = load(build_parameters("postgresql://postgres@127.0.0.1:5432/goatedvips", LOCAL), LOCAL).api.routes
     guarded = {route.function_name: route.authorizer_object is not None for route in routes}
     assert guarded == {f.id: f.who in ("member", "staff") for f in FUNCTIONS if f.template_routes}
 

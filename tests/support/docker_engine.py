@@ -1,6 +1,6 @@
 """A stand-in for the Docker Engine: it has an empty store of images, builds one, and refuses to create a container.
 
-It records what is asked of it. API: https://docs.docker.com/reference/api/engine/
+It records each request. API: https://docs.docker.com/reference/api/engine/
 """
 
 import io
@@ -19,10 +19,10 @@ REFUSAL = "this engine creates no container"
 
 @dataclass
 class DockerEngine:
-    """What the stand-in was asked for."""
+    """The requests to the stand-in."""
 
     gateway: str
-    """The address of its bridge."""
+    """The IP address of its bridge."""
     host: str = ""
     """Its URL, for DOCKER_HOST."""
     builds: list[dict[str, str]] = field(default_factory=list)

@@ -52,7 +52,7 @@ class Run:
         return match[1]
 
     def get(self, path: str, *, host: str) -> httpx.Response:
-        """Ask for a page under another address of this machine."""
+        """Request a page by another IP address of this machine."""
         return httpx.get(httpx.URL(f"{self.base}{path}", host=host), trust_env=False)
 
     def stop(self) -> float:

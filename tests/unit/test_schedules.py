@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.pool import FunctionError
-from local.schedules import Schedules, payload, period_of
+from local.schedules import Schedules, build_payload, parse_rate
 from local.template import Schedule
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -37,14 +37,14 @@ class Pool:
     ],
 )
 def test_rates_are_run_and_the_rest_is_left_out(expression: str, period: timedelta | None) -> None:
-    assert period_of(expression) == period
+    assert parse_rate(expression) == period
 
 
 def test_the_payload_has_the_time_that_the_run_is_for() -> None:
     schedule = Schedule(
         "Every", "WorkFunction", "rate(1 minute)", '{"scheduled_time": "<aws.scheduler.scheduled-time>"}'
     )
-    assert payload(schedule, NOON) == {"scheduled_time": "2026-05-01T12:00:00Z"}
+    assert build_payload(schedule, NOON) == {"scheduled_time": "2026-05-01T12:00:00Z"}
 
 
 def test_a_failed_run_does_not_end_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +57,7 @@ def test_a_failed_run_does_not_end_the_schedule(monkeypatch: pytest.MonkeyPatch)
         ],
         pool,  # type: ignore[arg-type]
     )
-    assert [schedule.name for schedule in schedules.left_out] == ["Never"]
+    assert [schedule.name for schedule in schedules.without_rate] == ["Never"]
     schedules.start()
     end = time.monotonic() + 5
     while len(pool.invoked) < 3 and time.monotonic() < end:
