@@ -51,7 +51,7 @@ def measured(servers: stack.Stack, stored_as: str, *, legacy: bool) -> bool:
 
     address = sa.make_url(servers.direct(DATABASE)).set(drivername="postgresql+pg8000")
     database = sa.create_engine(address, isolation_level="AUTOCOMMIT")
-    stored = [passwords.hashed(PASSWORD, legacy=legacy) for _ in range(ACCOUNTS)]
+    stored = [passwords.hash_password(PASSWORD, legacy=legacy) for _ in range(ACCOUNTS)]
     accounts = [Members(database).new(password=password).username for password in stored]
     database.dispose()
     with redirect_stdout(io.StringIO()):  # the metrics

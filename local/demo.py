@@ -103,7 +103,7 @@ def load(url: str, base: str) -> str:
 
 
 def _make_account(connection: Connection, name: str, now: datetime) -> None:
-    stored = passwords.hashed(PASSWORD, legacy=False)
+    stored = passwords.hash_password(PASSWORD, legacy=False)
     user_id = registration.register(connection, name, f"{name}@example.com", stored, "127.0.0.1", now=now).id
     connection.execute(update(users).where(users.c.id == user_id).values(email_verified=True, is_admin=name == STAFF))
 

@@ -58,7 +58,7 @@ def _new_member(connection: Connection, now: datetime) -> dict[str, int]:
         "email": f"{name}@example.com",
         "email_key": f"{name}@example.com",
         "email_verified": True,
-        "password": passwords.hashed(PASSWORD, legacy=False),
+        "password": passwords.hash_password(PASSWORD, legacy=False),
     }
     user_id = _insert(connection, users, member)
     session = {

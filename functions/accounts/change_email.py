@@ -17,11 +17,11 @@ api = HttpApi("member", keyed=False)
 def change_email(body: ChangeEmailRequest) -> RequestedMail:
     now = utc_now()
     with transaction() as connection:
-        registration.count(connection, api.client_network, now=now)
+        registration.record_attempt(connection, api.client_network, now=now)
     with transaction() as connection:
-        attempt = credentials.attempt(connection, api.caller, api.client_network, now=now)
-    passwords.confirm(attempt.password, body.current_password)
-    with transaction() as connection:
+        attempt = credentials.begin_attempt(connection, api.caller, api.client_network, now=now)
+    passwords.verify(attempt.password, body.current_password)
+    with transaction(if_unavailable=attempt.removal) as connection:
         email_addresses.request_change(connection, api.caller, attempt, body.email, api.client_network, now=now)
     return RequestedMail()
 

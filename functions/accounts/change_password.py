@@ -19,13 +19,13 @@ api = HttpApi("member", keyed=False)
 def change_password(body: ChangePasswordRequest) -> Response[None]:
     now = utc_now()
     with reading() as connection:
-        names = credentials.own_names(connection, api.caller, now=now)
-    passwords.check(body.new_password, names.username, names.email, field="new_password")
+        names = credentials.read_own_names(connection, api.caller, now=now)
+    passwords.check_new(body.new_password, names.username, names.email, field="new_password")
     with transaction() as connection:
-        attempt = credentials.attempt(connection, api.caller, api.client_network, now=now)
-    passwords.confirm(attempt.password, body.current_password)
-    stored = passwords.hashed(body.new_password, legacy=settings.legacy_app)
-    with transaction() as connection:
+        attempt = credentials.begin_attempt(connection, api.caller, api.client_network, now=now)
+    passwords.verify(attempt.password, body.current_password)
+    stored = passwords.hash_password(body.new_password, legacy=settings.legacy_app)
+    with transaction(if_unavailable=attempt.removal) as connection:
         credentials.change_password(connection, api.caller, attempt, stored, now=now)
     return Response(204)
 

@@ -13,10 +13,10 @@ api = HttpApi("anyone")
 @api.post("/v1/accounts", status_code=201)
 def register(body: RegisterRequest) -> RegisteredAccount:
     now = utc_now()
-    passwords.check(body.password, body.username, body.email)
+    passwords.check_new(body.password, body.username, body.email)
     with transaction() as connection:
-        registration.count(connection, api.client_network, now=now)
-    stored = passwords.hashed(body.password, legacy=settings.legacy_app)
+        registration.record_attempt(connection, api.client_network, now=now)
+    stored = passwords.hash_password(body.password, legacy=settings.legacy_app)
     with transaction() as connection:
         account = registration.register(connection, body.username, body.email, stored, api.client_network, now=now)
     return RegisteredAccount.model_validate(account)

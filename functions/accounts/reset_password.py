@@ -19,9 +19,9 @@ api = HttpApi("anyone")
 def reset_password(body: ResetPasswordRequest) -> Response[None]:
     now = utc_now()
     with reading() as connection:
-        names = credentials.names_by_token(connection, body.token, now=now)
-    passwords.check(body.password, names.username, names.email)
-    stored = passwords.hashed(body.password, legacy=settings.legacy_app)
+        names = credentials.read_names_by_token(connection, body.token, now=now)
+    passwords.check_new(body.password, names.username, names.email)
+    stored = passwords.hash_password(body.password, legacy=settings.legacy_app)
     with transaction() as connection:
         credentials.reset_password(connection, body.token, stored, now=now)
     return Response(204)

@@ -5,7 +5,7 @@ from goatedvips.db import reading
 from goatedvips.domain.members import details
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.fields import PathId
-from goatedvips.validators.members import MemberDetails
+from goatedvips.validators.members.details import MemberDetails
 
 api = HttpApi("staff")
 

@@ -6,7 +6,7 @@ from typing import Any
 from goatedvips.db import transaction
 from goatedvips.domain.members import changes
 from goatedvips.schedule import logger
-from goatedvips.validators.members import GrantStaff
+from goatedvips.validators.members.changes import GrantStaff
 
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:

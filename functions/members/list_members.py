@@ -4,7 +4,7 @@ from goatedvips.clock import utc_now
 from goatedvips.db import reading
 from goatedvips.domain.members import search as members
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.members import Flag, ListedMember, MemberId, Prefix, TierName, Uid
+from goatedvips.validators.members.search import Flag, ListedMember, MemberId, Prefix, TierName, Uid
 from goatedvips.validators.pagination import Cursor, Limit, Page
 
 api = HttpApi("staff")

@@ -6,7 +6,7 @@ from goatedvips.domain.members import changes
 from goatedvips.domain.members.changes import Change
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.fields import PathId
-from goatedvips.validators.members import ChangedMember, MemberUpdate
+from goatedvips.validators.members.changes import ChangedMember, MemberUpdate
 
 api = HttpApi("staff")
 

@@ -19,22 +19,22 @@ logger = logging.getLogger(__name__)
 
 def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
     """Answer an authorizer event (payload 2.0) in the simple response format."""
-    token = sessions.token_in(",".join(event.get("identitySource") or ()))
+    token = sessions.bearer_token(",".join(event.get("identitySource") or ()))
     return {"isAuthorized": True, "context": _context(token) if token else {}}
 
 
 def _context(token: str) -> dict[str, Any]:
     try:
         try:
-            known = _known(token)
+            principal = _authenticate(token)
         except ConnectionLost:  # authenticating twice is safe
-            known = _known(token)
+            principal = _authenticate(token)
     except Problem as problem:
         logger.warning("undecided: %s", problem.reason)
         return {"undecided": True}
-    return asdict(known) if known else {}
+    return asdict(principal) if principal else {}
 
 
-def _known(token: str) -> sessions.Known | None:
+def _authenticate(token: str) -> sessions.Principal | None:
     with transaction() as connection:
-        return sessions.known(connection, token, now=utc_now())
+        return sessions.authenticate(connection, token, now=utc_now())

@@ -16,9 +16,9 @@ api = HttpApi("member", keyed=False)
 def erase_me(body: ErasureRequest) -> Response[None]:
     now = utc_now()
     with transaction() as connection:
-        attempt = credentials.attempt(connection, api.caller, api.client_network, now=now)
-    passwords.confirm(attempt.password, body.password)
-    with transaction() as connection:
+        attempt = credentials.begin_attempt(connection, api.caller, api.client_network, now=now)
+    passwords.verify(attempt.password, body.password)
+    with transaction(if_unavailable=attempt.removal) as connection:
         erasure.erase(connection, api.caller, attempt, now=now)
     return Response(204)
 

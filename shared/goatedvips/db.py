@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import pg8000
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Executable, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from goatedvips.config import settings
@@ -43,13 +43,18 @@ class ConnectionLost(DatabaseUnavailable):
 
 
 @contextmanager
-def transaction() -> Iterator[Connection]:
+def transaction(*, if_unavailable: Executable | None = None) -> Iterator[Connection]:
     """One transaction: committed at the end of the block, rolled back by any exception.
 
     Inside `enclosing_transaction()` the block is part of that transaction.
 
     The execution option `commit_in_flight` sends COMMIT in a statement's own round trip. It is only for the last
     statement of a transaction, and only if no result of it makes the caller roll back.
+
+    Parameters
+    ----------
+    if_unavailable: a statement to be committed on another connection if the block fails because the database is
+        unavailable, as after a lost connection. It must be harmless if the transaction was committed after all.
 
     Raises
     ------
@@ -63,9 +68,10 @@ def transaction() -> Iterator[Connection]:
         with _translated(), engine().begin() as connection:
             yield connection
     except Problem as problem:
-        if problem.leaves is not None:
+        leaves = if_unavailable if isinstance(problem, DatabaseUnavailable) else problem.leaves
+        if leaves is not None:
             with _translated(), engine().begin() as connection:
-                connection.execute(problem.leaves, execution_options={"commit_in_flight": True})
+                connection.execute(leaves, execution_options={"commit_in_flight": True})
         raise
 
 

@@ -50,7 +50,7 @@ def erasing(direct: str) -> Callable[[Member], Callable[[Connection], None]]:
 
     def prove(member: Member) -> Callable[[Connection], None]:
         (attempt,) = at_once(
-            direct, [partial(credentials.attempt, caller=caller(member), client_network="203.0.113.9", now=NOW)]
+            direct, [partial(credentials.begin_attempt, caller=caller(member), client_network="203.0.113.9", now=NOW)]
         )
         assert isinstance(attempt, LogInAttempt), attempt
         return partial(erasure.erase, caller=caller(member), attempt=attempt, now=NOW)
@@ -212,8 +212,8 @@ def test_a_session_opened_during_an_erasure_is_ended(
     results = at_once(direct, [*works[:5], erasing(member), *works[5:]])
     assert results[5] is None, results
     tokens = [result.token for result in results if isinstance(result, log_in.NewSession)]
-    known = at_once(direct, [partial(sessions.known, token=token, now=NOW) for token in tokens]) if tokens else []
-    assert set(known) <= {None}
+    principals = [at_once(direct, [partial(sessions.authenticate, token=token, now=NOW)]) for token in tokens]
+    assert principals == [[None]] * len(tokens)
 
 
 def test_an_export_during_an_erasure_is_complete_or_refused(

@@ -32,7 +32,10 @@ def test_thirty_guesses_at_once_compare_ten_passwords(
 ) -> None:
     member = members.new()
     logins = [member.username, member.email, member.username.upper()] * 10
-    works = [partial(log_in.begin_attempt, login=login, client_network=address, now=NOW) for login in logins]
+    works = [
+        partial(log_in.begin_attempt, login=login, bare_login=login, client_network=address, now=NOW)
+        for login in logins
+    ]
     results = at_once_behind(database, door, patient, works)
     assert Counter(type(result) for result in results) == {log_in.LogInAttempt: 10, TooManyAttempts: 20}, results
 
@@ -41,7 +44,10 @@ def test_sixty_guesses_at_once_over_all_accounts_compare_fifty(
     patient: str, members: Members, database: sa.Engine, door: sa.Select[Any], address: str
 ) -> None:
     logins = [members.new().username for _ in range(6)] + [secrets.token_hex(8) for _ in range(6)]
-    works = [partial(log_in.begin_attempt, login=login, client_network=address, now=NOW) for login in logins * 5]
+    works = [
+        partial(log_in.begin_attempt, login=login, bare_login=login, client_network=address, now=NOW)
+        for login in logins * 5
+    ]
     results = at_once_behind(database, door, patient, works)
     assert Counter(type(result) for result in results) == {log_in.LogInAttempt: 50, TooManyAttempts: 10}, results
 
@@ -49,7 +55,7 @@ def test_sixty_guesses_at_once_over_all_accounts_compare_fifty(
 def test_thirty_registrations_at_once_count_ten(
     patient: str, database: sa.Engine, door: sa.Select[Any], address: str
 ) -> None:
-    works = [partial(registration.count, client_network=address, now=NOW)] * 30
+    works = [partial(registration.record_attempt, client_network=address, now=NOW)] * 30
     results = at_once_behind(database, door, patient, works)
     assert Counter(type(result) for result in results) == {type(None): 10, TooManyAttempts: 20}, results
 
@@ -100,7 +106,7 @@ def test_one_token_used_twenty_times_at_once_works_once(direct: str, members: Me
     assert results.count(None) == 1, results
 
 
-def test_forty_requests_of_one_session_at_once_are_all_known(direct: str, members: Members) -> None:
+def test_forty_concurrent_requests_of_one_session_are_all_authenticated(direct: str, members: Members) -> None:
     member = members.new()
-    results = at_once(direct, [partial(sessions.known, token=member.token, now=NOW)] * 40)
-    assert set(results) == {sessions.Known(member.id, member.session_id, is_staff=False)}, results
+    results = at_once(direct, [partial(sessions.authenticate, token=member.token, now=NOW)] * 40)
+    assert set(results) == {sessions.Principal(member.id, member.session_id, is_staff=False)}, results

@@ -37,17 +37,6 @@ def use(monkeypatch: pytest.MonkeyPatch, url: str) -> sa.Engine:
     return engine
 
 
-@pytest.fixture
-def wire(servers: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
-    """A proxy in front of PostgreSQL that counts and cuts connections."""
-    wire = Wire(servers.postgres)
-    url = sa.make_url(os.environ["DATABASE_URL"]).set(port=wire.port)
-    engine = use(monkeypatch, url.render_as_string())
-    yield wire
-    engine.dispose()
-    wire.close()
-
-
 def test_a_get_is_retried_after_a_lost_connection(wire: Wire, functions: Functions) -> None:
     assert functions.call("get_wheel").status == 200
     wire.cut()
@@ -95,7 +84,7 @@ def test_an_anonymous_post_is_not_retried_because_its_key_has_no_effect(
         wire.cut()
         return "stored"
 
-    monkeypatch.setattr("goatedvips.domain.accounts.passwords.hashed", hashed)
+    monkeypatch.setattr("goatedvips.domain.accounts.passwords.hash_password", hashed)
     body = {
         "username": f"cut-{os.getpid()}",
         "email": f"cut-{os.getpid()}@example.com",

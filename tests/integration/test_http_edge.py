@@ -162,9 +162,11 @@ def test_every_422_has_a_pointer(functions: Functions, members: Members) -> None
 def test_a_key_expires_after_a_day(functions: Functions, members: Members) -> None:
     member = members.new()
     functions.call("spin_wheel", by=member, body={}, headers=KEY, now=NOON)
-    almost = NOON + idempotency.KEPT - timedelta(microseconds=1)
+    almost = NOON + idempotency.RECORD_LIFETIME - timedelta(microseconds=1)
     assert functions.call("spin_wheel", by=member, body={}, headers=KEY, now=almost).headers["Idempotency-Replayed"]
-    late = functions.call("spin_wheel", by=member, body={"client_seed": "x"}, headers=KEY, now=NOON + idempotency.KEPT)
+    late = functions.call(
+        "spin_wheel", by=member, body={"client_seed": "x"}, headers=KEY, now=NOON + idempotency.RECORD_LIFETIME
+    )
     assert late.status == 201
     assert "Idempotency-Replayed" not in late.headers
 
@@ -190,7 +192,7 @@ def test_an_effect_and_its_record_commit_together(
 
     member = members.new()
     with monkeypatch.context() as patch:
-        patch.setattr(idempotency, "keep", crash)
+        patch.setattr(idempotency, "store_answer", crash)
         assert functions.call("spin_wheel", by=member, body={}, headers=KEY).status == 500
     with database.connect() as connection:
         for table in (wheel_spins, idempotency_records):

@@ -136,7 +136,7 @@ def test_a_password_is_reset_in_three_round_trips_and_changed_in_five(
 ) -> None:
     """One reads the names, two count the guess under its advisory lock, and two change it and end the sessions."""
     password, now = "goats like long walks", datetime.now(UTC)
-    member, other = (members.new(password=passwords.hashed(password, legacy=False)) for _ in range(2))
+    member, other = (members.new(password=passwords.hash_password(password, legacy=False)) for _ in range(2))
     with db.transaction() as connection:
         token = mailed_tokens.make_for_reset(connection, member.id, member.email, asked_at=now, now=now)
     body = {"current_password": password, "new_password": "sheep prefer short ones"}
@@ -150,7 +150,7 @@ def test_a_password_is_reset_in_three_round_trips_and_changed_in_five(
 def test_an_email_change_is_requested_in_six_round_trips(wire: Wire, functions: Functions, members: Members) -> None:
     """Two each to count it as a registration, as a guess and as a mail, each under its advisory lock."""
     password = "goats like long walks"
-    member = members.new(password=passwords.hashed(password, legacy=False))
+    member = members.new(password=passwords.hash_password(password, legacy=False))
     body = {"email": f"new-{member.email}", "current_password": password}
     network = f"2001:db8:{secrets.randbelow(65536):x}::1"
     assert trips(wire, functions, "change_email", 202, by=member, body=body, address=network) == 6

@@ -26,7 +26,7 @@ from tests.support.members import Member, Members
 ROUTES = {route: function for function in FUNCTIONS for route in function.template_routes}
 NOW = datetime.now(UTC)
 PASSWORD = "goats like long walks"
-STORED = passwords.hashed(PASSWORD, legacy=False)
+STORED = passwords.hash_password(PASSWORD, legacy=False)
 
 # The last three act on what is their own; nobody, others and staff on a member's.
 PERSONS = ("nobody", "other", "staff", "member", "excluded", "suspended")

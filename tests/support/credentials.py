@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from goatedvips.domain import erased_identities
 from goatedvips.domain.accounts import passwords
+from goatedvips.domain.accounts.mail_requests import MAILS
 from goatedvips.domain.notifications.composing import Links, compose
 from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.domain.notifications.sending import Mail
@@ -21,8 +22,8 @@ from tests.support.members import Member
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
 PASSWORD, NEW_PASSWORD = "goats like long walks", "sheep prefer short ones"
-STORED = passwords.hashed(PASSWORD, legacy=False)
-BY_NODE = passwords.hashed(PASSWORD, legacy=True)
+STORED = passwords.hash_password(PASSWORD, legacy=False)
+BY_NODE = passwords.hash_password(PASSWORD, legacy=True)
 
 
 def network_address() -> str:
@@ -80,11 +81,12 @@ def counted(database: sa.Engine, subject: object, kind: str) -> int:
         return int(connection.scalar(same) or 0)
 
 
-def counted_mails(database: sa.Engine, email: str, kind: str = "mail") -> int:
-    """How many mails to an address were asked for and sent, or with `no_mail`, not sent."""
-    remembered = sa.select(sa.func.encode(erased_identities.identity("email", sa.literal(email)), "hex"))
+def counted_mails(database: sa.Engine, email: str, *kinds: str) -> int:
+    """Return how many requests for mail to an address were recorded, of these kinds or of all that send mail."""
+    subject = sa.select(sa.func.encode(erased_identities.identity("email", sa.literal(email)), "hex"))
     with database.connect() as connection:
-        return counted(database, connection.scalar(remembered), kind)
+        found = connection.scalar(subject)
+    return sum(counted(database, found, kind) for kind in kinds or MAILS)
 
 
 def composed(database: sa.Engine, mail: Any, now: datetime = NOON) -> Message | None:

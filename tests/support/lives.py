@@ -28,7 +28,7 @@ from tests.support.members import Member, Members
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=365)
 PASSWORD = "goats like long walks"
-STORED = passwords.hashed(PASSWORD, legacy=False)
+STORED = passwords.hash_password(PASSWORD, legacy=False)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from goatedvips.domain.audit import ABOUT_MEMBERS, ABOUT_NO_MEMBER
 ROOT = Path(__file__).parents[2]
 
 
-def noted() -> Iterator[str]:
-    """Every action that a statement of the domain notes."""
+def recorded() -> Iterator[str]:
+    """Every action that a statement of the domain records."""
     files = list((ROOT / "shared/goatedvips/domain").rglob("*.py"))
     assert len(files) >= 40
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("audit.noted", "noted"):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("audit.recorded", "recorded"):
                 action = ast.literal_eval(node.args[0])
                 assert isinstance(action, str)
                 yield action
@@ -34,7 +34,7 @@ def redacted() -> set[str]:
 
 
 def test_every_action_is_about_members_or_about_none() -> None:
-    actions = set(noted())
+    actions = set(recorded())
     assert len(actions) >= 4
     assert actions <= ABOUT_MEMBERS.keys() | ABOUT_NO_MEMBER
     assert not ABOUT_MEMBERS.keys() & ABOUT_NO_MEMBER

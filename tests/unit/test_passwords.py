@@ -28,32 +28,32 @@ def test_what_node_stored_is_verified_and_replaced(password: str) -> None:
     stored = BY_NODE[password]
     assert passwords.matches(stored, password)
     assert not passwords.matches(stored, password + " ")
-    replaced = passwords.verified(stored, password, legacy=False)
+    replaced = passwords.verify_and_upgrade(stored, password, legacy=False)
     assert replaced.startswith("$argon2id$")
     assert passwords.matches(replaced, password)
 
 
 def test_what_node_stored_stays_while_it_runs() -> None:
     password, stored = next(iter(BY_NODE.items()))
-    assert passwords.verified(stored, password, legacy=True) == stored
+    assert passwords.verify_and_upgrade(stored, password, legacy=True) == stored
 
 
 def test_while_node_runs_its_format_is_written() -> None:
-    stored = passwords.hashed("a new password", legacy=True)
+    stored = passwords.hash_password("a new password", legacy=True)
     key, salt = stored.split(".")
     assert (len(key), len(salt)) == (128, 32)
     assert passwords.matches(stored, "a new password")
-    of_ours = passwords.hashed("a new password", legacy=False)
-    rewritten = passwords.verified(of_ours, "a new password", legacy=True)
+    of_ours = passwords.hash_password("a new password", legacy=False)
+    rewritten = passwords.verify_and_upgrade(of_ours, "a new password", legacy=True)
     assert passwords.matches(rewritten, "a new password")
     assert not rewritten.startswith("$")
 
 
 def test_a_hash_of_today_stays_and_a_weaker_one_is_replaced() -> None:
-    stored = passwords.hashed("a new password", legacy=False)
-    assert passwords.verified(stored, "a new password", legacy=False) == stored
+    stored = passwords.hash_password("a new password", legacy=False)
+    assert passwords.verify_and_upgrade(stored, "a new password", legacy=False) == stored
     weaker = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("a new password")
-    replaced = passwords.verified(weaker, "a new password", legacy=False)
+    replaced = passwords.verify_and_upgrade(weaker, "a new password", legacy=False)
     assert replaced != weaker
     assert passwords.matches(replaced, "a new password")
 
@@ -65,10 +65,10 @@ def test_what_is_no_hash_matches_nothing(stored: str | None) -> None:
     for password in ("", "plain text", "unusable", "a" * 10_000):
         assert not passwords.matches(stored, password)
     with pytest.raises(InvalidCredentials):
-        passwords.verified(stored, "plain text", legacy=False)
+        passwords.verify_and_upgrade(stored, "plain text", legacy=False)
 
 
-@pytest.mark.parametrize("stored", [None, *BY_NODE.values(), passwords._NO_ARGON2, "unusable"])
+@pytest.mark.parametrize("stored", [None, *BY_NODE.values(), passwords._DUMMY_ARGON2, "unusable"])
 def test_a_wrong_password_takes_both_comparisons_whatever_is_stored(
     stored: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,8 +87,8 @@ def test_a_wrong_password_takes_both_comparisons_whatever_is_stored(
 
 
 def test_what_nobody_has_costs_what_everybody_has() -> None:
-    assert not passwords._argon2().check_needs_rehash(passwords._NO_ARGON2)
-    assert passwords._SCRYPT.fullmatch(passwords._NO_SCRYPT)
+    assert not passwords._argon2().check_needs_rehash(passwords._DUMMY_ARGON2)
+    assert passwords._SCRYPT.fullmatch(passwords._DUMMY_SCRYPT)
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,12 @@ def test_what_nobody_has_costs_what_everybody_has() -> None:
 )
 def test_what_others_try_first_is_refused(password: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
-        passwords.check(password, "Member.Of.Goats", "goat@example.com")
+        passwords.check_new(password, "Member.Of.Goats", "goat@example.com")
     assert refused.value.members["errors"][0]["pointer"] == "/password"  # type: ignore[index]
 
 
 def test_others_are_taken() -> None:
-    passwords.check("1q2w3e4r5t6y!", "member.of.goats", "goat@example.com")
+    passwords.check_new("1q2w3e4r5t6y!", "member.of.goats", "goat@example.com")
 
 
 def test_the_list_of_common_passwords_is_long_and_lower_case() -> None:
@@ -114,7 +114,10 @@ def test_the_list_of_common_passwords_is_long_and_lower_case() -> None:
 def test_a_password_is_the_same_however_its_accents_are_typed() -> None:
     composed, decomposed = "übergröße 123", unicodedata.normalize("NFD", "übergröße 123")
     assert composed != decomposed
-    for hashed_by_us in (passwords.hashed(decomposed, legacy=False), passwords.hashed(decomposed, legacy=True)):
+    for hashed_by_us in (
+        passwords.hash_password(decomposed, legacy=False),
+        passwords.hash_password(decomposed, legacy=True),
+    ):
         assert passwords.matches(hashed_by_us, composed)
         assert passwords.matches(hashed_by_us, decomposed)
     key = hashlib.scrypt(decomposed.encode(), salt=b"5a17", n=16_384, r=8, p=1, dklen=64)

@@ -1,8 +1,8 @@
-"""Who calls, and what they may do: decided by the database, in the first statement of what changes anything.
+"""Access: who calls and what they may do, checked by the database in the first statement of every change.
 
-The authorizer's word may be a minute old.  So each such statement starts from one of the parts below, which are empty
-when the caller has lost the right, and everything else in it hangs on their row.  `one` and `one_or_none`
-return the row of such a statement, or refuse the caller who was the reason that there is none.
+The authorizer's answer may be a minute old.  Each such statement therefore starts from one of the CTEs below.  The CTE
+returns no row if the caller has lost the right, and the rest of the statement joins to it, so it then writes nothing.
+`one` and `one_or_none` return the row of such a statement, or raise why the caller was refused.
 """
 
 from collections.abc import Mapping
@@ -19,16 +19,16 @@ from goatedvips.models.accounts import sessions, users
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A signed-in member, or one of the staff, as the edge knows them."""
+    """A signed-in member or staff member, as the HTTP edge authenticated them."""
 
     user_id: int
     session_id: int
     request_id: str
     verified_email_required: bool = False
-    """The platform's setting for the gate of spins, claims and joins."""
+    """Whether spins, claims and joins need a verified e-mail address (a setting)."""
 
     def parameters(self, now: datetime) -> dict[str, object]:
-        """What the parts below are bound to."""
+        """Return what the CTEs below are bound to."""
         return {
             "caller_id": self.user_id,
             "caller_session_id": self.session_id,
@@ -42,19 +42,20 @@ CALLER_ID = bindparam("caller_id", type_=users.c.id.type)
 NOW = bindparam("now", type_=sessions.c.expires_at.type)
 
 LIVE = and_(sessions.c.ended_at.is_(None), sessions.c.expires_at > NOW)
+"""Whether a session has neither ended nor expired."""
 COMPARED = bindparam("compared", type_=users.c.password.type)
-"""The stored password that the caller's was compared with."""
+"""The stored hash that the caller's password was compared with."""
 VERIFIED_EMAIL_REQUIRED = bindparam("verified_email_required", type_=Boolean)
 
 
 def is_excluded(account: ReadOnlyColumnCollection[str, Any] = users.c) -> ColumnElement[bool]:
-    """Whether a member is excluded from play: until the end has passed and they have said so."""
+    """Whether a member is excluded from play: until the exclusion's end has passed and they have ended it."""
     return or_(account.excluded_permanently, account.excluded_until.is_not(None))
 
 
 _excluded = is_excluded()
 _unverified = and_(VERIFIED_EMAIL_REQUIRED, users.c.email_verified.is_not(True))
-_account: Select[int] = (
+_select_caller: Select[int] = (
     select(users.c.id)
     .join(sessions, sessions.c.user_id == users.c.id)
     .where(
@@ -68,38 +69,40 @@ _account: Select[int] = (
 
 
 def member(*, only_reads: bool = False) -> CTE:
-    """The caller's row, `id`: with a live session, not suspended.
+    """Return the CTE with the caller's `id`, if their session is live and they are neither suspended nor erased.
 
-    Their row is held, from being erased alone: an erasure sees what this writes, or this sees that they are erased.
+    It takes FOR KEY SHARE on the member until commit, which conflicts only with an erasure. So the erasure sees what
+    this transaction writes, or this statement sees that the member is erased.
 
     Parameters
     ----------
-    only_reads: the statement writes nothing of theirs, so there is nothing to hold.
+    only_reads: the statement writes nothing for the member, so it needs no lock.
     """
-    held = _account if only_reads else _account.with_for_update(of=users, read=True, key_share=True)
-    return held.cte("caller")
+    locked = _select_caller if only_reads else _select_caller.with_for_update(of=users, read=True, key_share=True)
+    return locked.cte("caller")
 
 
 def player() -> CTE:
-    """As `member`, and through the eligibility gate: not excluded, and verified where the platform asks for it.
+    """As `member`, if they are not excluded, and have a verified e-mail address where the platform requires it.
 
-    Their row is held until the play commits. An exclusion or a suspension waits for the plays that have passed, and who
-    waits for it here is looked at again: when it has committed, no play of theirs commits any more.
+    It takes FOR SHARE on the member until commit. A concurrent exclusion or suspension waits for plays in flight; a
+    play that waits re-checks these conditions on the updated row (READ COMMITTED). So no play commits after an
+    exclusion.
     """
-    return _account.where(~_excluded, ~_unverified).with_for_update(of=users, read=True).cte("caller")
+    return _select_caller.where(~_excluded, ~_unverified).with_for_update(of=users, read=True).cte("caller")
 
 
 def staff() -> CTE:
-    """As `member`, and one of the staff."""
-    return _account.where(users.c.is_admin).cte("caller")
+    """As `member`, if they are staff."""
+    return _select_caller.where(users.c.is_admin).cte("caller")
 
 
-def proved() -> CTE:
-    """As `member`, while the stored password is still `COMPARED`; their row is locked, so it stays that."""
-    return _account.where(users.c.password == COMPARED).with_for_update(of=users).cte("caller")
+def proven_member() -> CTE:
+    """As `member`, if the stored password is still `COMPARED`. It takes FOR UPDATE on the member until commit."""
+    return _select_caller.where(users.c.password == COMPARED).with_for_update(of=users).cte("caller")
 
 
-_explanation = (
+_select_reasons = (
     select(
         LIVE.label("live"),
         users.c.suspended_at.is_not(None).label("suspended"),
@@ -115,13 +118,13 @@ _explanation = (
 def explain(
     connection: Connection, caller: Caller, *, now: datetime, playing: bool = False, staff: bool = False
 ) -> None:
-    """Refuse a caller whom one of the parts left out; return where the caller was not the reason.
+    """Raise why one of the CTEs has no row for the caller; return if the caller is not the reason.
 
     Raises
     ------
     Unauthenticated, AccountSuspended, Forbidden, SelfExcluded, EmailUnverified
     """
-    row = connection.execute(_explanation, caller.parameters(now)).one_or_none()
+    row = connection.execute(_select_reasons, caller.parameters(now)).one_or_none()
     if row is not None and row.suspended:
         raise AccountSuspended
     if row is None or not row.live:
@@ -148,7 +151,7 @@ def one_or_none(
 
     Parameters
     ----------
-    parameters: what the statement is bound to beside `Caller.parameters`.
+    parameters: what the statement is bound to besides `Caller.parameters`.
     playing, staff: which CTE the statement starts from: `player`, `staff`, or neither of them.
 
     Raises
@@ -171,7 +174,7 @@ def one(
     playing: bool = False,
     staff: bool = False,
 ) -> Row[*tuple[Any, ...]]:
-    """As `one_or_none`, for a statement that has a row for every caller with the right.
+    """As `one_or_none`, for a statement that always has a row if the caller is allowed.
 
     Raises
     ------
@@ -179,5 +182,5 @@ def one(
     """
     row = one_or_none(connection, statement, caller, parameters, now=now, playing=playing, staff=staff)
     if row is None:
-        raise AssertionError("the statement has a row for every caller with the right")
+        raise AssertionError("the statement has a row for every caller who is allowed")
     return row

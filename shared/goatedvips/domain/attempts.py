@@ -9,6 +9,7 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Connection,
+    Delete,
     Insert,
     Interval,
     ScalarSelect,
@@ -28,8 +29,11 @@ from goatedvips.domain.access import NOW
 from goatedvips.errors import TooManyAttempts
 from goatedvips.models.accounts import attempts
 
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""How far the clock that recorded an attempt may be ahead of the clock that counts it."""
+
 SUBJECT = bindparam("subject", type_=Text)
-"""Whose secret is guessed, such as a user id in decimal."""
+"""What is guessed or asked for: a user id in decimal, or the keyed hash of an identifier."""
 CLIENT_NETWORK = bindparam("client_network", type_=Text)
 """Where the attempt comes from: an IPv4 address, or the /64 network of an IPv6 address."""
 
@@ -45,6 +49,9 @@ class Throttle:
     def opens_at(self, same: ColumnElement[bool]) -> ScalarSelect[datetime]:
         """Return when the next attempt is allowed, as an expression bound to `now`; null: at once.
 
+        The window ends at `CLOCK_TOLERANCE` after `now`. An attempt recorded by a clock that was further ahead does not
+        count until then; otherwise it would throttle for as long as that clock was ahead.
+
         Parameters
         ----------
         same: which attempts count together, such as `attempts.c.subject == …`.
@@ -52,7 +59,12 @@ class Throttle:
         window = literal(self.window, Interval())
         return (
             select(type_coerce(attempts.c.attempted_at + window, attempts.c.attempted_at.type))
-            .where(attempts.c.kind == self.kind, same, attempts.c.attempted_at > NOW - window)
+            .where(
+                attempts.c.kind == self.kind,
+                same,
+                attempts.c.attempted_at > NOW - window,
+                attempts.c.attempted_at <= NOW + literal(CLOCK_TOLERANCE, Interval()),
+            )
             .order_by(attempts.c.attempted_at.desc())
             .offset(self.limit - 1)
             .limit(1)
@@ -137,6 +149,11 @@ def record_attempt(
     if row.opens_at is not None:
         raise too_many(row.opens_at, now=now)
     return int(row.id)
+
+
+def delete_attempt(attempt_id: int) -> Delete:
+    """Return the delete of an attempt that succeeded, for a transaction of its own."""
+    return delete(attempts).where(attempts.c.id == attempt_id)
 
 
 ATTEMPT_ID = bindparam("attempt_id", type_=attempts.c.id.type)

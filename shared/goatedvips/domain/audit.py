@@ -1,4 +1,4 @@
-"""What staff change is written down in the statement that changes it."""
+"""The audit log: every change by staff is recorded by the statement that makes it."""
 
 from typing import Any
 
@@ -16,56 +16,59 @@ ABOUT_MEMBERS: dict[str, Column[Any]] = {
     "issue_code": bonus_codes.c.user_id,
     "revoke_code": bonus_codes.c.user_id,
 }
-"""The actions that are about a member, each with the column that says whom its subject is, or belongs to.
+"""The actions that concern a member, each with the column that identifies the member of its subject.
 
-The database's function redact_audit_log knows them too.
+The SQL function redact_audit_log has the same list.
 """
 ABOUT_NO_MEMBER = frozenset({"create_race"})
+"""The other actions."""
 
 
 def about(member_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether an entry is about the member, whoever made it."""
+    """Whether an entry concerns the member, whoever made the change."""
     return or_(
-        *((audit_log.c.action == action) & _is_theirs(whose, member_id) for action, whose in ABOUT_MEMBERS.items())
+        *((audit_log.c.action == action) & _subject_is_of(owner, member_id) for action, owner in ABOUT_MEMBERS.items())
     )
 
 
-def _is_theirs(whose: Column[Any], member_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    theirs = select(whose.table.c.id).where(whose == member_id)
-    # As an array, which an index serves in spite of the OR.
-    return audit_log.c.subject_id == func.any(func.array(theirs.scalar_subquery()))
+def _subject_is_of(owner: Column[Any], member_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    subjects = select(owner.table.c.id).where(owner == member_id)
+    # = ANY (array) instead of IN (subquery): PostgreSQL then uses the index although this condition stands in an OR.
+    return audit_log.c.subject_id == func.any(func.array(subjects.scalar_subquery()))
 
 
-def noted(action: str, changed: CTE, before: CTE | None = None) -> CTE:
-    """The part of a statement that notes a change of the caller's, bound to `Caller.parameters`.
+def recorded(action: str, changed: CTE, before: CTE | None = None) -> CTE:
+    """Return the CTE that records a change by the caller, bound to `Caller.parameters`.
 
     Parameters
     ----------
-    action: what was done, as in `issue_code`.
-    changed: the part that did it: rows as they are now, with an `id`.
-    before: the same columns as they were, where there was a row: then only what differs is noted, of both.
+    action: what was done, such as `issue_code`.
+    changed: the CTE that makes the change: rows with their new values and an `id`.
+    before: rows with the same columns and the old values. Only columns that differ are recorded then. None: the rows
+        are
+        new.
     """
-    is_now: ColumnElement[Any] = func.to_jsonb(changed.table_valued(), type_=JSONB)
-    was: ColumnElement[Any] = null()
+    after: ColumnElement[Any] = func.to_jsonb(changed.table_valued(), type_=JSONB)
+    old: ColumnElement[Any] = null()
     request_id = bindparam("caller_request_id", type_=audit_log.c.request_id.type)
     rows = select(CALLER_ID, literal(action), changed.c.id, request_id, NOW)
     if before is not None:
         rows = rows.join(before, before.c.id == changed.c.id)
-        was = func.to_jsonb(before.table_valued(), type_=JSONB)
-        was, is_now = _what_differs(was, is_now), _what_differs(is_now, was)
+        old = func.to_jsonb(before.table_valued(), type_=JSONB)
+        old, after = _differing(old, after), _differing(after, old)
     return (
         insert(audit_log)
         .from_select(
             ["staff_id", "action", "subject_id", "request_id", "created_at", "before", "after"],
-            rows.add_columns(was, is_now),
+            rows.add_columns(old, after),
         )
-        .cte("noted")
+        .cte("audit_entries")
     )
 
 
-def _what_differs(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The members of one JSON object that are not the same in the other."""
-    members = func.jsonb_each(one).table_valued(column("key"), column("value", JSONB))
-    differs = members.c.value.is_distinct_from(other.op("->")(members.c.key))
-    told = select(func.jsonb_object_agg(members.c.key, members.c.value)).where(differs)
-    return told.correlate_except(members).scalar_subquery()
+def _differing(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a JSON object with the entries of one object that differ in the other."""
+    entries = func.jsonb_each(one).table_valued(column("key"), column("value", JSONB))
+    is_different = entries.c.value.is_distinct_from(other.op("->")(entries.c.key))
+    differing = select(func.jsonb_object_agg(entries.c.key, entries.c.value)).where(is_different)
+    return differing.correlate_except(entries).scalar_subquery()

@@ -1,7 +1,7 @@
-"""What is remembered of erased members: keyed hashes of their address and uid, and the exclusion that outlives them.
+"""Keyed hashes of the e-mail addresses and uids of erased members, and the exclusions that survive with them.
 
-Who comes back with the same address or the same uid is excluded still, until the end has passed and they say so.  The
-address that an excluded member gave up for another one is remembered too.
+A person who comes back with the same address or uid is excluded from play again, until the exclusion's end has passed
+and they end it.  The address that an excluded member changes for another one is remembered too.
 """
 
 from typing import Any, Literal
@@ -29,62 +29,66 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from goatedvips.domain.access import NOW, VERIFIED_EMAIL_REQUIRED, is_excluded
 from goatedvips.models.accounts import erased_identities, users
 
-type Kind = Literal["email", "uid"]
+type Kind = Literal["email", "uid", "login"]
 type Columns = ReadOnlyColumnCollection[str, Any]
 
 
 def identity(kind: Kind, value: ColumnElement[str]) -> ColumnElement[bytes]:
-    """The keyed hash by which an address, ignoring case, or a uid is remembered; in NFC, which old rows need not be."""
-    known_by = func.normalize(func.lower(value) if kind == "email" else value)
-    return func.identity_hash(literal(kind), known_by, type_=erased_identities.c.identity.type)
+    """Return the keyed hash of an identifier: in NFC (adopted rows may not be), and ignoring case except for a uid."""
+    normalised = func.normalize(value if kind == "uid" else func.lower(value))
+    return func.identity_hash(literal(kind), normalised, type_=erased_identities.c.identity.type)
 
 
-def kept_exclusion(kind: Kind, value: ColumnElement[str]) -> Select[Any]:
-    """The exclusion that is kept for an address or a uid: one row, `excluded_until` and `excluded_permanently`.
+def remembered_exclusion(kind: Kind, value: ColumnElement[str]) -> Select[Any]:
+    """Select the exclusion that is remembered for an address or a uid.
 
-    Where nothing is kept they are null and false.
+    It always has one row, `excluded_until` and `excluded_permanently`: null and false if nothing is remembered.
     """
-    for_good = func.coalesce(func.bool_or(erased_identities.c.excluded_permanently), false())
+    permanently = func.coalesce(func.bool_or(erased_identities.c.excluded_permanently), false())
     return select(
-        func.max(erased_identities.c.excluded_until).label("excluded_until"), for_good.label("excluded_permanently")
+        func.max(erased_identities.c.excluded_until).label("excluded_until"), permanently.label("excluded_permanently")
     ).where(erased_identities.c.identity == identity(kind, value))
 
 
-def stricter(one: Columns, other: Columns) -> dict[str, ColumnElement[Any]]:
-    """The stricter of two exclusions, as values of their two columns: for good, or until the later end."""
-    for_good = or_(one.excluded_permanently, other.excluded_permanently)
+def stricter_exclusion(one: Columns, other: Columns) -> dict[str, ColumnElement[Any]]:
+    """Return the stricter of two exclusions as values of their two columns: permanent, or until the later end."""
+    permanently = or_(one.excluded_permanently, other.excluded_permanently)
     until = func.greatest(one.excluded_until, other.excluded_until)
-    return {"excluded_permanently": for_good, "excluded_until": case((~for_good, until))}
+    return {"excluded_permanently": permanently, "excluded_until": case((~permanently, until))}
 
 
-def is_kept_for_address(account: Columns) -> ColumnElement[bool]:
-    """Whether a member's exclusion is remembered for their address, bound to the platform's setting for play.
+def is_remembered_for_email(account: Columns) -> ColumnElement[bool]:
+    """Whether a member's exclusion is remembered for their e-mail address, bound to `VERIFIED_EMAIL_REQUIRED`.
 
-    Where play takes a proved address, an exclusion means nothing for one that was never proved; and it may be a
-    stranger's, who would be kept from play for good.
+    Where play needs a verified address, an unverified one allowed nobody to play, and it may be a stranger's, who would
+    be excluded permanently.
     """
     return and_(is_excluded(account), or_(account.email_verified.is_(true()), ~VERIFIED_EMAIL_REQUIRED))
 
 
-def carrying_over(owner_id: BindParameter[int]) -> Update:
-    """The statement that puts the exclusion that is kept for a member's address in force, if there is one.
+def take_over_exclusion(owner_id: BindParameter[int]) -> Update:
+    """Return the update that applies the exclusion remembered for a member's address, if there is one, to the member.
 
-    It comes after the one that gave them the address: that may have waited for an erasure to let go of it, and still
-    sees nothing of what was remembered then.
+    It must be in a later statement than the one that gives the member the address: that one may wait for a concurrent
+    erasure of the address's owner, and does not see what the erasure remembered.
     """
     owner = users.alias("owner")
-    exclusion = kept_exclusion("email", owner.c.email).lateral("exclusion")
-    kept = (
+    exclusion = remembered_exclusion("email", owner.c.email).lateral("exclusion")
+    remembered = (
         select(owner.c.id, exclusion.c.excluded_until, exclusion.c.excluded_permanently)
         .join(exclusion, true())
         .where(owner.c.id == owner_id)
-        .cte("kept")
+        .cte("remembered")
     )
-    return update(users).where(users.c.id == kept.c.id, is_excluded(kept.c)).values(stricter(users.c, kept.c))
+    return (
+        update(users)
+        .where(users.c.id == remembered.c.id, is_excluded(remembered.c))
+        .values(stricter_exclusion(users.c, remembered.c))
+    )
 
 
-def remembering(rows: Select[Any] | CompoundSelect[Any]) -> Insert:
-    """The statement that remembers identities, each with the strictest exclusion that it ever came with.
+def remember(rows: Select[Any] | CompoundSelect[Any]) -> Insert:
+    """Return the upsert that remembers identities, each with the strictest exclusion it was ever remembered with.
 
     Parameters
     ----------
@@ -96,5 +100,5 @@ def remembering(rows: Select[Any] | CompoundSelect[Any]) -> Insert:
     )
     return new.on_conflict_do_update(
         index_elements=["identity"],
-        set_={"erased_at": NOW, **stricter(erased_identities.c, new.excluded)},
+        set_={"erased_at": NOW, **stricter_exclusion(erased_identities.c, new.excluded)},
     )

@@ -1,4 +1,4 @@
-"""Secret tokens: 256 random bits, of which the database has only the hash."""
+"""Secret tokens of 256 random bits. The database stores only their hashes."""
 
 import hashlib
 import secrets
@@ -10,7 +10,7 @@ def new_token() -> str:
 
 
 def hash_token(token: str) -> bytes:
-    """Return the SHA-256 of a token, 32 bytes: what is stored and looked up.
+    """Return the SHA-256 of a token, 32 bytes, which is stored and looked up.
 
     A fast hash is enough, since a token cannot be guessed.
     """

@@ -161,12 +161,12 @@ def _look_up_session(authorization: str) -> dict[str, Any]:
     """Return what the authorizer would have reported for this header: empty if there is no live session."""
     from goatedvips.domain.accounts import sessions  # seldom needed
 
-    token = sessions.token_in(authorization)
+    token = sessions.bearer_token(authorization)
     if token is None:
         return {}
     with transaction() as connection:
-        known = sessions.known(connection, token, now=utc_now())
-    return asdict(known) if known else {}
+        principal = sessions.authenticate(connection, token, now=utc_now())
+    return asdict(principal) if principal else {}
 
 
 def _reject_unknown_fields(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:

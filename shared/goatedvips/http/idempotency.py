@@ -62,5 +62,5 @@ def answer_once(
             media_type = JSON if record.answer else None
             return Response(record.status or 200, media_type, record.answer, headers={"Idempotency-Replayed": "true"})
         response = carry_out()
-        idempotency.keep(connection, record, response.status_code, serialized(response))
+        idempotency.store_answer(connection, record, response.status_code, serialized(response))
     return response

@@ -22,9 +22,18 @@ _ID = re.compile(r"[1-9][0-9]{0,9}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _AMOUNT = re.compile(r"[0-9]{1,16}(\.[0-9]{1,2})?")
-# RFC 5321 without quoting: no character that would end the address, or begin another one, in a mail header.
-_EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]{1,64}@([^\W_]([\w-]{0,61}[^\W_])?\.)+[^\W_]([\w-]{0,61}[^\W_])")
+# RFC 5321, section 4.1.2: a Dot-string in ASCII, no Quoted-string. SES sends to no other address.
+_LOCAL_PART = re.compile(r"(?=.{1,64}\Z)[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
+# RFC 5321, section 4.1.2, and RFC 3696, section 2: no trailing dot, and no last label of digits only (an IP address).
+_DOMAIN = re.compile(
+    r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+\Z)[a-z0-9][a-z0-9-]{0,61}[a-z0-9]", re.ASCII | re.IGNORECASE
+)
 _LONGEST_EMAIL = 254
+# Characters that change the direction of the text around them: a line could pretend to be another one.
+_BIDIRECTIONAL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Blank characters that Unicode counts as letters, marks or symbols: Default_Ignorable_Code_Point and the Braille blank.
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # controls and separators
 LARGEST_ID = 2**31 - 1
 
 
@@ -79,9 +88,35 @@ def _amount(value: object) -> object:
     return value
 
 
+def ascii_domain(domain: str) -> str | None:
+    """Return a domain as mail is sent to it: in ASCII (the IDNA A-label, by UTS 46); None if it is no domain.
+
+    A plain ASCII domain keeps its spelling.
+    """
+    if not domain.isascii() or "xn--" in domain.lower():
+        import idna  # seldom needed; takes 20 ms
+
+        try:
+            domain = idna.encode(domain, uts46=True).decode()
+        except idna.IDNAError:
+            return None
+    return domain if _DOMAIN.fullmatch(domain) else None
+
+
 def _email(value: str) -> str:
-    if not (len(value) <= _LONGEST_EMAIL and value.isprintable() and _EMAIL.fullmatch(value)):
+    local_part, _, domain = value.rpartition("@")
+    ascii_only = ascii_domain(domain) if len(value) <= _LONGEST_EMAIL else None
+    email = f"{local_part}@{ascii_only}"
+    if ascii_only is None or not _LOCAL_PART.fullmatch(local_part) or len(email) > _LONGEST_EMAIL:
         raise ValueError("must be an e-mail address")
+    return email
+
+
+def _line(value: str) -> str:
+    if _BIDIRECTIONAL.search(value):
+        raise ValueError("must not contain bidirectional control characters")
+    if all(unicodedata.category(character) in _INVISIBLE for character in _BLANK.sub("", value)):
+        raise ValueError("must have a visible character")
     return value
 
 
@@ -107,6 +142,9 @@ AS_TYPED = BeforeValidator(storable)
 
 CLEAN = BeforeValidator(_clean)
 """For text in a request: refuses NUL and lone surrogates, and normalises to NFC before lengths are checked."""
+
+LINE = AfterValidator(_line)
+"""For a line of text that people see, such as a title or a reason: refuses blank lines and bidirectional controls."""
 
 IN_UTC = AfterValidator(_utc)
 """For an aware instant with any offset: converts it to UTC."""
@@ -136,7 +174,10 @@ type Email = Annotated[
     AfterValidator(_email),
     WithJsonSchema({"type": "string", "format": "email", "maxLength": _LONGEST_EMAIL}, mode="validation"),
 ]
-"""An e-mail address in a request, in the spelling of the request."""
+"""An e-mail address in a request: ASCII before the `@`; an internationalised domain is converted to ASCII (IDNA).
+
+It otherwise keeps its spelling, so each mailbox has one address, ignoring case.
+"""
 
 type Currency = Annotated[str, one_of("USD")]
 """A currency (ISO 4217)."""

@@ -107,6 +107,17 @@ def test_one_s_own_address_may_be_written_in_another_case(
     assert (after.email, after.email_key) == (member.email.title(), member.email.lower())
 
 
+def test_the_case_of_one_s_own_address_counts_as_the_member_s_own_request(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    email = fresh()
+    for _ in range(3):
+        assert change(functions, members.new(password=STORED), email).status == 202
+    owner = members.new(email=email, email_key=email.lower(), password=STORED)
+    assert change(functions, owner, email.upper()).status == 202
+    assert [mail.user_id for mail in mails(database, email)][3:] == [owner.id]
+
+
 def test_who_looks_for_accounts_is_held_back_as_at_registering(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
@@ -161,7 +172,7 @@ def test_a_key_means_nothing_here_and_leaves_no_trace_of_the_password(
 @pytest.mark.parametrize(
     ("columns", "refusal"),
     [
-        ({"password": passwords.hashed("somebody else was faster", legacy=False)}, (401, "invalid_credentials")),
+        ({"password": passwords.hash_password("somebody else was faster", legacy=False)}, (401, "invalid_credentials")),
         ({"suspended_at": NOON}, (403, "account_suspended")),
     ],
     ids=["changed", "suspended"],
@@ -175,13 +186,13 @@ def test_what_changed_while_the_password_was_compared_is_seen(
     refusal: tuple[int, str],
 ) -> None:
     member, email = members.new(password=STORED), fresh()
-    real = passwords.confirm
+    real = passwords.verify
 
-    def confirm(stored: str | None, password: str) -> None:
+    def verify(stored: str | None, password: str) -> None:
         real(stored, password)
         members.change(member, **columns)
 
-    monkeypatch.setattr(passwords, "confirm", confirm)
+    monkeypatch.setattr(passwords, "verify", verify)
     assert problem(change(functions, member, email)) == refusal
     assert mails(database, email) == []
 

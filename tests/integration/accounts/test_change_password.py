@@ -156,7 +156,7 @@ def test_a_current_password_that_can_be_none_is_refused(
 @pytest.mark.parametrize(
     ("columns", "refusal"),
     [
-        ({"password": passwords.hashed("somebody else was faster", legacy=False)}, (401, "invalid_credentials")),
+        ({"password": passwords.hash_password("somebody else was faster", legacy=False)}, (401, "invalid_credentials")),
         ({"suspended_at": NOON}, (403, "account_suspended")),
     ],
     ids=["changed", "suspended"],
@@ -170,13 +170,13 @@ def test_what_changed_while_it_was_compared_stays(
     refusal: tuple[int, str],
 ) -> None:
     member = members.new(password=STORED)
-    real = passwords.confirm
+    real = passwords.verify
 
-    def confirm(stored: str | None, password: str) -> None:
+    def verify(stored: str | None, password: str) -> None:
         real(stored, password)
         members.change(member, **columns)
 
-    monkeypatch.setattr(passwords, "confirm", confirm)
+    monkeypatch.setattr(passwords, "verify", verify)
     assert problem(change(functions, member)) == refusal
     assert row(database, member).password == columns.get("password", STORED)
 

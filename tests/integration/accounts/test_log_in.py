@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from benchmarks.log_in_timing import best_threshold, refusals
+from goatedvips.domain import erased_identities
 from goatedvips.domain.accounts import passwords
 from goatedvips.models.accounts import attempts, sessions, users
 from tests.support.functions import Answer, Functions, load
@@ -19,8 +20,8 @@ from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 PASSWORD = "goats like long walks"
-STORED = passwords.hashed(PASSWORD, legacy=False)
-BY_NODE = passwords.hashed(PASSWORD, legacy=True)
+STORED = passwords.hash_password(PASSWORD, legacy=False)
+BY_NODE = passwords.hash_password(PASSWORD, legacy=True)
 
 
 def address() -> str:
@@ -111,6 +112,60 @@ def test_a_username_is_meant_before_an_address(functions: Functions, members: Me
     named = members.new(username=login, username_key=login, password=STORED)
     assert log_in(functions, login).json["user"]["id"] == named.id
     assert log_in(functions, mailed.username).json["user"]["id"] == mailed.id
+
+
+@pytest.mark.parametrize("around", [" {} ", "{}\t", "\u00a0{}\n", "\u2003{}"])
+def test_white_space_around_a_login_is_ignored_if_nothing_else_matches(
+    functions: Functions, members: Members, around: str
+) -> None:
+    member = members.new(password=STORED)
+    for login in (member.username, member.email.upper()):
+        answer = log_in(functions, around.format(login))
+        assert (answer.status, answer.json["user"]["id"]) == (201, member.id)
+    padded = members.new(username=around.format(member.username), username_key=None, password=STORED)
+    assert log_in(functions, padded.username).json["user"]["id"] == padded.id, "its exact spelling comes first"
+
+
+def test_guesses_with_white_space_around_the_login_count_together(functions: Functions, members: Members) -> None:
+    for login in (members.new(password=STORED).username, secrets.token_hex(8)):
+        at = address()
+        for count in range(10):
+            assert log_in(functions, f"{login}{' ' * count}", "wrong", at).status == 401
+        assert log_in(functions, f" {login}", "wrong", at).status == 429
+
+
+def test_an_internationalised_address_logs_in_as_it_registered(functions: Functions, members: Members) -> None:
+    domain = f"bücher-{secrets.token_hex(6)}.example"
+    email, unicode_email = f"billy@{domain.encode('idna').decode()}", f" billy@{domain.upper()}"
+    member = members.new(email=email, email_key=email, password=STORED)
+    assert log_in(functions, unicode_email).json["user"]["id"] == member.id
+
+
+def test_a_login_of_white_space_only_names_nobody(functions: Functions) -> None:
+    assert log_in(functions, "  ").status == 401
+
+
+def test_no_fast_hash_of_a_login_is_stored(functions: Functions, database: sa.Engine) -> None:
+    """An unkeyed hash of an e-mail address can be reversed by trying addresses; it may be an erased member's."""
+    at, login = address(), f"{secrets.token_hex(4)}@example.com"
+    assert log_in(functions, login, "wrong", at).status == 401
+    (attempt,) = counted(database, at)
+    digests = {hashlib.new(name, login.encode()).hexdigest() for name in ("md5", "sha1", "sha256", "sha512")}
+    assert attempt.subject not in digests
+    with database.connect() as connection:
+        keyed = sa.func.encode(erased_identities.identity("login", sa.literal(login)), "hex")
+        assert attempt.subject == connection.scalar(sa.select(keyed))
+
+
+@pytest.mark.parametrize(("ahead", "status"), [(timedelta(hours=10), 401), (timedelta(seconds=30), 429)])
+def test_attempts_of_a_clock_far_ahead_do_not_throttle(
+    functions: Functions, database: sa.Engine, ahead: timedelta, status: int
+) -> None:
+    at = address()
+    with database.connect() as connection:
+        early = {"kind": "log_in", "subject": "x", "address": at, "attempted_at": NOON + ahead}
+        connection.execute(sa.insert(attempts), [early] * 50)
+    assert log_in(functions, "nobody", "wrong", at).status == status
 
 
 def test_what_node_stored_is_replaced_at_log_in(functions: Functions, members: Members, database: sa.Engine) -> None:
@@ -251,15 +306,15 @@ def test_a_password_changed_while_it_was_compared_opens_nothing(
     functions: Functions, members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = members.new(password=STORED)
-    changed = passwords.hashed("another long password", legacy=False)
-    real, at = passwords.verified, address()
+    changed = passwords.hash_password("another long password", legacy=False)
+    real, at = passwords.verify_and_upgrade, address()
 
-    def verified(stored: str | None, password: str, *, legacy: bool) -> str:
+    def verify_and_upgrade(stored: str | None, password: str, *, legacy: bool) -> str:
         result = real(stored, password, legacy=legacy)
         members.change(member, password=changed)
         return result
 
-    monkeypatch.setattr(passwords, "verified", verified)
+    monkeypatch.setattr(passwords, "verify_and_upgrade", verify_and_upgrade)
     refused = log_in(functions, member.username, at=at)
     assert (refused.status, refused.json["code"]) == (401, "invalid_credentials")
     assert the_password(database, member) == changed
@@ -271,14 +326,14 @@ def test_the_same_password_stored_anew_while_it_was_compared_is_right(
 ) -> None:
     """Two log-ins of an adopted member at once: the other one was first."""
     member = members.new(password=BY_NODE)
-    real, at = passwords.verified, address()
+    real, at = passwords.verify_and_upgrade, address()
 
-    def verified(stored: str | None, password: str, *, legacy: bool) -> str:
+    def verify_and_upgrade(stored: str | None, password: str, *, legacy: bool) -> str:
         result = real(stored, password, legacy=legacy)
         members.change(member, password=STORED)
         return result
 
-    monkeypatch.setattr(passwords, "verified", verified)
+    monkeypatch.setattr(passwords, "verify_and_upgrade", verify_and_upgrade)
     assert log_in(functions, member.username, at=at).status == 201
     assert the_password(database, member) == STORED
     assert counted(database, at) == []

@@ -162,14 +162,14 @@ def test_it_reports_undecided_if_the_database_is_out_of_reach(
 def test_it_retries_once_after_a_lost_connection(
     functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, breaks = domain.known, [False, True]
+    real, breaks = domain.authenticate, [False, True]
 
-    def known(connection: sa.Connection, token: str, *, now: datetime) -> domain.Known | None:
+    def known(connection: sa.Connection, token: str, *, now: datetime) -> domain.Principal | None:
         if breaks.pop():
             raise db.ConnectionLost(retry_after=1)
         return real(connection, token, now=now)
 
-    monkeypatch.setattr(domain, "known", known)
+    monkeypatch.setattr(domain, "authenticate", known)
     assert ask(functions, bearer(members.new()))["context"]
 
 

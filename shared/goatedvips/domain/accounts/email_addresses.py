@@ -1,4 +1,4 @@
-"""The address that a member is reached at: how it is proved, and changed for another one."""
+"""Verification and change of members' e-mail addresses."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from goatedvips.models.accounts import users
 
 _member = access.member()
 _reader = access.member(only_reads=True)
-_own_turn = select(mail_requests.advisory_lock(users.c.email)).join(_reader, _reader.c.id == users.c.id)
+_lock_own_address = select(mail_requests.advisory_lock(users.c.email)).join(_reader, _reader.c.id == users.c.id)
 _unverified = (
     select(users.c.id.label("user_id"), users.c.email)
     .join(_member, _member.c.id == users.c.id)
@@ -26,13 +26,13 @@ _unverified = (
 )
 _request_verification = (
     select(_member.c.id)
-    .add_cte(*mail_requests.asked_for("verification", _unverified))
+    .add_cte(*mail_requests.request_mail("verification", "mail_own", _unverified))
     .execution_options(commit_in_flight=True)
 )
 
 
 def request_verification(connection: Connection, caller: Caller, client_network: str, *, now: datetime) -> None:
-    """Mail the link once more that proves the caller's address; not where it is proved.
+    """Queue another mail with a link that verifies the caller's address, unless it is verified.
 
     Parameters
     ----------
@@ -43,25 +43,34 @@ def request_verification(connection: Connection, caller: Caller, client_network:
     Unauthenticated, AccountSuspended
     """
     parameters = caller.parameters(now) | {"client_network": client_network}
-    access.one(connection, _own_turn, caller, parameters, now=now)
+    access.one(connection, _lock_own_address, caller, parameters, now=now)
     connection.execute(_request_verification, parameters)
 
 
 _NEW_EMAIL = bindparam("new_email", type_=Text)
-_turn = select(mail_requests.advisory_lock(_NEW_EMAIL))
-_proved = access.proved()
+_lock_new_address = select(mail_requests.advisory_lock(_NEW_EMAIL))
+_proved = access.proven_member()
 _taken = (
     select(users.c.id)
     .where(
         or_(users.c.email == _NEW_EMAIL, users.c.email_key == func.lower(_NEW_EMAIL)),
-        users.c.id != access.CALLER_ID,  # who may write their own in another case
+        users.c.id != access.CALLER_ID,  # a member may change the case of their own address
     )
     .exists()
 )
-_asked = select(_proved.c.id.label("user_id"), _NEW_EMAIL.label("email")).where(~_taken).cte("asked")
+_request = (
+    select(
+        users.c.id.label("user_id"),
+        _NEW_EMAIL.label("email"),
+        (func.lower(users.c.email) == func.lower(_NEW_EMAIL)).label("is_own"),
+    )
+    .join(_proved, _proved.c.id == users.c.id)
+    .where(~_taken)
+    .cte("request")
+)
 _request_change = (
     select(_proved.c.id, _taken.label("taken"))
-    .add_cte(attempts.attempt_removed(_proved), *mail_requests.asked_for("email_change", _asked))
+    .add_cte(attempts.attempt_removed(_proved), *mail_requests.request_mail("email_change", "mail_change", _request))
     .execution_options(commit_in_flight=True)
 )
 
@@ -69,20 +78,20 @@ _request_change = (
 def request_change(
     connection: Connection, caller: Caller, attempt: LogInAttempt, email: str, client_network: str, *, now: datetime
 ) -> None:
-    """Mail a link to the address that the caller wishes to have; nothing changes until it is used.
+    """Queue a mail with a link to the caller's new address. The address changes when the link is used.
 
     Parameters
     ----------
-    attempt: the proof of the caller's password, which is taken back.
+    attempt: the attempt in which the password was right; it is removed.
     client_network: the network that the request comes from.
 
     Raises
     ------
-    EmailTaken: by another member, ignoring case.
+    EmailTaken: another member has the address, ignoring case.
     Unauthenticated, AccountSuspended, InvalidCredentials
     """
     parameters = credentials.proof(caller, attempt, now) | {"new_email": email, "client_network": client_network}
-    connection.execute(_turn, parameters)
+    connection.execute(_lock_new_address, parameters)
     row = connection.execute(_request_change, parameters).one_or_none()
     if row is None:
         credentials.refuse(connection, caller, now=now)
@@ -92,14 +101,15 @@ def request_change(
 
 _token = mailed_tokens.used("email_verification", "email_change")
 _is_change = _token.c.purpose == "email_change"
-# Locked, so it is read again after a wait: of two changes, or of a change and a reset, one comes after the other.
+# FOR UPDATE: a statement that waited for the row checks its conditions again. Two changes, or a change and a reset, of
+# one member therefore run one after the other.
 _owner = (
     select(
         users.c.id,
         users.c.email.label("old_email"),
         _token.c.address,
         _is_change.label("is_change"),
-        erased_identities.is_kept_for_address(users.c).label("remembered"),
+        erased_identities.is_remembered_for_email(users.c).label("is_remembered"),
     )
     .join(_token, _token.c.user_id == users.c.id)
     .where(
@@ -111,14 +121,14 @@ _owner = (
     .with_for_update(of=users)
     .cte("owner")
 )
-_verified = (
+_set_verified = (
     update(users)
     .where(users.c.id == _owner.c.id, ~_owner.c.is_change)
     .values(email_verified=True)
     .returning(users.c.id)
-    .cte("verified")
+    .cte("set_verified")
 )
-_changed = (
+_change_email = (
     update(users)
     .where(users.c.id == _owner.c.id, _owner.c.is_change)
     .values(
@@ -128,46 +138,46 @@ _changed = (
         credentials_changed_at=NOW,
     )
     .returning(users.c.id, users.c.excluded_until, users.c.excluded_permanently)
-    .cte("changed")
+    .cte("change_email")
 )
-_old_remembered = erased_identities.remembering(
+_remember_old_email = erased_identities.remember(
     select(
         erased_identities.identity("email", _owner.c.old_email),
-        _changed.c.excluded_until,
-        _changed.c.excluded_permanently,
+        _change_email.c.excluded_until,
+        _change_email.c.excluded_permanently,
     )
-    .join(_changed, _changed.c.id == _owner.c.id)
-    .where(_owner.c.remembered)
-).cte("old_remembered")
-_notified = (
-    select(_changed.c.id.label("user_id"), _owner.c.old_email.label("email"))
-    .join(_owner, _owner.c.id == _changed.c.id)
+    .join(_change_email, _change_email.c.id == _owner.c.id)
+    .where(_owner.c.is_remembered)
+).cte("remember_old_email")
+_old_address = (
+    select(_change_email.c.id.label("user_id"), _owner.c.old_email.label("email"))
+    .join(_owner, _owner.c.id == _change_email.c.id)
     .where(_owner.c.old_email != _owner.c.address)
 )
-_use = union_all(
-    select(_verified.c.id, literal(value=False).label("is_change")),
-    select(_changed.c.id, literal(value=True)),
-).add_cte(*queued("email_changed", _notified), _old_remembered)
-_carry_over = erased_identities.carrying_over(bindparam("owner_id", type_=users.c.id.type)).execution_options(
-    commit_in_flight=True
-)
+_use_token = union_all(
+    select(_set_verified.c.id, literal(value=False).label("is_change")),
+    select(_change_email.c.id, literal(value=True)),
+).add_cte(*queued("email_changed", _old_address), _remember_old_email)
+_take_over_exclusion = erased_identities.take_over_exclusion(
+    bindparam("owner_id", type_=users.c.id.type)
+).execution_options(commit_in_flight=True)
 
 
 def verify(connection: Connection, token: str, *, verified_email_required: bool, now: datetime) -> None:
-    """Take a mailed token as the proof that the member reads mail at an address: theirs, or the one they wished for.
+    """Use a mailed token: verify the member's present address, or change it to the new one.
 
-    In the second case it becomes theirs, the old one is told, and other changes that were asked for before are void.
-    An exclusion that is kept for the new address, since its member was erased, holds for whoever has it now; that of an
-    excluded member is kept for the old one.
+    A change also queues a notice to the old address, and invalidates all earlier requests for changes and resets.  An
+    exclusion that is remembered for the new address applies to the member; an exclusion of the member is remembered for
+    the old address.
 
     Parameters
     ----------
-    verified_email_required: the platform's setting for play.
+    verified_email_required: whether play needs a verified e-mail address (a setting).
 
     Raises
     ------
     TokenInvalid: unknown, used, expired, or the account has another address or password since.
-    EmailTaken: by another member, since it was asked for.
+    EmailTaken: another member took the address since the request.
     """
     parameters = {
         "given_hash": hash_token(token),
@@ -175,12 +185,12 @@ def verify(connection: Connection, token: str, *, verified_email_required: bool,
         "now": now,
     }
     try:
-        proved = connection.execute(_use, parameters).one_or_none()
+        used = connection.execute(_use_token, parameters).one_or_none()
     except IntegrityError as error:
         if unique_keys.violates(error, "email"):
             raise EmailTaken from error
         raise
-    if proved is None:
+    if used is None:
         raise TokenInvalid
-    if proved.is_change:
-        connection.execute(_carry_over, {"owner_id": proved.id})
+    if used.is_change:
+        connection.execute(_take_over_exclusion, {"owner_id": used.id})

@@ -176,7 +176,7 @@ _subject = (
     .with_for_update(of=[users, links])
     .cte("subject")
 )
-_kept = erased_identities.kept_exclusion("uid", _subject.c.uid).lateral("kept")
+_kept = erased_identities.remembered_exclusion("uid", _subject.c.uid).lateral("kept")
 _brought = (
     select(
         _subject.c.user_id,
@@ -200,7 +200,7 @@ _linked = (
             "uid": _brought.c.uid,
             "verified": true(),
         }
-        | erased_identities.stricter(users.c, _brought.c)
+        | erased_identities.stricter_exclusion(users.c, _brought.c)
         | {
             figure: func.coalesce(_brought.c[figure], case((users.c.uid != _brought.c.uid, 0), else_=users.c[figure]))
             for figure in _FIGURES
@@ -237,7 +237,7 @@ _is = (
 )
 _deciding = (
     _told(_decided.join(_subject, true()), _decided, _linked_uid)
-    .add_cte(audit.noted("decide_link", _is, _was), *queued("link_decided", _notified))
+    .add_cte(audit.recorded("decide_link", _is, _was), *queued("link_decided", _notified))
     .execution_options(commit_in_flight=True)
 )
 _present = (

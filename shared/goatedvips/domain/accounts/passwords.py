@@ -1,9 +1,10 @@
-"""Passwords: which are taken, how they are stored, and whether one is right.
+"""Passwords: which are refused, how they are hashed, and how they are verified.
 
-Stored is an argon2id hash; or, of members of the guide's application, `key.salt` in hex, where the key is scrypt's over
-the salt's hex text with Node's defaults.  While that application runs beside this one, its format is written.
+Passwords are stored as argon2id hashes.  The legacy application stores `key.salt` in hex, where the key is scrypt of
+the salt's hex text with Node's defaults; while it runs beside this one (the setting `LEGACY_APP`), we write its format
+too.
 
-We hash passwords in NFC; the guide's application hashed them as they were typed, so its hashes are tried with both.
+We hash passwords in NFC.  The legacy application hashed them as typed, so its hashes are verified with both spellings.
 """
 
 import hashlib
@@ -23,21 +24,22 @@ if TYPE_CHECKING:
 _SCRYPT = re.compile(r"([0-9a-f]{128})\.(.+)", re.IGNORECASE)
 # Source: OWASP, Password Storage Cheat Sheet: Argon2id with m=19456 (19 MiB), t=2, p=1.
 _MEMORY, _ROUNDS, _LANES = 19_456, 2, 1
-# Of random passwords that nobody kept: what comparing takes time with where there is nothing to compare.
-_NO_SCRYPT = f"{'0' * 128}.{'0' * 32}"
-_NO_ARGON2 = "$argon2id$v=19$m=19456,t=2,p=1$dUCwRMGsdj5jtcwm4lUaeQ$PDiDkKw5XOoMkp+GhF5PLHE7mzlp5DYG8n++yqR5XUk"
+# Dummy hashes of discarded random passwords, verified if there is no stored hash, so that the response time does not
+# reveal whether an account exists.
+_DUMMY_SCRYPT = f"{'0' * 128}.{'0' * 32}"
+_DUMMY_ARGON2 = "$argon2id$v=19$m=19456,t=2,p=1$dUCwRMGsdj5jtcwm4lUaeQ$PDiDkKw5XOoMkp+GhF5PLHE7mzlp5DYG8n++yqR5XUk"
 
 
-def check(password: str, username: str, email: str, *, field: str = "password") -> None:
-    """Refuse a new password that others would try first.
+def check_new(password: str, username: str, email: str, *, field: str = "password") -> None:
+    """Refuse a new password that is easy to guess.
 
     Parameters
     ----------
-    field: the request's field that it came in.
+    field: the name of the request's field, for the error's pointer.
 
     Raises
     ------
-    ValidationFailed
+    ValidationFailed: it is a common password, or equal to the username or the e-mail address, ignoring case.
     """
     lower = password.lower()
     if lower in {username.lower(), email.lower()}:
@@ -49,12 +51,12 @@ def check(password: str, username: str, email: str, *, field: str = "password") 
     raise ValidationFailed(errors=[{"pointer": f"/{field}", "detail": reason}])
 
 
-def hashed(password: str, *, legacy: bool) -> str:
-    """What is stored of a password.
+def hash_password(password: str, *, legacy: bool) -> str:
+    """Return the hash of a password, to be stored.
 
     Parameters
     ----------
-    legacy: in the format of the guide's application.
+    legacy: whether to use the legacy application's format.
     """
     if legacy:
         salt = secrets.token_hex(16)
@@ -63,23 +65,23 @@ def hashed(password: str, *, legacy: bool) -> str:
 
 
 def matches(stored: str | None, password: str) -> bool:
-    """Whether this is the password. A wrong one takes the same time whatever is stored, or when nothing is.
+    """Whether a password matches the stored hash. A wrong password takes the same time with every hash, or without one.
 
     Parameters
     ----------
-    stored: none where there is no such account.
+    stored: the stored hash; None if there is no such account.
     """
     if stored is not None and (_by_argon2(stored, password) if _is_argon2(stored) else _by_scrypt(stored, password)):
         return True
     if stored is None or not _is_argon2(stored):
-        _by_argon2(_NO_ARGON2, password)
+        _by_argon2(_DUMMY_ARGON2, password)
     if stored is None or not _SCRYPT.fullmatch(stored):
-        _by_scrypt(_NO_SCRYPT, password)
+        _by_scrypt(_DUMMY_SCRYPT, password)
     return False
 
 
-def confirm(stored: str | None, password: str) -> None:
-    """Compare, and change nothing.
+def verify(stored: str | None, password: str) -> None:
+    """Verify a password.
 
     Raises
     ------
@@ -89,8 +91,8 @@ def confirm(stored: str | None, password: str) -> None:
         raise InvalidCredentials
 
 
-def verified(stored: str | None, password: str, *, legacy: bool) -> str:
-    """Compare, and return what to store from now on: the same, or the password in today's format.
+def verify_and_upgrade(stored: str | None, password: str, *, legacy: bool) -> str:
+    """Verify a password and return the hash to store: the stored one, or a new one in the present format.
 
     Raises
     ------
@@ -98,7 +100,7 @@ def verified(stored: str | None, password: str, *, legacy: bool) -> str:
     """
     if not matches(stored, password) or stored is None:
         raise InvalidCredentials
-    return hashed(password, legacy=legacy) if _is_outdated(stored, legacy=legacy) else stored
+    return hash_password(password, legacy=legacy) if _is_outdated(stored, legacy=legacy) else stored
 
 
 @cache

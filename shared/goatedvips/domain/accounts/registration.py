@@ -1,4 +1,4 @@
-"""Registration: becoming a member."""
+"""Registration of accounts."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,28 +15,28 @@ from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.accounts import users
 
 REGISTRATIONS = attempts.Throttle("register", limit=10, window=timedelta(hours=1))
-"""From one address."""
+"""Registrations from one client network."""
 
 _take_lock = select(attempts.ATTEMPT_LOCK)
-_count = attempts.attempt_statement(
+_record_attempt = attempts.attempt_statement(
     "register", REGISTRATIONS.opens_at(attempt_rows.c.address == attempts.CLIENT_NETWORK)
 )
 
 
-def count(connection: Connection, client_network: str, *, now: datetime) -> None:
-    """Count one before anything is looked up: its refusal tells who has an account.
+def record_attempt(connection: Connection, client_network: str, *, now: datetime) -> None:
+    """Record a registration, or another request whose refusal reveals that an account exists, before any look-up.
 
     Raises
     ------
     TooManyAttempts
     """
     connection.execute(_take_lock, attempts.lock_parameters("register", client_network))
-    attempts.record_attempt(connection, _count, "", client_network, now=now)
+    attempts.record_attempt(connection, _record_attempt, "", client_network, now=now)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A new member."""
+    """A registered account."""
 
     id: int
     username: str
@@ -45,8 +45,8 @@ class Account:
 
 _USERNAME = bindparam("given_username", type_=Text)
 _EMAIL = bindparam("given_email", type_=Text)
-# Any of the four unique keys decides: an adopted row may have the exact spelling and no key.
-_account = (
+# Any of the four unique keys may be violated: an adopted row may have the exact spelling and no key.
+_insert_account = (
     insert(users)
     .values(
         username=_USERNAME,
@@ -60,15 +60,16 @@ _account = (
     .returning(users.c.id, users.c.username, users.c.email_verified)
     .cte("account")
 )
-_register = select(_account, mail_requests.advisory_lock(_EMAIL)).add_cte(
-    seeds.insert_first_seeds(_account).cte("seeds")
+_register = select(_insert_account, mail_requests.advisory_lock(_EMAIL)).add_cte(
+    seeds.insert_first_seeds(_insert_account).cte("seeds")
 )
 _NEW_ID = bindparam("new_id", type_=users.c.id.type)
-_asked = select(_NEW_ID.label("user_id"), _EMAIL.label("email")).cte("asked")
-_welcome = (
-    select(_asked.c.user_id)
+_request = select(_NEW_ID.label("user_id"), _EMAIL.label("email")).cte("request")
+_queue_verification = (
+    select(_request.c.user_id)
     .add_cte(
-        *mail_requests.asked_for("verification", _asked), erased_identities.carrying_over(_NEW_ID).cte("carried_over")
+        *mail_requests.request_mail("verification", "mail_own", _request),
+        erased_identities.take_over_exclusion(_NEW_ID).cte("exclusion_taken_over"),
     )
     .execution_options(commit_in_flight=True)
 )
@@ -77,18 +78,18 @@ _welcome = (
 def register(
     connection: Connection, username: str, email: str, stored: str, client_network: str, *, now: datetime
 ) -> Account:
-    """Make a member, with the seeds of their wheel and the mail that lets them prove their address.
+    """Insert an account with its first wheel seeds, and queue the mail that verifies its e-mail address.
 
-    Who was excluded when they were erased is so when they come back.
+    An exclusion that is remembered for the address applies to the new account.
 
     Parameters
     ----------
-    stored: the password as `passwords.hashed` made it.
+    stored: the password as `passwords.hash_password` made it.
     client_network: the network that the request comes from.
 
     Raises
     ------
-    UsernameTaken, EmailTaken: by whatever spelling, ignoring case.
+    UsernameTaken, EmailTaken: by another account, ignoring case.
     """
     parameters = {
         "given_username": username,
@@ -105,5 +106,5 @@ def register(
         if unique_keys.violates(error, "email"):
             raise EmailTaken from error
         raise
-    connection.execute(_welcome, parameters | {"new_id": account.id})
+    connection.execute(_queue_verification, parameters | {"new_id": account.id})
     return Account(account.id, account.username, account.email_verified)

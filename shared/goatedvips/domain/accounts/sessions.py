@@ -1,4 +1,4 @@
-"""Sessions: whom a token belongs to, and how long."""
+"""Sessions: authentication by session token, their lifetime and their end."""
 
 import re
 from dataclasses import dataclass
@@ -11,16 +11,17 @@ from goatedvips.domain.access import LIVE, NOW, Caller
 from goatedvips.domain.tokens import hash_token
 from goatedvips.models.accounts import sessions, users
 
-LASTS = timedelta(days=30)
-NOTED_EVERY = timedelta(minutes=5)
-"""How often a member's activity is written down, and their session prolonged."""
+SESSION_LIFETIME = timedelta(days=30)
+"""After the last use of a session."""
+ACTIVITY_INTERVAL = timedelta(minutes=5)
+"""How often a member's activity is recorded, and the end of their session moved, at most."""
 
 _BEARER = re.compile(r"Bearer +(gvp_[A-Za-z0-9_-]{43})", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Whom a token belongs to."""
+class Principal:
+    """The member whose session token was presented."""
 
     user_id: int
     session_id: int
@@ -29,7 +30,7 @@ class Known:
 
 _TOKEN_HASH = bindparam("given_hash", type_=sessions.c.token_hash.type)
 _EXPIRES_AT = bindparam("session_expires_at", type_=sessions.c.expires_at.type)
-_others = (
+_end_other_sessions = (
     update(sessions)
     .where(
         sessions.c.user_id == bindparam("owner_id"),
@@ -42,15 +43,20 @@ _others = (
 
 
 def end_all(connection: Connection, user_id: int, *, but: int | None = None, now: datetime) -> None:
-    """End a member's sessions, but for one.
+    """End all sessions of a member except one.
 
-    It is a statement after the one that locked and changed their row: so it sees what a log-in opened until then.
+    This must be a statement of its own after the one that locks and changes the member's row: it then sees the sessions
+    that log-ins opened before that lock.
+
+    Parameters
+    ----------
+    but: the id of the session that goes on; None: all sessions end.
     """
-    connection.execute(_others, {"owner_id": user_id, "kept_id": but, "now": now})
+    connection.execute(_end_other_sessions, {"owner_id": user_id, "kept_id": but, "now": now})
 
 
 _caller = access.member()
-_end = (
+_end_session = (
     update(sessions)
     .where(sessions.c.id == bindparam("caller_session_id"), sessions.c.user_id == _caller.c.id)
     .values(ended_at=NOW)
@@ -60,65 +66,65 @@ _end = (
 
 
 def end(connection: Connection, caller: Caller, *, now: datetime) -> None:
-    """End the caller's session: log them out.
+    """End the caller's present session.
 
     Raises
     ------
     Unauthenticated, AccountSuspended
     """
-    access.one(connection, _end, caller, {}, now=now)
+    access.one(connection, _end_session, caller, {}, now=now)
 
 
 _live = (
-    select(sessions.c.id.label("session_id"), users.c.id.label("user_id"), users.c.is_admin)
+    select(users.c.id.label("user_id"), sessions.c.id.label("session_id"), users.c.is_admin.label("is_staff"))
     .join(users, users.c.id == sessions.c.user_id)
     .where(sessions.c.token_hash == _TOKEN_HASH, LIVE, users.c.suspended_at.is_(None))
     .cte("live")
 )
-_STALE = bindparam("stale_since", type_=users.c.last_active.type)
-# What another request is writing at this moment is as new as this would be: no two wait for each other.
-_idle = (
+_ACTIVE_SINCE = bindparam("active_since", type_=users.c.last_active.type)
+# SKIP LOCKED: a concurrent request of the member records the same activity, so this one need not wait for it.
+_inactive = (
     select(users.c.id)
     .join(_live, _live.c.user_id == users.c.id)
-    .where(or_(users.c.last_active.is_(None), users.c.last_active <= _STALE, ~users.c.is_active))
+    .where(or_(users.c.last_active.is_(None), users.c.last_active <= _ACTIVE_SINCE, ~users.c.is_active))
 )
-_noted = (
+_record_activity = (
     update(users)
-    .where(users.c.id.in_(_idle.with_for_update(of=users, key_share=True, skip_locked=True)))
+    .where(users.c.id.in_(_inactive.with_for_update(of=users, key_share=True, skip_locked=True)))
     .values(last_active=NOW, is_active=True)
-    .cte("noted")
+    .cte("record_activity")
 )
-_ageing = (
+_expiring = (
     select(sessions.c.id)
     .join(_live, _live.c.session_id == sessions.c.id)
-    .where(sessions.c.expires_at <= bindparam("ageing_until", type_=sessions.c.expires_at.type))
+    .where(sessions.c.expires_at <= bindparam("expiring_until", type_=sessions.c.expires_at.type))
 )
-_prolonged = (
+_extend_session = (
     update(sessions)
-    .where(sessions.c.id.in_(_ageing.with_for_update(of=sessions, key_share=True, skip_locked=True)))
+    .where(sessions.c.id.in_(_expiring.with_for_update(of=sessions, key_share=True, skip_locked=True)))
     .values(expires_at=_EXPIRES_AT)
-    .cte("prolonged")
+    .cte("extend_session")
 )
-_know = select(_live).add_cte(_noted, _prolonged).execution_options(commit_in_flight=True)
+_authenticate = select(_live).add_cte(_record_activity, _extend_session).execution_options(commit_in_flight=True)
 
 
-def token_in(authorization: str) -> str | None:
-    """The session token in an Authorization header; none where it holds anything else."""
+def bearer_token(authorization: str) -> str | None:
+    """Return the session token of an Authorization header; None if it has anything else."""
     bearer = _BEARER.fullmatch(authorization)
     return bearer[1] if bearer else None
 
 
-def known(connection: Connection, token: str, *, now: datetime) -> Known | None:
-    """Whom the token of a live session belongs to, unless they are suspended.
+def authenticate(connection: Connection, token: str, *, now: datetime) -> Principal | None:
+    """Return the member whose live session has this token; None if there is none or the member is suspended.
 
-    It notes that they are active and prolongs the session, at most once in 5 minutes.
+    It records the member's activity and extends the session, at most once in `ACTIVITY_INTERVAL`.
     """
     parameters = {
         "given_hash": hash_token(token),
         "now": now,
-        "stale_since": now - NOTED_EVERY,
-        "ageing_until": now + LASTS - NOTED_EVERY,
-        "session_expires_at": now + LASTS,
+        "active_since": now - ACTIVITY_INTERVAL,
+        "expiring_until": now + SESSION_LIFETIME - ACTIVITY_INTERVAL,
+        "session_expires_at": now + SESSION_LIFETIME,
     }
-    row = connection.execute(_know, parameters).one_or_none()
-    return Known(row.user_id, row.session_id, row.is_admin) if row else None
+    row = connection.execute(_authenticate, parameters).one_or_none()
+    return Principal(**row._mapping) if row else None

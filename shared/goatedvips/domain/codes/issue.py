@@ -78,7 +78,7 @@ _insert_code = (
     .cte("issued")
 )
 _issue_code = (
-    select(_insert_code).add_cte(audit.noted("issue_code", _insert_code)).execution_options(commit_in_flight=True)
+    select(_insert_code).add_cte(audit.recorded("issue_code", _insert_code)).execution_options(commit_in_flight=True)
 )
 _select_owner_is_valid = select(or_(_HAS_NO_OWNER, _OWNER_EXISTS))
 

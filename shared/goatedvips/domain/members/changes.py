@@ -123,7 +123,7 @@ _is_now: dict[str | None, ColumnElement[Any]] = {
 _update: Select[*tuple[Any, ...]] = (
     select(*(_is_now.get(column.key, column) for column in LISTED), _suspended_reason)
     .join(_after, _after.c.id == users.c.id)
-    .add_cte(_ended, audit.noted("update_member", _changed, _before))
+    .add_cte(_ended, audit.recorded("update_member", _changed, _before))
     .execution_options(commit_in_flight=True)
 )
 _others = select(exists().where(users.c.is_admin, users.c.suspended_at.is_(None), THERE, users.c.id != CALLER_ID))

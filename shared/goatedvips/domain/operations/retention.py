@@ -109,7 +109,7 @@ KINDS = {
     "sessions": _Purge(timedelta(days=30), _purge_sessions),
     "mailed_tokens": _Purge(timedelta(days=30), _purge_mailed_tokens),
     "sent_mail": _Purge(timedelta(days=90), _purge_sent_mail),
-    "idempotency_records": _Purge(idempotency.KEPT, _purge_records),
+    "idempotency_records": _Purge(idempotency.RECORD_LIFETIME, _purge_records),
     "no_longer_active": _Purge(timedelta(days=30), _clear_inactive),
 }
 """What is purged, by kind, and after which period."""

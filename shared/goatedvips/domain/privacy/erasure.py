@@ -49,12 +49,12 @@ _lock_member_and_staff = (
     .order_by(users.c.id)
     .with_for_update(of=users)
 )
-_proved = access.proved()
+_proved = access.proven_member()
 _mark_erased = update(users).where(users.c.id == _proved.c.id).values(erased_at=NOW).returning(users.c.id)
-_insert_erased_identities = erased_identities.remembering(
+_insert_erased_identities = erased_identities.remember(
     union_all(
         select(erased_identities.identity("email", OWN.email), OWN.excluded_until, OWN.excluded_permanently).where(
-            OWN.id == CALLER_ID, erased_identities.is_kept_for_address(OWN)
+            OWN.id == CALLER_ID, erased_identities.is_remembered_for_email(OWN)
         ),
         select(erased_identities.identity("uid", OWN.uid), OWN.excluded_until, OWN.excluded_permanently).where(
             OWN.id == CALLER_ID,

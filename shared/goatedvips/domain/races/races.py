@@ -186,7 +186,7 @@ _insert_race = (
 )
 _create_race: Select[*tuple[Any, ...]] = (
     select(*(_insert_race.c[column.name] for column in _columns), literal(0).label("participants"))
-    .add_cte(audit.noted("create_race", _insert_race))
+    .add_cte(audit.recorded("create_race", _insert_race))
     .execution_options(commit_in_flight=True)
 )
 

@@ -1,11 +1,12 @@
 """Requests and answers for accounts and sessions."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from goatedvips.validators.fields import AS_TYPED, CLEAN, AnswerBody, Email, Money, RequestBody
+from goatedvips.validators.fields import AS_TYPED, CLEAN, AnswerBody, Email, Money, RequestBody, ascii_domain
 
 type NewPassword = Annotated[str, StringConstraints(min_length=12, max_length=128), CLEAN]
 """A new password: 12 to 128 characters, counted in NFC."""
@@ -15,11 +16,57 @@ _MailedToken = Annotated[str, StringConstraints(max_length=200), CLEAN]
 _TypedText = Annotated[str, StringConstraints(min_length=1, max_length=1000), AS_TYPED]
 
 
+# Names that members would take for staff or for the platform itself, in lower case and without `_`, `.` and `-`.
+_RESERVED = frozenset(
+    {
+        "admin",
+        "administrator",
+        "anonymous",
+        "api",
+        "billing",
+        "contact",
+        "deleted",
+        "erased",
+        "goatedvips",
+        "help",
+        "helpdesk",
+        "info",
+        "me",
+        "mod",
+        "moderator",
+        "null",
+        "official",
+        "owner",
+        "postmaster",
+        "root",
+        "security",
+        "staff",
+        "superuser",
+        "support",
+        "sysadmin",
+        "system",
+        "team",
+        "undefined",
+        "webmaster",
+    }
+)
+
+
+def _unreserved(username: str) -> str:
+    if re.sub("[_.-]", "", username).lower() in _RESERVED:
+        raise ValueError("is reserved")
+    return username
+
+
 class RegisterRequest(RequestBody):
     """A new account."""
 
-    username: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{3,32}$")]
-    """The name that others see. Unique, ignoring case."""
+    username: Annotated[
+        str,
+        Field(min_length=3, max_length=32, pattern=r"^[_.-]*[A-Za-z0-9][A-Za-z0-9_.-]*$"),
+        AfterValidator(_unreserved),
+    ]
+    """The name that others see. Unique, ignoring case. Names that suggest a role, such as `support`, are reserved."""
     email: Email
     """The e-mail address of the account. Unique, ignoring case. A link to verify it is mailed to it."""
     password: NewPassword
@@ -41,9 +88,19 @@ class LogInRequest(RequestBody):
     """Credentials of a member."""
 
     login: _TypedText
-    """A username or an e-mail address. It is matched exactly, then ignoring case."""
+    """A username or an e-mail address. It is matched exactly, ignoring case, then without white space around it."""
     password: _TypedText
     """The current password. Case matters."""
+
+    @property
+    def bare_login(self) -> str:
+        """The login without white space around it, and with an e-mail address's domain as accounts have it.
+
+        A login of white space only is returned unchanged: an adopted username may be empty.
+        """
+        bare = self.login.strip() or self.login
+        local_part, at, domain = bare.rpartition("@")
+        return f"{local_part}@{ascii_domain(domain) or domain}" if at else bare
 
 
 class SessionUser(AnswerBody):

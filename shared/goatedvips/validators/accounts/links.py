@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
-from goatedvips.validators.fields import CLEAN, AnswerBody, Money, RequestBody
+from goatedvips.validators.fields import CLEAN, LINE, AnswerBody, Money, RequestBody
 
 
 def _printable(value: str) -> str:
@@ -46,9 +46,9 @@ class LinkDecision(RequestBody):
 
     decision: Literal["approved", "refused"]
     """`approved` links the casino account to the member; `refused` does not."""
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN] | None = (
-        Field(default=None, validate_default=True)
-    )
+    reason: (
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN, LINE] | None
+    ) = Field(default=None, validate_default=True)
     """Why the request is decided so. The member sees it. It is required to refuse."""
 
     @field_validator("reason")

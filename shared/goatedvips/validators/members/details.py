@@ -1,85 +1,13 @@
-"""Requests and answers for staff's view of members."""
+"""The answer with all of one member, for staff."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints, WithJsonSchema, model_validator
+from pydantic import JsonValue, WithJsonSchema
 
-from goatedvips.validators.fields import AS_TYPED, CLEAN, LARGEST_ID, AnswerBody, Currency, Money, RequestBody, one_of
+from goatedvips.validators.fields import AnswerBody, Currency, Money, one_of
+from goatedvips.validators.members.changes import ChangedMember
 from goatedvips.validators.tickets import TicketPriority, TicketStatus
-
-_ID = re.compile(r"[0-9]{1,10}", re.ASCII)
-_FLAGS = {"true": True, "false": False}
-
-
-def _id(value: object) -> object:
-    if isinstance(value, str) and not _ID.fullmatch(value):
-        raise ValueError("must be a positive integer")
-    return value
-
-
-def _flag(value: object) -> object:
-    if isinstance(value, str) and value not in _FLAGS:
-        raise ValueError("must be true or false")
-    return _FLAGS[value] if isinstance(value, str) else value
-
-
-type MemberId = Annotated[int | None, Query(ge=1, le=LARGEST_ID), BeforeValidator(_id)]
-"""Finds the member with this id."""
-
-type Prefix = Annotated[str | None, Query(min_length=1, max_length=254), CLEAN]
-"""Finds members whose username or e-mail address begins with this text, ignoring case."""
-
-type Uid = Annotated[str | None, Query(min_length=1, max_length=1000), AS_TYPED]
-"""Finds the member who is linked to this id at the casino."""
-
-type Flag = Annotated[bool | None, Query(), BeforeValidator(_flag)]
-"""`true` or `false` filters the list; absent does not."""
-
-type TierName = Annotated[str | None, Query(min_length=1, max_length=1000), CLEAN]
-"""Finds members whose all-time wager is in the tier with this name."""
-
-
-class ListedMember(AnswerBody):
-    """A member in a list, as staff see them."""
-
-    id: int
-    """The member's id; other answers call it `user_id`."""
-    username: str
-    """The username, even if the member hides it from others."""
-    email: str
-    """The e-mail address in the member's own spelling."""
-    email_verified: bool
-    """Whether the e-mail address is verified. `verified` is about the casino account instead."""
-    is_staff: bool
-    """Whether the member is staff and may call routes under `/v1/admin`."""
-    verified: bool
-    """Whether a casino account is linked. `email_verified` is about the e-mail address instead."""
-    uid: str | None
-    """The member's id at the casino; null if no casino account is linked."""
-    tier: str | None
-    """The name of the highest tier that the all-time wager reaches; null if none."""
-    total_wager: Money
-    """The amount wagered at the casino over all time."""
-    suspended_at: datetime | None
-    """When staff suspended the account; null if it is not suspended."""
-    excluded_until: datetime | None
-    """The earliest end of the member's exclusion from play; null if there is none or it is permanent."""
-    excluded_permanently: bool
-    """Whether the member is excluded from play permanently."""
-    created_at: datetime
-    """When the account was registered."""
-    last_active: datetime | None
-    """When the member was last active, exact to a few minutes; null if not known."""
-
-
-class ChangedMember(ListedMember):
-    """A member after a change by staff."""
-
-    suspended_reason: str | None
-    """Why the account is suspended; the member's export has it too. Null if it is not suspended."""
 
 
 class MemberCounts(AnswerBody):
@@ -260,38 +188,3 @@ class MemberDetails(ChangedMember):
     """The last requests to link a casino account."""
     audit: list[MemberAudit]
     """The last changes by staff that concern the member."""
-
-
-_Change = Annotated[bool | None, Field(strict=True)]
-
-
-class MemberUpdate(RequestBody):
-    """Changes to a member: at least one of `suspended`, `is_admin`, `email_verified`. Null changes nothing."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
-
-    suspended: _Change = None
-    """True suspends the account and ends all its sessions; it needs a reason. False lifts the suspension."""
-    reason: Annotated[str | None, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN] = (
-        None
-    )
-    """Why the change is made. Staff see it, also in the audit log; the member's export has it."""
-    is_admin: _Change = None
-    """Whether the member is staff; answers call it `is_staff`."""
-    email_verified: _Change = None
-    """Whether the e-mail address counts as verified."""
-
-    @model_validator(mode="after")
-    def _has_change_and_reason(self) -> "MemberUpdate":
-        if self.suspended is None and self.is_admin is None and self.email_verified is None:
-            raise ValueError("must have suspended, is_admin or email_verified")
-        if self.suspended and self.reason is None:
-            raise ValueError("suspended takes a reason")
-        return self
-
-
-class GrantStaff(RequestBody):
-    """The member who becomes staff."""
-
-    username: Annotated[str, StringConstraints(min_length=1, max_length=1000), AS_TYPED]
-    """The username, matched exactly, then ignoring case."""
