@@ -1,10 +1,18 @@
 """GET /v1/races/{id}/leaderboard: the participants of a race by rank."""
 
+import os
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import pytest
+import sqlalchemy as sa
+
+from goatedvips.domain.races import leaderboard
+from tests.support import stack
 from tests.support.functions import Answer, Functions
 from tests.support.members import Members
+from tests.support.plans import fill, rows_read
 from tests.support.races import Races
 
 
@@ -87,3 +95,33 @@ def test_every_change_of_the_answer_changes_the_etag(races: Races, members: Memb
     assert len({*tags, hidden.headers["ETag"]}) == 4
     missing = board(functions, 2**31 - 1, headers={"if-none-match": "*"})
     assert (missing.status, "ETag" in missing.headers) == (404, False)
+
+
+MOST_ROWS_READ = 200
+
+
+@pytest.fixture(scope="module", params=[1_000, 100_000])
+def crowded_race(request: pytest.FixtureRequest, database: sa.Engine) -> Iterator[int]:
+    """A race with many ranked participants, beside a race that starts earlier and has as many without a rank."""
+    races = Races(database)
+    ranked, unranked = races.new(), races.new()
+    fill(
+        database,
+        f"INSERT INTO wager_race_participants (race_id, total_wager, member_key, rank)"
+        f" SELECT {ranked}, 1, n, n FROM generate_series(1, {request.param}) n",
+        f"INSERT INTO wager_race_participants (race_id, total_wager, member_key)"
+        f" SELECT {unranked}, 0, n FROM generate_series(1, {request.param}) n",
+    )
+    yield ranked
+    fill(database, f"DELETE FROM wager_race_participants WHERE race_id IN ({ranked}, {unranked})")
+
+
+@pytest.mark.parametrize("place", [None, 500, 2**31])
+def test_a_page_reads_few_rows_however_many_take_part_in_this_race_and_others(
+    crowded_race: int, servers: stack.Stack, place: int | None
+) -> None:
+    parameters = leaderboard._BY_PLACE.parameters(50, None) | {"race_id": crowded_race}
+    if place is not None:
+        parameters |= {"after_place": place, "after_id": 1}
+    read = rows_read(servers.direct(os.environ["TEST_DATABASE"], "api"), leaderboard._select_standings, parameters)
+    assert sum(read.values()) <= MOST_ROWS_READ, read

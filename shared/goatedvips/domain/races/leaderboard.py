@@ -50,11 +50,12 @@ _select_participants = (
     .where(participants.c.race_id == RACE_ID, participants.c.member_key.is_not(None))
     .limit(PAGE_ROWS)
 )
-# Two index range scans: PostgreSQL cannot use one index condition for `rank > x OR rank IS NULL`.
+# Two index range scans: PostgreSQL cannot use one index condition for `rank > x OR rank IS NULL`.  The second one also
+# sorts by the rank, which is null, because that is the index's order; by the id only, it would read other races too.
 _page = union_all(
     _select_participants.where(_BY_PLACE.is_after).order_by(*_BY_PLACE.order),
     _select_participants.where(participants.c.rank.is_(None), participants.c.id > _LAST_UNRANKED_ID).order_by(
-        participants.c.id
+        participants.c.rank, participants.c.id
     ),
 ).subquery("page")
 # The outer joins keep the race's row if it has no participants. So no row at all means that there is no such race.
