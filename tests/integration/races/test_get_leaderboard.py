@@ -102,7 +102,7 @@ MOST_ROWS_READ = 200
 
 @pytest.fixture(scope="module", params=[1_000, 100_000])
 def crowded_race(request: pytest.FixtureRequest, database: sa.Engine) -> Iterator[int]:
-    """A race with many ranked participants, beside a race that starts earlier and has as many without a rank."""
+    """A race with many ranked participants, beside another race with as many participants without a rank."""
     races = Races(database)
     ranked, unranked = races.new(), races.new()
     fill(
