@@ -15,6 +15,7 @@ api = HttpApi("member", keyed=False)
 
 @api.post("/v1/me/email", status_code=202)
 def change_email(body: ChangeEmailRequest) -> RequestedMail:
+    """It needs the current password. The new address counts once the link mailed to it is used."""
     now = utc_now()
     with transaction() as connection:
         registration.record_attempt(connection, api.client_network, now=now)

@@ -17,6 +17,7 @@ api = HttpApi("member", keyed=False)
 
 @api.post("/v1/me/password", status_code=204)
 def change_password(body: ChangePasswordRequest) -> Response[None]:
+    """It needs the current password, and ends the member's other sessions."""
     now = utc_now()
     with reading() as connection:
         names = credentials.read_own_names(connection, api.caller, now=now)

@@ -12,6 +12,7 @@ api = HttpApi("staff")
 
 @api.post("/v1/admin/account-links/<id>/decision")
 def decide_link(id: PathId, body: LinkDecision) -> AccountLink:  # noqa: A002
+    """The member is notified by mail. An approval writes the casino account's id and totals to the member."""
     with transaction() as connection:
         link = link_decisions.decide(connection, api.caller, id, body.decision, body.reason, now=utc_now())
     return AccountLink.model_validate(link)

@@ -11,6 +11,10 @@ api = HttpApi("member")
 
 @api.post("/v1/me/exclusion", status_code=201)
 def exclude_me(body: ExclusionRequest) -> Exclusion:
+    """Spins, claims and races are closed to the member until the exclusion is ended.
+
+    It can be prolonged and not shortened.
+    """
     with transaction() as connection:
         exclusion = exclusions.exclude(connection, api.caller, body.days, now=utc_now())
     return Exclusion.model_validate(exclusion)

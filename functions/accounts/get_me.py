@@ -11,6 +11,7 @@ api = HttpApi("member")
 
 @api.get("/v1/me")
 def get_me() -> Me:
+    """The wager totals are those of the linked casino account."""
     with reading() as connection:
         return Me.model_validate(profiles.me(connection, api.caller, now=utc_now()))
 

@@ -11,6 +11,7 @@ api = HttpApi("anyone")
 
 @api.get("/v1/users/<id>", middlewares=[revalidated])
 def get_profile(id: PathId) -> Profile:  # noqa: A002
+    """It has nothing private. A hidden name is null."""
     with reading() as connection:
         return Profile.model_validate(profiles.get(connection, id))
 

@@ -11,6 +11,7 @@ api = HttpApi("member")
 
 @api.post("/v1/me/account-link", status_code=202)
 def link_account(body: LinkRequest) -> PendingLink:
+    """A member can have one pending request."""
     with transaction() as connection:
         link = links.ask(connection, api.caller, body.uid, now=utc_now())
     return PendingLink.model_validate(link)

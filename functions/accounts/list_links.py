@@ -12,6 +12,7 @@ api = HttpApi("staff")
 
 @api.get("/v1/admin/account-links")
 def list_links(status: LinkStatus = "pending", limit: Limit = 20, cursor: Cursor = None) -> Page[AccountLink]:
+    """Pending requests are listed oldest first, decided ones newest first."""
     with reading() as connection:
         page = link_decisions.page(connection, api.caller, status, limit=limit, cursor=cursor, now=utc_now())
     return Page[AccountLink].model_validate(page)

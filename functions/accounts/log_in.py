@@ -16,6 +16,10 @@ api = HttpApi("anyone")
 
 @api.post("/v1/sessions", status_code=201)
 def log_in(body: LogInRequest) -> NewSession:
+    """`login` is a username or an e-mail address.
+
+    After too many failures from one network, log-ins are refused for some minutes.
+    """
     now = utc_now()
     with transaction() as connection:
         attempt = begin_attempt(connection, body.login, body.bare_login, api.client_network, now=now)

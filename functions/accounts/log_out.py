@@ -12,6 +12,7 @@ api = HttpApi("member")
 
 @api.delete("/v1/sessions/current", status_code=204)
 def log_out() -> Response[None]:
+    """Other sessions of the member stay open."""
     with transaction() as connection:
         sessions.end(connection, api.caller, now=utc_now())
     return Response(204)

@@ -12,6 +12,7 @@ api = HttpApi("anyone")
 
 @api.post("/v1/accounts", status_code=201)
 def register(body: RegisterRequest) -> RegisteredAccount:
+    """A mail with a link to verify the address is sent. At most 10 requests an hour are accepted from one network."""
     now = utc_now()
     passwords.check_new(body.password, body.username, body.email)
     with transaction() as connection:

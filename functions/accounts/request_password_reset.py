@@ -11,6 +11,7 @@ api = HttpApi("anyone")
 
 @api.post("/v1/password-resets", status_code=202)
 def request_password_reset(body: PasswordResetRequest) -> RequestedMail:
+    """The response is the same whether or not the address has an account. At most 3 mails an hour are sent."""
     with transaction() as connection:
         credentials.request_reset(connection, body.email, api.client_network, now=utc_now())
     return RequestedMail()

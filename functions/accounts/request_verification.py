@@ -11,6 +11,7 @@ api = HttpApi("member")
 
 @api.post("/v1/email-verifications", status_code=202)
 def request_verification() -> RequestedMail:
+    """The response is the same whether or not a mail is sent; at most 3 an hour are."""
     with transaction() as connection:
         email_addresses.request_verification(connection, api.caller, api.client_network, now=utc_now())
     return RequestedMail()

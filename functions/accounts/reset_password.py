@@ -17,6 +17,10 @@ api = HttpApi("anyone")
 
 @api.post("/v1/password-resets/confirm", status_code=204)
 def reset_password(body: ResetPasswordRequest) -> Response[None]:
+    """The token is in the mailed link, behind `#token=`.
+
+    It works once, for one hour, and all sessions of the member end.
+    """
     now = utc_now()
     with reading() as connection:
         names = credentials.read_names_by_token(connection, body.token, now=now)

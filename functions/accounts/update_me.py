@@ -12,6 +12,7 @@ api = HttpApi("member")
 
 @api.patch("/v1/me")
 def update_me(body: UpdateMeRequest) -> Me:
+    """Fields that are absent stay as they are; a `bio` of null removes it."""
     with transaction() as connection:
         me = profiles.change(connection, api.caller, body.model_dump(exclude_unset=True), now=utc_now())
     return Me.model_validate(me)

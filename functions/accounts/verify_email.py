@@ -12,6 +12,7 @@ api = HttpApi("anyone")
 
 @api.post("/v1/email-verifications/confirm")
 def verify_email(body: VerifyEmailRequest) -> VerifiedEmail:
+    """The token is in the mailed link, behind `#token=`. It works once, for 24 hours."""
     with transaction() as connection:
         required = settings.verified_email_required
         email_addresses.verify(connection, body.token, verified_email_required=required, now=utc_now())

@@ -13,6 +13,10 @@ api = HttpApi("member")
 
 @api.post("/v1/codes/claim", status_code=201)
 def claim_code(body: ClaimRequest) -> Response[CodeClaim]:
+    """Upper and lower case, spaces and dashes in the code make no difference.
+
+    A refusal does not say why the code cannot be claimed.
+    """
     with transaction() as connection:
         claim = claims.claim(connection, api.caller, body.code, client_network=api.client_network, now=utc_now())
     return created_once(CodeClaim.model_validate(claim), created=claim.created)

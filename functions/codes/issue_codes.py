@@ -11,6 +11,7 @@ api = HttpApi("staff")
 
 @api.post("/v1/admin/codes", status_code=201)
 def issue_codes(body: IssueRequest) -> IssuedCode:
+    """A code whose name differs from an existing one only in case, spaces or dashes is refused with `code_taken`."""
     with transaction() as connection:
         issued = issue.issue(connection, api.caller, issue.Terms(**body.model_dump()), now=utc_now())
     return IssuedCode.model_validate(issued)

@@ -11,6 +11,7 @@ api = HttpApi("member")
 
 @api.get("/v1/codes")
 def list_codes(limit: Limit = 20, cursor: Cursor = None) -> Page[CodeClaim]:
+    """Each item has the code, its value and the time of the claim."""
     with reading() as connection:
         return Page[CodeClaim].model_validate(claims.newest(connection, api.caller, limit=limit, cursor=cursor))
 

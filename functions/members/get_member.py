@@ -12,6 +12,7 @@ api = HttpApi("staff")
 
 @api.get("/v1/admin/members/<id>")
 def get_member(id: PathId) -> MemberDetails:  # noqa: A002
+    """It has the latest spins, claims, races, tickets, rewards, links and changes by staff."""
     with reading() as connection:
         return MemberDetails.model_validate(details.get(connection, api.caller, id, now=utc_now()))
 

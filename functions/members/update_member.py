@@ -13,6 +13,10 @@ api = HttpApi("staff")
 
 @api.patch("/v1/admin/members/<id>")
 def update_member(id: PathId, body: MemberUpdate) -> ChangedMember:  # noqa: A002
+    """Suspending needs a reason and ends the member's sessions.
+
+    Nobody can change their own rights, and one staff member must remain.
+    """
     with transaction() as connection:
         changed = changes.change(connection, api.caller, id, Change(**body.model_dump()), now=utc_now())
         return ChangedMember.model_validate(changed)

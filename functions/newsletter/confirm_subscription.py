@@ -11,6 +11,7 @@ api = HttpApi("anyone")
 
 @api.post("/v1/newsletter/confirmations")
 def confirm_subscription(body: ConfirmationRequest) -> ConfirmedSubscription:
+    """The token is in the mailed link, behind `#token=`. It works once."""
     with transaction() as connection:
         email = subscriptions.confirm(connection, body.token, address=api.client_network, now=utc_now())
     return ConfirmedSubscription(email=email)

@@ -11,6 +11,10 @@ api = HttpApi("anyone")
 
 @api.post("/v1/newsletter/subscriptions", status_code=202)
 def subscribe(body: SubscriptionRequest) -> PendingSubscription:
+    """The response is the same whether or not the address is subscribed.
+
+    The subscription counts once the link in the mail is used.
+    """
     with transaction() as connection:
         subscriptions.subscribe(connection, body.email, body.source, now=utc_now())
     return PendingSubscription()

@@ -10,6 +10,7 @@ api = HttpApi("anyone")
 
 @api.get("/v1/health")
 def get_health() -> Health:
+    """It is 503 if the database is unreachable, read-only or has another schema revision than the code expects."""
     with reading() as connection:
         return Health(schema=SchemaRevision.model_validate(health.check(connection)))
 

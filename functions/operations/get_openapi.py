@@ -14,6 +14,7 @@ api = HttpApi("anyone")
     responses={200: {"description": "OpenAPI 3.1", "content": {"application/json": {"schema": {"type": "object"}}}}},
 )
 def get_openapi() -> Response[str]:
+    """The document describes this API."""
     document = Path(__file__).with_name("openapi.json").read_text("utf-8")
     return Response(200, "application/json", document, headers={"Cache-Control": "public, max-age=300"})
 

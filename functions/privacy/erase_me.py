@@ -14,6 +14,7 @@ api = HttpApi("member", keyed=False)
 
 @api.post("/v1/me/erasure", status_code=204)
 def erase_me(body: ErasureRequest) -> Response[None]:
+    """It needs the current password. The ledger and the archive of races keep their rows without the name."""
     now = utc_now()
     with transaction() as connection:
         attempt = credentials.begin_attempt(connection, api.caller, api.client_network, now=now)

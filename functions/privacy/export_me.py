@@ -26,6 +26,7 @@ api = HttpApi("member")
     },
 )
 def export_me() -> Response[str]:
+    """The response is gzip, one list of rows for each kind of record."""
     now = utc_now()
     with repeatable_read() as connection:
         packed = export.pack(privacy.document(now, export.everything(connection, api.caller, now=now)))

@@ -12,6 +12,7 @@ api = HttpApi("staff")
 
 @api.post("/v1/admin/races", status_code=201)
 def create_race(body: RaceRequest) -> Race:
+    """A race that repeats begins again where it ended, in its time zone."""
     race = NewRace(**body.model_dump(exclude={"repeat"}), time_zone=body.time_zone)
     with transaction() as connection:
         return Race.model_validate(races.create(connection, api.caller, race, now=utc_now()))

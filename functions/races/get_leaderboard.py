@@ -12,6 +12,7 @@ api = HttpApi("anyone")
 
 @api.get("/v1/races/<id>/leaderboard", middlewares=[revalidated])
 def get_leaderboard(id: PathId, limit: Limit = 20, cursor: Cursor = None) -> Page[Standing]:  # noqa: A002
+    """Members who hide their name are listed without it."""
     with reading() as connection:
         return Page[Standing].model_validate(leaderboard.get_page(connection, id, limit=limit, cursor=cursor))
 

@@ -12,6 +12,7 @@ api = HttpApi("anyone")
 
 @api.get("/v1/races/<id>")
 def get_race(id: PathId) -> Race:  # noqa: A002
+    """`status` follows the clock: a race is `live` from its start until its end."""
     with reading() as connection:
         return Race.model_validate(races.get(connection, id, now=utc_now()))
 

@@ -14,6 +14,7 @@ api = HttpApi("member")
 
 @api.post("/v1/races/<id>/participants", status_code=201)
 def join_race(id: PathId) -> Response[Participation]:  # noqa: A002
+    """A race can be joined until it ends."""
     with transaction() as connection:
         joined = participation.join(connection, api.caller, id, now=utc_now())
     return created_once(Participation.model_validate(joined), created=joined.created)

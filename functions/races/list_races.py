@@ -12,6 +12,7 @@ api = HttpApi("anyone")
 
 @api.get("/v1/races")
 def list_races(status: RaceStatus = None, limit: Limit = 20, cursor: Cursor = None) -> Page[Race]:
+    """`status` follows the clock: a race is `live` from its start until its end."""
     with reading() as connection:
         return Page[Race].model_validate(races.newest(connection, status, limit=limit, cursor=cursor, now=utc_now()))
 

@@ -13,6 +13,7 @@ api = HttpApi("member")
 
 @api.get("/v1/tickets/<id>")
 def get_ticket(id: PathId, limit: Limit = 20, cursor: Cursor = None) -> TicketWithMessages:  # noqa: A002
+    """`limit` and `cursor` page through the messages, oldest first."""
     with reading() as connection:
         ticket = tickets.get(connection, api.caller, id, limit=limit, cursor=cursor, now=utc_now())
     return TicketWithMessages.model_validate(ticket)

@@ -11,6 +11,7 @@ api = HttpApi("member")
 
 @api.get("/v1/tickets")
 def list_tickets(limit: Limit = 20, cursor: Cursor = None) -> Page[Ticket]:
+    """Tickets of other members are not in the list, for staff either."""
     with reading() as connection:
         return Page[Ticket].model_validate(tickets.newest(connection, api.caller, limit=limit, cursor=cursor))
 

@@ -11,6 +11,7 @@ api = HttpApi("member")
 
 @api.post("/v1/tickets", status_code=201)
 def open_ticket(body: TicketRequest) -> Ticket:
+    """The description is the first text of the ticket; messages follow it. Staff are notified by mail."""
     with transaction() as connection:
         opened = tickets.open_ticket(connection, api.caller, **body.model_dump(), now=utc_now())
     return Ticket.model_validate(opened)

@@ -11,6 +11,10 @@ api = HttpApi("member")
 
 @api.get("/v1/me/wheel")
 def get_my_wheel() -> MyWheel:
+    """The server seed stays secret until it is replaced.
+
+    Its hash, which is shown before the spin, proves that it was not changed.
+    """
     with transaction() as connection:
         return MyWheel.model_validate(my_wheel.get(connection, api.caller, now=utc_now()))
 

@@ -10,6 +10,7 @@ api = HttpApi("anyone")
 
 @api.get("/v1/wheel")
 def get_wheel() -> Wheel:
+    """All members spin the same wheel. `odds` is the weight of a segment divided by the sum of all weights."""
     with reading() as connection:
         return Wheel.model_validate(versions.get_current(connection))
 

@@ -11,6 +11,11 @@ api = HttpApi("member")
 
 @api.post("/v1/wheel/spins", status_code=201)
 def spin_wheel(body: SpinRequest) -> SpinReceipt:
+    """The server draws the segment.
+
+    A second spin in the same UTC day is refused with `already_spun`, which has the id of today's spin and the time
+    of the next one.
+    """
     with transaction() as connection:
         spin = spins.spin(connection, api.caller, body.client_seed, now=utc_now())
     return SpinReceipt.model_validate(spin)

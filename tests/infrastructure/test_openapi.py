@@ -49,7 +49,9 @@ def test_every_route_is_in_it_by_the_name_of_its_function(document: Json) -> Non
         function = routes[route]
         assert operation["tags"] == [f"admin-{function.domain}" if function.who == "staff" else function.domain]
         assert operation["summary"]
-        assert operation["description"].endswith(".")
+        words = " ".join((getattr(load(function.name), function.name).__doc__ or "").split())
+        assert words.endswith(".")
+        assert operation["description"].startswith(words)
     assert {tag["name"] for tag in document["tags"]} == {
         tag for operation in operations(document).values() for tag in operation["tags"]
     }

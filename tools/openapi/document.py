@@ -160,7 +160,7 @@ def complete(operation: Json, models: Json, module: ModuleType, api: HttpApi, fi
     function = getattr(module, file.stem)
     operation["operationId"] = file.stem
     operation["summary"] = summary[:1].upper() + summary[1:]
-    words = (function.__doc__ or "").split()
+    words = (function.__doc__ or "").split()  # what a client has to know
     operation["description"] = " ".join([*words, *notes(operation, module, api, keyed=keyed)])
     operation["tags"] = [f"admin-{file.parent.name}" if api.who == "staff" else file.parent.name]
     operation["security"] = [] if api.who == "anyone" else [{"session": []}]
