@@ -1,4 +1,4 @@
-"""POST /v1/newsletter/confirmations: the owner of an address confirms its subscription with the mailed token."""
+"""POST /v1/newsletter/confirmations: the owner of an e-mail address confirms its subscription by the mailed token."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
@@ -13,7 +13,7 @@ api = HttpApi("anyone")
 def confirm_subscription(body: ConfirmationRequest) -> ConfirmedSubscription:
     """The token is in the mailed link, behind `#token=`. It works once."""
     with transaction() as connection:
-        email = subscriptions.confirm(connection, body.token, address=api.client_network, now=utc_now())
+        email = subscriptions.confirm(connection, body.token, client_network=api.client_network, now=utc_now())
     return ConfirmedSubscription(email=email)
 
 

@@ -1,4 +1,4 @@
-"""POST /v1/newsletter/subscriptions: anyone asks for the newsletter to be sent to an address."""
+"""POST /v1/newsletter/subscriptions: anyone asks for the newsletter to be sent to an e-mail address."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
@@ -16,7 +16,7 @@ def subscribe(body: SubscriptionRequest) -> PendingSubscription:
     The subscription counts once the link in the mail is used.
     """
     with transaction() as connection:
-        subscriptions.subscribe(connection, body.email, body.source, now=utc_now())
+        subscriptions.subscribe(connection, body.email, body.source, api.client_network, now=utc_now())
     return PendingSubscription()
 
 

@@ -1,4 +1,4 @@
-"""Requests and answers of the newsletter."""
+"""Requests and answers of the newsletter's routes."""
 
 from typing import Annotated, Literal
 
@@ -8,32 +8,32 @@ from goatedvips.validators.fields import CLEAN, AnswerBody, Email, RequestBody
 
 
 class SubscriptionRequest(RequestBody):
-    """An address that may want the newsletter."""
+    """A request to send the newsletter to an e-mail address."""
 
     email: Email
-    """A link to confirm is mailed there, at most once an hour."""
+    """The e-mail address. It gets a mail with a link that confirms the subscription, at most once an hour."""
     source: Annotated[str, StringConstraints(max_length=200), CLEAN] | None = None
-    """Where the subscription was asked for, such as a page's name."""
+    """Where the visitor asked for the subscription, such as the name of a page."""
 
 
 class PendingSubscription(AnswerBody):
-    """The same for every address: whether one has the newsletter already is nobody else's business."""
+    """The answer is the same for every e-mail address, so it does not reveal whether an address is subscribed."""
 
     status: Literal["pending"] = "pending"
-    """In force once the mailed link is followed."""
+    """The subscription begins when the mailed link is confirmed."""
 
 
 class ConfirmationRequest(RequestBody):
-    """The token out of a mailed link."""
+    """The confirmation of a subscription."""
 
     token: Annotated[str, StringConstraints(max_length=200), CLEAN]
-    """What stands behind `#token=` in the mailed link."""
+    """The token in the mailed link, behind `#token=`."""
 
 
 class ConfirmedSubscription(AnswerBody):
-    """A subscription in force."""
+    """A confirmed subscription."""
 
     status: Literal["subscribed"] = "subscribed"
-    """In force from now on."""
+    """The newsletter is sent from now on."""
     email: str
-    """The address that the token was mailed to."""
+    """The e-mail address that the token was mailed to."""

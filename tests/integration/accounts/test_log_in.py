@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from benchmarks.log_in_timing import best_threshold, refusals
+from benchmarks.log_in_timing import bodies
+from benchmarks.timing import best_threshold, measure_pairs
 from goatedvips.domain import erased_identities
 from goatedvips.domain.accounts import passwords
 from goatedvips.models.accounts import attempts, sessions, users
@@ -377,7 +378,8 @@ def test_an_idempotency_key_means_nothing_here(functions: Functions, members: Me
 @pytest.mark.parametrize("stored", [STORED, BY_NODE], ids=["argon2", "scrypt"])
 def test_what_is_computed_does_not_tell_whether_the_account_exists(members: Members, stored: str) -> None:
     """As `benchmarks.log_in_timing`, by the processor's time, which the machine's other work does not disturb."""
-    known, unknown = refusals([members.new(password=stored).username], 30, time.process_time)
+    pairs = bodies([members.new(password=stored).username])
+    known, unknown = measure_pairs("log_in", pairs, "invalid_credentials", 30, time.process_time)
     right = best_threshold(known, unknown)
     assert right < 0.85, "of equal distributions it is more in less than one of 100,000 runs"
 

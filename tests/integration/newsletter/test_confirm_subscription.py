@@ -1,4 +1,4 @@
-"""The owner of an address confirms its subscription."""
+"""The owner of an e-mail address confirms its subscription."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ DAY = timedelta(hours=24)
 
 
 def mailed(database: sa.Engine, subscription_id: int, now: datetime = NOON) -> str:
-    """The token that the sender would mail."""
+    """Make the token that the sender would mail."""
     with database.connect() as connection:
         token = mailed_tokens.make_for_subscription(connection, subscription_id, now=now)
     assert token is not None
@@ -29,7 +29,7 @@ def pending(functions: Functions, database: sa.Engine) -> tuple[str, int]:
     return email, rows(database, email)[0].id
 
 
-def test_the_mailed_token_puts_the_subscription_into_force(functions: Functions, database: sa.Engine) -> None:
+def test_the_mailed_token_begins_the_subscription(functions: Functions, database: sa.Engine) -> None:
     email, subscription_id = pending(functions, database)
     token = mailed(database, subscription_id)
     later = NOON + timedelta(minutes=5)
@@ -40,7 +40,7 @@ def test_the_mailed_token_puts_the_subscription_into_force(functions: Functions,
     assert row.consent_address == "2001:db8:1:2::/64"
 
 
-def test_a_token_works_once_and_a_second_time_changes_nothing(functions: Functions, database: sa.Engine) -> None:
+def test_a_token_works_once(functions: Functions, database: sa.Engine) -> None:
     email, subscription_id = pending(functions, database)
     token = mailed(database, subscription_id)
     functions.call("confirm_subscription", body={"token": token}, now=NOON)
@@ -50,7 +50,7 @@ def test_a_token_works_once_and_a_second_time_changes_nothing(functions: Functio
     assert rows(database, email) == before
 
 
-def test_a_token_lives_for_24_hours(functions: Functions, database: sa.Engine) -> None:
+def test_a_token_works_for_24_hours(functions: Functions, database: sa.Engine) -> None:
     for age, status in ((DAY - MOMENT, 200), (DAY, 404)):
         email, subscription_id = pending(functions, database)
         token = mailed(database, subscription_id)
@@ -58,7 +58,7 @@ def test_a_token_lives_for_24_hours(functions: Functions, database: sa.Engine) -
         assert rows(database, email)[0].is_subscribed is (status == 200)
 
 
-def test_what_nobody_mailed_confirms_nothing(functions: Functions, database: sa.Engine) -> None:
+def test_no_other_token_confirms_anything(functions: Functions, database: sa.Engine) -> None:
     email, subscription_id = pending(functions, database)
     token = mailed(database, subscription_id)
     with database.connect() as connection:
@@ -72,7 +72,7 @@ def test_what_nobody_mailed_confirms_nothing(functions: Functions, database: sa.
     assert rows(database, email)[0].is_subscribed is False
 
 
-def test_a_token_from_before_the_end_of_a_subscription_is_dead(functions: Functions, database: sa.Engine) -> None:
+def test_a_token_from_before_the_end_of_a_subscription_does_not_work(functions: Functions, database: sa.Engine) -> None:
     row = adopt(database, fresh(), is_subscribed=False)
     old = mailed(database, row.id, NOON)
     with database.connect() as connection:
@@ -87,9 +87,7 @@ def test_a_token_from_before_the_end_of_a_subscription_is_dead(functions: Functi
     assert (after.is_subscribed, after.unsubscribed_at) == (True, None)
 
 
-def test_a_confirmed_address_can_be_asked_for_again_without_any_effect(
-    functions: Functions, database: sa.Engine
-) -> None:
+def test_another_request_for_a_confirmed_address_has_no_effect(functions: Functions, database: sa.Engine) -> None:
     email, subscription_id = pending(functions, database)
     token = mailed(database, subscription_id)
     assert functions.call("confirm_subscription", body={"token": token}, now=NOON).status == 200

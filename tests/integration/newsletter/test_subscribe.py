@@ -1,4 +1,4 @@
-"""Anyone asks for the newsletter to be sent to an address."""
+"""Anyone asks for the newsletter to be sent to an e-mail address."""
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -24,14 +24,23 @@ def fresh() -> str:
     return f"Reader-{secrets.token_hex(6)}@Example.com"
 
 
-def ask(functions: Functions, email: str, now: datetime = NOON, **body: object) -> Answer:
-    return functions.call("subscribe", body={"email": email} | body, now=now)
+def ask(
+    functions: Functions, email: str, now: datetime = NOON, *, address: str | None = None, **body: object
+) -> Answer:
+    """Ask from a network that nobody else uses, unless it is given."""
+    address = address or f"2001:{':'.join(secrets.token_hex(2) for _ in range(3))}::1"
+    return functions.call("subscribe", body={"email": email} | body, now=now, address=address)
 
 
 def rows(database: sa.Engine, email: str) -> list[sa.Row[Any]]:
     with database.connect() as connection:
         same = sa.func.lower(subscriptions.c.email) == email.lower()
         return list(connection.execute(sa.select(subscriptions).where(same).order_by(subscriptions.c.id)))
+
+
+def outbox_rows(database: sa.Engine) -> int:
+    with database.connect() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(outbox)) or 0
 
 
 def mails(database: sa.Engine, email: str) -> list[sa.Row[Any]]:
@@ -41,7 +50,7 @@ def mails(database: sa.Engine, email: str) -> list[sa.Row[Any]]:
 
 
 def adopt(database: sa.Engine, email: str, **columns: object) -> sa.Row[Any]:
-    """A row as the guide's application writes it."""
+    """Insert a row as the legacy application does."""
     with database.connect() as connection:
         connection.execute(sa.insert(subscriptions).values(email=email, **columns))
         return connection.execute(sa.select(subscriptions).where(subscriptions.c.email == email)).one()
@@ -61,7 +70,7 @@ def test_a_subscription_is_pending_until_the_mailed_token_is_used(functions: Fun
     assert (mail.due_at, mail.sent_at) == (NOON, None)
 
 
-def test_one_mail_an_hour_however_the_address_is_written(functions: Functions, database: sa.Engine) -> None:
+def test_an_address_gets_one_mail_an_hour_however_it_is_written(functions: Functions, database: sa.Engine) -> None:
     email = fresh()
     ask(functions, email, source="first")
     for now in (NOON, NOON + MOMENT, NOON + HOUR - MOMENT):
@@ -77,7 +86,7 @@ def test_one_mail_an_hour_however_the_address_is_written(functions: Functions, d
     )
 
 
-def test_a_stranger_changes_nothing_of_a_subscription(functions: Functions, database: sa.Engine) -> None:
+def test_a_stranger_cannot_change_a_subscription(functions: Functions, database: sa.Engine) -> None:
     for columns in (
         {"source": "the guide's"},
         {"source": None, "confirmed_at": NOON, "consent_address": "203.0.113.9", "confirmation_sent_at": NOON},
@@ -89,9 +98,7 @@ def test_a_stranger_changes_nothing_of_a_subscription(functions: Functions, data
         assert mails(database, before.email) == []
 
 
-def test_an_unsubscribed_address_is_asked_again_and_stays_unsubscribed(
-    functions: Functions, database: sa.Engine
-) -> None:
+def test_an_unsubscribed_address_gets_a_mail_and_stays_unsubscribed(functions: Functions, database: sa.Engine) -> None:
     before = adopt(database, fresh(), is_subscribed=False, unsubscribed_at=NOON - HOUR)
     ask(functions, before.email)
     (after,) = rows(database, before.email)
@@ -126,19 +133,83 @@ def test_twenty_at_once_make_one_subscription_and_one_mail(servers: stack.Stack,
     for email in (new, old):
         url = sa.make_url(servers.direct(database.url.database or "")).set(drivername="postgresql+oneflight")
         engine = sa.create_engine(url, pool_size=20)
-        barrier = Barrier(20)
+        barrier, networks = Barrier(20), [f"203.0.113.{index % 10}" for index in range(20)]
 
-        def one(index: int, email: str = email, engine: sa.Engine = engine, barrier: Barrier = barrier) -> None:
+        def one(
+            index: int,
+            email: str = email,
+            engine: sa.Engine = engine,
+            barrier: Barrier = barrier,
+            networks: list[str] = networks,
+        ) -> None:
             with engine.begin() as connection:
                 connection.execute(sa.text("SELECT 1"))
                 barrier.wait()
-                subscribe(connection, email if index % 2 else email.lower(), None, now=NOON)
+                subscribe(connection, email if index % 2 else email.lower(), None, networks[index], now=NOON)
 
         with ThreadPoolExecutor(20) as pool:
             list(pool.map(one, range(20)))
         engine.dispose()
         assert len(rows(database, email)) == 1
         assert len(mails(database, email)) == 1
+
+
+def test_an_address_gets_three_mails_in_thirty_days(functions: Functions, database: sa.Engine) -> None:
+    email, window = fresh(), timedelta(days=30)
+    times = [NOON, NOON + HOUR, NOON + 2 * HOUR, NOON + 3 * HOUR, NOON + window - MOMENT]
+    times += [NOON + window, NOON + window + HOUR - MOMENT, NOON + window + HOUR, NOON + window + 2 * HOUR]
+    for at in times:
+        assert ask(functions, email, now=at).json == {"status": "pending"}
+    sent_at = [mail.created_at for mail in mails(database, email)]
+    assert sent_at == [times[index] for index in (0, 1, 2, 5, 7, 8)]
+
+
+def test_a_network_may_ask_for_twenty_addresses_an_hour(functions: Functions, database: sa.Engine) -> None:
+    network = f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}"
+    emails = [fresh() for _ in range(22)]
+    confirmed = adopt(database, fresh()).email
+    for number, email in enumerate([confirmed, *emails[:19], emails[0].upper(), emails[19]]):
+        assert ask(functions, email, address=f"{network}::{number:x}").json == {"status": "pending"}
+    assert [len(mails(database, email)) for email in emails[:20]] == [1] * 19 + [0], "the confirmed one counts too"
+    before = outbox_rows(database)
+    for email in (emails[20], confirmed):
+        assert ask(functions, email, address=f"{network}::1").json == {"status": "pending"}
+        assert outbox_rows(database) == before
+    assert rows(database, emails[20]) == []
+    ask(functions, emails[20], address=f"{network[:-1]}x::".replace("x", "0" if network[-1] != "0" else "1"))
+    ask(functions, emails[21], address=f"{network}::1", now=NOON + HOUR)
+    assert [len(mails(database, email)) for email in emails[20:]] == [1, 1]
+
+
+def test_no_more_than_twenty_of_many_requests_at_once_send_mail(servers: stack.Stack, database: sa.Engine) -> None:
+    url = sa.make_url(servers.direct(database.url.database or "")).set(drivername="postgresql+oneflight")
+    engine = sa.create_engine(url, pool_size=30)
+    barrier, emails, network = Barrier(30), [fresh() for _ in range(30)], secrets.token_hex(8)
+
+    def one(email: str) -> None:
+        with engine.begin() as connection:
+            connection.execute(sa.text("SELECT 1"))
+            barrier.wait()
+            subscribe(connection, email, None, network, now=NOON)
+
+    with ThreadPoolExecutor(30) as pool:
+        list(pool.map(one, emails))
+    engine.dispose()
+    assert sum(len(mails(database, email)) for email in emails) == 20
+
+
+def test_a_request_writes_as_much_whatever_the_state_of_the_address(functions: Functions, database: sa.Engine) -> None:
+    confirmed, pending, unknown = adopt(database, fresh()).email, fresh(), fresh()
+    ask(functions, pending, address="192.0.2.1")
+    for number, email in enumerate((confirmed, pending, unknown)):
+        before = outbox_rows(database)
+        for _ in range(2):
+            ask(functions, email, address=f"192.0.2.{number + 10}")
+        assert outbox_rows(database) == before + 1, email
+    with database.connect() as connection:
+        of_them = sa.select(outbox.c.address, outbox.c.dropped_reason, outbox.c.dropped_at)
+        latest = connection.execute(of_them.order_by(outbox.c.id.desc()).limit(3)).all()
+    assert latest == [(unknown, None, None), (None, "no_mail_due", NOON), (None, "no_mail_due", NOON)]
 
 
 @pytest.mark.parametrize(
@@ -167,20 +238,20 @@ def test_twenty_at_once_make_one_subscription_and_one_mail(servers: stack.Stack,
         ('{"email": "a@example.com", "is_subscribed": true}', "/is_subscribed"),
     ],
 )
-def test_a_wrong_body_is_refused(functions: Functions, raw: str, pointer: str) -> None:
+def test_an_invalid_body_is_refused(functions: Functions, raw: str, pointer: str) -> None:
     answer = functions.call("subscribe", raw=raw)
     assert answer.status == 422
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
 
 
-def test_text_is_kept_composed(functions: Functions, database: sa.Engine) -> None:
+def test_text_is_stored_in_nfc(functions: Functions, database: sa.Engine) -> None:
     email = fresh()
     ask(functions, email, source="cafe\u0301")
     (row,) = rows(database, email)
     assert row.source == "caf\u00e9"
 
 
-def test_an_idempotency_key_means_nothing_here(functions: Functions, database: sa.Engine) -> None:
+def test_an_idempotency_key_has_no_effect(functions: Functions, database: sa.Engine) -> None:
     for email in (fresh(), fresh()):
         answer = functions.call("subscribe", body={"email": email}, headers={"idempotency-key": "same"})
         assert answer.status == 202

@@ -1,95 +1,173 @@
-"""Newsletter subscriptions: asked for by anyone, in force once the address itself has confirmed (double opt-in)."""
+"""Newsletter subscriptions: anyone can ask for one, and it begins when the mailed token is used (double opt-in)."""
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, false, func, null, or_, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    Interval,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
+from goatedvips.domain import attempts, erased_identities
 from goatedvips.domain.access import NOW
+from goatedvips.domain.attempts import CLIENT_NETWORK, Throttle
 from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.notifications.outbox import queued
 from goatedvips.domain.tokens import hash_token
 from goatedvips.errors import DatabaseUnavailable, TokenInvalid
+from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 
-MAILED_AT_MOST_EVERY = timedelta(hours=1)
+ADDRESSES = Throttle("subscription", limit=20, window=timedelta(hours=1))
+"""E-mail addresses that one client network may ask for. An address that it asks for again does not count again."""
+CONFIRMATION_INTERVAL = timedelta(hours=1)  # between two confirmation mails to an address
+CONFIRMATION_WINDOW = timedelta(days=30)  # in which an address gets at most three
 
 _EMAIL = bindparam("asked_email", type_=subscriptions.c.email.type)
 _SOURCE = bindparam("asked_source", type_=subscriptions.c.source.type)
-# Locked before it is looked at, so that of two requests at once the second sees the first one's mail; and whatever its
-# state, this statement writes and its commit waits for the disk: the answer comes as late for a subscribed address.
-_known = (
-    select(subscriptions.c.id, subscriptions.c.is_subscribed, subscriptions.c.confirmation_sent_at)
-    .where(or_(subscriptions.c.email_key == func.lower(_EMAIL), subscriptions.c.email == _EMAIL))
+_SUBJECT = func.encode(erased_identities.identity("email", _EMAIL), "hex")
+
+# Each request within the limit does the same work whatever the state of the address, so that its duration does not
+# reveal the state: it records an attempt, and writes one row of `newsletter_subscriptions` and one of `outbox`.
+_is_repeat = exists().where(
+    attempt_rows.c.kind == ADDRESSES.kind,
+    attempt_rows.c.address == CLIENT_NETWORK,
+    attempt_rows.c.subject == _SUBJECT,
+    attempt_rows.c.attempted_at > NOW - literal(ADDRESSES.window, Interval()),
+    attempt_rows.c.attempted_at <= NOW,
+)
+_throttle = select(
+    ADDRESSES.opens_at(attempt_rows.c.address == CLIENT_NETWORK).is_(None).label("is_open"),
+    _is_repeat.label("is_repeat"),
+).cte("throttle")
+_is_first = and_(select(_throttle.c.is_open).scalar_subquery(), ~select(_throttle.c.is_repeat).scalar_subquery())
+_is_allowed = select(or_(_throttle.c.is_open, _throttle.c.is_repeat)).scalar_subquery()
+_record_attempt = (
+    attempts.insert_attempt(ADDRESSES.kind, _SUBJECT, CLIENT_NETWORK, _is_first)
+    .returning(attempt_rows.c.id)
+    .cte("attempt")
+)
+# Locked before its state is read, so that of two requests at once the second sees the confirmation mail of the first.
+_lock_subscription = (
+    select(
+        subscriptions.c.id,
+        subscriptions.c.is_subscribed,
+        subscriptions.c.confirmation_sent_at,
+        subscriptions.c.second_last_confirmation_at,
+        subscriptions.c.third_last_confirmation_at,
+    )
+    .where(or_(subscriptions.c.email_key == func.lower(_EMAIL), subscriptions.c.email == _EMAIL), _is_allowed)
     .order_by(subscriptions.c.is_subscribed.desc(), subscriptions.c.email_key.is_(None))
     .limit(1)
     .with_for_update()
-    .cte("known")
+    .cte("locked")
 )
-_asked_again = (
+_locked = _lock_subscription.c
+_is_due = and_(
+    ~_locked.is_subscribed,
+    or_(
+        _locked.confirmation_sent_at.is_(None),
+        _locked.confirmation_sent_at <= bindparam("mailed_before", type_=subscriptions.c.confirmation_sent_at.type),
+    ),
+    or_(
+        _locked.third_last_confirmation_at.is_(None),
+        _locked.third_last_confirmation_at
+        <= bindparam("window_begins", type_=subscriptions.c.third_last_confirmation_at.type),
+    ),
+)
+_update_subscription = (
     update(subscriptions)
-    .where(
-        subscriptions.c.id == _known.c.id,
-        ~_known.c.is_subscribed,
-        or_(
-            _known.c.confirmation_sent_at.is_(None),
-            _known.c.confirmation_sent_at
-            <= bindparam("mailed_before", type_=subscriptions.c.confirmation_sent_at.type),
+    .where(subscriptions.c.id == _locked.id)
+    .values(
+        confirmation_sent_at=case((_is_due, NOW), else_=_locked.confirmation_sent_at),
+        second_last_confirmation_at=case(
+            (_is_due, _locked.confirmation_sent_at), else_=_locked.second_last_confirmation_at
         ),
+        third_last_confirmation_at=case(
+            (_is_due, _locked.second_last_confirmation_at), else_=_locked.third_last_confirmation_at
+        ),
+        source=case((_is_due, func.coalesce(_SOURCE, subscriptions.c.source)), else_=subscriptions.c.source),
     )
-    .values(confirmation_sent_at=NOW, source=func.coalesce(_SOURCE, subscriptions.c.source))
-    .returning(subscriptions.c.id, subscriptions.c.email)
-    .cte("asked_again")
+    .returning(subscriptions.c.id, subscriptions.c.email, _is_due.label("is_due"))
+    .cte("updated")
 )
-_asked = (
+_insert_subscription = (
     insert(subscriptions)
     .from_select(
         ["email", "email_key", "is_subscribed", "subscribed_at", "source", "confirmation_sent_at"],
-        select(_EMAIL, func.lower(_EMAIL), false(), NOW, _SOURCE, NOW).where(~select(_known.c.id).exists()),
+        select(_EMAIL, func.lower(_EMAIL), false(), NOW, _SOURCE, NOW).where(~select(_locked.id).exists(), _is_allowed),
     )
     .on_conflict_do_nothing()
-    .returning(subscriptions.c.id, subscriptions.c.email)
-    .cte("asked")
+    .returning(subscriptions.c.id, subscriptions.c.email, true().label("is_due"))
+    .cte("inserted")
 )
-_mailed = union_all(select(_asked_again), select(_asked)).subquery("mailed")
-_confirmation = select(_mailed.c.email, func.jsonb_build_object("subscription_id", _mailed.c.id).label("payload"))
+_asked = union_all(select(_update_subscription), select(_insert_subscription)).subquery("asked")
+# If no mail is due, a dropped row without an address takes its place, once for each recorded attempt.
+_confirmation = select(
+    case((_asked.c.is_due, _asked.c.email)).label("email"),
+    func.jsonb_build_object("subscription_id", _asked.c.id).label("payload"),
+    case((~_asked.c.is_due, "no_mail_due")).label("dropped_reason"),
+).where(or_(_asked.c.is_due, select(_record_attempt.c.id).exists()))
 _TRIES = 50
 # False: the insert met a row that was not there when the statement began, with the address or, in an adopted database,
-# with the id.  There are two unique keys of the address, so the conflict has no single target.
+# with the id. There are two unique keys of the address, so the conflict has no single target.
 _subscribe = (
-    select(or_(select(_known.c.id).exists(), select(_asked.c.id).exists()))
+    select(or_(~_is_allowed, select(_locked.id).exists(), select(_insert_subscription.c.id).exists()))
     .add_cte(*queued("newsletter_confirmation", _confirmation))
     .execution_options(commit_in_flight=True)
 )
+_lock_network = select(attempts.ATTEMPT_LOCK)
 
 
-def subscribe(connection: Connection, email: str, source: str | None, *, now: datetime) -> None:
-    """Ask an address whether it wants the newsletter; at most once an hour, and not at all one that has it.
+def subscribe(connection: Connection, email: str, source: str | None, client_network: str, *, now: datetime) -> None:
+    """Send a confirmation mail to an e-mail address, unless it is subscribed or had enough of them.
 
-    Nothing but the mail tells whether the address was known: whoever asks learns nothing and changes no subscription.
+    Neither the answer nor its duration reveals whether the address is known, and no subscription changes.
 
     Parameters
     ----------
     source: where the subscription was asked for, as a front end names it.
+    client_network: where the request comes from. Beyond the limit of `ADDRESSES` nothing is written.
 
     Raises
     ------
     DatabaseUnavailable: ids of the table are taken, again and again.
     """
-    parameters = {"asked_email": email, "asked_source": source, "now": now, "mailed_before": now - MAILED_AT_MOST_EVERY}
+    connection.execute(_lock_network, attempts.lock_parameters(ADDRESSES.kind, client_network))
+    parameters = {
+        "asked_email": email,
+        "asked_source": source,
+        "client_network": client_network,
+        "now": now,
+        "mailed_before": now - CONFIRMATION_INTERVAL,
+        "window_begins": now - CONFIRMATION_WINDOW,
+    }
     for _ in range(_TRIES):
         if connection.execute(_subscribe, parameters).scalar_one():
             return
     raise DatabaseUnavailable(retry_after=1)
 
 
-_token = mailed_tokens.used("newsletter_confirmation")
-# A token made before the address unsubscribed is dead: it must not bring back what was ended since.
+_use_token = mailed_tokens.used("newsletter_confirmation")
+# A token from before the subscription ended does not work: it must not bring the subscription back.
 _confirm = (
     update(subscriptions)
     .where(
-        subscriptions.c.email == _token.c.address,
-        or_(subscriptions.c.unsubscribed_at.is_(None), subscriptions.c.unsubscribed_at < _token.c.created_at),
+        subscriptions.c.email == _use_token.c.address,
+        or_(subscriptions.c.unsubscribed_at.is_(None), subscriptions.c.unsubscribed_at < _use_token.c.created_at),
     )
     .values(
         is_subscribed=True,
@@ -103,18 +181,18 @@ _confirm = (
 )
 
 
-def confirm(connection: Connection, token: str, *, address: str, now: datetime) -> str:
-    """Put a subscription into force by the token that was mailed to its address; return that e-mail address.
+def confirm(connection: Connection, token: str, *, client_network: str, now: datetime) -> str:
+    """Begin the subscription of the e-mail address that a token was mailed to; return that address.
 
     Parameters
     ----------
-    address: the network address that the consent comes from, which is kept with it.
+    client_network: where the confirmation comes from. It is stored as evidence of consent.
 
     Raises
     ------
-    TokenInvalid: the token is unknown, used or expired, or older than the end of the subscription.
+    TokenInvalid: the token is unknown, used or expired, or is from before the subscription ended.
     """
-    parameters = {"given_hash": hash_token(token), "consent_from": address, "now": now}
+    parameters = {"given_hash": hash_token(token), "consent_from": client_network, "now": now}
     email: str | None = connection.execute(_confirm, parameters).scalar_one_or_none()
     if email is None:
         raise TokenInvalid
