@@ -7,6 +7,7 @@ give SAM CLI what it needs to reach the database and the mail catcher of `make r
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,15 +37,13 @@ def invoke(name: str, file: str | None, options: list[str]) -> int:
         json.dump(event, sample)
         sample.flush()
         command = [*_sam("invoke", host_ip, platform), function.name, "--event", sample.name, *options]
-        done = subprocess.run(
-            command, env=_environment(plan), cwd=template.ROOT, stdout=subprocess.PIPE, text=True, check=False
-        )
-    if done.returncode != 0:
-        return done.returncode
+        status, output = _run(command, _environment(plan), stdout=subprocess.PIPE)
+    if status != 0:
+        return status
     try:
-        answer = json.loads(done.stdout)
+        answer = json.loads(output)
     except ValueError:  # SAM CLI exits with 0 when a container gave no answer
-        print(done.stdout, end="")
+        print(output, end="")
         print("The container gave no answer.", file=sys.stderr)
         return 1
     print(json.dumps(answer, indent=2, ensure_ascii=False))
@@ -60,11 +59,25 @@ def serve(options: list[str]) -> int:
     plan = template.load(template.build_container_parameters(platform.database_port, platform.api_port), "")
     with _reachable(platform) as host_ip:
         command = [*_sam("start-api", host_ip, platform), "--port", str(port), *options]
-        with subprocess.Popen(command, env=_environment(plan), cwd=template.ROOT) as process:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:  # which SAM CLI gets too
-                return process.wait()
+        status, _ = _run(command, _environment(plan))
+    return status
+
+
+def _run(command: list[str], environment: dict[str, str], stdout: int | None = None) -> tuple[int, str]:
+    """Run SAM CLI; return its status and what it wrote to a pipe.
+
+    SAM CLI has a session of its own, so Ctrl-C reaches it once, and it has time to remove its containers.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with subprocess.Popen(
+        command, env=environment, cwd=template.ROOT, stdout=stdout, text=True, start_new_session=True
+    ) as process:
+        try:
+            output, _ = process.communicate()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate()
+    return process.returncode, output or ""
 
 
 def _platform() -> running.Running:

@@ -95,6 +95,20 @@ def test_a_mirror_serves_uv_too(with_uv: Path, name: str) -> None:
     assert "--require-hashes" in installed
 
 
+def test_a_mirror_of_pip_s_configuration_serves_uv_too(with_uv: Path) -> None:
+    (with_uv / ".uv/bin/python").write_text(f"#!/bin/sh\necho {MIRROR}\n")
+    make(with_uv, ".venv/.ready")
+    assert f"--default-index {MIRROR}" in calls(with_uv)[-1]
+
+
+def test_a_long_step_shows_that_it_goes_on(with_uv: Path) -> None:
+    """The longest silence is 5 s: uv shows its own progress, and the compilation of bytecode shows dots."""
+    (with_uv / ".uv/bin/uv").write_text(UV.replace('"$(command -v true)"', '"$PWD/slow"'))
+    (with_uv / "slow").write_text("#!/bin/sh\nsleep 6\n")
+    (with_uv / "slow").chmod(0o700)
+    assert "to bytecode .…" in make(with_uv, ".venv/.ready").stdout
+
+
 @pytest.mark.skipif(not Path("/etc/ssl/certs/ca-certificates.crt").exists(), reason="ca-certificates is not installed")
 def test_uv_trusts_the_system_s_certificate_authorities(with_uv: Path) -> None:
     make(with_uv, ".venv/.ready")

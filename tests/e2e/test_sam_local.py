@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 import sqlalchemy as sa
 
+from database.embedded import free_port
 from local.sam import bridge, build
 from tests.support.docker_engine import REFUSAL, DockerEngine, docker_engine
 from tests.support.make_run import ROOT, Run, start
@@ -121,6 +124,32 @@ def test_make_run_can_serve_containers(tmp_path: Path, engine: DockerEngine) -> 
     finally:
         run.stop()
     assert not (tmp_path / "run.json").exists()
+
+
+def test_the_api_is_served_from_such_containers(run: Run, folder: Path, engine: DockerEngine) -> None:
+    port = free_port()
+    program = INVOKE.replace("import invoke", "import serve").replace("invoke(sys.argv[2], None, [])", "serve([])")
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        cwd=ROOT,
+        env=environment(engine, PORT=str(port)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if "Running on" in line:
+                    break
+            answer = httpx.get(f"http://127.0.0.1:{port}/v1/health", timeout=60, trust_env=False)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+    assert answer.status_code >= 500  # the stand-in created no container
+    assert engine.containers
+    assert engine.containers[0]["HostConfig"]["ExtraHosts"] == [f"host.docker.internal:{GATEWAY}"]
+    assert urlsplit(variables_of(engine.containers[0])["DATABASE_URL"]).port == run.database.url.port
 
 
 @pytest.mark.parametrize("processor", ["arm64", "native"])
