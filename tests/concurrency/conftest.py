@@ -1,4 +1,4 @@
-"""What tests of concurrency share."""
+"""Fixtures of the tests of concurrency."""
 
 import os
 from collections.abc import Iterator
@@ -20,19 +20,19 @@ CREATE TRIGGER enter BEFORE INSERT ON attempts FOR EACH ROW EXECUTE FUNCTION ent
 
 @pytest.fixture
 def direct(servers: stack.Stack) -> str:
-    """The worker's database as functions enter it, for more connections than the pooler lends."""
+    """The worker's database with the role of functions, past the pooler, which lends too few connections."""
     return servers.direct(os.environ["TEST_DATABASE"], "api")
 
 
 @pytest.fixture
 def patient(servers: stack.Stack) -> str:
-    """As `direct`, by the role that waits longer for a lock: for many who wait behind one."""
+    """As `direct`, with the role that has a longer lock time-out, for many sessions that wait for one lock."""
     return servers.direct(os.environ["TEST_DATABASE"], "jobs")
 
 
 @pytest.fixture
 def door(database: sa.Engine) -> Iterator[sa.Select[Any]]:
-    """A row that whoever counts an attempt needs, after having looked how many there are."""
+    """A row that a trigger locks before each insert into attempts, so that a test can delay these inserts."""
     with database.connect() as connection:
         connection.execute(sa.text(DOOR))
     yield sa.select(sa.table("door", sa.column("id")))

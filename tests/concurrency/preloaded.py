@@ -1,4 +1,4 @@
-"""What a process that calls a handler has imported before it is forked."""
+"""What the fork server imports, so that each process that calls a handler starts with it."""
 
 from tests.concurrency import together  # noqa: F401
 from tests.support.functions import load

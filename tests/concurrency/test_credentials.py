@@ -19,7 +19,7 @@ from goatedvips.domain.tickets import tickets
 from goatedvips.errors import EmailTaken, InvalidCredentials, TokenInvalid, Unauthenticated
 from goatedvips.models.accounts import sessions as session_rows
 from goatedvips.models.accounts import users
-from tests.concurrency.together import at_once, at_once_behind, held_for
+from tests.concurrency.together import at_once, at_once_behind, locked_until_waiting
 from tests.support.credentials import (
     NEW_PASSWORD,
     PASSWORD,
@@ -255,7 +255,7 @@ def test_five_hundred_guesses_at_once_compare_ten_passwords(
         )
         for number in range(PROCESSES)
     ]
-    with held_for(database, door, PROCESSES):
+    with locked_until_waiting(database, door, PROCESSES):
         for process in processes:
             process.start()
     heard: list[tuple[int, list[int]]] = [said.get() for _ in processes]

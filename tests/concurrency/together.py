@@ -1,4 +1,4 @@
-"""Many at once: each on its own connection, all released at the same moment."""
+"""Runs work concurrently: each piece on its own connection, all released at the same moment."""
 
 import multiprocessing
 import os
@@ -17,21 +17,21 @@ from tests.support.functions import Context, event, function_name, load
 
 
 def at_once[T](url: str, works: Sequence[Callable[[Connection], T]]) -> list[T | Exception]:
-    """Run each in a thread, in a transaction of its own; what it returned or raised, in order.
+    """Run each work in a thread and a transaction of its own, and return what each returned or raised, in order.
 
-    It goes through the database edge as a function does, but for the one connection a process.
+    The connections are made by the database edge, as for a function; only here there are several in one process.
     """
     ready = threading.Barrier(len(works))
 
     def run(work: Callable[[Connection], T]) -> T | Exception:
         engine = db.make_engine(url)
         try:
-            with engine.connect():  # connected before the start
+            with engine.connect():  # connects before the barrier
                 pass
             ready.wait(60)
             with engine.begin() as connection:
                 return work(connection)
-        except Exception as error:  # noqa: BLE001 - it is the result
+        except Exception as error:  # noqa: BLE001 - the exception is the result
             return error
         finally:
             engine.dispose()
@@ -43,19 +43,19 @@ def at_once[T](url: str, works: Sequence[Callable[[Connection], T]]) -> list[T |
 def at_once_behind[T](
     database: sa.Engine, row: sa.Select[Any], url: str, works: Sequence[Callable[[Connection], T]]
 ) -> list[T | Exception]:
-    """As `at_once`, but all have begun before the first can act: a row that they need is held until every one waits.
+    """As `at_once`, but a row that every work needs is locked until all of them wait for it.
 
-    Released by a barrier alone, they may come one after the other, and what is missing between them does not show.
+    A barrier alone does not guarantee that they overlap: they might run one after the other, and hide a missing lock.
     """
     with ThreadPoolExecutor(1) as pool:
-        with held_for(database, row, len(works)):
+        with locked_until_waiting(database, row, len(works)):
             results = pool.submit(lambda: at_once(url, works))
         return results.result()
 
 
 @contextmanager
-def held_for(database: sa.Engine, row: sa.Select[Any], count: int) -> Iterator[None]:
-    """Hold a row while the block starts what needs it, and until so many wait."""
+def locked_until_waiting(database: sa.Engine, row: sa.Select[Any], count: int) -> Iterator[None]:
+    """Lock a row FOR UPDATE while the block starts work that needs it, and until `count` sessions wait for a lock."""
     waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
     with database.connect() as holder, database.connect() as watcher:
         holder.execution_options(isolation_level="READ COMMITTED")
@@ -70,7 +70,7 @@ def held_for(database: sa.Engine, row: sa.Select[Any], count: int) -> Iterator[N
 
 
 def call_at_once(url: str, name: str, count: int, **changes: Any) -> list[dict[str, Any]]:
-    """Send one request in as many Lambda environments: processes, each with its own import of the handler."""
+    """Send one request to as many Lambda environments: processes, each of which imports the handler for itself."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.concurrency.preloaded"])
     ready = context.Barrier(count)
@@ -88,7 +88,7 @@ def call_at_once(url: str, name: str, count: int, **changes: Any) -> list[dict[s
 def _call(url: str, name: str, given: dict[str, Any], ready: Any, answers: Any) -> None:
     os.environ["DATABASE_URL"] = url
     engine = db.make_engine(url)
-    setattr(db, "engine", lambda: engine)  # noqa: B010 - as if this process had read its own settings
+    setattr(db, "engine", lambda: engine)  # noqa: B010 - this process has other settings
     handler = load(name).handler
     with db.engine().connect():
         pass

@@ -1,4 +1,4 @@
-"""Rows as schemas: each rule, and that every column of every table has them."""
+"""The schemas of rows: each rule, and that every column of every table has a rule."""
 
 import json
 from datetime import UTC, date, datetime, timedelta, timezone

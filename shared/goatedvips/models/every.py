@@ -1,4 +1,4 @@
-"""Every table at once, for what must see the whole schema: alembic, relations and tests. Handlers import one domain."""
+"""All tables, for alembic, relations and tests. Handlers import only the tables that they use."""
 
 from goatedvips.models import (
     accounts,

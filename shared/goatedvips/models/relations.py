@@ -1,7 +1,8 @@
-"""The guide's relations, as ORM classes on the same tables, for scripts, tests and engineers at a prompt.
+"""The relations between the legacy application's tables, as ORM classes on the same tables.
 
-Handlers use the tables alone: they don't pay for the ORM's import (about 100 ms of a cold start). A relation is never
-loaded behind one's back: name it in the query, `select(User).options(selectinload(User.wheel_spins))`.
+They are for scripts, tests and interactive use. Handlers use only the tables, because importing the ORM takes about
+100 ms of a cold start. A relation is never loaded lazily: name it in the query, as in
+`select(User).options(selectinload(User.wheel_spins))`.
 """
 
 from sqlalchemy.orm import DeclarativeBase, Mapped, relationship
@@ -10,13 +11,13 @@ from goatedvips.models import every
 
 
 class Mapping(DeclarativeBase):
-    """What the classes below share."""
+    """The base of the classes below."""
 
     metadata = every.metadata
 
 
 class User(Mapping):
-    """A member, or one of the staff."""
+    """A member, who may be staff."""
 
     __table__ = every.accounts.users
 
@@ -52,7 +53,7 @@ class WagerRace(Mapping):
 
 
 class WagerRaceParticipant(Mapping):
-    """A member's part in a race."""
+    """A member's participation in a race."""
 
     __table__ = every.races.wager_race_participants
 
@@ -61,7 +62,7 @@ class WagerRaceParticipant(Mapping):
 
 
 class SupportTicket(Mapping):
-    """A request for support."""
+    """A support ticket."""
 
     __table__ = every.tickets.support_tickets
 
@@ -70,7 +71,7 @@ class SupportTicket(Mapping):
 
 
 class TicketMessage(Mapping):
-    """What a member or the staff wrote on a ticket."""
+    """A message on a ticket."""
 
     __table__ = every.tickets.ticket_messages
 

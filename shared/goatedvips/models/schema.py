@@ -1,4 +1,4 @@
-"""The one MetaData that every table belongs to, and the type of its instants."""
+"""The MetaData of all tables, and the type of their instants."""
 
 from datetime import UTC, datetime
 from typing import override
@@ -7,19 +7,19 @@ from sqlalchemy import Constraint, DateTime, Dialect, ForeignKeyConstraint, Meta
 
 
 def _referent(key: Constraint, _: Table) -> str:
-    """Name what a foreign key points to, read from its text: who needs one domain's tables imports no other's."""
+    """The table and column that a foreign key refers to, from its text, so that no other domain's model is imported."""
     if not isinstance(key, ForeignKeyConstraint):
-        raise TypeError(f"only foreign keys point anywhere, not {key!r}")
+        raise TypeError(f"{key!r} is not a foreign key")
     return key.elements[0].target_fullname.replace(".", "_")
 
 
-# The newest migration: what this code expects the database to be at; a test holds the two together.
+# The revision that the database must have for this code. A test checks that it is the newest migration.
 REVISION = "turns_of_the_outbox"
 
-# The guide's application deletes its rows as before: what is ours and hangs on them goes along, or lets go of them.
-# Only the ledger of rewards and the audit log hold on to their members.
+# The legacy application can delete its rows as before. Foreign keys of our tables to them have ON DELETE CASCADE or SET
+# NULL. Only the ledger of rewards and the audit log prevent that a member is deleted.
 #
-# The names that Drizzle gives: on a database it made, ours and its constraints are then the same ones.
+# The naming convention is Drizzle's, so that adopted and new databases have constraints of the same names.
 metadata = MetaData(
     naming_convention={
         "ix": "%(table_name)s_%(column_0_N_name)s_idx",
@@ -32,11 +32,11 @@ metadata = MetaData(
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime in Python, kept as `timestamp without time zone` in UTC, as the guide's tables have it.
+    """An aware UTC datetime in Python, stored as `timestamp without time zone` in UTC, as in the legacy application.
 
     Raises
     ------
-    ValueError: a naive datetime was given. Which instant it means would depend on who wrote it.
+    ValueError: the datetime is naive, so it does not say which instant it means.
     """
 
     impl = DateTime
@@ -44,7 +44,7 @@ class Instant(TypeDecorator[datetime]):
 
     @override
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive datetimes and send the others as UTC."""
+        """Convert an aware datetime to UTC; refuse a naive one."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -54,9 +54,10 @@ class Instant(TypeDecorator[datetime]):
 
     @override
     def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
-        """Say what the database leaves out: that the stored time is UTC.
+        """Mark the stored time as UTC.
 
-        What no calendar of ours holds, such as an adopted `infinity`, comes as text, and is answered as its nearest.
+        The driver returns a time that Python cannot represent, such as an adopted `infinity`, as text. It becomes the
+        nearest datetime.
         """
         if value is None:
             return None

@@ -1,11 +1,11 @@
-"""What the affiliate's feed says, and the tiers that lifetime wagers reach."""
+"""The accounts of the affiliate feed, and the tiers that members reach by their lifetime wager."""
 
 from sqlalchemy import Column, Integer, Numeric, Table, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.models.schema import Instant, metadata
 
-# The feed's accounts at their last reading, whoever they belong to: what a member's uid brings along when it is linked.
+# All accounts of the feed at their last reading. A member whose uid is linked takes over the totals of its account.
 wager_accounts = Table(
     "wager_accounts",
     metadata,
@@ -19,7 +19,7 @@ wager_accounts = Table(
     Column("read_at", Instant, nullable=False, index=True),
 )
 
-# Never edited: the newest row is in force.
+# Rows are never edited. The newest one is in force.
 tier_versions = Table(
     "tier_versions",
     metadata,

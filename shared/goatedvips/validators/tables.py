@@ -1,6 +1,6 @@
-"""Rows as schemas that are derived from the tables: what may be inserted, and what is read back.
+"""Schemas of rows, derived from the tables: for rows to be inserted, and for rows that were read.
 
-They are here what Drizzle-Zod's `createInsertSchema` and `createSelectSchema` are to the guide's application.
+They correspond to `createInsertSchema` and `createSelectSchema` of Drizzle-Zod, which the legacy application uses.
 """
 
 from datetime import date
@@ -31,30 +31,31 @@ _BITS = {SmallInteger: 16, Integer: 32, BigInteger: 64}
 
 
 class InsertedRow(BaseModel):
-    """A row to be written. A column that the table lacks is refused; zod drops it, and with it what was misspelt."""
+    """A row to be inserted. A column that the table does not have is refused, so a misspelt one is noticed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     def values(self) -> dict[str, Any]:
-        """The columns that were given; the database's defaults see to the others."""
+        """The columns that were given. The database fills the others with their defaults."""
         return self.model_dump(exclude_unset=True)
 
 
 class SelectedRow(BaseModel):
-    """A row as it was read. `model_dump(mode="json")` writes it as the API does, and bytes in hex."""
+    """A row that was read. `model_dump(mode="json")` writes it in the formats of the API, and bytes in hex."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True, hide_input_in_errors=True)
 
 
 @cache
 def insert_schema(table: Table) -> type[InsertedRow]:
-    """What may be inserted: what has a default may be absent, what is nullable may be absent or null.
+    """The schema of a row to be inserted.
 
-    A value is taken as it is or not at all, so that what is read back equals it: PostgreSQL itself would round
-    decimals, and take a NaN.  Null is a JSON value like any other.
+    A column with a default may be absent; a nullable column may be absent or null. A value is accepted only if the
+    table stores it unchanged: PostgreSQL itself would round a decimal to the scale of its column, and accept a NaN. A
+    JSON column accepts null, because null is a JSON value.
     """
     fields = {
-        column.name: (_nullable(column, _written(column.type)), None if _may_be_absent(column) else ...)
+        column.name: (_nullable(column, _insert_type(column.type)), None if _may_be_absent(column) else ...)
         for column in table.columns
     }
     return _schema(InsertedRow, "Insert", table, fields)
@@ -62,8 +63,8 @@ def insert_schema(table: Table) -> type[InsertedRow]:
 
 @cache
 def select_schema(table: Table) -> type[SelectedRow]:
-    """What is read: every column, with the odd values of adopted rows, such as an amount that is NaN."""
-    fields = {column.name: (_nullable(column, _read(column.type)), ...) for column in table.columns}
+    """The schema of a row that was read: every column, also with odd adopted values, such as an amount of NaN."""
+    fields = {column.name: (_nullable(column, _select_type(column.type)), ...) for column in table.columns}
     return _schema(SelectedRow, "Select", table, fields)
 
 
@@ -81,21 +82,21 @@ def _nullable(column: Column[Any], kind: object) -> object:
     return or_(kind, None) if column.nullable else kind
 
 
-def _read(kind: TypeEngine[Any]) -> object:
+def _select_type(kind: TypeEngine[Any]) -> object:
     match kind:
         case Numeric():
             return Money
         case JSONB():
             return Any
         case Date():
-            return or_(date, str)  # as text, what Python has no day for: infinity, years BC
+            return or_(date, str)  # text, for a date that Python cannot represent: infinity, years BC
         case LargeBinary():
             return Annotated[bytes, PlainSerializer(bytes.hex)]
         case _:
-            return _written(kind)
+            return _insert_type(kind)
 
 
-def _written(kind: TypeEngine[Any]) -> object:
+def _insert_type(kind: TypeEngine[Any]) -> object:
     match kind:
         case JSONB():
             return Annotated[JsonValue, AfterValidator(_storable_json)]

@@ -1,4 +1,4 @@
-"""Which tier a lifetime wager reaches."""
+"""The tier that a lifetime wager reaches."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -38,7 +38,7 @@ def connection(database: sa.Engine) -> Iterator[sa.Connection]:
 
 
 @pytest.mark.parametrize(("total", "tier"), TOTALS.items())
-def test_a_total_reaches_the_highest_tier_whose_least_it_has(
+def test_a_total_reaches_the_highest_tier_whose_minimum_it_has(
     connection: sa.Connection, members: Members, total: str, tier: str | None
 ) -> None:
     member = members.new(seeds=False)
@@ -51,7 +51,7 @@ def test_a_total_reaches_the_highest_tier_whose_least_it_has(
     assert connection.scalar(found, {"wanted": "Cardboard"}) is None
 
 
-def test_the_newest_version_counts(connection: sa.Connection, members: Members) -> None:
+def test_the_newest_version_of_the_tiers_is_in_force(connection: sa.Connection, members: Members) -> None:
     member = members.new(seeds=False, total_wager=Decimal(50))
     new = [{"name": name, "min_wager": least, "reward": None} for name, least in (("Low", "50.00"), ("High", "50.01"))]
     version = connection.scalar(sa.insert(tier_versions).values(tiers=new).returning(tier_versions.c.id))

@@ -1,4 +1,4 @@
-"""Tiers: the highest one that a lifetime wager reaches, by the newest version of them."""
+"""Tiers: the highest one that a lifetime wager reaches, by the newest version of the tiers."""
 
 from decimal import Decimal
 from typing import Any
@@ -8,32 +8,35 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.models.wagers import tier_versions
 
-_in_force = select(tier_versions.c.tiers).order_by(tier_versions.c.id.desc()).limit(1).scalar_subquery()
-_tiers = func.jsonb_array_elements(_in_force).table_valued(column("tier", JSONB), name="tiers").render_derived()
-_name = _tiers.c.tier["name"].astext
-_least = _tiers.c.tier["min_wager"].astext.cast(Numeric)
-# Above every total but NaN, which an adopted one may be, and which reaches no tier.
+_tiers_in_force = select(tier_versions.c.tiers).order_by(tier_versions.c.id.desc()).limit(1).scalar_subquery()
+_tiers = func.jsonb_array_elements(_tiers_in_force).table_valued(column("tier", JSONB), name="tiers").render_derived()
+_tier_name = _tiers.c.tier["name"].astext
+_min_wager = _tiers.c.tier["min_wager"].astext.cast(Numeric)
+# PostgreSQL sorts NaN above infinity. An adopted total may be NaN; it reaches no tier.
 _INFINITY = literal(Decimal("Infinity"), Numeric)
 
 
 def tier_of(total: ColumnElement[Decimal]) -> ColumnElement[str]:
-    """The name of the tier that a lifetime total reaches, for any select; null: not even the lowest.
+    """An expression for the name of the tier that a lifetime total reaches; null if it is below the lowest tier.
 
     Parameters
     ----------
-    total: such as `users.c.total_wager`.
+    total: US dollars, such as `users.c.total_wager`.
     """
-    reached = select(_name).where(_least <= total, total < _INFINITY).order_by(_least.desc()).limit(1)
+    reached = select(_tier_name).where(_min_wager <= total, total < _INFINITY).order_by(_min_wager.desc()).limit(1)
     return reached.correlate_except(_tiers).scalar_subquery()
 
 
 def is_in_tier(total: ColumnElement[Decimal], name: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether a lifetime total lies in the tier of a name: for filters, since the bounds are looked up only once.
+    """An expression for whether a lifetime total lies in a tier.
+
+    It suits filters: the bounds of the tier are read once a statement, not once a row.
 
     Parameters
     ----------
-    name: a bound parameter; no tier in force by this name: nobody is in it.
+    total: US dollars, such as `users.c.total_wager`.
+    name: a bound parameter with the tier's name. If there is no such tier, no total lies in it.
     """
-    lowest = select(func.max(_least)).where(_name == name).scalar_subquery()
-    above = select(func.min(_least)).where(_least > lowest).scalar_subquery()
+    lowest = select(func.max(_min_wager)).where(_tier_name == name).scalar_subquery()
+    above = select(func.min(_min_wager)).where(_min_wager > lowest).scalar_subquery()
     return and_(total >= lowest, total < func.coalesce(above, _INFINITY))
