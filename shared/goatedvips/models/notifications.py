@@ -65,7 +65,13 @@ outbox = Table(
 sender_state = Table(
     "sender_state",
     metadata,
-    Column("id", SmallInteger, CheckConstraint("id = 1", name="sender_state_one_row"), primary_key=True),
+    Column(
+        "id",
+        SmallInteger,
+        CheckConstraint("id = 1", name="sender_state_one_row"),
+        primary_key=True,
+        autoincrement=False,
+    ),
     Column("second", Instant),  # the last second in which mail was leased
     Column("taken", Integer, nullable=False, server_default=text("0")),  # rows leased in that second
     Column("staff_mailed_at", Instant),  # when staff were last mailed about tickets
