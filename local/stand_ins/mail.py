@@ -1,18 +1,15 @@
 """A stand-in for Amazon SES: it accepts mail from functions, and shows it at /mail instead of delivering it."""
 
-import base64
-import email
 import html
 import re
 import threading
 import uuid
 from collections import deque
-from dataclasses import asdict, dataclass
-from email.message import EmailMessage
-from email.policy import default
-from typing import Any
+from dataclasses import asdict
 
 from flask import Flask, Response, jsonify, request
+
+from local.stand_ins.ses import Mail, RefusalError, accept
 
 MOST_MAILS = 10_000
 """How many messages are stored; then the oldest is removed."""
@@ -23,16 +20,6 @@ article{{border:1px solid #8886;border-radius:6px;padding:.5rem 1rem;margin:1rem
 pre{{white-space:pre-wrap;overflow-wrap:anywhere;font:inherit}}small{{color:#777}}</style>
 <h1>Caught mail</h1>
 <p>{count}. Nothing leaves this machine. The same as JSON: <a href="/mail.json">/mail.json</a></p>{mails}"""
-
-
-@dataclass(frozen=True)
-class Mail:
-    """A message to one recipient."""
-
-    to: str
-    subject: str
-    text: str
-    html: str
 
 
 class Mailbox:
@@ -61,9 +48,9 @@ def serve(app: Flask, mailbox: Mailbox) -> None:
     @app.post("/v2/email/outbound-emails")
     def send() -> tuple[Response, int] | Response:
         try:
-            mails = parse_messages(request.get_json(force=True))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            answer = jsonify(message=f"not a SendEmail request: {error!r}")
+            mails = accept(request.get_json(force=True))
+        except RefusalError as error:
+            answer = jsonify(message=str(error))
             answer.headers["x-amzn-ErrorType"] = "BadRequestException"
             return answer, 400
         for mail in mails:
@@ -77,29 +64,6 @@ def serve(app: Flask, mailbox: Mailbox) -> None:
     @app.get("/mail")
     def as_page() -> str:
         return render_page(mailbox.find(request.args.get("to")))
-
-
-def parse_messages(sent: dict[str, Any]) -> list[Mail]:
-    """Return a message for each recipient of a `SendEmail` request, simple or raw."""
-    content = sent["Content"]
-    if "Raw" in content:
-        raw = email.message_from_bytes(base64.b64decode(content["Raw"]["Data"]), EmailMessage, policy=default)
-        subject = str(raw["subject"] or "")
-        parts = {kind: raw.get_body((kind,)) for kind in ("plain", "html")}
-        text, markup = (str(part.get_content()) if part else "" for part in parts.values())
-        named = [mailbox.addr_spec for name in ("to", "cc") if raw[name] for mailbox in raw[name].addresses]
-    else:
-        simple = content["Simple"]
-        subject = simple["Subject"]["Data"]
-        text, markup = (simple["Body"].get(kind, {}).get("Data", "") for kind in ("Text", "Html"))
-        named = []
-    given = sent.get("Destination") or {}
-    recipients = [
-        recipient for kind in ("ToAddresses", "CcAddresses", "BccAddresses") for recipient in given.get(kind) or ()
-    ]
-    if not (recipients or named):
-        raise ValueError("no recipient")
-    return [Mail(to=recipient, subject=subject, text=text, html=markup) for recipient in recipients or named]
 
 
 def render_page(mails: list[Mail]) -> str:

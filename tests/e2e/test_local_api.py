@@ -244,10 +244,20 @@ def test_each_of_hundreds_of_concurrent_requests_gets_its_own_answer(base: str) 
 def test_mail_is_caught_and_shown_escaped(client: httpx.Client) -> None:
     body = {"Text": {"Data": "<script> http://127.0.0.1/verify#token=a&b."}}
     content = {"Simple": {"Subject": {"Data": "<Hi>"}, "Body": body}}
-    sent = {"Destination": {"ToAddresses": ["Anna@example.com"]}, "Content": content}
+    sent = {"FromEmailAddress": "a@b.example", "Destination": {"ToAddresses": ["Anna@example.com"]}, "Content": content}
     assert client.post("/v2/email/outbound-emails", json=sent).json()["MessageId"]
     (caught,) = client.get("/mail.json", params={"to": "anna@example.com"}).json()["items"]
-    assert caught == {"to": "Anna@example.com", "subject": "<Hi>", "text": body["Text"]["Data"], "html": ""}
+    assert caught == {
+        "to": "Anna@example.com",
+        "subject": "<Hi>",
+        "text": body["Text"]["Data"],
+        "html": "",
+        "headers": [{"name": "From", "value": "a@b.example"}],
+        "raw": None,
+    }
+    sent["Destination"] = {"ToAddresses": ["anna@b\u00fccher.example"]}
+    refused = client.post("/v2/email/outbound-emails", json=sent)
+    assert (refused.status_code, refused.headers["x-amzn-ErrorType"]) == (400, "BadRequestException")
     page = client.get("/mail").text
     assert "<script>" not in page
     assert '<a href="http://127.0.0.1/verify#token=a&amp;b">' in page
