@@ -13,7 +13,7 @@ api = HttpApi("member")
 def get_me() -> Me:
     """The wager totals are those of the linked casino account."""
     with reading() as connection:
-        return Me.model_validate(profiles.me(connection, api.caller, now=utc_now()))
+        return Me.model_validate(profiles.read_me(connection, api.caller, now=utc_now()))
 
 
 handler = lambda_handler(api)

@@ -13,7 +13,7 @@ api = HttpApi("anyone")
 def get_profile(id: PathId) -> Profile:  # noqa: A002
     """It has nothing private. A hidden name is null."""
     with reading() as connection:
-        return Profile.model_validate(profiles.get(connection, id))
+        return Profile.model_validate(profiles.read_profile(connection, id))
 
 
 handler = lambda_handler(api)

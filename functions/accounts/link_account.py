@@ -13,7 +13,7 @@ api = HttpApi("member")
 def link_account(body: LinkRequest) -> PendingLink:
     """A member can have one pending request."""
     with transaction() as connection:
-        link = links.ask(connection, api.caller, body.uid, now=utc_now())
+        link = links.request_link(connection, api.caller, body.uid, now=utc_now())
     return PendingLink.model_validate(link)
 
 

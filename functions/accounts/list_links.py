@@ -14,7 +14,7 @@ api = HttpApi("staff")
 def list_links(status: LinkStatus = "pending", limit: Limit = 20, cursor: Cursor = None) -> Page[AccountLink]:
     """Pending requests are listed oldest first, decided ones newest first."""
     with reading() as connection:
-        page = link_decisions.page(connection, api.caller, status, limit=limit, cursor=cursor, now=utc_now())
+        page = link_decisions.read_page(connection, api.caller, status, limit=limit, cursor=cursor, now=utc_now())
     return Page[AccountLink].model_validate(page)
 
 

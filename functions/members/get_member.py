@@ -14,7 +14,7 @@ api = HttpApi("staff")
 def get_member(id: PathId) -> MemberDetails:  # noqa: A002
     """It has the latest spins, claims, races, tickets, rewards, links and changes by staff."""
     with reading() as connection:
-        return MemberDetails.model_validate(details.get(connection, api.caller, id, now=utc_now()))
+        return MemberDetails.model_validate(details.read_details(connection, api.caller, id, now=utc_now()))
 
 
 handler = lambda_handler(api)

@@ -26,7 +26,7 @@ def list_members(  # noqa: PLR0913 - one for each parameter of the query
     """All filters that are given must match. `q` is the beginning of a username or an e-mail address."""
     search = members.Search(id, q, uid, verified, excluded, suspended, tier)
     with reading() as connection:
-        page = members.newest(connection, api.caller, search, limit=limit, cursor=cursor, now=utc_now())
+        page = members.find_members(connection, api.caller, search, limit=limit, cursor=cursor, now=utc_now())
         return Page[ListedMember].model_validate(page)
 
 

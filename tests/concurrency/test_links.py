@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -39,8 +38,8 @@ def deciding(staff: Member, link_id: int, decision: decisions.Decision) -> Calla
 
 def test_twenty_requests_at_once_are_one(direct: str, members: Members, database: sa.Engine) -> None:
     member = members.new()
-    works: list[Callable[[sa.Connection], sa.Row[Any]]] = [
-        partial(requests.ask, caller=caller(member), uid=f"uid-{number}-{secrets.token_hex(4)}", now=NOW)
+    works: list[Callable[[sa.Connection], requests.LinkRequest]] = [
+        partial(requests.request_link, caller=caller(member), uid=f"uid-{number}-{secrets.token_hex(4)}", now=NOW)
         for number in range(20)
     ]
     row = sa.select(users.c.id).where(users.c.id == member.id)  # which each new request refers to

@@ -1,6 +1,6 @@
-"""Exclusion (responsible gambling): at once, never shortened, and over once its end has passed and the member says so.
+"""Exclusion from play (responsible gambling): immediate, never shortened, ended by the member once its end has passed.
 
-What keeps the excluded from play is the gate, `access.player`.
+`access.player` refuses play to excluded members.
 """
 
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ from goatedvips.models.accounts import users
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """From play, until an instant or for good."""
+    """An exclusion from play, until an instant or permanently."""
 
     excluded_until: datetime | None
-    """None: for good."""
+    """The earliest end; None: the exclusion is permanent."""
     permanent: bool
 
 
-_EXCLUSION = (users.c.excluded_until, users.c.excluded_permanently)
-_FOR_GOOD = bindparam("for_good", type_=Boolean)
+_EXCLUSION = (users.c.excluded_until, users.c.excluded_permanently.label("permanent"))
+_PERMANENT = bindparam("new_permanent", type_=Boolean)
 _UNTIL = bindparam("new_end", type_=users.c.excluded_until.type)
 _member = access.member()
-# Looked at again once the row is locked: of several at once the longest stays, in whatever order they come.
+# READ COMMITTED: a statement that waited for the row checks this again, so the longest of concurrent exclusions stays.
 _not_shorter = or_(
-    _FOR_GOOD,
+    _PERMANENT,
     and_(~users.c.excluded_permanently, or_(users.c.excluded_until.is_(None), users.c.excluded_until <= _UNTIL)),
 )
-_excluding = (
+_exclude = (
     update(users)
     .where(users.c.id == _member.c.id, _not_shorter)
-    .values(excluded_until=case((~_FOR_GOOD, _UNTIL)), excluded_permanently=_FOR_GOOD)
+    .values(excluded_until=case((~_PERMANENT, _UNTIL)), excluded_permanently=_PERMANENT)
     .returning(*_EXCLUSION)
     .execution_options(commit_in_flight=True)
 )
-_ending = (
+_end_exclusion = (
     update(users)
     .where(
         users.c.id == _member.c.id,
@@ -50,42 +50,43 @@ _ending = (
     .returning(users.c.id)
     .execution_options(commit_in_flight=True)
 )
-_running = select(*_EXCLUSION).where(users.c.id == CALLER_ID)
+_select_exclusion = select(*_EXCLUSION).where(users.c.id == CALLER_ID)
 
 
 def exclude(connection: Connection, caller: Caller, days: int | None, *, now: datetime) -> Exclusion:
-    """Exclude the member from play from now on: no play of theirs commits after this.
+    """Exclude the member from play: no play of theirs commits after this transaction.
 
     Parameters
     ----------
-    days: how many times 24 hours; none: for good.
+    days: the number of 24-hour days; None: permanently.
 
     Raises
     ------
-    ExclusionShorter: than the one there is; with its end.
+    ExclusionShorter: the present exclusion ends later; with its end.
     Unauthenticated, AccountSuspended
     """
     until = None if days is None else now + timedelta(days=days)
-    parameters = caller.parameters(now) | {"for_good": days is None, "new_end": until}
-    row = access.one_or_none(connection, _excluding, caller, parameters, now=now)
+    parameters = caller.parameters(now) | {"new_permanent": days is None, "new_end": until}
+    row = access.one_or_none(connection, _exclude, caller, parameters, now=now)
     if row is None:
-        present = _present(connection, caller)
+        present = _read_exclusion(connection, caller)
         raise ExclusionShorter(excluded_until=present.excluded_until, permanent=present.permanent)
-    return Exclusion(*row)
+    return Exclusion(**row._mapping)
 
 
 def end(connection: Connection, caller: Caller, *, now: datetime) -> None:
-    """Let the member play again, once the time has passed; who is not excluded stays so.
+    """End the member's exclusion once its end has passed; without an exclusion it does nothing.
 
     Raises
     ------
-    ExclusionRunning: until its end, or for good.
+    ExclusionRunning: the end has not passed, or the exclusion is permanent.
     Unauthenticated, AccountSuspended
     """
-    if access.one_or_none(connection, _ending, caller, {}, now=now) is None:
-        present = _present(connection, caller)
+    if access.one_or_none(connection, _end_exclusion, caller, {}, now=now) is None:
+        present = _read_exclusion(connection, caller)
         raise ExclusionRunning(excluded_until=present.excluded_until, permanent=present.permanent)
 
 
-def _present(connection: Connection, caller: Caller) -> Exclusion:
-    return Exclusion(*connection.execute(_running, {"caller_id": caller.user_id}).one())
+def _read_exclusion(connection: Connection, caller: Caller) -> Exclusion:
+    row = connection.execute(_select_exclusion, {"caller_id": caller.user_id}).one()
+    return Exclusion(**row._mapping)

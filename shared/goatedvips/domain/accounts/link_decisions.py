@@ -1,4 +1,4 @@
-"""Decisions on links to casino accounts: staff approve or refuse what a member asked for, and a uid has one member."""
+"""Staff's decisions on requests to link a casino account. A uid is linked to at most one member."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,7 +41,7 @@ type Decision = Literal["approved", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A member, or one of the staff, by name."""
+    """A member or a staff member."""
 
     id: int
     username: str
@@ -49,7 +49,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class CasinoAccount:
-    """What the feed knows of a uid."""
+    """A casino account as the feed last reported it."""
 
     name: str | None
     total_wager: Decimal
@@ -58,7 +58,7 @@ class CasinoAccount:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A member's request, and what was decided."""
+    """A member's request, and the decision on it."""
 
     id: int
     user: Person
@@ -69,9 +69,9 @@ class Link:
     decided_at: datetime | None
     decided_by: Person | None
     linked_uid: str | None
-    """The member's now."""
+    """The uid that the member is linked to now."""
     taken_by: Person | None = None
-    """Another member whose uid it is."""
+    """Another member who is linked to the requested uid."""
     casino_account: CasinoAccount | None = None
 
 
@@ -80,12 +80,13 @@ _deciders = users.alias("deciders")
 _holders = users.alias("holders")
 
 
-def _told(start: FromClause, link: FromClause, linked_uid: ColumnElement[Any]) -> Select[Any]:
-    """Links with all that staff want to know of them.
+def _select_links(start: FromClause, link: FromClause, linked_uid: ColumnElement[Any]) -> Select[Any]:
+    """Select links with all that staff need to decide them.
 
     Parameters
     ----------
-    start: what is read: `link` is in it.
+    start: what to select from; it includes `link`.
+    linked_uid: the uid that the member is linked to.
     """
     return select(
         link.c.id,
@@ -112,7 +113,7 @@ def _told(start: FromClause, link: FromClause, linked_uid: ColumnElement[Any]) -
     )
 
 
-def _link(row: Row[Any]) -> Link:
+def _make_link(row: Row[Any]) -> Link:
     return Link(
         id=row.id,
         user=Person(row.user_id, row.username),
@@ -130,29 +131,33 @@ def _link(row: Row[Any]) -> Link:
 
 _OLDEST_FIRST = Keyset(links.c.id, ascending=True)
 _NEWEST_FIRST = Keyset(links.c.id)
-_part_pending = _OLDEST_FIRST.page_of(select(links).where(PENDING)).subquery("link")
-_part_decided = _NEWEST_FIRST.page_of(select(links).where(~PENDING)).subquery("link")
-# The row of who is of the staff is there without links too: nothing at all means that they are not.
-_pending = _told(_staff.outerjoin(_part_pending, true()), _part_pending, users.c.uid).order_by(_part_pending.c.id)
-_done = _told(_staff.outerjoin(_part_decided, true()), _part_decided, users.c.uid).order_by(_part_decided.c.id.desc())
+_pending_page = _OLDEST_FIRST.page_of(select(links).where(PENDING)).subquery("link")
+_decided_page = _NEWEST_FIRST.page_of(select(links).where(~PENDING)).subquery("link")
+# A staff member's own row is returned even without any link, so no row at all means that the caller is not staff.
+_select_pending = _select_links(_staff.outerjoin(_pending_page, true()), _pending_page, users.c.uid).order_by(
+    _pending_page.c.id
+)
+_select_decided = _select_links(_staff.outerjoin(_decided_page, true()), _decided_page, users.c.uid).order_by(
+    _decided_page.c.id.desc()
+)
 
 
-def page(
+def read_page(
     connection: Connection, caller: Caller, status: Status, *, limit: int, cursor: str | None, now: datetime
 ) -> pagination.Page[Link]:
-    """The requests that wait, the oldest first; or those that were decided, the newest first.
+    """Return a page of pending requests, the oldest first, or of decided ones, the newest first.
 
     Raises
     ------
-    ValidationFailed: no page gave this cursor.
+    ValidationFailed: the cursor is not one of this list.
     Unauthenticated, AccountSuspended, Forbidden
     """
-    statement, keyset = (_pending, _OLDEST_FIRST) if status == "pending" else (_done, _NEWEST_FIRST)
+    statement, keyset = (_select_pending, _OLDEST_FIRST) if status == "pending" else (_select_decided, _NEWEST_FIRST)
     return pagination.newest(
         connection,
         statement,
         caller.parameters(now),
-        _link,
+        _make_link,
         by=keyset,
         limit=limit,
         cursor=cursor,
@@ -166,81 +171,81 @@ _REASON = bindparam("given_reason", type_=Text)
 _IS_APPROVAL = _DECISION == "approved"
 _FIGURES = ("total_wager", "wager_today", "wager_week", "wager_month")
 _is_taken = exists().where(_holders.c.uid == links.c.uid, _holders.c.id != links.c.user_id)
-# The member first, then the request, so that what is decided here holds until it is written.
-_subject = (
+# Locks the member and then the request, so that the conditions hold until the decision is written.
+_request = (
     select(links.c.id, links.c.user_id, links.c.uid, users.c.uid.label("linked_uid"))
     .select_from(_staff)
     .join(links, links.c.id == _LINK_ID)
     .join(users, users.c.id == links.c.user_id)
     .where(PENDING, links.c.user_id != CALLER_ID, users.c.erased_at.is_(None), ~and_(_IS_APPROVAL, _is_taken))
     .with_for_update(of=[users, links])
-    .cte("subject")
+    .cte("request")
 )
-_kept = erased_identities.remembered_exclusion("uid", _subject.c.uid).lateral("kept")
-_brought = (
+_remembered = erased_identities.remembered_exclusion("uid", _request.c.uid).lateral("remembered")
+_approval = (
     select(
-        _subject.c.user_id,
-        _subject.c.uid,
-        _kept.c.excluded_until,
-        _kept.c.excluded_permanently,
+        _request.c.user_id,
+        _request.c.uid,
+        _remembered.c.excluded_until,
+        _remembered.c.excluded_permanently,
         *(wager_accounts.c[figure] for figure in _FIGURES),
     )
-    .select_from(_subject)
-    .join(_kept, true())
-    .outerjoin(wager_accounts, wager_accounts.c.uid == _subject.c.uid)
+    .select_from(_request)
+    .join(_remembered, true())
+    .outerjoin(wager_accounts, wager_accounts.c.uid == _request.c.uid)
     .where(_IS_APPROVAL)
-    .cte("brought")
+    .cte("approval")
 )
-# Of an account that the feed has not told of yet the totals are not known: those of another account are not its.
-_linked = (
+# The totals of a uid that the feed has not reported yet are unknown: those of another uid are set to 0.
+_link_member = (
     update(users)
-    .where(users.c.id == _brought.c.user_id)
+    .where(users.c.id == _approval.c.user_id)
     .values(
         {
-            "uid": _brought.c.uid,
+            "uid": _approval.c.uid,
             "verified": true(),
         }
-        | erased_identities.stricter_exclusion(users.c, _brought.c)
+        | erased_identities.stricter_exclusion(users.c, _approval.c)
         | {
-            figure: func.coalesce(_brought.c[figure], case((users.c.uid != _brought.c.uid, 0), else_=users.c[figure]))
+            figure: func.coalesce(_approval.c[figure], case((users.c.uid != _approval.c.uid, 0), else_=users.c[figure]))
             for figure in _FIGURES
         }
     )
     .returning(users.c.uid)
-    .cte("linked")
+    .cte("link_member")
 )
-_decided = (
+_decide_link = (
     update(links)
-    .where(links.c.id == _subject.c.id)
+    .where(links.c.id == _request.c.id)
     .values(decision=_DECISION, reason=_REASON, decided_at=NOW, decided_by=CALLER_ID)
     .returning(links)
-    .cte("decided")
+    .cte("decide_link")
 )
-_notified = (
+_notification = (
     select(
         users.c.id.label("user_id"),
         users.c.email,
-        func.jsonb_build_object("link_id", _decided.c.id).label("payload"),
+        func.jsonb_build_object("link_id", _decide_link.c.id).label("payload"),
     )
-    .join(_decided, _decided.c.user_id == users.c.id)
+    .join(_decide_link, _decide_link.c.user_id == users.c.id)
     .where(users.c.email_verified)
 )
-_linked_uid = func.coalesce(select(_linked.c.uid).scalar_subquery(), _subject.c.linked_uid)
+_linked_uid = func.coalesce(select(_link_member.c.uid).scalar_subquery(), _request.c.linked_uid)
 _NONE = cast(null(), Text)
-_was = select(
-    _subject.c.id, _NONE.label("decision"), _NONE.label("reason"), _subject.c.linked_uid.label("linked_uid")
-).cte("was")
-_is = (
-    select(_subject.c.id, _decided.c.decision, _decided.c.reason, _linked_uid.label("linked_uid"))
-    .join(_decided, _decided.c.id == _subject.c.id)
-    .cte("is_now")
+_before = select(
+    _request.c.id, _NONE.label("decision"), _NONE.label("reason"), _request.c.linked_uid.label("linked_uid")
+).cte("before")
+_after = (
+    select(_request.c.id, _decide_link.c.decision, _decide_link.c.reason, _linked_uid.label("linked_uid"))
+    .join(_decide_link, _decide_link.c.id == _request.c.id)
+    .cte("after")
 )
-_deciding = (
-    _told(_decided.join(_subject, true()), _decided, _linked_uid)
-    .add_cte(audit.recorded("decide_link", _is, _was), *queued("link_decided", _notified))
+_decide = (
+    _select_links(_decide_link.join(_request, true()), _decide_link, _linked_uid)
+    .add_cte(audit.recorded("decide_link", _after, _before), *queued("link_decided", _notification))
     .execution_options(commit_in_flight=True)
 )
-_present = (
+_select_present = (
     select(links.c.decision, links.c.user_id, users.c.erased_at)
     .join(users, users.c.id == links.c.user_id)
     .where(links.c.id == _LINK_ID)
@@ -250,35 +255,35 @@ _present = (
 def decide(
     connection: Connection, caller: Caller, link_id: int, decision: Decision, reason: str | None, *, now: datetime
 ) -> Link:
-    """Approve or refuse a request; the mail that tells the member commits with it.
+    """Approve or refuse a request, and queue the mail that notifies the member.
 
-    An approval makes the uid the member's, with the totals that the feed has for it. An exclusion that was kept for an
-    erased member with this uid goes on.
+    An approval links the uid to the member, with the totals that the feed reported for it. An exclusion that is
+    remembered for the uid of an erased member applies to the member.
 
     Raises
     ------
-    NotFound
-    LinkDecided: with the decision.
-    OwnRights: the request is their own.
-    UidTaken: by another member, be it at this moment.
+    NotFound: there is no such request, or its member is erased.
+    LinkDecided: the request is decided; with the decision.
+    OwnRights: the request is the caller's own.
+    UidTaken: another member is linked to the uid.
     Unauthenticated, AccountSuspended, Forbidden
     """
     given = {"link_id": link_id, "given_decision": decision, "given_reason": reason}
     parameters = caller.parameters(now) | given
     try:
-        row = connection.execute(_deciding, parameters).one_or_none()
+        row = connection.execute(_decide, parameters).one_or_none()
     except IntegrityError as error:
-        if unique_keys.violates(error, "uid"):  # an approval for another member was faster
+        if unique_keys.violates(error, "uid"):  # a concurrent approval for another member
             raise UidTaken from error
         raise
     if row is not None:
-        return _link(row)
+        return _make_link(row)
     access.explain(connection, caller, now=now, staff=True)
-    present = connection.execute(_present, parameters).one_or_none()
+    present = connection.execute(_select_present, parameters).one_or_none()
     if present is None or present.erased_at is not None:
         raise NotFound
     if present.decision is not None:
         raise LinkDecided(decision=present.decision)
     if present.user_id == caller.user_id:
-        raise OwnRights("Another one of the staff decides your own request")
+        raise OwnRights("Another staff member has to decide your own request")
     raise UidTaken

@@ -1,4 +1,4 @@
-"""Profiles: what members see of themselves and say of themselves, and what everybody sees of them."""
+"""Members' own accounts and their public profiles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from goatedvips.models.accounts import users
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A member as everybody sees them; without a name where they hide it."""
+    """A member's public profile, without the username if the member hides it."""
 
     id: int
     username: str | None
@@ -49,21 +49,21 @@ _ME = (
 )
 _member = access.member()
 _reader = access.member(only_reads=True)
-_me: Select[Any] = select(*_ME).join(_reader, _reader.c.id == users.c.id)
+_select_me: Select[Any] = select(*_ME).join(_reader, _reader.c.id == users.c.id)
 
 
-def me(connection: Connection, caller: Caller, *, now: datetime) -> Row[Any]:
-    """What members see of themselves.
+def read_me(connection: Connection, caller: Caller, *, now: datetime) -> Row[Any]:
+    """Return the caller's own account.
 
     Raises
     ------
     Unauthenticated, AccountSuspended
     """
-    return access.one(connection, _me, caller, {}, now=now)
+    return access.one(connection, _select_me, caller, {}, now=now)
 
 
 _NEW_BIO = bindparam("new_bio", type_=users.c.bio.type)
-_changing = (
+_update_profile = (
     update(users)
     .where(users.c.id == _member.c.id)
     .values(
@@ -77,11 +77,11 @@ _changing = (
 
 
 def change(connection: Connection, caller: Caller, given: Mapping[str, object], *, now: datetime) -> Row[Any]:
-    """Change what the member says of themselves, and return what they see.
+    """Change the caller's profile and return their account.
 
     Parameters
     ----------
-    given: `bio`, `profile_color`, `hide_name`; what is not in it stays as it is.
+    given: `bio`, `profile_color` and `hide_name`; absent ones do not change.
 
     Raises
     ------
@@ -93,29 +93,29 @@ def change(connection: Connection, caller: Caller, given: Mapping[str, object], 
         "new_color": given.get("profile_color"),
         "new_hiding": given.get("hide_name"),
     }
-    return access.one(connection, _changing, caller, new, now=now)
+    return access.one(connection, _update_profile, caller, new, now=now)
 
 
-# Of a closed account nothing is shown: what its bio says may be what it was closed for.
-_profile = select(
+# A suspended account has no public profile: its bio may be the reason for the suspension.
+_select_profile = select(
     users.c.id,
-    case((~users.c.hide_name, users.c.username)),
+    case((~users.c.hide_name, users.c.username)).label("username"),
     users.c.bio,
     users.c.profile_color,
     users.c.verified,
-    tiers.tier_of(users.c.total_wager),
-    users.c.created_at,
+    tiers.tier_of(users.c.total_wager).label("tier"),
+    users.c.created_at.label("joined"),
 ).where(users.c.id == bindparam("profile_id"), users.c.erased_at.is_(None), users.c.suspended_at.is_(None))
 
 
-def get(connection: Connection, user_id: int) -> Profile:
-    """A member as everybody sees them: nothing private, and no name where they hide it.
+def read_profile(connection: Connection, user_id: int) -> Profile:
+    """Return a member's public profile.
 
     Raises
     ------
-    NotFound: or suspended, or erased.
+    NotFound: there is no such member, or they are suspended or erased.
     """
-    row = connection.execute(_profile, {"profile_id": user_id}).one_or_none()
+    row = connection.execute(_select_profile, {"profile_id": user_id}).one_or_none()
     if row is None:
         raise NotFound
-    return Profile(*row)
+    return Profile(**row._mapping)

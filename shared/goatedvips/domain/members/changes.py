@@ -1,4 +1,4 @@
-"""What staff change of a member: whether the account is open, whose rights they have, whether the address is proved."""
+"""Staff's changes to members: suspension, staff rights, and whether the e-mail address counts as verified."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -22,25 +22,32 @@ from sqlalchemy import (
 
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
-from goatedvips.domain.members.search import BY_STAFF, EMAIL_VERIFIED, LISTED, MEMBER_ID, THERE, Member
+from goatedvips.domain.members.search import (
+    CALLER_IS_STAFF,
+    EMAIL_VERIFIED,
+    MEMBER_COLUMNS,
+    MEMBER_ID,
+    NOT_ERASED,
+    Member,
+)
 from goatedvips.errors import Conflict, LastStaff, NotFound, OwnRights
 from goatedvips.models.accounts import sessions, users
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedMember(Member):
-    """A member as staff left them."""
+    """A member after a change by staff."""
 
     suspended_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What staff change of a member; none: it stays.
+    """A change to a member; None: no change.
 
     Parameters
     ----------
-    reason: why; needed to suspend.
+    reason: why the change is made; required to suspend.
     """
 
     suspended: bool | None = None
@@ -51,7 +58,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Who is one of the staff, and whether they became it now."""
+    """A staff member, and whether this grant made them staff."""
 
     user_id: int
     username: str
@@ -60,9 +67,9 @@ class Grant:
 
 _SUSPENDED = bindparam("given_suspended", type_=Boolean)
 _REASON = bindparam("given_reason", type_=Text)
-# Held until the end, in the order of their ids: of two who take each other's rights away at once one waits, and never
-# both. What follows is a statement of its own, so it sees what the other has left of the caller's rights.
-_held = (
+# Locks both rows in the order of ids, so that two staff members who revoke each other's rights at once cannot deadlock.
+# The change is a later statement, so that it sees the caller's rights as the other transaction left them.
+_lock_both = (
     select(users.c.id)
     .where(users.c.id.in_([CALLER_ID, MEMBER_ID]))
     .order_by(users.c.id)
@@ -76,20 +83,20 @@ _before = (
         users.c.is_admin,
         EMAIL_VERIFIED,
     )
-    .where(BY_STAFF, users.c.id == MEMBER_ID, THERE)
+    .where(CALLER_IS_STAFF, users.c.id == MEMBER_ID, NOT_ERASED)
     .cte("before")
 )
 _after = select(
     _before.c.id,
     func.coalesce(_SUSPENDED, _before.c.suspended).label("suspended"),
-    # The audit log has the reason of whatever was changed, the member's row that of their suspension.
+    # The audit log records the reason of any change; the row of `users` has only the reason of the suspension.
     case((_SUSPENDED.is_(None), func.coalesce(_REASON, _before.c.reason)), else_=_REASON).label("reason"),
     func.coalesce(bindparam("given_is_admin", type_=Boolean), _before.c.is_admin).label("is_admin"),
     func.coalesce(bindparam("given_email_verified", type_=Boolean), _before.c.email_verified).label("email_verified"),
 ).cte("after")
 _suspended_at = case((_after.c.suspended, func.coalesce(users.c.suspended_at, NOW)), else_=null())
 _suspended_reason = case((_SUSPENDED.is_(None), users.c.suspended_reason), (_SUSPENDED, _REASON), else_=null())
-_changed = (
+_update_member = (
     update(users)
     .where(
         users.c.id == _after.c.id,
@@ -107,38 +114,44 @@ _changed = (
         email_verified=_after.c.email_verified,
     )
     .returning(*_after.c)
-    .cte("changed")
+    .cte("update_member")
 )
-_ended = (
+_end_sessions = (
     update(sessions)
-    .where(sessions.c.user_id == _changed.c.id, _changed.c.suspended, sessions.c.ended_at.is_(None))
+    .where(sessions.c.user_id == _update_member.c.id, _update_member.c.suspended, sessions.c.ended_at.is_(None))
     .values(ended_at=NOW)
-    .cte("ended")
+    .cte("end_sessions")
 )
-_is_now: dict[str | None, ColumnElement[Any]] = {
+_new_columns: dict[str | None, ColumnElement[Any]] = {
     "email_verified": _after.c.email_verified,
-    "is_staff": _after.c.is_admin,
+    "is_staff": _after.c.is_admin.label("is_staff"),
     "suspended_at": _suspended_at.label("suspended_at"),
 }
-_update: Select[*tuple[Any, ...]] = (
-    select(*(_is_now.get(column.key, column) for column in LISTED), _suspended_reason)
+_change_member: Select[*tuple[Any, ...]] = (
+    select(
+        *(_new_columns.get(column.key, column) for column in MEMBER_COLUMNS),
+        _suspended_reason.label("suspended_reason"),
+    )
     .join(_after, _after.c.id == users.c.id)
-    .add_cte(_ended, audit.recorded("update_member", _changed, _before))
+    .add_cte(_end_sessions, audit.recorded("update_member", _update_member, _before))
     .execution_options(commit_in_flight=True)
 )
-_others = select(exists().where(users.c.is_admin, users.c.suspended_at.is_(None), THERE, users.c.id != CALLER_ID))
+_other_staff_exist = select(
+    exists().where(users.c.is_admin, users.c.suspended_at.is_(None), NOT_ERASED, users.c.id != CALLER_ID)
+)
 
 
 def change(connection: Connection, caller: Caller, member_id: int, wanted: Change, *, now: datetime) -> ChangedMember:
-    """Change what staff may change of a member; a suspension ends their sessions.
+    """Change a member. A suspension ends their sessions.
 
-    Nobody changes their own rights, and whoever changes another's has theirs to the end: so there is always one left.
+    Nobody changes their own rights, and the caller stays staff until this change commits, so one staff member always
+    remains.
 
     Raises
     ------
-    NotFound: or erased.
+    NotFound: there is no such member, or they are erased.
     OwnRights
-    LastStaff: the caller alone is staff, and would not be.
+    LastStaff: the caller is the only staff member, and would no longer be one.
     Unauthenticated, AccountSuspended, Forbidden
     """
     parameters = caller.parameters(now) | {f"given_{name}": value for name, value in asdict(wanted).items()}
@@ -146,50 +159,54 @@ def change(connection: Connection, caller: Caller, member_id: int, wanted: Chang
     if member_id == caller.user_id and (wanted.suspended, wanted.is_admin) != (None, None):
         access.explain(connection, caller, now=now, staff=True)
         leaving = wanted.suspended or wanted.is_admin is False
-        others = connection.execute(_others, parameters).scalar_one()
+        others = connection.execute(_other_staff_exist, parameters).scalar_one()
         raise LastStaff if leaving and not others else OwnRights
-    connection.execute(_held, parameters)
-    row = access.one_or_none(connection, _update, caller, parameters, now=now, staff=True)
+    connection.execute(_lock_both, parameters)
+    row = access.one_or_none(connection, _change_member, caller, parameters, now=now, staff=True)
     if row is None:
         raise NotFound
-    return ChangedMember(*row)
+    return ChangedMember(**row._mapping)
 
 
 _NAME = bindparam("name", type_=Text)
-_named = (
+_select_named = (
     select(users.c.id, users.c.username, users.c.is_admin, users.c.suspended_at)
-    .where(or_(users.c.username == _NAME, users.c.username_key == func.lower(_NAME)), THERE)
+    .where(or_(users.c.username == _NAME, users.c.username_key == func.lower(_NAME)), NOT_ERASED)
     .order_by((users.c.username == _NAME).desc())
     .limit(1)
     .with_for_update(key_share=True)
     .cte("named")
 )
-_granted = (
+_set_staff = (
     update(users)
-    .where(users.c.id == _named.c.id, _named.c.suspended_at.is_(None), ~_named.c.is_admin)
+    .where(users.c.id == _select_named.c.id, _select_named.c.suspended_at.is_(None), ~_select_named.c.is_admin)
     .values(is_admin=True)
     .returning(users.c.id)
-    .cte("granted")
+    .cte("set_staff")
 )
-_grant = (
-    select(_named.c.id, _named.c.username, _granted.c.id.is_not(None), _named.c.suspended_at)
-    .outerjoin(_granted, _granted.c.id == _named.c.id)
+_grant_staff = (
+    select(
+        _select_named.c.id.label("user_id"),
+        _select_named.c.username,
+        _set_staff.c.id.is_not(None).label("granted"),
+        _select_named.c.suspended_at,
+    )
+    .outerjoin(_set_staff, _set_staff.c.id == _select_named.c.id)
     .execution_options(commit_in_flight=True)
 )
 
 
 def grant_staff(connection: Connection, username: str) -> Grant:
-    """Make a member one of the staff: who goes by exactly this name, or else ignoring case.
+    """Make the member with this username staff; it is matched exactly, then ignoring case.
 
     Raises
     ------
-    NotFound: nobody does.
-    Conflict: they are suspended.
+    NotFound: there is no such member.
+    Conflict: the member is suspended.
     """
-    row = connection.execute(_grant, {"name": username}).one_or_none()
+    row = connection.execute(_grant_staff, {"name": username}).one_or_none()
     if row is None:
         raise NotFound(f"There is no member {username!r}")
-    *grant, suspended_at = row
-    if suspended_at is not None:
-        raise Conflict(f"{row.username!r} is suspended: another of the staff must end that first")
-    return Grant(*grant)
+    if row.suspended_at is not None:
+        raise Conflict(f"{row.username!r} is suspended: another staff member must lift the suspension first")
+    return Grant(row.user_id, row.username, row.granted)

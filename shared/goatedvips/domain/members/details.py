@@ -1,4 +1,4 @@
-"""One member whole, as staff see them: the fields, how much there is of theirs, and the last of it."""
+"""One member as staff see them: all fields, how many records there are of each kind, and the last ones."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import Caller
-from goatedvips.domain.members.search import BY_STAFF, LISTED, MEMBER_ID, THERE
+from goatedvips.domain.members.search import CALLER_IS_STAFF, MEMBER_COLUMNS, MEMBER_ID, NOT_ERASED
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.codes import bonus_codes, code_claims
@@ -22,10 +22,10 @@ from goatedvips.models.tickets import support_tickets
 from goatedvips.models.wheel import wheel_spins
 
 LAST = 20
-"""How many rows of each kind are shown with a member."""
+"""How many records of each kind are returned with a member."""
 
-# What is shown of a member beside their own row: whose rows, and what of them.
-_ROWS: dict[str, Select[Any]] = {
+# The member's records of each kind.
+_RECORDS: dict[str, Select[Any]] = {
     "spins": select(
         wheel_spins.c.id, wheel_spins.c.segment_index, wheel_spins.c.reward_code, wheel_spins.c.timestamp
     ).where(wheel_spins.c.user_id == MEMBER_ID),
@@ -88,34 +88,35 @@ _ROWS: dict[str, Select[Any]] = {
         audit_log.c.created_at,
     ).where(audit.about(MEMBER_ID)),
 }
-_COUNTED = tuple(name for name in _ROWS if name != "audit")
-_FIRST, _LAST = (literal(instant.replace(tzinfo=UTC), Instant) for instant in (datetime.min, datetime.max))  # noqa: DTZ901
+_COUNTED_KINDS = tuple(name for name in _RECORDS if name != "audit")
+_MIN_INSTANT = literal(datetime.min.replace(tzinfo=UTC), Instant)
+_MAX_INSTANT = literal(datetime.max.replace(tzinfo=UTC), Instant)
 
 
-def _in_json(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """What JSON has no exact form for, as text: amounts, and instants, the nearest where no calendar of ours has it."""
+def _json_value(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A column as text if JSON has no exact form for it: amounts, and instants, within Python's range."""
     if isinstance(column.type, Numeric):
         return cast(column, Text).label(column.key)
     if isinstance(column.type, Instant):
-        nearest = case((column.is_not(None), func.least(func.greatest(column, _FIRST), _LAST)))
+        nearest = case((column.is_not(None), func.least(func.greatest(column, _MIN_INSTANT), _MAX_INSTANT)))
         return func.to_char(nearest, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"').label(column.key)
     return column
 
 
-def _last(rows: Select[Any]) -> ColumnElement[Any]:
-    """The last of the rows as a JSON array, newest first; null: there are none."""
-    told = [_in_json(column) for column in rows.selected_columns]
-    last = rows.with_only_columns(*told).order_by(rows.selected_columns.id.desc()).limit(LAST).subquery()
+def _last_rows(rows: Select[Any]) -> ColumnElement[Any]:
+    """The last `LAST` rows as a JSON array, newest first; null if there are none."""
+    values = [_json_value(column) for column in rows.selected_columns]
+    last = rows.with_only_columns(*values).order_by(rows.selected_columns.id.desc()).limit(LAST).subquery()
     each = func.to_jsonb(last.table_valued(), type_=JSONB)
     return select(func.jsonb_agg(aggregate_order_by(each, last.c.id.desc()), type_=JSONB)).scalar_subquery()
 
 
-def _counted(rows: Select[Any]) -> ColumnElement[int]:
+def _count(rows: Select[Any]) -> ColumnElement[int]:
     return rows.with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery()
 
 
-_details: Select[Any] = select(
-    *LISTED,
+_select_details: Select[Any] = select(
+    *MEMBER_COLUMNS,
     users.c.suspended_reason,
     users.c.bio,
     users.c.profile_color,
@@ -123,22 +124,22 @@ _details: Select[Any] = select(
     users.c.wager_today,
     users.c.wager_week,
     users.c.wager_month,
-    *(_counted(_ROWS[name]).label(f"{name}_in_all") for name in _COUNTED),
-    *(_last(rows).label(name) for name, rows in _ROWS.items()),
-).where(BY_STAFF, users.c.id == MEMBER_ID, THERE)
+    *(_count(_RECORDS[name]).label(f"{name}_count") for name in _COUNTED_KINDS),
+    *(_last_rows(rows).label(name) for name, rows in _RECORDS.items()),
+).where(CALLER_IS_STAFF, users.c.id == MEMBER_ID, NOT_ERASED)
 
 
-def get(connection: Connection, caller: Caller, member_id: int, *, now: datetime) -> Mapping[str, object]:
-    """One member whole: their fields, how much there is of theirs, and the last of it; never a hash or a token.
+def read_details(connection: Connection, caller: Caller, member_id: int, *, now: datetime) -> Mapping[str, object]:
+    """Return one member: all fields except secrets, the number of records of each kind, and the last ones.
 
     Raises
     ------
-    NotFound: or erased.
+    NotFound: there is no such member, or they are erased.
     Unauthenticated, AccountSuspended, Forbidden
     """
-    row = access.one_or_none(connection, _details, caller, {"member_id": member_id}, now=now, staff=True)
+    row = access.one_or_none(connection, _select_details, caller, {"member_id": member_id}, now=now, staff=True)
     if row is None:
         raise NotFound
-    told = row._asdict()
-    told |= {name: told[name] or [] for name in _ROWS}
-    return told | {"counts": {name: told[f"{name}_in_all"] for name in _COUNTED}}
+    details = row._asdict()
+    details |= {name: details[name] or [] for name in _RECORDS}
+    return details | {"counts": {name: details[f"{name}_count"] for name in _COUNTED_KINDS}}

@@ -1,4 +1,4 @@
-"""Members as staff find them."""
+"""Staff's search for members."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -39,13 +39,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Which members are looked for; none of it: all.
+    """The conditions of a search; None: no condition.
 
     Parameters
     ----------
-    q: what the username or the e-mail address begins with, ignoring case.
+    q: the beginning of the username or the e-mail address, ignoring case.
     verified: whether a casino account is linked.
-    tier: by its name.
+    tier: the name of the tier of the all-time wager.
     """
 
     id: int | None = None
@@ -58,13 +58,13 @@ class Search:
 
 
 _staff = access.staff()
-BY_STAFF = exists(select(_staff.c.id))
-"""Whether the caller is one of the staff, as the database knows them."""
-THERE = users.c.erased_at.is_(None)
-"""Whether a member has not been erased."""
+CALLER_IS_STAFF = exists(select(_staff.c.id))
+"""Whether the caller is staff, with a live session."""
+NOT_ERASED = users.c.erased_at.is_(None)
+"""Whether a row is a member's who has not been erased."""
 MEMBER_ID = bindparam("member_id", type_=users.c.id.type)
 EMAIL_VERIFIED = func.coalesce(users.c.email_verified, False).label("email_verified")
-LISTED: tuple[ColumnElement[Any], ...] = (
+MEMBER_COLUMNS: tuple[ColumnElement[Any], ...] = (
     users.c.id,
     users.c.username,
     users.c.email,
@@ -80,27 +80,27 @@ LISTED: tuple[ColumnElement[Any], ...] = (
     users.c.created_at,
     users.c.last_active,
 )
-"""What is told of a member, in the order of `Member`."""
+"""The columns of `Member`, by the names of its fields."""
 _PREFIX = bindparam("prefix", type_=Text)
 _TIER = bindparam("tier", type_=Text)
 
 
-def _wanted(name: str, value: ColumnElement[Any]) -> ColumnElement[bool]:
-    """A condition on a value where it is asked for; the planner, who knows what is, drops it where it is not."""
-    asked = bindparam(f"wanted_{name}", type_=value.type)
-    return or_(asked.is_(None), value == asked)
+def _matches(name: str, value: ColumnElement[Any]) -> ColumnElement[bool]:
+    """A condition that holds for every row if the parameter is null; the planner then drops it."""
+    wanted = bindparam(f"wanted_{name}", type_=value.type)
+    return or_(wanted.is_(None), value == wanted)
 
 
 _NEWEST_FIRST = Keyset(users.c.id)
-_newest_first = _NEWEST_FIRST.page_of(
-    select(*LISTED).where(
-        BY_STAFF,
-        THERE,
-        _wanted("id", users.c.id),
-        _wanted("uid", users.c.uid),
-        _wanted("verified", users.c.verified),
-        _wanted("excluded", access.is_excluded()),
-        _wanted("suspended", users.c.suspended_at.is_not(None)),
+_select_members = _NEWEST_FIRST.page_of(
+    select(*MEMBER_COLUMNS).where(
+        CALLER_IS_STAFF,
+        NOT_ERASED,
+        _matches("id", users.c.id),
+        _matches("uid", users.c.uid),
+        _matches("verified", users.c.verified),
+        _matches("excluded", access.is_excluded()),
+        _matches("suspended", users.c.suspended_at.is_not(None)),
         or_(
             _PREFIX.is_(None),
             func.lower(users.c.username).like(func.lower(_PREFIX)),
@@ -109,33 +109,33 @@ _newest_first = _NEWEST_FIRST.page_of(
         or_(_TIER.is_(None), tiers.is_in_tier(users.c.total_wager, _TIER)),
     )
 )
-_tiers_in_force = select(tier_versions.c.tiers).order_by(tier_versions.c.id.desc()).limit(1)
+_select_tiers = select(tier_versions.c.tiers).order_by(tier_versions.c.id.desc()).limit(1)
 
 
-def newest(
+def find_members(
     connection: Connection, caller: Caller, search: Search, *, limit: int, cursor: str | None, now: datetime
 ) -> pagination.Page[Member]:
-    """The members that are looked for, newest first; who was erased is none.
+    """Return the members that match the search, newest first; erased ones are left out.
 
     Raises
     ------
-    ValidationFailed: no page gave this cursor, or no tier has this name.
+    ValidationFailed: the cursor is not one of this list, or no tier has this name.
     Unauthenticated, AccountSuspended, Forbidden
     """
-    asked = {f"wanted_{name}": value for name, value in asdict(search).items() if name not in {"q", "tier"}}
+    wanted = {f"wanted_{name}": value for name, value in asdict(search).items() if name not in {"q", "tier"}}
     prefix = None if search.q is None else re.sub(r"([\\%_])", r"\\\1", search.q) + "%"
 
     def refuse() -> None:
         access.explain(connection, caller, now=now, staff=True)
         if search.tier is not None:
-            tiers_in_force = connection.execute(_tiers_in_force).scalar_one()
+            tiers_in_force = connection.execute(_select_tiers).scalar_one()
             if search.tier not in [tier["name"] for tier in tiers_in_force]:
                 raise ValidationFailed(errors=[{"pointer": "/tier", "detail": "there is no such tier"}])
 
     return pagination.newest(
         connection,
-        _newest_first,
-        caller.parameters(now) | asked | {"prefix": prefix, "tier": search.tier},
+        _select_members,
+        caller.parameters(now) | wanted | {"prefix": prefix, "tier": search.tier},
         lambda row: Member(**row._mapping),
         by=_NEWEST_FIRST,
         limit=limit,
