@@ -17,14 +17,14 @@ from pydantic import (
 )
 
 from goatedvips import time_zones
-from goatedvips.validators.fields import CLEAN, Amount, AnswerBody, Moment, Money, RequestBody, one_of
+from goatedvips.validators.fields import CLEAN, LINE, Amount, AnswerBody, Moment, Money, RequestBody, one_of
 
 type RaceType = Literal["weekly", "monthly", "weekend"]
 """The kind of the race. It also decides the windows of a race that repeats."""
 type RaceStatus = Annotated[Literal["upcoming", "live", "completed", "cancelled"] | None, Query()]
 """Only races of this status are listed. If it is absent, races of every status are listed."""
 
-type _Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), CLEAN]
+type _Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), CLEAN, LINE]
 type _Text = Annotated[str, StringConstraints(max_length=10_000), CLEAN]
 
 _HUNDRED_PERCENT = 100

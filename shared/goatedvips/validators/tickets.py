@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from goatedvips.validators.fields import CLEAN, AnswerBody, RequestBody, one_of
+from goatedvips.validators.fields import CLEAN, LINE, AnswerBody, RequestBody, one_of
 from goatedvips.validators.pagination import Page
 
 type TicketStatus = Annotated[str, one_of("open", "in_progress", "closed")]
@@ -17,7 +17,7 @@ type TicketPriority = Annotated[str, one_of("low", "medium", "high")]
 class TicketRequest(RequestBody):
     """A support ticket to be opened."""
 
-    subject: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=150), CLEAN]
+    subject: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=150), CLEAN, LINE]
     """The subject, as lists show it."""
     description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN]
     """What the member needs help with, as plain text."""

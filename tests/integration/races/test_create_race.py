@@ -264,5 +264,8 @@ def test_an_instant_that_is_not_rfc_3339_is_refused(members: Members, functions:
     assert pointers_of(create(functions, members.staff(), end_date=instant)) == ["/end_date"]
 
 
-def test_a_title_of_spaces_is_refused(members: Members, functions: Functions) -> None:
-    assert pointers_of(create(functions, members.staff(), title="   ")) == ["/title"]
+@pytest.mark.parametrize("title", ["   ", "\u200b\u00ad", "\u3164", "June \u202eecar"])
+def test_a_title_that_is_blank_or_changes_the_direction_of_text_is_refused(
+    members: Members, functions: Functions, title: str
+) -> None:
+    assert pointers_of(create(functions, members.staff(), title=title)) == ["/title"]

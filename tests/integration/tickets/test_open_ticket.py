@@ -76,6 +76,9 @@ def test_lengths_count_characters_of_the_stored_text(
     [
         ("subject", ""),
         ("subject", " \t\n"),
+        ("subject", "\u200b\u2060"),
+        ("subject", "\u3164"),
+        ("subject", "Help \u202e me"),
         ("subject", "x" * 151),
         ("subject", "a\x00b"),
         ("subject", "a\ud800"),
