@@ -1,4 +1,4 @@
-"""Rows as schemas, held against PostgreSQL: they take what the tables keep unchanged, and nothing else."""
+"""The schemas of rows, compared with PostgreSQL: they accept exactly the values that the tables store unchanged."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from goatedvips.postgres import DRIVER
 from goatedvips.validators.tables import insert_schema, select_schema
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-# Of the types that no column has today; like every table of ours otherwise.
+# It has the types that no column of ours has.
 others = sa.Table(
     "others",
     sa.MetaData(),
@@ -26,7 +26,7 @@ others = sa.Table(
     sa.Column("whole", sa.Numeric(4, 0)),
 )
 TABLES = [*every.metadata.sorted_tables, others]
-# One column of each type; the key of identity_key has a rule of its own.
+# One column of each type. The key of identity_key has a check of its own.
 COLUMNS = {repr(column.type): column for table in TABLES for column in table.c if table.name != "identity_key"}
 
 INTEGERS = [1, 0, -1, *(sign * 2**bits + off for bits in (15, 31, 63) for sign in (1, -1) for off in (-1, 0, 1))]
@@ -76,8 +76,8 @@ def values_for(column: sa.Column[Any]) -> list[Any]:
     return [True, False]
 
 
-def least(table: sa.Table) -> dict[str, Any]:
-    """What a new row of the table must have."""
+def smallest_row(table: sa.Table) -> dict[str, Any]:
+    """The smallest row that the schema accepts."""
     return {
         column.name: NOON if isinstance(column.type, Instant) else values_for(column)[0]
         for column in table.columns
@@ -87,7 +87,7 @@ def least(table: sa.Table) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def emptied(database: sa.Engine) -> Iterator[sa.Connection]:
-    """All tables, empty, by our own driver; foreign keys and triggers are off until the transaction is rolled back."""
+    """A transaction of our own driver in which all tables are empty, and foreign keys and triggers are off."""
     engine = sa.create_engine(database.url.set(drivername=DRIVER))
     with engine.connect() as connection:
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -98,8 +98,8 @@ def emptied(database: sa.Engine) -> Iterator[sa.Connection]:
     engine.dispose()
 
 
-def kept(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> dict[str, Any] | None:
-    """The row as PostgreSQL has it after the insert; none: it refused."""
+def store(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The row as PostgreSQL stores it; None if it refuses the insert."""
     savepoint = connection.begin_nested()
     try:
         return dict(connection.execute(sa.insert(table).values(row).returning(*table.columns)).one()._mapping)
@@ -109,8 +109,8 @@ def kept(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> dic
         savepoint.rollback()
 
 
-def taken(table: sa.Table, row: dict[str, Any]) -> dict[str, Any] | None:
-    """The row as the schema passes it on; none: it refuses."""
+def accept(table: sa.Table, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The row as the schema returns it; None if it refuses the row."""
     try:
         return insert_schema(table).model_validate(row).values()
     except ValidationError:
@@ -118,14 +118,14 @@ def taken(table: sa.Table, row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize("kind", COLUMNS)
-def test_a_value_is_taken_if_and_only_if_the_table_keeps_it_unchanged(emptied: sa.Connection, kind: str) -> None:
+def test_a_value_is_accepted_if_and_only_if_the_table_stores_it_unchanged(emptied: sa.Connection, kind: str) -> None:
     column = COLUMNS[kind]
     differ = []
     for value in values_for(column):
-        row = least(column.table) | {column.name: value}
-        stored = kept(emptied, column.table, row)
-        is_kept = stored is not None and stored[column.name] == value
-        if (taken(column.table, row) is not None) is not is_kept:
+        row = smallest_row(column.table) | {column.name: value}
+        stored = store(emptied, column.table, row)
+        is_stored = stored is not None and stored[column.name] == value
+        if (accept(column.table, row) is not None) is not is_stored:
             differ.append((ascii(value)[:60], stored and stored[column.name]))
     assert not differ
 
@@ -137,27 +137,27 @@ def test_a_column_may_be_absent_or_null_if_and_only_if_the_table_lets_it(
 ) -> None:
     differ = []
     for column in table.columns:
-        full = least(table)
+        full = smallest_row(table)
         without = {name: value for name, value in full.items() if name != column.name}
         for row in (without, full | {column.name: None}):
-            stored = kept(emptied, table, row)
-            if (taken(table, row) is None) is not (stored is None):
+            stored = store(emptied, table, row)
+            if (accept(table, row) is None) is not (stored is None):
                 differ.append((column.name, row.get(column.name, "absent")))
             if stored is not None:
                 select_schema(table).model_validate(stored)
     assert not differ
 
 
-def test_money_that_is_no_number_is_kept_by_the_table_and_never_written_by_us(emptied: sa.Connection) -> None:
+def test_an_amount_of_nan_is_read_but_not_accepted_for_an_insert(emptied: sa.Connection) -> None:
     table = every.codes.bonus_codes
-    row = least(table) | {"value": Decimal("NaN")}
-    stored = kept(emptied, table, row)
+    row = smallest_row(table) | {"value": Decimal("NaN")}
+    stored = store(emptied, table, row)
     assert stored is not None
-    assert taken(table, row) is None
+    assert accept(table, row) is None
     assert select_schema(table).model_validate(stored).model_dump(mode="json")["value"] == "NaN"
 
 
-def test_rows_are_read_as_they_come_from_the_database(emptied: sa.Connection) -> None:
+def test_rows_and_their_mappings_can_be_read(emptied: sa.Connection) -> None:
     table = every.accounts.users
     emptied.execute(sa.insert(table).values(username="read", password="x", email="read@example.com"))
     row = emptied.execute(sa.select(table)).one()

@@ -16,7 +16,7 @@ from goatedvips.validators.tables import insert_schema, select_schema
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TABLES = every.metadata.sorted_tables
-# A value that every column of the type takes.
+# A value that every column of the type accepts.
 GIVEN: dict[type, object] = {
     bool: True,
     int: 1,
@@ -58,7 +58,7 @@ def kind_of(column: sa.Column[Any]) -> object:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=str)
-def test_a_full_row_of_every_table_goes_in_and_comes_back_as_json(table: sa.Table) -> None:
+def test_a_full_row_of_every_table_is_accepted_and_read_as_json(table: sa.Table) -> None:
     row = {column.name: kind_of(column) for column in table.columns}
     assert insert_schema(table).model_validate(row).values() == row
     read = select_schema(table).model_validate(row).model_dump(mode="json")
@@ -67,7 +67,7 @@ def test_a_full_row_of_every_table_goes_in_and_comes_back_as_json(table: sa.Tabl
 
 
 @pytest.mark.parametrize("table", TABLES, ids=str)
-def test_of_every_table_the_columns_without_default_and_null_alone_are_required(table: sa.Table) -> None:
+def test_only_columns_that_are_neither_nullable_nor_have_a_default_are_required(table: sa.Table) -> None:
     required = {
         column.name
         for column in table.columns
@@ -84,7 +84,7 @@ def test_of_every_table_the_columns_without_default_and_null_alone_are_required(
 
 
 @pytest.mark.parametrize("table", TABLES, ids=str)
-def test_null_goes_where_the_column_is_nullable(table: sa.Table) -> None:
+def test_null_is_accepted_where_the_column_is_nullable(table: sa.Table) -> None:
     row = {column.name: kind_of(column) for column in table.columns}
     for column in table.columns:
         for schema in insert_schema(table), select_schema(table):
@@ -101,7 +101,7 @@ def test_schemas_are_made_once_and_named_after_their_table() -> None:
     assert select_schema(sample).__name__ == "SelectSomeSamples"
 
 
-def test_what_is_not_given_is_not_sent() -> None:
+def test_a_column_that_was_not_given_is_not_inserted() -> None:
     assert written() == {"given": "x"}
     assert written(absent=None, nullable_default=None) == {"given": "x", "absent": None, "nullable_default": None}
 
@@ -120,7 +120,7 @@ for _ in range(100):
     ("column", "value"),
     [
         ("given", ""),
-        ("given", "e\u0301 \U0001f410 \uffff"),  # as it is: what is compared with older rows keeps its form
+        ("given", "e\u0301 \U0001f410 \uffff"),  # not normalised, because it is compared with adopted rows
         ("short", "\U0001f410" * 3),
         ("small", -(2**15)),
         ("small", 2**15 - 1),
@@ -145,7 +145,7 @@ for _ in range(100):
         ("anything", DEEP),
     ],
 )
-def test_a_value_that_fits_goes_in_as_it_is(column: str, value: object) -> None:
+def test_a_valid_value_is_accepted_unchanged(column: str, value: object) -> None:
     stored = written(**{column: value})[column]
     assert stored == value
     assert type(stored) is type(value)
@@ -203,7 +203,7 @@ def test_a_value_that_fits_goes_in_as_it_is(column: str, value: object) -> None:
         ("anything", NOON),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_and_not_repeated(column: str, value: object) -> None:
+def test_an_invalid_value_is_refused_and_not_repeated_in_the_message(column: str, value: object) -> None:
     with pytest.raises(ValidationError, match=column) as refused:
         written(**{column: value})
     assert "input_value" not in str(refused.value)
@@ -215,7 +215,7 @@ def test_an_instant_of_any_zone_is_written_in_utc() -> None:
     assert at.tzinfo is UTC
 
 
-def test_what_adopted_rows_hold_is_read_and_written_as_the_api_does() -> None:
+def test_odd_adopted_values_are_read_and_written_in_the_formats_of_the_api() -> None:
     row = dict.fromkeys(sample.columns.keys()) | {
         "id": -1,
         "given": "",

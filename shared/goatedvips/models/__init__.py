@@ -1,1 +1,1 @@
-"""The tables, one file per domain. Nothing is imported here: a handler imports its domain alone, for a short start."""
+"""The tables, one module for each domain. A handler imports only the modules it needs, for a short cold start."""
