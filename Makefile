@@ -87,8 +87,8 @@ port:
 	@$(FIND_PYTHON); if [ -z "$$found" ]; then \
 	  echo "No Python 3.8 or newer with its venv module was found: install python3 and python3-venv, then try again." >&2; exit 1; \
 	fi; \
-	echo "Installing uv $(UV_VERSION) into .uv …"; \
-	$$found -m venv --clear .uv && echo '*' > .uv/.gitignore && \
+	echo "Creating .uv, an environment for uv …"; \
+	$$found -m venv --clear .uv && echo '*' > .uv/.gitignore && echo "Installing uv $(UV_VERSION) into it …" && \
 	.uv/bin/python -m pip $(QUIET) --disable-pip-version-check install uv==$(UV_VERSION) || { rm -rf .uv; \
 	  echo "uv $(UV_VERSION) could not be installed from PyPI: see above; PIP_INDEX_URL=… names a mirror, HTTPS_PROXY=… a proxy." >&2; exit 1; }
 	@touch $@
