@@ -27,6 +27,8 @@ LOCKS = {
     "accounts_and_access": "users is locked for a moment; indexes are built while others write.",
     "deletes_of_the_old_application": "Four tables are locked for a moment; foreign keys are checked later.",
     "invisible_characters_in_codes": "An index is rebuilt while others write; codes with such characters are written.",
+    "turns_of_the_outbox": "The platform's outbox and the newsletter are locked for a moment.",
+    "shells": "users is locked for a moment; rows that nobody can log in to are marked, 1,000 at a time.",
 }
 """What each step does to those who work with the tables meanwhile."""
 

@@ -17,10 +17,21 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from database.checks.differences import differences
 from database.checks.finding import FIRST, Finding, named
+from database.checks.questions import Undecided, answer
 from database.checks.revision import lost
-from database.checks.rights import Login, Owned, clocks, functions_roles, login_of, rights, tables_of
-from database.checks.rows import Undecided, answer, questions
-from database.checks.schema import added, emptied, guide, in_the_way, machinery, steps
+from database.checks.rights import (
+    Login,
+    Owned,
+    clocks,
+    functions_roles,
+    login_of,
+    rights,
+    tables_of,
+    triggers_off,
+    unalterable_roles,
+)
+from database.checks.rows import questions
+from database.checks.schema import added, elsewhere, emptied, guide, in_the_way, machinery, sequences_behind, steps
 from database.connection import UnreachableError, connected, is_pooled
 from database.target import chosen
 from goatedvips.models import every
@@ -36,6 +47,7 @@ class State(Enum):
     NEWEST = "its schema is the newest"
     UNKNOWN = "its schema is none that is known here"
     LOST = "its revision is missing"
+    ELSEWHERE = "the guide's tables are in another schema"
 
 
 @dataclass(slots=True)
@@ -55,21 +67,29 @@ class Report:
     @property
     def is_in_order(self) -> bool:
         """Whether there is nothing to do."""
-        return not self.undecided and all(finding.is_harmless for finding in self.obstacles + self.remarks)
+        is_decided = all(kind.is_note for kind in self.undecided)
+        return is_decided and all(finding.is_harmless for finding in self.obstacles + self.remarks)
 
 
 def look(connection: Connection) -> Report:
     """Look a database over, in one transaction that cannot write."""
     connection.rollback()
     connection.execute(text("SET TRANSACTION READ ONLY"))
-    login, tables = login_of(connection), tables_of(connection)
+    login = login_of(connection)
+    # The tables are in the schema public, whatever the login's search path has before it.
+    connection.execute(text("SET LOCAL search_path TO public"))
+    tables = tables_of(connection)
     state, revision = _state(connection, tables)
     missing = lost(connection) if state in {State.EMPTY, State.GUIDE} else None
-    report = Report(login, State.LOST if missing else state, revision, tables)
-    report.obstacles += [*rights(login, tables), *([missing] if missing else [])]
+    moved = elsewhere(connection) if state is State.EMPTY and missing is None else None
+    state = State.LOST if missing else State.ELSEWHERE if moved else state
+    report = Report(login, state, revision, tables)
+    report.obstacles += [*rights(login, tables), *filter(None, (missing, moved)), *triggers_off(connection)]
+    if state is not State.NEWEST:
+        report.obstacles += unalterable_roles(connection, login)
     report.remarks += _progress(report)
     report.remarks += clocks(connection, login, is_adopted=report.revision is not None)
-    if report.state not in {State.EMPTY, State.LOST}:
+    if report.state not in {State.EMPTY, State.LOST, State.ELSEWHERE}:
         _compare(connection, report)
         _decide(connection, report)
     return report
@@ -117,9 +137,10 @@ def _compare(connection: Connection, report: Report) -> None:
     if is_newest:
         report.obstacles += machinery(connection)
         report.obstacles += emptied(connection, {table.name for table in report.tables if table.is_readable})
-        report.remarks += functions_roles(connection)
+        report.remarks += functions_roles(connection, report.login)
     elif report.state is State.GUIDE:
         findings += in_the_way(connection, guide())
+        findings += sequences_behind(connection, "the adoption moves it forward", is_harmless=True)
     for finding in findings:
         (report.remarks if finding.is_harmless else report.obstacles).append(finding)
 
@@ -160,7 +181,7 @@ def lines(report: Report, *, first: int | None = FIRST) -> Iterator[str]:
         yield f"{'note' if finding.is_harmless else 'DO':7} {finding}"
     for kind in report.undecided:
         rows = [str(id_) if other is None else f"{id_} (like {other})" for id_, other in kind.rows]
-        yield f"DECIDE  {kind.table}: {kind.what}: {named(rows, first)}: {kind.do}"
+        yield f"{'note' if kind.is_note else 'DECIDE':7} {kind.table}: {kind.what}: {named(rows, first)}: {kind.do}"
 
 
 def looked_at(url: str) -> tuple[Report, bool]:

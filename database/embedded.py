@@ -67,7 +67,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, port: int | None = None, *, durable: bool = True) -> Iterator[Server]:
+def running(
+    folder: Path, port: int | None = None, *, durable: bool = True, programs: Path | None = None
+) -> Iterator[Server]:
     """Start PostgreSQL on a data folder, made when it is absent, and stop it at the end.
 
     Parameters
@@ -75,6 +77,7 @@ def running(folder: Path, port: int | None = None, *, durable: bool = True) -> I
     folder: what the server owns: its data, its log, its lock.
     port: where to listen; a free port when absent.
     durable: false trades safety at a power cut for speed, for tests.
+    programs: the folder of another PostgreSQL's programs; absent, the embedded one's.
 
     Raises
     ------
@@ -86,9 +89,9 @@ def running(folder: Path, port: int | None = None, *, durable: bool = True) -> I
     with _alone(folder):
         data = folder / "data"
         if not data.exists():
-            _initialise(data)
+            _initialise(data, programs)
         _clear_remains(data)
-        process, server = _start(folder, port, (*SETTINGS, *(() if durable else NOT_DURABLE)))
+        process, server = _start(folder, port, (*SETTINGS, *(() if durable else NOT_DURABLE)), programs)
         try:
             yield server
         finally:
@@ -128,20 +131,27 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _initialise(data: Path) -> None:
+def _initialise(data: Path, programs: Path | None) -> None:
     """Make the data folder beside its place and move it there whole: an interrupted start leaves no half of one."""
     new = Path(tempfile.mkdtemp(prefix="new-", dir=data.parent))
     _hand_over(new)
     arguments = ["--pgdata", str(new), "--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--no-sync"]
-    arguments += ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--no-instructions"]
-    result = subprocess.run(unprivileged(program("initdb"), *arguments), capture_output=True, text=True, check=False)
+    if programs is None:
+        arguments += ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
+    else:  # the builtin provider came with PostgreSQL 17
+        arguments += ["--locale", "C.UTF-8"]
+    arguments += ["--no-instructions"]
+    initdb = program("initdb") if programs is None else str(programs / "initdb")
+    result = subprocess.run(unprivileged(initdb, *arguments), capture_output=True, text=True, check=False)
     if result.returncode != 0:
         shutil.rmtree(new, ignore_errors=True)
         raise PostgresError(f"PostgreSQL could not make its data folder {data}: {_reason(result.stderr)}")
     new.rename(data)
 
 
-def _start(folder: Path, port: int | None, settings: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], Server]:
+def _start(
+    folder: Path, port: int | None, settings: tuple[str, ...], programs: Path | None
+) -> tuple[subprocess.Popen[bytes], Server]:
     """Start the server and wait until it takes connections."""
     data, log = folder / "data", folder / "postgres.log"
     chosen = port or free_port()
@@ -149,7 +159,9 @@ def _start(folder: Path, port: int | None, settings: tuple[str, ...]) -> tuple[s
     with log.open("wb") as output:
         # A session of its own: Ctrl-C in the terminal must reach our process first, which stops the server last.
         process = subprocess.Popen(
-            unprivileged(program("postgres"), "-D", str(data), *options),
+            unprivileged(
+                program("postgres") if programs is None else str(programs / "postgres"), "-D", str(data), *options
+            ),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -164,7 +176,7 @@ def _start(folder: Path, port: int | None, settings: tuple[str, ...]) -> tuple[s
         reason = _reason(log.read_text(errors="replace"))
         if "could not create any TCP/IP sockets" in reason:
             if port is None:  # taken between our look and the start
-                return _start(folder, None, settings)
+                return _start(folder, None, settings, programs)
             raise PostgresError(f"Port {port} is taken: PostgreSQL needs another one.") from None
         raise PostgresError(
             f"PostgreSQL could not start on {folder} ({reason}): "

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from database.checks.finding import Finding
 from database.checks.revision import lost
 from database.checks.rights import login_of, read_only
+from database.checks.schema import elsewhere, guide
 from database.connection import first_line
 from database.target import chosen, require_connection
 from goatedvips.postgres_errors import sqlstate
@@ -40,12 +41,14 @@ def upgrade(url: str) -> None:
     failed = f"The database {shown} could not be upgraded"
     with _exit_with_message(failed):
         with migrations.engine(url).connect() as connection:
-            obstacle = next(read_only(login_of(connection)), None) or _lost_revision(connection)
+            login = login_of(connection)
+            connection.execute(text("SET search_path TO public"))
+            obstacle = next(read_only(login), None) or _revision_obstacle(connection)
         if obstacle:
             sys.exit(f"{failed}: {obstacle}.")
         migrations.upgrade(url)
     roles = f"The schema of {shown} is the newest, but the functions' roles could not be seen to"
-    advice = "It takes a login with CREATEROLE; run this again with one."
+    advice = "It takes a login with CREATEROLE, and with ADMIN OPTION on the roles `api` and `jobs` where they exist."
     with _exit_with_message(roles, advice), migrations.engine(url).begin() as connection:
         ensure_roles(connection)
 
@@ -78,10 +81,13 @@ def _is_end(error: DBAPIError) -> bool:
     return error.connection_invalidated or sqlstate(error.orig) in SESSION_ENDED
 
 
-def _lost_revision(connection: Connection) -> Finding | None:
+def _revision_obstacle(connection: Connection) -> Finding | None:
+    """Return why a database without a revision is not one to upgrade: it lost its own, or its tables are elsewhere."""
     is_there = inspect(connection).has_table("alembic_version")
-    has_one = is_there and connection.scalar(text("SELECT count(*) FROM alembic_version"))
-    return None if has_one else lost(connection)
+    if is_there and connection.scalar(text("SELECT count(*) FROM alembic_version")):
+        return None
+    is_empty = guide().tables.keys().isdisjoint(inspect(connection).get_table_names())
+    return lost(connection) or (elsewhere(connection) if is_empty else None)
 
 
 def log_steps() -> None:

@@ -4,7 +4,6 @@ Two things reach it: a connection in `config.attributes["connection"]` (migratio
 """
 
 import os
-from collections.abc import Mapping
 from typing import Literal
 
 from alembic import context
@@ -14,12 +13,12 @@ from sqlalchemy import Connection, event
 
 from goatedvips.models.every import metadata
 from goatedvips.models.schema import Instant
-from migrations.online import LONGEST_WAIT
+from migrations.online import LONGEST_WAIT, leave_transaction
 from migrations.upgrade import engine
 
 # What the login or the database limits is meant for others: an index of a big table takes its time, and cut off it
 # stays behind, invalid.  The clock is what a step's now() follows.
-SESSION = "SET statement_timeout TO 0; SET lock_timeout TO 0; SET timezone TO 'UTC'"
+SESSION = "SET statement_timeout TO 0; SET lock_timeout TO 0; SET timezone TO 'UTC'; SET search_path TO public"
 
 
 def limit_lock_waits(connection: Connection) -> None:
@@ -29,16 +28,6 @@ def limit_lock_waits(connection: Connection) -> None:
     transaction. What waits for its turn instead is in migrations/online.py.
     """
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LONGEST_WAIT}'")
-
-
-def leave_transaction(connection: Connection, options: Mapping[str, object]) -> None:
-    """Let an autocommit block begin outside any transaction.
-
-    Alembic asks for the isolation level just before, and with stock pg8000 the question opens a transaction of which
-    SQLAlchemy doesn't know.
-    """
-    if options.get("isolation_level") == "AUTOCOMMIT":
-        connection.connection.rollback()
 
 
 def render_item(kind: str, item: object, _: AutogenContext) -> str | Literal[False]:

@@ -10,13 +10,15 @@ Alembic's own transaction, which a step begins in, ends before each of them and 
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from alembic import op
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
 from goatedvips.postgres_errors import sqlstate
@@ -200,6 +202,28 @@ def run_patiently(script: str, tables: Sequence[str]) -> Sequence[Any] | None:
             if sqlstate(error.orig) not in IN_THE_WAY:
                 raise
         patience.wait()
+
+
+def leave_transaction(connection: Connection, options: Mapping[str, object]) -> None:
+    """Let an autocommit block begin outside any transaction.
+
+    Alembic reads the isolation level just before, and with stock pg8000 that query opens a transaction of which
+    SQLAlchemy does not know.
+    """
+    if options.get("isolation_level") == "AUTOCOMMIT":
+        connection.connection.rollback()
+
+
+@contextmanager
+def outside_steps(connection: Connection) -> Iterator[None]:
+    """Let the functions of this module work on a connection that runs no step of alembic's."""
+    event.listen(connection, "set_connection_execution_options", leave_transaction)
+    try:
+        with Operations.context(MigrationContext.configure(connection)):
+            yield
+    finally:
+        event.remove(connection, "set_connection_execution_options", leave_transaction)
+        connection.rollback()
 
 
 @contextmanager

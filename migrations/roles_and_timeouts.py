@@ -1,69 +1,198 @@
-"""The database roles that the functions log in as, with what they may do and how long they may wait."""
+"""The database roles that the functions log in as: their settings, their time-outs and their rights, declared once.
+
+Every upgrade compares them with the catalogue and repairs what differs; `db-check` names it.  Roles belong to the
+server and not to one database, so only what differs is changed: two databases of one server do not disturb each other.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import dialect
 
+from migrations.declarations import EVERYBODY
+from migrations.routines import FUNCTIONS
+
+_quoted = dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
+
+# What the functions rely on, whatever the server, the database or its owner has set.
+COMMON = {
+    "search_path": "public",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "bytea_output": "hex",
+    "DateStyle": "ISO, MDY",
+}
 # Set on the role, because through RDS Proxy a session must not SET and start-up options are refused.
 ROLES = {
-    "api": {"lock_timeout": "5s", "statement_timeout": "8s"},
-    "jobs": {"lock_timeout": "30s"},
+    "api": COMMON | {"lock_timeout": "5s", "statement_timeout": "8s"},
+    "jobs": COMMON | {"lock_timeout": "30s", "statement_timeout": "0"},
 }
 
-
-KEPT_FROM_FUNCTIONS = {
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+WITHHELD = {
     "alembic_version": "INSERT, UPDATE, DELETE",  # the health check reads it; only a migration writes it
     "audit_log": "UPDATE, DELETE",
     "identity_key": "SELECT, INSERT, UPDATE, DELETE",  # identity_hash reads it, with its owner's rights
     "sender_state": "INSERT, DELETE",  # its one row is made by a migration
     "tier_versions": "UPDATE, DELETE",
-    "wheel_versions": "UPDATE, DELETE",  # a spin keeps the wheel that it was drawn on
+    "wheel_versions": "UPDATE, DELETE",  # a spin refers to the version that it was drawn on
 }
+"""The rights that the functions' roles have on all other tables and not on these."""
+
+_ROLE = text("""
+    SELECT rolcanlogin, rolconnlimit <> -1 AS is_limited, rolvaliduntil < 'infinity' AS ends, rolsuper, rolbypassrls,
+        coalesce(rolconfig, '{}') AS settings, coalesce((
+            SELECT setconfig FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase
+            WHERE setrole = pg_roles.oid AND datname = current_database()
+        ), '{}') AS settings_here
+    FROM pg_roles WHERE rolname = :role
+""")
+_TABLE_RIGHTS = text("""
+    SELECT relname, wanted, has_table_privilege(:role, pg_class.oid, wanted)
+    FROM pg_class, unnest(CAST(:rights AS text[])) AS wanted
+    WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p') AND relname = ANY(:tables)
+    ORDER BY relname, wanted
+""")
+_USE = text("""
+    SELECT 'CONNECT ON DATABASE ' || quote_ident(current_database())
+    WHERE NOT has_database_privilege(:role, current_database(), 'CONNECT')
+    UNION ALL SELECT 'USAGE ON SCHEMA public'
+    WHERE NOT has_schema_privilege(:role, to_regnamespace('public'), 'USAGE')
+    UNION ALL SELECT 'USAGE, SELECT ON SEQUENCE public.' || quote_ident(relname) FROM pg_class
+    WHERE relnamespace = to_regnamespace('public') AND CASE relkind WHEN 'S' THEN NOT
+        (has_sequence_privilege(:role, oid, 'USAGE') AND has_sequence_privilege(:role, oid, 'SELECT')) ELSE false END
+""")
+# The public pseudo-role has what is granted to everybody; a function without an ACL may be executed by all.
+_CALLERS = text("""
+    SELECT has_function_privilege(:role, to_regprocedure(:signature), 'EXECUTE')
+    WHERE to_regprocedure(:signature) IS NOT NULL
+""")
 
 
-# Theirs run with the owner's rights, so nobody else may call them.
-CALLED_BY = {
-    "identity_hash(text, text)": "api, jobs",
-    "redact_audit_log(integer)": "api",
-}
+@dataclass(frozen=True)
+class Fault:
+    """What a role lacks, or has and must not have.
+
+    Parameters
+    ----------
+    what: a sentence without its full stop.
+    repair: the statement that puts it right.
+    is_of_role: whether it takes the right to alter the role; else it takes the owner of this database's things.
+    """
+
+    what: str
+    repair: str
+    is_of_role: bool = True
+
+
+def faults(connection: Connection, tables: list[str]) -> Iterator[Fault]:
+    """Yield how the roles differ from their declaration.
+
+    Parameters
+    ----------
+    tables: those on which the roles have rights.
+    """
+    database = _quoted(str(connection.scalar(text("SELECT current_database()"))))
+    for role, settings in ROLES.items():
+        found = connection.execute(_ROLE, {"role": role}).one_or_none()
+        if found is None:
+            yield Fault(f"role {role}, as which functions log in, is missing", f"CREATE ROLE {role} LOGIN")
+            continue
+        for is_wrong, what, change in (
+            (not found.rolcanlogin, "may not log in", "LOGIN"),
+            (found.is_limited, "has a limit of connections", "CONNECTION LIMIT -1"),
+            (found.ends, "has an end (VALID UNTIL)", "VALID UNTIL 'infinity'"),
+            (found.rolsuper, "is a superuser", "NOSUPERUSER"),
+            (found.rolbypassrls, "passes over row level security", "NOBYPASSRLS"),
+        ):
+            if is_wrong:
+                yield Fault(f"role {role} {what}", f"ALTER ROLE {role} {change}")
+        yield from _of_settings(role, settings, _parsed(found.settings), _parsed(found.settings_here), database)
+        yield from _of_rights(connection, role, tables)
+    yield from _of_functions(connection)
+
+
+def _parsed(settings: list[str]) -> dict[str, str]:
+    return dict(setting.split("=", 1) for setting in settings)
+
+
+def _of_settings(
+    role: str, wanted: dict[str, str], own: dict[str, str], here: dict[str, str], database: str
+) -> Iterator[Fault]:
+    for name, value in wanted.items():
+        if own.get(name) != value:
+            yield Fault(f"role {role} lacks its {name} of {value}", f"ALTER ROLE {role} SET {name} = '{value}'")
+        if here.get(name, value) != value:
+            what = f"role {role} has another {name} in this database, {here[name]}"
+            yield Fault(what, f"ALTER ROLE {role} IN DATABASE {database} RESET {name}")
+
+
+def _of_rights(connection: Connection, role: str, tables: list[str]) -> Iterator[Fault]:
+    wrong: dict[tuple[bool, str], list[str]] = {}
+    for table, right, has in connection.execute(_TABLE_RIGHTS, {"role": role, "tables": tables, "rights": [*RIGHTS]}):
+        if has == (right in WITHHELD.get(table, "").split(", ")):
+            wrong.setdefault((has, table), []).append(right)
+    for (has, table), rights in wrong.items():
+        listed = ", ".join(rights)
+        if has:
+            repair = f"REVOKE {listed} ON public.{table} FROM {role}"
+            yield Fault(f"role {role} has and must not have {listed} on {table}", repair, is_of_role=False)
+        else:
+            repair = f"GRANT {listed} ON public.{table} TO {role}"
+            yield Fault(f"role {role} lacks {listed} on {table}", repair, is_of_role=False)
+    for right in connection.scalars(_USE, {"role": role}):
+        yield Fault(f"role {role} lacks {right}", f"GRANT {right} TO {role}", is_of_role=False)
+
+
+def _of_functions(connection: Connection) -> Iterator[Fault]:
+    roles = [role for role in ROLES if connection.execute(_ROLE, {"role": role}).one_or_none()]
+    for function in FUNCTIONS:
+        if function.callers is None:
+            continue
+        for role in (EVERYBODY, *roles):
+            given = {"role": role.lower() if role == EVERYBODY else role, "signature": function.signature}
+            has = connection.scalar(_CALLERS, given)
+            is_caller = role in function.callers or EVERYBODY in function.callers
+            name = "everybody" if role == EVERYBODY else f"role {role}"
+            if has is False and is_caller and (role == EVERYBODY or EVERYBODY not in function.callers):
+                repair = f"GRANT EXECUTE ON FUNCTION {function.signature} TO {role}"
+                yield Fault(f"{name} lacks EXECUTE on {function.name}", repair, is_of_role=False)
+            elif has and not is_caller:
+                repair = f"REVOKE EXECUTE ON FUNCTION {function.signature} FROM {role}"
+                yield Fault(f"{name} has and must not have EXECUTE on {function.name}", repair, is_of_role=False)
 
 
 def ensure_roles(connection: Connection) -> None:
-    """Create the roles or bring them up to date, with rights on every table that there is and that this role will make.
+    """Create the roles or repair them, with rights on every table that there is and that this login will create.
 
-    It may run again at any time; the caller commits. Roles belong to the server, not to one database, so only what
-    differs is changed: two databases of one server then don't trip over each other.
+    It may run again at any time; the caller commits.
     """
     ensure_logins(connection)
     roles = ", ".join(ROLES)
     for statement in (
+        f"GRANT CONNECT ON DATABASE {_quoted(str(connection.scalar(text('SELECT current_database()'))))} TO {roles}",
         f"GRANT USAGE ON SCHEMA public TO {roles}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {roles}",
+        f"GRANT {', '.join(RIGHTS)} ON ALL TABLES IN SCHEMA public TO {roles}",
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {roles}",
-        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {roles}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {', '.join(RIGHTS)} ON TABLES TO {roles}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {roles}",
     ):
         connection.execute(text(statement))
-    for table, kept_from in KEPT_FROM_FUNCTIONS.items():
+    for table, withheld in WITHHELD.items():
         if connection.scalar(text("SELECT to_regclass(:name)"), {"name": f"public.{table}"}):
-            connection.execute(text(f"REVOKE {kept_from} ON public.{table} FROM {roles}"))
-    for function, callers in CALLED_BY.items():
-        if connection.scalar(text("SELECT to_regprocedure(:name)"), {"name": f"public.{function}"}):
-            connection.execute(text(f"REVOKE EXECUTE ON FUNCTION public.{function} FROM PUBLIC"))
-            connection.execute(text(f"GRANT EXECUTE ON FUNCTION public.{function} TO {callers}"))
+            connection.execute(text(f"REVOKE {withheld} ON public.{table} FROM {roles}"))
+    for fault in _of_functions(connection):
+        connection.execute(text(fault.repair))
 
 
 def ensure_logins(connection: Connection) -> None:
-    """Create the roles or bring their time-outs up to date; on Amazon RDS they log in with IAM tokens."""
-    for role, settings in ROLES.items():
-        found = connection.execute(
-            text("SELECT rolcanlogin, rolconfig FROM pg_roles WHERE rolname = :role"), {"role": role}
-        ).one_or_none()
-        if found is None:
+    """Create the roles or repair their settings; on Amazon RDS they log in with IAM tokens."""
+    for role in ROLES:
+        if connection.execute(_ROLE, {"role": role}).one_or_none() is None:
             connection.execute(text(f"CREATE ROLE {role} LOGIN"))
-        elif not found.rolcanlogin:
-            connection.execute(text(f"ALTER ROLE {role} LOGIN"))
-        present = (found and found.rolconfig) or []
-        for name, value in settings.items():
-            if f"{name}={value}" not in present:
-                connection.execute(text(f"ALTER ROLE {role} SET {name} = '{value}'"))
+    for fault in list(faults(connection, [])):
+        if fault.is_of_role:
+            connection.execute(text(fault.repair))
     if connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = 'rds_iam'")):
         connection.execute(text(f"GRANT rds_iam TO {', '.join(ROLES)}"))

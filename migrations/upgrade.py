@@ -17,7 +17,9 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
 
+from goatedvips.models.every import metadata
 from goatedvips.postgres import DRIVER, LOCAL_HOSTS
+from migrations import routines, sequences
 from migrations.roles_and_timeouts import ensure_roles
 
 logger = logging.getLogger(__name__)
@@ -63,18 +65,34 @@ def upgrade_connected(connection: Connection) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     newest = ScriptDirectory.from_config(config).get_current_head()
-    current = MigrationContext.configure(connection).get_current_revision()
-    # Alembic leaves a transaction that it finds open alone, and then can't give each step its own.
+    # The tables are in the schema public, whatever the login's search path has before it.
+    connection.execute(text("SET search_path TO public"))
+    # Alembic leaves an open transaction alone, and could then not give each step its own.
     connection.commit()
-    if current != newest:
+    if _current(connection) != newest or _has_faults(connection):
         take_lock(connection)
         try:
             command.upgrade(config, "head")
+            routines.ensure(connection)
+            sequences.move_forward(connection, [*metadata.tables])
         finally:
             connection.rollback()
             connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
             connection.commit()
     set_time_zone(connection)
+
+
+def _current(connection: Connection) -> str | None:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    connection.rollback()
+    return revision
+
+
+def _has_faults(connection: Connection) -> bool:
+    """Whether an upgrade must repair a function, a trigger or a sequence of a database at the newest revision."""
+    is_faulty = any(routines.differences(connection)) or any(sequences.lagging(connection, [*metadata.tables]))
+    connection.rollback()
+    return is_faulty
 
 
 def set_time_zone(connection: Connection) -> None:

@@ -58,6 +58,14 @@ def by_name(connection: Connection, table: Table, name: str | None) -> list[obje
     return []
 
 
+def rounded(connection: Connection, table: Table, column: Column[object]) -> list[object]:
+    """Name the rows whose number has more decimals than the column is to have."""
+    scale = getattr(column.type, "scale", None)
+    if not isinstance(scale, int):
+        return []
+    return _ids(connection, select(table.c.id).where(column != func.round(column, scale)))
+
+
 def has_rows(connection: Connection, table: str) -> bool:
     """Whether there is a row."""
     return bool(_ids(connection, select(1).select_from(named_table(table)).limit(1)))

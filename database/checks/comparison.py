@@ -91,6 +91,13 @@ class _Comparison:
     def _found(self, op: ops.DropColumnOp) -> ReflectedColumn:
         return next(each for each in self.inspector.get_columns(op.table_name) if each["name"] == op.column_name)
 
+    def _counts_by_itself(self, table: str) -> bool:
+        found = next(each for each in self.inspector.get_columns(table) if each["name"] == "id")
+        wanted = self.expected.tables[table].columns["id"].type
+        return "identity" in found and found["type"].compile(self.connection.dialect) == wanted.compile(
+            self.connection.dialect
+        )
+
     def of_column(self, op: ops.MigrateOperation) -> Iterator[Finding]:
         match op:
             case ops.AddColumnOp(table_name=table, column=column):
@@ -99,6 +106,8 @@ class _Comparison:
                     new = self.connection.dialect.identifier_preparer.quote(new)
                     do = f"ALTER TABLE {table} RENAME COLUMN {new} TO {column.name}, if that is it, or else {do}"
                 yield Finding(f"column {table}.{column.name} is missing", do)
+            case ops.AlterColumnOp(table_name=table, column_name="id") if self._counts_by_itself(table):
+                return  # by an identity column, which serves as well as a sequence of its own
             case ops.AlterColumnOp(table_name=table, column_name=name, modify_nullable=False):
                 rows = broken.nulls(self.connection, self.expected.tables[table], name)
                 yield Finding(f"column {table}.{name} {', '.join(self._altered(op))}", self.sql(op), broken_by=rows)

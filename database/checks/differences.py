@@ -35,6 +35,26 @@ _HALF_DONE = text(r"""
     FROM pg_class WHERE relrowsecurity AND relnamespace = current_schema()::regnamespace AND relname = ANY(:tables)
     ORDER BY 1
 """)
+_STORAGE = text("""
+    SELECT relname, relkind, relpersistence, ARRAY(
+        SELECT ARRAY[inhparent::regclass::text, inhrelid::regclass::text] FROM pg_inherits
+        WHERE (inhparent = pg_class.oid OR inhrelid = pg_class.oid) AND relkind = 'r'
+    ) AS inherits
+    FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(:tables)
+        AND relkind IN ('r', 'p') ORDER BY relname
+""")
+_WEAK_KEYS = text("""
+    SELECT pg_class.relname, built.relname AS name, coalesce(condeferrable, false) AS is_late, CASE WHEN conname IS NULL
+        THEN format('DROP INDEX %I; %s', built.relname,
+            replace(pg_get_indexdef(indexrelid), ' NULLS NOT DISTINCT', ''))
+        ELSE format('ALTER TABLE %I DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', pg_class.relname, conname, conname,
+            regexp_replace(pg_get_constraintdef(pg_constraint.oid),
+                ' NULLS NOT DISTINCT| DEFERRABLE| INITIALLY DEFERRED', '', 'g')) END AS do
+    FROM pg_index JOIN pg_class built ON built.oid = indexrelid JOIN pg_class ON pg_class.oid = indrelid
+    LEFT JOIN pg_constraint ON conindid = indexrelid AND contype IN ('p', 'u')
+    WHERE indisunique AND (condeferrable OR indnullsnotdistinct) AND pg_class.relname = ANY(:tables)
+        AND pg_class.relnamespace = current_schema()::regnamespace ORDER BY 1, 2
+""")
 _ELSEWHERE = text("""
     SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE relname = :name AND relkind IN ('r', 'p') AND relnamespace <> current_schema()::regnamespace
@@ -50,7 +70,10 @@ def differences(connection: Connection, expected: MetaData) -> Iterator[Finding]
         if table.name not in present:
             yield Finding(f"table {table.name} is missing", _where_it_is(connection, inspector, table))
     unseen = _unseen(connection, inspector, [table for table in expected.sorted_tables if table.name in present])
-    yield from sorted([*unseen, *compared(connection, inspector, expected)], key=_turn)
+    told = [*unseen, *compared(connection, inspector, expected)]
+    yield from sorted([*told, *_types(connection, inspector, expected, told)], key=_turn)
+    yield from _storage(connection, expected)
+    yield from _weak_keys(connection, expected)
     for what, do, table, name in connection.execute(_HALF_DONE, {"tables": [*expected.tables]}):
         # What is ours and of a step that has not ended is made anew by it.
         if name not in names_of(every.metadata.tables[table]) - names_of(expected.tables[table]):
@@ -98,6 +121,53 @@ def _unseen(connection: Connection, inspector: Inspector, tables: list[Table]) -
             if isinstance(constraint, CheckConstraint) and constraint.name not in present:
                 check = f"ALTER TABLE {name} ADD CONSTRAINT {constraint.name} CHECK ({constraint.sqltext})"
                 yield Finding(f"{name} lacks its check {constraint.name}", check)
+
+
+def _types(connection: Connection, inspector: Inspector, expected: MetaData, told: list[Finding]) -> Iterator[Finding]:
+    """Yield the columns of another collation or precision, which alembic takes for the same type."""
+    known = [finding.what for finding in told]
+    columns = _by_name(inspector.get_multi_columns())
+    for table in expected.sorted_tables:
+        for found in columns.get(table.name, ()):
+            column = table.columns.get(found["name"])
+            if column is None or any(what.startswith(f"column {column} is ") for what in known):
+                continue
+            actual, wanted = (kind.compile(connection.dialect) for kind in (found["type"], column.type))
+            if actual != wanted:
+                rounded = broken.rounded(connection, table, column)
+                do = f"ALTER TABLE {table.name} ALTER COLUMN {column.name} TYPE {wanted}"
+                yield Finding(f"column {column} is {actual}, not {wanted}", do, broken_by=rounded)
+
+
+def _storage(connection: Connection, expected: MetaData) -> Iterator[Finding]:
+    """Yield the tables that are stored in a way to which keys and indexes cannot be added while others write."""
+    order = [table.name for table in expected.sorted_tables]
+    rows = connection.execute(_STORAGE, {"tables": order}).all()
+    for row in rows:
+        if row.relkind == "p":
+            yield Finding(
+                f"table {row.relname} is partitioned, so indexes cannot be built on it while others write",
+                "copy its rows into an ordinary table of its name",
+            )
+        for parent, child in row.inherits:
+            yield Finding(
+                f"table {child} inherits from {parent}, whose keys do not cover its rows",
+                f"ALTER TABLE {child} NO INHERIT {parent}",
+            )
+    # A table that is logged cannot refer to one that is not.
+    unlogged = sorted((row.relname for row in rows if row.relpersistence == "u"), key=order.index)
+    if unlogged:
+        yield Finding(
+            f"tables without a write-ahead log, which a crash empties: {', '.join(unlogged)}",
+            "; ".join(f"ALTER TABLE {name} SET LOGGED" for name in unlogged),
+        )
+
+
+def _weak_keys(connection: Connection, expected: MetaData) -> Iterator[Finding]:
+    """Yield the unique keys that are checked late, or that let only one row be without a value."""
+    for row in connection.execute(_WEAK_KEYS, {"tables": [*expected.tables]}):
+        how = "is DEFERRABLE, and no insert can rely on it" if row.is_late else "lets only one row be without a value"
+        yield Finding(f"unique key {row.name} of {row.relname} {how}", row.do)
 
 
 def _by_name[Found](reflected: Mapping[tuple[str | None, str], Found]) -> dict[str, Found]:

@@ -17,6 +17,8 @@ LAST_MADE = {
     "deletes_of_the_old_application": "EXISTS (SELECT FROM pg_constraint WHERE confdeltype = 'n'"
     " AND conrelid = to_regclass('wager_races') AND conname = 'wager_races_follows_id_wager_races_id_fk')",
     "invisible_characters_in_codes": "EXISTS (SELECT FROM pg_proc WHERE proname = 'code_key' AND prosrc LIKE '%NFKC%')",
+    "turns_of_the_outbox": "to_regclass('outbox_turn_idx') IS NOT NULL AND to_regclass('outbox_due_at_idx') IS NULL",
+    "shells": "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'mark_shell' AND tgrelid = to_regclass('users'))",
 }
 """What each step makes last: with it there is the rest."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -8,23 +8,25 @@ from sqlalchemy.dialects.postgresql import dialect
 
 from database.checks.finding import Finding
 from goatedvips.models import every
-from migrations.roles_and_timeouts import KEPT_FROM_FUNCTIONS, ROLES
+from migrations import roles_and_timeouts as roles
+from migrations.roles_and_timeouts import ROLES
 
 _quoted = dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 OLDEST_POSTGRES = 150000
 UTC = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", "UCT", "Etc/UCT", "Zulu", "Etc/Zulu", "Universal", "Etc/Universal"}
-SEEN_TO = "`make db-upgrade` sees to it, with a login that has CREATEROLE"
+REPAIRED = "`make db-upgrade` repairs it, with a login that has CREATEROLE"
 
 # As text, like all that asks the catalogue: its tables are no models of ours.
 _LOGIN = text("""
-    SELECT current_user AS name, current_database() AS database, coalesce(current_schema(), '') AS schema,
+    SELECT current_user AS name, current_database() AS database, current_schemas(false) AS path,
+        to_regnamespace('public') IS NOT NULL AS has_public,
         rolsuper AS is_superuser, rolsuper OR rolcreaterole AS creates_roles,
-        coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS creates_tables,
+        coalesce(has_schema_privilege(to_regnamespace('public'), 'CREATE'), false) AS creates_tables,
         pg_has_role(datdba, 'USAGE') AS owns_database, pg_is_in_recovery() AS is_replica,
         (SELECT CASE setting WHEN 'on' THEN source END FROM pg_settings WHERE name = 'default_transaction_read_only')
             AS read_only_by,
         current_setting('server_version') AS version, current_setting('server_version_num')::int AS version_number,
-        pg_encoding_to_char(encoding) AS encoding, reset_val AS zone
+        pg_encoding_to_char(encoding) AS encoding, lower('I') = 'i' AS lowers_i, reset_val AS zone
     FROM pg_roles, pg_database, pg_settings
     WHERE rolname = current_user AND datname = current_database() AND pg_settings.name = 'TimeZone'
 """)
@@ -32,25 +34,28 @@ _TABLES = text("""
     SELECT relname, rolname, rolsuper, pg_has_role(relowner, 'USAGE'), has_table_privilege(pg_class.oid, 'SELECT'),
         nullif(reltuples, -1)::bigint, pg_size_pretty(pg_total_relation_size(pg_class.oid))
     FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner
-    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
+    WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p') ORDER BY relname
+""")
+# Since PostgreSQL 16 CREATEROLE alone alters only the roles that the login created.
+_UNALTERABLE = text("""
+    SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)
+        AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+        AND CASE WHEN current_setting('server_version_num')::int < 160000
+            THEN NOT (SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user)
+            ELSE NOT pg_has_role(current_user, oid, 'MEMBER WITH ADMIN OPTION') END
+    ORDER BY 1
+""")
+_REPLICA = text("""
+    SELECT rolname, setdatabase = 0 FROM pg_db_role_setting LEFT JOIN pg_roles ON pg_roles.oid = setrole
+    WHERE 'session_replication_role=replica' = ANY (setconfig)
+        AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+    ORDER BY 1
 """)
 _ZONES = text("""
     SELECT rolname, trim(split_part(setting, '=', 2), '''"')
     FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole, unnest(setconfig) AS setting
     WHERE setting ILIKE 'timezone=%' AND setdatabase IN
         (0, (SELECT oid FROM pg_database WHERE datname = current_database())) ORDER BY rolname
-""")
-_ROLE = text("SELECT rolcanlogin, coalesce(rolconfig, '{}') AS limits FROM pg_roles WHERE rolname = :role")
-_ROLE_RIGHTS = text("""
-    SELECT relname, wanted, has_table_privilege(:role, pg_class.oid, wanted)
-    FROM pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS wanted
-    WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(:tables) ORDER BY relname, wanted
-""")
-_ROLE_USE = text("""
-    SELECT 'schema ' || current_schema() WHERE NOT has_schema_privilege(:role, current_schema(), 'USAGE')
-    UNION ALL SELECT 'sequence ' || relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
-        AND CASE relkind WHEN 'S' THEN NOT has_sequence_privilege(:role, oid, 'USAGE') ELSE false END
-    ORDER BY 1
 """)
 
 
@@ -60,7 +65,9 @@ class Login:
 
     name: str
     database: str
-    schema: str
+    path: list[str]
+    """The schemas of its search path that exist; `public` need not be among them."""
+    has_public: bool
     is_superuser: bool
     creates_roles: bool
     creates_tables: bool
@@ -71,6 +78,8 @@ class Login:
     version: str
     version_number: int
     encoding: str
+    lowers_i: bool
+    """Whether the lower case of I is i, as it is not in Turkish."""
     zone: str
 
 
@@ -101,7 +110,7 @@ def tables_of(connection: Connection) -> list[Owned]:
 
 def rights(login: Login, tables: list[Owned]) -> Iterator[Finding]:
     """Yield what the login may not do and an upgrade does, and what server would not do."""
-    name, place, database = _quoted(login.name), _quoted(login.schema or "public"), _quoted(login.database)
+    name, database = _quoted(login.name), _quoted(login.database)
     yield from read_only(login)
     for is_wrong, what, do in (
         (
@@ -115,14 +124,19 @@ def rights(login: Login, tables: list[Owned]) -> Iterator[Finding]:
             "restore a dump of it into a database of UTF8",
         ),
         (
-            login.schema != "public",
-            f"{name} finds tables in {login.schema or 'no schema'} before public",
-            f"ALTER ROLE {name} SET search_path TO public, and see that public is there",
+            not login.lowers_i,
+            "in the database's locale the lower case of I is not i, so names and addresses with an I are not found",
+            "restore a dump of it into a database of another locale, such as C.UTF-8",
         ),
         (
-            not login.creates_tables,
-            f"{name} may not create tables in the schema {place}",
-            f"GRANT CREATE ON SCHEMA {place} TO {name}, or connect as its owner",
+            not login.has_public,
+            "the schema public is missing",
+            f"CREATE SCHEMA public AUTHORIZATION {name}",
+        ),
+        (
+            login.has_public and not login.creates_tables,
+            f"{name} may not create tables in the schema public",
+            f"GRANT CREATE ON SCHEMA public TO {name}, or connect as its owner",
         ),
         (
             not login.owns_database,
@@ -188,24 +202,39 @@ def clocks(connection: Connection, login: Login, *, is_adopted: bool) -> Iterato
             )
 
 
-def functions_roles(connection: Connection) -> Iterator[Finding]:
-    """Yield what the roles that functions log in as lack, or have and should not."""
-    tables = [*every.metadata.tables, "alembic_version"]
-    for role, limits in ROLES.items():
-        found = connection.execute(_ROLE, {"role": role}).one_or_none()
-        if found is None:
-            yield Finding(f"role {role}, as which functions log in, is missing", SEEN_TO)
-            continue
-        if not found.rolcanlogin:
-            yield Finding(f"role {role} may not log in", SEEN_TO)
-        for limit, value in limits.items():
-            if f"{limit}={value}" not in found.limits:
-                yield Finding(f"role {role} lacks its {limit} of {value}", SEEN_TO)
-        wrong: dict[str, list[str]] = {}
-        for table, right, has in connection.execute(_ROLE_RIGHTS, {"role": role, "tables": tables}):
-            if has == (right in KEPT_FROM_FUNCTIONS.get(table, "").split(", ")):
-                wrong.setdefault("has and must not have" if has else "lacks", []).append(f"{right} on {table}")
-        for how, which in wrong.items():
-            yield Finding(f"role {role} {how} {', '.join(which)}", SEEN_TO)
-        for what in connection.scalars(_ROLE_USE, {"role": role}):
-            yield Finding(f"role {role} may not use the {what}", SEEN_TO)
+def functions_roles(connection: Connection, login: Login) -> Iterator[Finding]:
+    """Yield what the roles that functions log in as lack, or have and must not have."""
+    for fault in roles.faults(connection, [*every.metadata.tables, "alembic_version"]):
+        role = next((role for role in _unalterable(connection) if f"ROLE {role} " in fault.repair), None)
+        first = f"{_admin(role, login)}; then " if role else ""
+        yield Finding(fault.what, f"{first}{REPAIRED}")
+
+
+def unalterable_roles(connection: Connection, login: Login) -> Iterator[Finding]:
+    """Yield the functions' roles that are there and must be altered, which this login may not do."""
+    unalterable = _unalterable(connection)
+    wrong = [fault.repair for fault in roles.faults(connection, []) if fault.is_of_role]
+    for role in unalterable:
+        if any(f"ROLE {role} " in repair for repair in wrong):
+            what = f"role {role}, as which functions log in, is there, and {_quoted(login.name)} may not alter it"
+            yield Finding(what, _admin(role, login))
+
+
+def _unalterable(connection: Connection) -> list[str]:
+    return list(connection.scalars(_UNALTERABLE, {"roles": [*ROLES]}))
+
+
+def _admin(role: str, login: Login) -> str:
+    return f"GRANT {role} TO {_quoted(login.name)} WITH ADMIN OPTION, as a superuser or as who created it"
+
+
+def triggers_off(connection: Connection) -> Iterator[Finding]:
+    """Yield the settings of this database, and of roles, with which no trigger fires and no foreign key is checked."""
+    database = _quoted(str(connection.scalar(text("SELECT current_database()"))))
+    for role, is_everywhere in connection.execute(_REPLICA):
+        of = f"ROLE {_quoted(role)}" if role else f"DATABASE {database}"
+        where = f" IN DATABASE {database}" if role and not is_everywhere else ""
+        yield Finding(
+            f"{of}{where} has session_replication_role replica, with which no trigger fires",
+            f"ALTER {of}{where} RESET session_replication_role",
+        )

@@ -4,18 +4,16 @@ Before a database is adopted they are told by the guide's columns, afterwards by
 are the same rows.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Connection,
     DateTime,
     MetaData,
     Numeric,
-    Select,
     Table,
     and_,
     cast,
@@ -27,39 +25,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Date, Text
 
+from database.checks import accounts
+from database.checks.questions import Columns, Found, Question
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.newsletter import newsletter_subscriptions
 from goatedvips.models.notifications import notification_preferences
 from goatedvips.models.races import wager_race_participants
 from goatedvips.models.wheel import wheel_spins
-
-type Found = Select[int, int | None]
-type Columns = Mapping[str, set[str]]
-"""The names of each table's columns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Undecided:
-    """Rows of one table that need the same decision."""
-
-    table: str
-    what: str
-    do: str
-    rows: list[tuple[int, int | None]]
-    """Each one's id, and the id of the row that has what it would have, if any."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked about the rows of a table."""
-
-    table: str
-    needs: frozenset[str]
-    """The columns that must be there to ask it."""
-    what: str
-    do: str
-    rows: Found
+from migrations import routines
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,21 +51,10 @@ class Key:
     """Which rows have the key before older ones."""
 
 
-# Of the step invisible_characters_in_codes, which is not there before the adoption.
-IGNORED_IN_CODES = (
-    r"\s\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
-    r"\u058a\u05be\u1400\u1806\u2010-\u2015\u2212\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u2e5d\u301c\u3030\u30a0\ufe31\ufe32\ufe58"
-    r"\ufe63\uff0d\U00010ead"
-    r"\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
-    r"\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001"
-    r"\U000e0020-\U000e007f-"
-)
-
-
 def code_key(code: ColumnElement[Any]) -> ColumnElement[Any]:
     """The text that a code is matched by, as the database's function `code_key` makes it."""
     nfkc = literal_column("NFKC", Text)
-    kept = func.regexp_replace(func.normalize(code, nfkc), f"[{IGNORED_IN_CODES}]", "", "g")
+    kept = func.regexp_replace(func.normalize(code, nfkc), f"[{routines.IGNORED_IN_CODES}]", "", "g")
     return func.upper(func.normalize(kept, nfkc))
 
 
@@ -169,6 +132,7 @@ def questions(guide: MetaData, columns: Columns, *, keyed: bool) -> Iterator[Que
         "who logs in with that address may mean either; rename them with their consent",
         _named_as_another(),
     )
+    yield from accounts.questions(keyed=keyed)
     ownerless = notification_preferences.c
     has_owner = "user_id" in columns.get("notification_preferences", set())
     yield Question(
@@ -243,10 +207,3 @@ def _of_values(table: Table) -> Iterator[Question]:
         else:
             continue
         yield Question(table.name, frozenset({column.name}), what, do, select(table.c.id, null()).where(outside))
-
-
-def answer(connection: Connection, question: Question) -> Undecided | None:
-    """Look for the rows that a question asks for."""
-    first = question.rows.selected_columns[0]
-    rows = [(id_, other) for id_, other in connection.execute(question.rows.order_by(first))]
-    return Undecided(question.table, question.what, question.do, rows) if rows else None

@@ -1,7 +1,6 @@
 """What migrations make besides tables, what others have added to it, and what stands where ours will be."""
 
 import json
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,24 +11,15 @@ from sqlalchemy import Connection, Constraint, Index, MetaData, Table, exists, i
 from sqlalchemy import table as named_table
 
 from database.checks.finding import Finding
-from database.checks.rows import KEYS
 from goatedvips.models import every
+from migrations import routines, sequences
 from migrations import upgrade as migrations
 
-TRIGGERS = {
-    (key.column.table.name, name.format(key.column.name))
-    for key in KEYS
-    for name in ("clear_{}", "fill_{}_of_new", "fill_{}_of_changed")
-}
-MADE_ANEW = "UPDATE alembic_version SET version_num = '{}', then `make db-upgrade` makes it anew"
-BEFORE_TRIGGERS = "keys_for_adopted_rows"
+TRIGGERS = {(trigger.table, trigger.name) for trigger in routines.TRIGGERS}
+FUNCTIONS = {function.name for function in routines.FUNCTIONS}
+REPAIRED = "`make db-upgrade` makes it anew"
 
 # As text, like all that asks the catalogue: its tables are no models of ours.
-_TRIGGERS = text("""
-    SELECT relname, tgname, tgenabled IN ('O', 'A') FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
-    WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace
-""")
-_FUNCTIONS = text("SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace")
 _ADDED = text("""
     SELECT kind || ' ' || name, relname, name, may_change FROM (
         SELECT 'constraint', conname, conrelid, false FROM pg_constraint WHERE contype IN ('c', 'x')
@@ -38,10 +28,21 @@ _ADDED = text("""
     ) AS added (kind, name, of, may_change) JOIN pg_class ON pg_class.oid = of
     WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(:tables) ORDER BY relname, 1
 """)
+# Others have a table `users` too: it takes most of the ten.
+_ELSEWHERE = text("""
+    SELECT quote_ident(nspname) AS schema, array_agg(relname::text ORDER BY relname) AS names
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'p') AND relname = ANY(:tables) AND nspname <> 'public' AND nspname !~ '^pg_'
+    GROUP BY nspname HAVING count(*) > 5 ORDER BY count(*) DESC, nspname LIMIT 1
+""")
 _NAMES = text("""
-    SELECT CASE WHEN relkind = 'i' THEN 'index' WHEN relkind = 'S' THEN 'sequence' ELSE 'table' END, relname
-    FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+    SELECT CASE relkind WHEN 'i' THEN 'index' WHEN 'S' THEN 'sequence' ELSE 'table' END, relname
+    FROM pg_class WHERE relkind <> 'c' AND relnamespace = current_schema()::regnamespace
     UNION ALL SELECT 'function', proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+    UNION ALL SELECT CASE typtype WHEN 'd' THEN 'domain' ELSE 'type' END, typname FROM pg_type
+    WHERE typnamespace = current_schema()::regnamespace AND typtype <> 'c' AND typelem = 0
+    UNION ALL SELECT 'type', relname FROM pg_class
+    WHERE relkind = 'c' AND relnamespace = current_schema()::regnamespace
     ORDER BY 1, 2
 """)
 
@@ -61,15 +62,6 @@ def guide() -> MetaData:
     return tables
 
 
-def functions() -> dict[str, str]:
-    """Return the database's functions that migrations make, each with the step before the one that does."""
-    made = {f"fill_{key.column.table.name}_{key.column.name}": BEFORE_TRIGGERS for key in KEYS}
-    for step in steps().walk_revisions():
-        for name in re.findall(r"CREATE OR REPLACE FUNCTION (\w+)\(", Path(step.path).read_text()):
-            made[name] = str(step.down_revision)
-    return made
-
-
 def names_of(table: Table) -> set[str]:
     """Return the names that a table takes up in its schema."""
     counted = table.autoincrement_column
@@ -80,20 +72,17 @@ def names_of(table: Table) -> set[str]:
 
 
 def machinery(connection: Connection) -> Iterator[Finding]:
-    """Yield what is missing of the functions, and of the triggers that fill the keys."""
-    present = set(connection.scalars(_FUNCTIONS))
-    for name, before in sorted(functions().items()):
-        if name not in present:
-            yield Finding(f"function {name} is missing", MADE_ANEW.format(before))
-    found = {(table, name): is_on for table, name, is_on in connection.execute(_TRIGGERS)}
-    tables = set(inspect(connection).get_table_names())
-    for table, name in sorted(TRIGGERS):
-        if table not in tables:
-            continue  # its triggers may be where it is
-        if (table, name) not in found:
-            yield Finding(f"trigger {name} of {table} is missing", MADE_ANEW.format(BEFORE_TRIGGERS))
-        elif not found[table, name]:
-            yield Finding(f"trigger {name} of {table} is disabled", f"ALTER TABLE {table} ENABLE TRIGGER {name}")
+    """Yield the functions and triggers that are missing or differ, and the sequences behind the ids of their tables."""
+    for difference in routines.differences(connection):
+        yield Finding(difference.what, REPAIRED)
+    yield from sequences_behind(connection, "`make db-upgrade` moves it forward")
+
+
+def sequences_behind(connection: Connection, do: str, *, is_harmless: bool = False) -> Iterator[Finding]:
+    """Yield the sequences that give ids which are taken."""
+    for lag in sequences.lagging(connection, [*every.metadata.tables]):
+        what = f"sequence {lag.sequence} gives {lag.next_id} next, and ids of {lag.table} go up to {lag.highest}"
+        yield Finding(what, do, is_harmless=is_harmless)
 
 
 def added(connection: Connection) -> Iterator[Finding]:
@@ -123,8 +112,21 @@ def _filled() -> dict[str, tuple[str, str]]:
     return {
         "wheel_versions": ("nobody can spin", insert.format("wheel_versions (segments)", f"'{wheel}'")),
         "tier_versions": ("nobody has a tier", insert.format("tier_versions (tiers)", f"'{tiers}'")),
+        "sender_state": ("no mail is sent", "INSERT INTO sender_state (id) VALUES (1)"),
         "identity_key": ("nobody's exclusion outlives an erasure", insert.format("identity_key", key) + forgets),
     }
+
+
+def elsewhere(connection: Connection) -> Finding | None:
+    """Return how the guide's tables get into public, where they are in another schema instead."""
+    found = connection.execute(_ELSEWHERE, {"tables": [*guide().tables]}).first()
+    if found is None:
+        return None
+    moves = (f"ALTER TABLE {found.schema}.{name} SET SCHEMA public" for name in found.names)
+    return Finding(
+        f"the guide's tables are in the schema {found.schema}, and not in public",
+        f"{'; '.join(moves)}, and see that the search path of the legacy application has public",
+    )
 
 
 def in_the_way(connection: Connection, guide: MetaData) -> Iterator[Finding]:
@@ -141,7 +143,7 @@ def in_the_way(connection: Connection, guide: MetaData) -> Iterator[Finding]:
                     f"column {name}.{column['name']} is where one of ours will be",
                     f"ALTER TABLE {name} RENAME COLUMN {column['name']} TO …, or drop it if nobody needs it",
                 )
-    taken = set(functions()).union(*map(names_of, every.metadata.tables.values()))
+    taken = FUNCTIONS.union(*map(names_of, every.metadata.tables.values()))
     taken = taken.difference(*map(names_of, guide.tables.values()))
     for kind, name in connection.execute(_NAMES):
         if name in taken:

@@ -222,7 +222,8 @@ def gaps_in_columns(table: Table, inspector: Inspector) -> Iterator[str]:
             yield f"column {column} is {actual}, not {expected}"
         if there["nullable"] and not column.nullable:
             yield f"column {column} lacks NOT NULL"
-        if there["default"] is None and (column.server_default is not None or column.primary_key):
+        has_value = there["default"] is not None or "identity" in there
+        if not has_value and (column.server_default is not None or column.primary_key):
             yield f"column {column} lacks its default"
 
 

@@ -11,4 +11,11 @@ def reported(url: str) -> list[str]:
 
 def decisions(report: Report) -> dict[str, list[int]]:
     """The rows that need a decision."""
-    return {f"{kind.table}: {kind.what}": [id_ for id_, _ in kind.rows] for kind in report.undecided}
+    return {
+        f"{kind.table}: {kind.what}": [id_ for id_, _ in kind.rows] for kind in report.undecided if not kind.is_note
+    }
+
+
+def notes(report: Report) -> dict[str, list[int]]:
+    """The rows that are only listed."""
+    return {f"{kind.table}: {kind.what}": [id_ for id_, _ in kind.rows] for kind in report.undecided if kind.is_note}

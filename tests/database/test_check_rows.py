@@ -52,6 +52,7 @@ KEYED = {
     "wager_race_participants: further rows of a member in the same race": [4, 5],
     "newsletter_subscriptions: addresses equal to an older subscription's, ignoring case": [2, 5],
     "users: usernames that are another member's e-mail address, ignoring case": [11],
+    "newsletter_subscriptions: e-mail addresses that no mail reaches": [3, 4],
 }
 
 
@@ -78,6 +79,9 @@ def test_years_of_awkward_rows_are_named_exactly(bare: str) -> None:
         "bonus_codes: codes that read like an older one, ignoring case, spaces, dashes and invisible characters": [2],
         "wager_race_participants: further rows of a member in the same race": [2, 6],
         "newsletter_subscriptions: addresses equal to an older subscription's, ignoring case": [2, 3],
+        "users: uids that are empty, or have white space or invisible characters in them": [3],
+        "users: uids equal to an older member's, ignoring case": [2],
+        "newsletter_subscriptions: e-mail addresses that no mail reaches": [4],
         "notification_preferences: preferences without an owner": [1, 2],
         "users: times in created_at outside the years 1 to 9999, or infinite": [5, 6, 7],
         "users: times in last_active outside the years 1 to 9999, or infinite": [3, 4, 6],
@@ -117,11 +121,11 @@ def test_a_row_whose_key_is_free_again_is_told_and_takes_it(adopted: str) -> Non
         "INSERT INTO users (username, password, email) VALUES ('Ann', 'x', '1'), ('ANN', 'x', '2'), ('ann', 'x', '3')",
     )
     run_sql(adopted, "UPDATE users SET username = 'Bea' WHERE id = 1")
-    (kind,) = looked_at(adopted)[0].undecided
+    (kind,) = (kind for kind in looked_at(adopted)[0].undecided if not kind.is_note)
     assert kind.what == "rows without username_key, though no other row has theirs any more"
     assert kind.rows == [(2, None), (3, None)]
     run_sql(adopted, kind.do.split(" gives")[0])
-    (kind,) = looked_at(adopted)[0].undecided
+    (kind,) = (kind for kind in looked_at(adopted)[0].undecided if not kind.is_note)
     assert kind.rows == [(3, 2)]
 
 

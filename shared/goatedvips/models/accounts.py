@@ -50,6 +50,9 @@ users = Table(
     Column("suspended_reason", Text),  # as staff wrote it
     Column("credentials_changed_at", Instant),  # password or e-mail: what was asked for by mail before is dead
     Column("erased_at", Instant),  # the row stays, without anything of the member: others point to it
+    # A row that the legacy application made for a uid of the feed: nobody can log in to it, and no mail reaches it.
+    # Written by the trigger mark_shell alone.
+    Column("is_shell", Boolean, nullable=False, server_default=text("false")),
     Index("users_created_at_idx", "created_at"),
     # Who has the same name, ignoring case, whether or not with the key; and whose begins so.
     Index(

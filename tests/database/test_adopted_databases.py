@@ -1,0 +1,236 @@
+"""Each kind of database is adopted whole or not begun; then members and the legacy application find nothing amiss.
+
+The databases of `cases.py`, on the embedded PostgreSQL and on a second version where Debian's is installed.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+
+from database.adopt import adopt
+from database.check import Report, State, lines, looked_at
+from database.checks.schema import steps
+from database.embedded import Server, running
+from database.upgrade import upgrade
+from goatedvips.domain.accounts import passwords
+from migrations.upgrade import engine
+from tests.database.cases import CASES, Case
+from tests.database.test_adopting import GUIDE_TABLES
+from tests.database.walk import PASSWORD, functions_on, walk
+from tests.support.databases import GUIDE_SQL, run_sql
+
+DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+VERSIONS: dict[str, Path | None] = {"embedded": None} | {path.parts[-3]: path.parent for path in DEBIAN[-1:]}
+DATABASES = [
+    pytest.param(case, version, id=f"{name}-{version}")
+    for name, case in CASES.items()
+    for version in VERSIONS
+    if not version.isdigit() or case.since <= int(version)
+]
+TEMPLATE = "guide"
+CODES = ("Old-One", "old two")
+ROWS = """
+INSERT INTO users (username, password, email, uid, total_wager) VALUES
+    ('Veteran', '{stored}', 'Veteran@a.io', 'casino-1', 12.5), ('second', '{stored}', 'second@a.io', null, 0),
+    ('third', '{stored}', 'third@a.io', null, 0);
+INSERT INTO wheel_spins (user_id, segment_index, timestamp) VALUES (1, 3, '2025-01-01'), (2, 0, '2025-01-01 12:00');
+INSERT INTO bonus_codes (code, expires_at) VALUES ('Old-One', '2999-01-01'), ('old two', '2999-01-01');
+INSERT INTO wager_races (title, type, status, prize_pool, start_date, end_date, min_wager, prize_distribution) VALUES
+    ('Running', 'weekly', 'live', 100, now() - interval '2 days', now() + interval '5 days', 0, '{{"1": 100}}');
+INSERT INTO wager_race_participants (race_id, user_id, total_wager) VALUES (1, 2, 5);
+INSERT INTO support_tickets (user_id, subject, description) VALUES (2, 'Bonus', 'Where is it?');
+INSERT INTO ticket_messages (ticket_id, user_id, message) VALUES (1, 2, 'Hello?');
+INSERT INTO newsletter_subscriptions (email) VALUES ('reader@a.io');
+INSERT INTO historical_races (month, year, prize_pool, start_date, end_date, participants, total_wagered,
+    participant_count) VALUES ('12', '2024', 100, '2024-12-01', '2025-01-01', '[]', 12.5, '1');
+"""
+# What the legacy application inserts, as Drizzle writes it, into each table that both write to.
+LEGACY_INSERTS = """
+INSERT INTO users (id, username, password, email, uid) VALUES (default, 'Later', 'x', 'later@a.io', 'casino-later');
+INSERT INTO wheel_spins (id, user_id, segment_index, "timestamp") VALUES (default, 3, 1, default);
+INSERT INTO bonus_codes (id, code, user_id, expires_at) VALUES (default, 'Later-Code', 3, '2999-01-01');
+INSERT INTO wager_race_participants (id, race_id, user_id, total_wager) VALUES (default, 1, 3, '0');
+INSERT INTO support_tickets (id, user_id, subject, description) VALUES (default, 3, 'x', 'x');
+INSERT INTO ticket_messages (id, ticket_id, user_id, message) VALUES (default, 1, 3, 'x');
+INSERT INTO newsletter_subscriptions (id, email) VALUES (default, 'Later@a.io');
+INSERT INTO notification_preferences (id) VALUES (default);
+"""
+KEYS_OF_LATER = """
+SELECT (SELECT username_key || ' ' || email_key FROM users WHERE username = 'Later'),
+    (SELECT code_key FROM bonus_codes WHERE code = 'Later-Code'),
+    (SELECT email_key FROM newsletter_subscriptions WHERE email = 'Later@a.io')
+"""
+numbers = count()
+
+
+@pytest.fixture(autouse=True)
+def meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say beforehand that the adoption is meant."""
+    monkeypatch.setenv("YES", "1")
+    monkeypatch.setenv("TIME_ZONE", "America/New_York")
+
+
+@contextmanager
+def cluster(folder: Path, programs: Path | None) -> Iterator[Server]:
+    """Run a server with a database as Drizzle makes it, and rows in it, to copy from."""
+    with running(folder, durable=False, programs=programs) as server:
+        with engine(server.url("postgres")).connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(f"CREATE DATABASE {TEMPLATE}"))
+        run_sql(server.url(TEMPLATE), GUIDE_SQL.replace("SET transaction_timeout = 0;\n", ""))  # of PostgreSQL 17
+        run_sql(server.url(TEMPLATE), ROWS.format(stored=passwords.hash_password(PASSWORD, legacy=True)))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """The servers of those databases that can share one, by version, each started when it is first wanted."""
+    started: dict[str, Server] = {}
+    open_clusters = []
+
+    class Clusters(dict[str, Server]):
+        def __missing__(self, version: str) -> Server:
+            context = cluster(tmp_path_factory.mktemp(f"cluster_{version}"), VERSIONS[version])
+            open_clusters.append(context)
+            self[version] = context.__enter__()
+            return self[version]
+
+    yield Clusters(started)
+    for context in open_clusters:
+        context.__exit__(None, None, None)
+
+
+@contextmanager
+def server_of(case: Case, version: str, clusters: dict[str, Server], folder: Path) -> Iterator[Server]:
+    """The server for a case: one of its own where it touches what databases share."""
+    if case.has_own_cluster:
+        with cluster(folder / "cluster", VERSIONS[version]) as server:
+            yield server
+    else:
+        yield clusters[version]
+
+
+def copied(server: Server) -> str:
+    """Copy the template; return the URL."""
+    name = f"case_{next(numbers)}"
+    with engine(server.url("postgres")).connect() as connection:
+        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+        autocommit.execute(text(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+        autocommit.execute(text(f"ALTER DATABASE {name} SET timezone TO 'UTC'"))
+    return server.url(name)
+
+
+def commands(do: str) -> list[str]:
+    """The commands that a line has, each statement by itself; none where it has words only."""
+    do = do.removeprefix("first see to what breaks it, ")
+    start = re.split(r", (?:or|if|and see|as a superuser|connect anew)\b|; then `| gives it| sets it right", do)[0]
+    if start.startswith("`make db-upgrade`"):
+        return ["db-upgrade"]
+    is_sql = re.match(r"(ALTER|CREATE|DROP|GRANT|REVOKE|SELECT|UPDATE|REINDEX)\b", start)
+    return start.split("; ") if is_sql else []
+
+
+def follow(report: Report, url: str, superuser_url: str) -> set[str]:
+    """Run the command of each line that has one; return the lines."""
+    followed = set()
+    for finding in report.obstacles + [each for each in report.remarks if not each.is_harmless]:
+        found = commands(finding.do.replace("…", "renamed_" + str(next(numbers))))
+        for command in found:
+            if command == "db-upgrade":
+                upgrade(url)
+            else:
+                with engine(superuser_url).connect() as connection:
+                    connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(command)
+        followed |= {finding.what} if found else set()
+    return followed
+
+
+def whats(report: Report) -> set[str]:
+    return {finding.what for finding in report.obstacles + report.remarks if not finding.is_harmless}
+
+
+def held(url: str) -> dict[str, tuple[object, ...]]:
+    """What the guide's columns hold, a checksum a table."""
+    checksums = {}
+    with engine(url).connect() as connection:
+        for table in GUIDE_TABLES:
+            columns = [each.strip().split(" ")[0] for each in _body(table).split(",\n")]
+            listed = ", ".join(columns)
+            rows = f"(SELECT {listed} FROM public.{table}) AS part"
+            query = f"SELECT count(*), md5(string_agg(part::text, ';' ORDER BY id)) FROM {rows}"
+            checksums[table] = tuple(connection.execute(text(query)).one())
+    return checksums
+
+
+def _body(table: str) -> str:
+    return GUIDE_SQL.split(f"CREATE TABLE public.{table} (\n")[1].split("\n);")[0]
+
+
+def expect_lines(report: Report, starts: tuple[str, ...], name: str) -> None:
+    found = list(lines(report))
+    for start in starts:
+        assert any(line.startswith(start.format(database=name)) for line in found), (start, found)
+
+
+@pytest.mark.parametrize(("case", "version"), DATABASES)
+def test_it_is_adopted_whole_or_not_begun(
+    case: Case,
+    version: str,
+    clusters: dict[str, Server],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with server_of(case, version, clusters, tmp_path) as server:
+        superuser_url = copied(server)
+        name = str(make_url(superuser_url).database)
+        if case.sql:
+            run_sql(superuser_url, case.sql.replace("{database}", name))
+        url = make_url(superuser_url).set(username=case.login.format(database=name)).render_as_string()
+
+        before, _ = looked_at(url)
+        expect_lines(before, case.before, name)
+        obstacles = [finding for finding in before.obstacles if not finding.is_harmless]
+        assert bool(obstacles) != case.harmless, list(lines(before))
+        if not case.is_begun:
+            with pytest.raises(SystemExit, match="Nothing was changed"):
+                adopt(url)
+            assert looked_at(url)[0].revision is None
+            return
+        if obstacles:
+            followed = follow(before, url, superuser_url)
+            before, _ = looked_at(url)
+            assert not followed & whats(before)
+            assert not [finding for finding in before.obstacles if not finding.is_harmless]
+
+        content = held(superuser_url)
+        capsys.readouterr()
+        assert adopt(url).startswith("Adopted")
+        assert held(superuser_url) == content
+        after = capsys.readouterr().out.split(f"revision {steps().get_current_head()}: ")[1].splitlines()
+        assert after[0] == State.NEWEST.value
+        assert not [line for line in after if line.startswith(("MEND", "DO "))]
+
+        damage, expected = case.after
+        if damage:
+            run_sql(superuser_url, damage.replace("{database}", name))
+            broken, _ = looked_at(url)
+            expect_lines(broken, expected, name)
+            assert follow(broken, url, superuser_url) == whats(broken)
+
+        with functions_on(superuser_url, monkeypatch) as functions:
+            assert walk(functions, CODES, 1, "Veteran") == []
+        run_sql(superuser_url, f"SET search_path TO public; {LEGACY_INSERTS}")
+        with engine(superuser_url).connect() as connection:
+            later = tuple(connection.execute(text(KEYS_OF_LATER.replace("FROM ", "FROM public."))).one())
+        assert later == ("later later@a.io", "LATERCODE", "later@a.io")
+        finally_, _ = looked_at(url)
+        assert not whats(finally_), list(lines(finally_))
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(CASES) >= 40
