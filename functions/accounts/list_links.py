@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
-from goatedvips.domain.accounts import link_decisions
+from goatedvips.domain.accounts import link_requests
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.accounts.links import AccountLink, LinkStatus
 from goatedvips.validators.pagination import Cursor, Limit, Page
@@ -14,7 +14,7 @@ api = HttpApi("staff")
 def list_links(status: LinkStatus = "pending", limit: Limit = 20, cursor: Cursor = None) -> Page[AccountLink]:
     """Pending requests are listed oldest first, decided ones newest first."""
     with reading() as connection:
-        page = link_decisions.read_page(connection, api.caller, status, limit=limit, cursor=cursor, now=utc_now())
+        page = link_requests.read_page(connection, api.caller, status, limit=limit, cursor=cursor, now=utc_now())
     return Page[AccountLink].model_validate(page)
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from goatedvips.domain.access import Caller
 from goatedvips.domain.accounts import link_decisions as decisions
 from goatedvips.domain.accounts import links as requests
+from goatedvips.domain.accounts.link_requests import Link
 from goatedvips.errors import LinkDecided, LinkPending, UidTaken
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.notifications import outbox
@@ -32,7 +33,7 @@ def asked(database: sa.Engine, member: Member, uid: str) -> int:
         return int(made.scalar_one())
 
 
-def deciding(staff: Member, link_id: int, decision: decisions.Decision) -> Callable[[sa.Connection], decisions.Link]:
+def deciding(staff: Member, link_id: int, decision: decisions.Decision) -> Callable[[sa.Connection], Link]:
     return partial(decisions.decide, caller=caller(staff), link_id=link_id, decision=decision, reason="So.", now=NOW)
 
 
@@ -56,8 +57,8 @@ def test_ten_staff_at_once_decide_once(direct: str, members: Members, database: 
     works = [deciding(members.staff(), link_id, "refused" if number % 2 else "approved") for number in range(10)]
     row = sa.select(account_links.c.id).where(account_links.c.id == link_id)
     results = at_once_behind(database, row, direct, works)
-    assert Counter(type(result) for result in results) == {decisions.Link: 1, LinkDecided: 9}, results
-    (link,) = (result for result in results if isinstance(result, decisions.Link))
+    assert Counter(type(result) for result in results) == {Link: 1, LinkDecided: 9}, results
+    (link,) = (result for result in results if isinstance(result, Link))
     assert {result.members["decision"] for result in results if isinstance(result, LinkDecided)} == {link.decision}
     with database.connect() as connection:
         row_of_member = connection.execute(
@@ -76,7 +77,7 @@ def test_ten_approvals_of_one_uid_at_once_give_it_to_one_member(
     asking = [members.new(seeds=False) for _ in range(10)]
     links = [asked(database, member, uid) for member in asking]
     results = at_once(direct, [deciding(staff, link_id, "approved") for link_id in links])
-    assert Counter(type(result) for result in results) == {decisions.Link: 1, UidTaken: 9}, results
+    assert Counter(type(result) for result in results) == {Link: 1, UidTaken: 9}, results
     with database.connect() as connection:
         assert len(connection.execute(sa.select(users.c.id).where(users.c.uid == uid)).all()) == 1
         decided = sa.select(account_links.c.id).where(account_links.c.uid == uid, account_links.c.decision.is_not(None))
@@ -91,7 +92,7 @@ def test_two_approvals_that_both_found_the_uid_free_give_it_to_one_member(
     links = [asked(database, members.new(seeds=False), uid) for _ in range(2)]
     row = sa.select(users.c.id).where(users.c.id == staff.id)  # whom a decision refers to, once it is written
     results = at_once_behind(database, row, direct, [deciding(staff, link_id, "approved") for link_id in links])
-    assert Counter(type(result) for result in results) == {decisions.Link: 1, UidTaken: 1}, results
+    assert Counter(type(result) for result in results) == {Link: 1, UidTaken: 1}, results
     decided = sa.select(account_links.c.id).where(account_links.c.uid == uid, account_links.c.decision.is_not(None))
     with database.connect() as connection:
         assert len(connection.execute(decided).all()) == 1

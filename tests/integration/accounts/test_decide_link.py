@@ -92,6 +92,9 @@ def test_an_approval_brings_the_uid_and_what_the_feed_says_of_it(
         "decided_at": "2026-05-01T12:00:00Z",
         "decided_by": {"id": staff.id, "username": staff.username},
         "linked_uid": uid,
+        "excluded": False,
+        "uid_excluded": False,
+        "other_requests": [],
         "taken_by": None,
         "casino_account": {
             "name": "Goat",
@@ -271,6 +274,34 @@ def test_an_erased_member_s_exclusion_comes_back_with_the_uid(
     assert decide(functions, staff, asked(database, member, uid)).status == 200
     row = of_member(database, member)
     assert (row.excluded_until, row.excluded_permanently) == then
+
+
+def test_an_exclusion_holds_for_whoever_links_the_uid_that_an_excluded_member_gives_up(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    staff, old, other_old = members.staff(), new_uid(), new_uid()
+    excluded = members.new(uid=old, verified=True, excluded_until=LATER)
+    free = members.new(uid=other_old, verified=True)
+    for member in (excluded, free):
+        assert decide(functions, staff, asked(database, member, new_uid())).status == 200
+    for uid, until in ((old, LATER), (other_old, None)):
+        follower = members.new()
+        answer = decide(functions, staff, asked(database, follower, uid))
+        assert (answer.status, answer.json["excluded"]) == (200, until is not None)
+        assert of_member(database, follower).excluded_until == until
+
+
+def test_a_refusal_or_the_same_uid_again_remembers_nothing(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    staff, old, new = members.staff(), new_uid(), new_uid()
+    member = members.new(uid=old, excluded_until=LATER)
+    assert decide(functions, staff, asked(database, member, old)).status == 200
+    assert decide(functions, staff, asked(database, member, new), REFUSED).status == 200
+    with database.connect() as connection:
+        for uid in (old, new):
+            found = sa.select(erased_identities).where(erased_identities.c.identity == identity("uid", sa.literal(uid)))
+            assert connection.execute(found).all() == []
 
 
 def test_who_decided_what_is_noted(functions: Functions, members: Members, database: sa.Engine) -> None:

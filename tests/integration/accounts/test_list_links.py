@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.models.accounts import account_links
+from goatedvips.domain.erased_identities import identity
+from goatedvips.models.accounts import account_links, erased_identities
 from goatedvips.models.wagers import wager_accounts
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
@@ -55,6 +56,9 @@ def test_a_request_comes_with_all_that_helps_to_decide_it(
                 "decided_at": None,
                 "decided_by": None,
                 "linked_uid": f"{uid}-old",
+                "excluded": False,
+                "uid_excluded": False,
+                "other_requests": [],
                 "taken_by": {"id": holder.id, "username": holder.username},
                 "casino_account": {
                     "name": "Goat of the Year",
@@ -66,6 +70,23 @@ def test_a_request_comes_with_all_that_helps_to_decide_it(
         "next_cursor": None,
     }
     assert member.email not in answer.text
+
+
+def test_exclusions_and_other_requests_for_the_same_uid_are_listed(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    uid = f"uid-{secrets.token_hex(6)}"
+    member, other, third = members.new(excluded_permanently=True), members.new(), members.new()
+    for requester in (member, other):
+        put(database, requester, uid=uid)
+    put(database, third, uid=uid, decision="refused", decided_at=NOON)
+    put(database, third, uid=uid.upper())
+    with database.connect() as connection:
+        remembered = {"identity": identity("uid", sa.literal(uid)), "erased_at": NOON, "excluded_permanently": True}
+        connection.execute(sa.insert(erased_identities).values(remembered))
+    items = listed(functions, members.staff()).json["items"]
+    assert [(item["excluded"], item["uid_excluded"]) for item in items] == [(True, True), (False, True), (False, False)]
+    assert [[person["id"] for person in item["other_requests"]] for item in items] == [[other.id], [member.id], []]
 
 
 def test_a_uid_that_nobody_has_and_the_feed_does_not_know_says_so(

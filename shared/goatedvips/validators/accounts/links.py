@@ -100,6 +100,12 @@ class AccountLink(AnswerBody):
     """The staff member who decided; null while the request is pending."""
     linked_uid: str | None
     """The id at the casino that the member is linked to now; null if none."""
+    excluded: bool
+    """Whether the member is excluded from play."""
+    uid_excluded: bool
+    """Whether an exclusion from play is remembered for the requested id. An approval then excludes the member."""
+    other_requests: list[LinkPerson]
+    """Other members whose requests for the same id are pending, the oldest first, at most 20."""
     taken_by: LinkPerson | None
     """Another member who is linked to the same id. The request cannot be approved then. Null if there is none."""
     casino_account: CasinoAccount | None
