@@ -183,7 +183,7 @@ def read_names_by_token(connection: Connection, token: str, *, now: datetime) ->
     return Names(row.username, row.email)
 
 
-_token = mailed_tokens.used("password_reset")
+_token = mailed_tokens.use_token("password_reset")
 # READ COMMITTED: a statement that waited for the row checks the conditions again, so the second of two tokens used at
 # once finds a new password and updates nothing.
 _reset_password = (

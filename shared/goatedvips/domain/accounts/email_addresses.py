@@ -99,7 +99,7 @@ def request_change(
         raise EmailTaken
 
 
-_token = mailed_tokens.used("email_verification", "email_change")
+_token = mailed_tokens.use_token("email_verification", "email_change")
 _is_change = _token.c.purpose == "email_change"
 # FOR UPDATE: a statement that waited for the row checks its conditions again. Two changes, or a change and a reset, of
 # one member therefore run one after the other.

@@ -161,7 +161,7 @@ def subscribe(connection: Connection, email: str, source: str | None, client_net
     raise DatabaseUnavailable(retry_after=1)
 
 
-_use_token = mailed_tokens.used("newsletter_confirmation")
+_use_token = mailed_tokens.use_token("newsletter_confirmation")
 # A token from before the subscription ended does not work: it must not bring the subscription back.
 _confirm = (
     update(subscriptions)

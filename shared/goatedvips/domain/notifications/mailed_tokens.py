@@ -1,4 +1,7 @@
-"""Tokens that prove an address: made when a mail is sent, so that nothing but the mail holds them, and used once."""
+"""Mailed tokens: a link with one proves that its reader owns the e-mail address. Each works once.
+
+The sender makes a token when it sends the mail, so only the mail contains it. The database stores its SHA-256.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -11,8 +14,8 @@ from goatedvips.domain.tokens import hash_token, new_token
 from goatedvips.models.accounts import mailed_tokens, users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 
-LASTS = timedelta(hours=24)
-RESET_LASTS = timedelta(hours=1)
+TOKEN_LIFETIME = timedelta(hours=24)
+RESET_TOKEN_LIFETIME = timedelta(hours=1)
 
 type Purpose = Literal["email_verification", "email_change", "password_reset", "newsletter_confirmation"]
 
@@ -22,7 +25,7 @@ _EXPIRES_AT = bindparam("token_expires_at", type_=mailed_tokens.c.expires_at.typ
 
 
 def is_valid(*purposes: Purpose) -> ColumnElement[bool]:
-    """Whether a row is the token `given_hash`, for one of these purposes, and neither used nor expired by `now`."""
+    """Whether a row is the token `given_hash`, has one of these purposes, and is neither used nor expired at `now`."""
     return and_(
         mailed_tokens.c.token_hash == _GIVEN_HASH,
         mailed_tokens.c.purpose.in_(purposes),
@@ -31,11 +34,11 @@ def is_valid(*purposes: Purpose) -> ColumnElement[bool]:
     )
 
 
-def used(*purposes: Purpose) -> CTE:
-    """Use a token up, as the first part of a statement bound to `given_hash` and `now`.
+def use_token(*purposes: Purpose) -> CTE:
+    """Return the CTE that marks a token as used, for a statement bound to `given_hash` and `now`.
 
-    The part is empty for a token that is unknown, expired, used, or for another purpose; else it has the `address` that
-    the token was mailed to, `user_id`, `purpose`, and when it was asked for: `created_at`.
+    It returns one row: `address`, the e-mail address that the token was mailed to; `user_id`; `purpose`; `created_at`,
+    when the token was asked for. It returns no row if the token is unknown, expired, used or for another purpose.
     """
     row = mailed_tokens.c
     return (
@@ -43,14 +46,14 @@ def used(*purposes: Purpose) -> CTE:
         .where(is_valid(*purposes))
         .values(used_at=NOW)
         .returning(row.address, row.user_id, row.purpose, row.created_at)
-        .cte("used")
+        .cte("used_token")
     )
 
 
 def is_wanted(asked_at: ColumnElement[datetime]) -> ColumnElement[bool]:
-    """Whether a row of `users` still wants what was asked for: not closed, nor with another password or e-mail since.
+    """Whether a request of a member still holds: the account is open, and kept its password and e-mail address since.
 
-    Else whoever had got into an account could let a change of its e-mail outlive the owner's reset of the password.
+    Otherwise somebody who broke into an account could finish a change of e-mail after the owner reset the password.
     """
     return and_(
         users.c.suspended_at.is_(None),
@@ -59,12 +62,17 @@ def is_wanted(asked_at: ColumnElement[datetime]) -> ColumnElement[bool]:
     )
 
 
-def _made_for(purpose: Purpose, who: Select[Any]) -> Any:  # noqa: ANN401 - an insert that returns a row
-    """The statement that keeps a new token for `who` still waits for it: an address and a member, or nobody.
+def _insert_token(purpose: Purpose, recipient: Select[Any]) -> Any:  # noqa: ANN401 - an insert that returns a row
+    """Return the statement that stores a new token's hash, if its recipient still needs it.
 
-    Their row is held, as `access.member` holds it: an erasure sees the token, or this finds nobody.
+    It takes `FOR KEY SHARE` on the recipient's row, as `access.member` does, so that a concurrent erasure either sees
+    the token or makes this insert nothing.
+
+    Parameters
+    ----------
+    recipient: one row with `address` and `user_id`, or none.
     """
-    waiting = who.with_for_update(read=True, key_share=True).cte("waiting")
+    waiting = recipient.with_for_update(read=True, key_share=True).cte("waiting")
     return (
         insert(mailed_tokens)
         .from_select(
@@ -76,7 +84,7 @@ def _made_for(purpose: Purpose, who: Select[Any]) -> Any:  # noqa: ANN401 - an i
     )
 
 
-_made_for_member = _made_for(
+_insert_for_member = _insert_token(
     "email_verification",
     select(users.c.email.label("address"), users.c.id.label("user_id")).where(
         users.c.id == bindparam("owner_id"),
@@ -85,12 +93,12 @@ _made_for_member = _made_for(
     ),
 )
 _OWNER_EMAIL = bindparam("owner_email", type_=users.c.email.type)
-_of_owner = select(_OWNER_EMAIL.label("address"), users.c.id.label("user_id")).where(
+_select_owner = select(_OWNER_EMAIL.label("address"), users.c.id.label("user_id")).where(
     users.c.id == bindparam("owner_id"), is_wanted(_ASKED_AT)
 )
-_made_for_reset = _made_for("password_reset", _of_owner.where(users.c.email == _OWNER_EMAIL))
-_made_for_change = _made_for("email_change", _of_owner)
-_made_for_subscription = _made_for(
+_insert_for_reset = _insert_token("password_reset", _select_owner.where(users.c.email == _OWNER_EMAIL))
+_insert_for_change = _insert_token("email_change", _select_owner)
+_insert_for_subscription = _insert_token(
     "newsletter_confirmation",
     select(subscriptions.c.email.label("address"), cast(null(), users.c.id.type).label("user_id")).where(
         subscriptions.c.id == bindparam("subscription_id"), ~subscriptions.c.is_subscribed
@@ -99,39 +107,39 @@ _made_for_subscription = _made_for(
 
 
 def make_for_member(connection: Connection, user_id: int, email: str, *, now: datetime) -> str | None:
-    """A token that verifies a member's address; none where it is verified already, or no longer theirs."""
-    return _make(connection, _made_for_member, {"owner_id": user_id, "owner_email": email}, now, now + LASTS)
+    """Return a token that verifies a member's e-mail address; None: it is verified already, or no longer theirs."""
+    return _make(connection, _insert_for_member, {"owner_id": user_id, "owner_email": email}, now, now + TOKEN_LIFETIME)
 
 
 def make_for_reset(
     connection: Connection, user_id: int, email: str, *, asked_at: datetime, now: datetime
 ) -> str | None:
-    """A token that lets a member set a new password; none where nobody waits for it, or the address is not theirs."""
-    who = {"owner_id": user_id, "owner_email": email}
-    return _make(connection, _made_for_reset, who, asked_at, now + RESET_LASTS)
+    """Return a token that lets a member set a new password; None: the request or the e-mail address no longer holds."""
+    owner = {"owner_id": user_id, "owner_email": email}
+    return _make(connection, _insert_for_reset, owner, asked_at, now + RESET_TOKEN_LIFETIME)
 
 
 def make_for_change(
     connection: Connection, user_id: int, email: str, *, asked_at: datetime, now: datetime
 ) -> str | None:
-    """A token that makes this address the member's; none where they do not wait for it any more."""
-    who = {"owner_id": user_id, "owner_email": email}
-    return _make(connection, _made_for_change, who, asked_at, now + LASTS)
+    """Return a token that makes this e-mail address the member's; None: the request no longer holds."""
+    owner = {"owner_id": user_id, "owner_email": email}
+    return _make(connection, _insert_for_change, owner, asked_at, now + TOKEN_LIFETIME)
 
 
 def make_for_subscription(connection: Connection, subscription_id: int, *, now: datetime) -> str | None:
-    """A token that confirms a subscription; none where it is confirmed already, or gone."""
-    return _make(connection, _made_for_subscription, {"subscription_id": subscription_id}, now, now + LASTS)
+    """Return a token that confirms a subscription; None: it is confirmed already, or gone."""
+    return _make(connection, _insert_for_subscription, {"subscription_id": subscription_id}, now, now + TOKEN_LIFETIME)
 
 
 def _make(
     connection: Connection,
     statement: Any,  # noqa: ANN401
-    who: dict[str, object],
+    recipient: dict[str, object],
     asked_at: datetime,
     expires_at: datetime,
 ) -> str | None:
     token = new_token()
-    parameters = who | {"given_hash": hash_token(token), "asked_at": asked_at, "token_expires_at": expires_at}
-    kept = connection.execute(statement, parameters).one_or_none()
-    return token if kept else None
+    parameters = recipient | {"given_hash": hash_token(token), "asked_at": asked_at, "token_expires_at": expires_at}
+    inserted = connection.execute(statement, parameters).one_or_none()
+    return token if inserted else None
