@@ -1,7 +1,8 @@
-"""What `make run` prints while it runs: a line for each request, and whatever explains a failure."""
+"""What `make run` prints while it runs: a line for each request, alarms, and whatever explains a failure."""
 
 import json
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,15 +41,34 @@ def print_log(log: Path, offset: int, request_id: str) -> None:
     request_id: as the gateway gave it to the function.
 
     """
-    with log.open("rb") as file:
-        file.seek(offset)
-        lines = file.read().decode(errors="replace").splitlines()
-    for line in lines:
-        entry = _entry(line)
+    for entry in _entries(log, offset):
         if entry.get("request_id") == request_id:
             details = {name: value for name, value in entry.items() if name not in UNIMPORTANT}
             print(f"  {entry.get('level')}: {entry.get('message')} {json.dumps(details)}", file=sys.stderr)
             print(entry.get("exception", ""), file=sys.stderr, flush=True)
+
+
+def print_alarms(log: Path, offset: int, function: str) -> None:
+    """Print the alarms that a function raised, a line each.
+
+    Parameters
+    ----------
+    log: the file that takes the output of all functions.
+    offset: its size in bytes when the function was invoked.
+
+    """
+    for entry in _entries(log, offset):
+        if "alarm" in entry and entry.get("function") == function:
+            figures = {name: value for name, value in entry.items() if name not in {*UNIMPORTANT, "alarm"}}
+            print(f"  ALARM {entry['alarm']} {json.dumps(figures)}", file=sys.stderr, flush=True)
+
+
+def _entries(log: Path, offset: int) -> Iterator[dict[str, Any]]:
+    """Yield the fields of what functions logged behind an offset."""
+    with log.open("rb") as file:
+        file.seek(offset)
+        lines = file.read().decode(errors="replace").splitlines()
+    yield from map(_entry, lines)
 
 
 def _entry(line: str) -> dict[str, Any]:

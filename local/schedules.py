@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from local.console import print_failure
+from local.console import print_alarms, print_failure
 from local.pool import FunctionError, Pool
 from local.template import Schedule
 
@@ -44,11 +44,13 @@ class Schedules:
     def _run(self, schedule: Schedule, period: timedelta) -> None:
         due = datetime.now(UTC)
         while not self._ended.is_set():
+            offset = self._pool.log.stat().st_size
             try:
                 self._pool.invoke(schedule.function, build_payload(schedule, due))
             except FunctionError as error:
                 if not self._ended.is_set():
                     print_failure(error)
+            print_alarms(self._pool.log, offset, schedule.function)
             now = datetime.now(UTC)
             due += period * max(1, -((due - now) // period))
             self._ended.wait((due - now).total_seconds())

@@ -67,7 +67,7 @@ class Site:
                 return route.fulfill(status=self.broken, json={"message": "Service Unavailable"})
             answer = self._functions.call(ENDPOINTS[path], raw=route.request.post_data)
         else:
-            return route.fulfill(status=204)  # the browser's wish for an icon
+            return route.fulfill(status=204)  # the browser's request for an icon
         return route.fulfill(status=answer.status, headers=answer.headers, body=answer.text)
 
     def open(self, path: str, token: str | None) -> None:
