@@ -16,7 +16,7 @@ from goatedvips.domain.races.races import RACE_ID, status_by_clock
 from goatedvips.models.races import wager_races as races
 
 AHEAD = timedelta(days=7)  # the next race of a series is created this long before it starts
-LARGEST_SHIFT = timedelta(hours=3)  # a zone's midnight moves by less than this when the rules of the zone change
+LARGEST_SHIFT = timedelta(hours=3)  # a zone's midnight moves by at most this when the rules of the zone change
 _MONDAY, _SATURDAY = 1, 6  # ISO 8601
 
 
