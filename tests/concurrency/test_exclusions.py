@@ -1,6 +1,5 @@
 """The longest of several exclusions stays, and once one is answered no play of the member's commits any more."""
 
-import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -22,10 +21,10 @@ from goatedvips.domain.races import participation
 from goatedvips.domain.wheel import spins
 from goatedvips.errors import ExclusionShorter, SelfExcluded
 from goatedvips.models.accounts import users
-from goatedvips.models.codes import bonus_codes
-from goatedvips.models.races import wager_races
 from tests.concurrency.together import at_once_behind
+from tests.support.codes import Codes
 from tests.support.members import Member, Members
+from tests.support.races import Races
 
 NOW = datetime.now(UTC)
 
@@ -86,14 +85,8 @@ def test_ten_with_keys_of_their_own_do_not_lock_each_other_out(
 
 def plays(database: sa.Engine, member: Member) -> dict[str, Play]:
     """A play of each kind, which would succeed."""
-    code = secrets.token_hex(8)
-    race = {"title": "Open", "type": "weekly", "status": "live", "prize_pool": 1, "min_wager": 0}
-    window = {"start_date": NOW, "end_date": NOW + timedelta(days=1), "prize_distribution": {"1": 1}}
-    with database.connect() as connection:
-        terms = {"code": code, "expires_at": NOW + timedelta(days=1), "value": "5.00", "max_claims": None}
-        connection.execute(sa.insert(bonus_codes).values(terms))
-        made = connection.execute(sa.insert(wager_races).values(race | window).returning(wager_races.c.id))
-        race_id = made.scalar_one()
+    code = Codes(database).new().code
+    race_id = Races(database).new(start_date=NOW, end_date=NOW + timedelta(days=1))
     return {
         "spin": partial(spins.spin, caller=caller(member), client_seed=None, now=NOW),
         "claim": partial(claims.claim, caller=caller(member), code=code, client_network="test", now=NOW),

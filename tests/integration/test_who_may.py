@@ -15,13 +15,14 @@ import sqlalchemy as sa
 
 from goatedvips.domain.accounts import passwords
 from goatedvips.models.accounts import account_links, mailed_tokens
-from goatedvips.models.codes import bonus_codes
 from goatedvips.models.newsletter import newsletter_subscriptions
-from goatedvips.models.races import wager_races
-from goatedvips.models.tickets import support_tickets
 from tests.infrastructure.project import FUNCTIONS
+from tests.support.codes import Codes
 from tests.support.functions import Functions
 from tests.support.members import Member, Members
+from tests.support.races import Races
+from tests.support.rows import insert_row
+from tests.support.tickets import Tickets
 
 ROUTES = {route: function for function in FUNCTIONS for route in function.template_routes}
 NOW = datetime.now(UTC)
@@ -91,13 +92,10 @@ class Things:
     members: Members
     owner: Member
 
-    def made(self, table: sa.Table, **columns: object) -> int:
-        with self.database.connect() as connection:
-            return int(connection.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one())
-
     def token(self, purpose: str, address: str) -> str:
         token = secrets.token_urlsafe(32)
-        self.made(
+        insert_row(
+            self.database,
             mailed_tokens,
             purpose=purpose,
             token_hash=hashlib.sha256(token.encode()).digest(),
@@ -110,27 +108,22 @@ class Things:
 
     def subscriber(self) -> str:
         email = fresh_email()
-        self.made(newsletter_subscriptions, email=email, email_key=email, is_subscribed=False)
+        insert_row(self.database, newsletter_subscriptions, email=email, email_key=email, is_subscribed=False)
         return email
 
     def link(self) -> int:
-        return self.made(account_links, user_id=self.owner.id, uid=secrets.token_hex(8), requested_at=NOW)
+        return insert_row(
+            self.database, account_links, user_id=self.owner.id, uid=secrets.token_hex(8), requested_at=NOW
+        )
 
     def ticket(self) -> int:
-        return self.made(support_tickets, user_id=self.owner.id, subject="Mine", description="Please.")
+        return Tickets(self.database).new(self.owner.id)
 
     def race(self) -> int:
-        return self.made(
-            wager_races,
-            title="Open",
-            type="weekly",
-            status="upcoming",
-            prize_pool=100,
-            start_date=NOW + timedelta(days=1),
-            end_date=NOW + timedelta(days=8),
-            min_wager=0,
-            prize_distribution={"1": 100},
-        )
+        return Races(self.database).new(start_date=NOW + timedelta(days=1), end_date=NOW + timedelta(days=8))
+
+    def code(self) -> str:
+        return Codes(self.database).new().code
 
 
 def fresh_email() -> str:
@@ -169,7 +162,7 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
         "path": f"/v1/admin/account-links/{things.link()}/decision",
         "body": {"decision": "approved", "reason": "It is theirs."},
     },
-    "POST /v1/codes/claim": lambda things: {"body": {"code": code_for_all(things)}},
+    "POST /v1/codes/claim": lambda things: {"body": {"code": things.code()}},
     "POST /v1/admin/codes": lambda _: {"body": {"value": "5.00", "expires_at": "2999-01-01T00:00:00Z"}},
     "GET /v1/races/{id}": lambda things: {"path": f"/v1/races/{things.race()}"},
     "GET /v1/races/{id}/leaderboard": lambda things: {"path": f"/v1/races/{things.race()}/leaderboard"},
@@ -186,12 +179,6 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "HEAD /reset": lambda _: {"path": "/reset"},
     "HEAD /newsletter/confirm": lambda _: {"path": "/newsletter/confirm"},
 }
-
-
-def code_for_all(things: Things) -> str:
-    code = f"ALL-{secrets.token_hex(6)}"
-    things.made(bonus_codes, code=code, value=1, max_claims=None, expires_at=NOW + timedelta(days=1))
-    return code
 
 
 @dataclass(frozen=True)

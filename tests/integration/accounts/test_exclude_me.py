@@ -1,6 +1,5 @@
 """Members keep themselves from play."""
 
-import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.accounts import sessions, users
-from goatedvips.models.codes import bonus_codes
-from goatedvips.models.races import wager_races
+from tests.support.codes import Codes
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
+from tests.support.races import Races
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
@@ -107,17 +106,10 @@ def test_anything_else_is_refused(
 
 @pytest.mark.parametrize("body", [{"days": 1}, {"permanent": True}])
 def test_no_play_from_then_on_and_all_else_as_before(
-    functions: Functions, members: Members, database: sa.Engine, body: dict[str, Any]
+    functions: Functions, members: Members, codes: Codes, races: Races, database: sa.Engine, body: dict[str, Any]
 ) -> None:
     now = datetime.now(UTC)
-    code, window = secrets.token_hex(8), {"start_date": now, "end_date": now + timedelta(days=999)}
-    with database.connect() as connection:
-        terms = {"code": code, "expires_at": now + timedelta(days=999), "value": "5.00", "max_claims": None}
-        connection.execute(sa.insert(bonus_codes).values(terms))
-        race = {"title": "Open", "type": "weekly", "status": "live", "prize_pool": 1, "min_wager": 0}
-        race_id = connection.scalar(
-            sa.insert(wager_races).values(race | window | {"prize_distribution": {"1": 1}}).returning(wager_races.c.id)
-        )
+    code, race_id = codes.new().code, races.new(start_date=now, end_date=now + timedelta(days=999))
     member = members.new()
     plays: dict[str, dict[str, Any]] = {
         "spin_wheel": {"body": {}},

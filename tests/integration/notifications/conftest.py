@@ -12,9 +12,9 @@ from moto.core.base_backend import BackendDict
 from moto.sesv2.models import sesv2_backends
 
 from goatedvips.models.notifications import outbox, sender_state
-from goatedvips.models.tickets import support_tickets
 from tests.support.functions import Functions, load
 from tests.support.members import Member, Members
+from tests.support.tickets import Tickets
 
 type Send = Callable[..., dict[str, int]]
 type Sent = Callable[[], list[Any]]
@@ -97,8 +97,5 @@ def ticket(
     database: sa.Engine, member: Member | None, subject: str = "Where is my bonus?", **columns: object
 ) -> tuple[int, int]:
     """Open a ticket, and queue its mail to staff; return the ids of both."""
-    with database.connect() as connection:
-        values = {"user_id": member and member.id, "subject": subject, "description": "<b>Help</b>"}
-        made = sa.insert(support_tickets).values(values).returning(support_tickets.c.id)
-        ticket_id: int = connection.execute(made).scalar_one()
+    ticket_id = Tickets(database).new(member.id if member else None, subject=subject, description="<b>Help</b>")
     return ticket_id, put(database, "ticket_opened", payload={"ticket_id": ticket_id}, **columns)
