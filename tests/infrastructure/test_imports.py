@@ -88,6 +88,20 @@ def test_a_place_imports_what_it_may_and_nothing_else(place: str) -> None:
     assert not wrong
 
 
+def test_no_row_is_handed_up_by_position() -> None:
+    """`Race(*row)` would be silently wrong if a statement changed the order of its columns."""
+    files = [*sources("domain"), *sources("functions")]
+    by_position = [
+        f"{file.relative_to(ROOT)}:{call.lineno}"
+        for file in files
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call)
+        if isinstance(name := getattr(call.func, "attr", getattr(call.func, "id", "")), str) and name[:1].isupper()
+        if any(isinstance(argument, ast.Starred) for argument in call.args)
+    ]
+    assert not by_position
+
+
 def test_only_one_module_makes_time_zones() -> None:
     files = [*PACKAGE.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
     makers = {file.name for file in files if any(module.startswith("zoneinfo") for module in imports(file))}
