@@ -114,7 +114,7 @@ def main(name: str, file: str | None = None) -> None:
         values = template.build_parameters(url, base)
         values["NotificationsTimeout"] = template.SHORTEST_NOTIFICATIONS_TIMEOUT
         function = template.load(values, base).function(name)
-        event = samples.read(Path(file)) if file else samples.event_of(function.file.stem, url)
+        event = samples.read_event(Path(file)) if file else samples.prepare_event(function.file.stem, url)
         answer = invoke(function, event)
     print(json.dumps(answer, indent=2, ensure_ascii=False))
     sys.exit(int(is_failure(answer)))

@@ -9,16 +9,22 @@ API_PORT = 3000
 LARGEST_PORT = 65535
 
 
-def chosen_port() -> int:
-    """Return the port to serve the API on: PORT, or API_PORT. End the program with a sentence when it is taken."""
-    given = os.environ.get("PORT") or str(API_PORT)
+def chosen_port(default: int = API_PORT, command: str = "make run") -> int:
+    """Return the port that a command shall serve on: PORT, or else the default.
+
+    Raises
+    ------
+    SystemExit: PORT is no port, or the port is taken; the text says so.
+
+    """
+    given = os.environ.get("PORT") or str(default)
     if not given.isdigit() or not 0 < int(given) <= LARGEST_PORT:
         sys.exit(f"PORT={given} is no port: choose a number from 1 to {LARGEST_PORT}.")
     port = int(given)
     if not is_free(port):
         sys.exit(
-            f"Port {port} is taken, perhaps by another `make run`: end the program that uses it, "
-            f"or choose another port, as in `make run PORT={port + 1}`."
+            f"Port {port} is taken, perhaps by another `{command}`: end the program that uses it, "
+            f"or choose another port, as in `{command} PORT={port + 1}`."
         )
     return port
 

@@ -72,7 +72,7 @@ def serve(url: str, database_port: int, port: int, stack: ExitStack, *, serves_c
     if serves_containers:
         from local.sam import bridge  # noqa: PLC0415  it loads Docker's client
 
-        host_ip = stack.enter_context(bridge.reachable((port, database_port)))
+        host_ip = stack.enter_context(bridge.make_reachable((port, database_port)))
         print(f"Containers reach these ports at {template.CONTAINER_HOST} ({host_ip})")
 
     # The server runs in a thread, because its own loop would swallow the interrupt.

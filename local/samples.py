@@ -23,7 +23,7 @@ from migrations.upgrade import engine
 SESSION_LIFETIME = timedelta(hours=1)
 
 
-def event_of(name: str, url: str) -> dict[str, Any]:
+def prepare_event(name: str, url: str) -> dict[str, Any]:
     """Return a function's sample event, ready to be sent.
 
     Parameters
@@ -40,7 +40,7 @@ def event_of(name: str, url: str) -> dict[str, Any]:
     return event
 
 
-def read(file: Path) -> object:
+def read_event(file: Path) -> object:
     """Return the event in a file of the developer's; end the program with a sentence where it cannot be read."""
     try:
         event: object = json.loads(file.read_text())

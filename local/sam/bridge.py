@@ -29,7 +29,7 @@ class BridgeError(SystemExit):
 
 
 @contextmanager
-def reachable(ports: Iterable[int]) -> Iterator[str]:
+def make_reachable(ports: Iterable[int]) -> Iterator[str]:
     """Let containers reach ports of the loopback interface under the name `host.docker.internal`.
 
     Yields

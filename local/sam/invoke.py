@@ -20,7 +20,7 @@ from database.local import FOLDER
 from local import running, samples, template
 from local.invoke import is_failure
 from local.pool import BASE_VARIABLES
-from local.ports import is_free
+from local.ports import chosen_port
 from local.sam import bridge, build
 
 API_PORT = 3001  # beside `make run`, which has 3000
@@ -28,16 +28,17 @@ API_PORT = 3001  # beside `make run`, which has 3000
 
 def invoke(name: str, file: str | None, options: list[str]) -> int:
     """Run a function on an event in a container, print its answer as JSON, and return the status to exit with."""
-    platform = _platform()
+    platform = _find_platform()
     plan = template.load(template.build_container_parameters(platform.database_port, platform.api_port), "")
     function = plan.function(name)
     url = Server(platform.database_port).url()
-    event = samples.read(Path(file)) if file else samples.event_of(function.file.stem, url)
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as sample, _reachable(platform) as host_ip:
+    event = samples.read_event(Path(file)) if file else samples.prepare_event(function.file.stem, url)
+    _build()
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as sample, _make_reachable(platform) as host_ip:
         json.dump(event, sample)
         sample.flush()
-        command = [*_sam("invoke", host_ip, platform), function.name, "--event", sample.name, *options]
-        status, output = _run(command, _environment(plan), stdout=subprocess.PIPE)
+        command = [*_compose_command("invoke", host_ip, platform), function.name, "--event", sample.name, *options]
+        status, output = _run(command, _compose_environment(plan), stdout=subprocess.PIPE)
     if status != 0:
         return status
     try:
@@ -52,14 +53,13 @@ def invoke(name: str, file: str | None, options: list[str]) -> int:
 
 def serve(options: list[str]) -> int:
     """Serve the API of template.yaml from containers until Ctrl-C, and return the status to exit with."""
-    port = int(os.environ.get("PORT") or API_PORT)
-    if not is_free(port):
-        raise SystemExit(f"Port {port} is taken: choose another one, as in `make sam-api PORT={port + 1}`.")
-    platform = _platform()
+    port = chosen_port(API_PORT, "make sam-api")
+    platform = _find_platform()
+    _build()
     plan = template.load(template.build_container_parameters(platform.database_port, platform.api_port), "")
-    with _reachable(platform) as host_ip:
-        command = [*_sam("start-api", host_ip, platform), "--port", str(port), *options]
-        status, _ = _run(command, _environment(plan))
+    with _make_reachable(platform) as host_ip:
+        command = [*_compose_command("start-api", host_ip, platform), "--port", str(port), *options]
+        status, _ = _run(command, _compose_environment(plan))
     return status
 
 
@@ -80,25 +80,29 @@ def _run(command: list[str], environment: dict[str, str], stdout: int | None = N
     return process.returncode, output or ""
 
 
-def _platform() -> running.Running:
-    """Return the running platform, and bring the native build up to date."""
+def _find_platform() -> running.Running:
+    """Return the running platform, or end the program with a sentence."""
     platform = running.find(FOLDER)
     if platform is None:
         raise SystemExit("`make run` is not running in this checkout: start it in another terminal, then try again.")
-    print(f"Building for {build.native_architecture()} …", file=sys.stderr, flush=True)
-    build.build_native()
     return platform
 
 
+def _build() -> None:
+    """Bring the native build up to date."""
+    print(f"Building for {build.native_architecture()} …", file=sys.stderr, flush=True)
+    build.build_native()
+
+
 @contextmanager
-def _reachable(platform: running.Running) -> Iterator[str]:
+def _make_reachable(platform: running.Running) -> Iterator[str]:
     """Yield what `host.docker.internal` must be mapped to; `make run DOCKER=true` has its own forwarder."""
     ports = () if platform.serves_containers else (platform.api_port, platform.database_port)
-    with bridge.reachable(ports) as host_ip:
+    with bridge.make_reachable(ports) as host_ip:
         yield host_ip
 
 
-def _sam(command: str, host_ip: str, platform: running.Running) -> list[str]:
+def _compose_command(command: str, host_ip: str, platform: running.Running) -> list[str]:
     """Return the start of a `sam local` command line. Its options replace the values in samconfig.toml."""
     values = template.build_container_parameters(platform.database_port, platform.api_port)
     pairs = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
@@ -111,23 +115,30 @@ def _sam(command: str, host_ip: str, platform: running.Running) -> list[str]:
     ]
 
 
-def _environment(plan: template.Template) -> dict[str, str]:
+def _compose_environment(plan: template.Template) -> dict[str, str]:
     """Return SAM CLI's environment.
 
     SAM CLI passes the developer's AWS credentials to the container, and prefers a variable of the shell to the
     template's value: a DATABASE_URL that was exported for `make db-check` would lead functions to that database.
     """
     of_functions = {name for function in plan.functions for name in function.variables}
-    shell = {name: value for name, value in os.environ.items() if name not in of_functions | {"AWS_PROFILE"}}
+    shell = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in of_functions | {"AWS_PROFILE", "AWS_SESSION_TOKEN"}
+    }
     keys = {name: value for name, value in BASE_VARIABLES.items() if name.startswith("AWS_ACCESS") or "SECRET" in name}
     return shell | keys | {"SAM_CLI_TELEMETRY": "0"}
 
 
 if __name__ == "__main__":
     extra = shlex.split(os.environ.get("ARGS", ""))
-    match sys.argv[1:]:
-        case ["start-api"]:
-            sys.exit(serve(extra))
-        case ["invoke", str(name), str(file)] if name:
-            sys.exit(invoke(name, file or None, extra))
+    try:
+        match sys.argv[1:]:
+            case ["start-api"]:
+                sys.exit(serve(extra))
+            case ["invoke", str(name), str(file)] if name:
+                sys.exit(invoke(name, file or None, extra))
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit("Which function? As in `make sam-invoke FUNCTION=spin_wheel`, with EVENT=file.json for another event.")

@@ -62,7 +62,7 @@ def plan(url: str) -> template.Template:
 @on_linux
 @pytest.mark.parametrize("name", NAMES)
 def test_a_function_answers_its_sample_event(name: str, plan: template.Template, url: str) -> None:
-    answer = invoke(plan.function(name), samples.event_of(name, url))
+    answer = invoke(plan.function(name), samples.prepare_event(name, url))
     match name:
         case "authorize":
             assert answer == {"isAuthorized": True, "context": {}}
@@ -81,5 +81,5 @@ def test_a_function_answers_its_sample_event(name: str, plan: template.Template,
 @on_linux
 @pytest.mark.parametrize("name", ["spin_wheel", "claim_code", "join_race", "log_out", "change_password", "erase_me"])
 def test_a_sample_works_again(name: str, plan: template.Template, url: str) -> None:
-    answers = [invoke(plan.function(name), samples.event_of(name, url)) for _ in range(2)]
+    answers = [invoke(plan.function(name), samples.prepare_event(name, url)) for _ in range(2)]
     assert [answer["statusCode"] for answer in answers] == [STATUS[name]] * 2

@@ -75,6 +75,7 @@ def test_sam_cli_asks_for_a_container_that_reaches_the_running_database(
     run: Run, folder: Path, engine: DockerEngine
 ) -> None:
     stray = {"DATABASE_URL": "postgresql://owner@production.example:5432/goatedvips", "AWS_SECRET_ACCESS_KEY": "real"}
+    stray |= {"AWS_ACCESS_KEY_ID": "real", "AWS_SESSION_TOKEN": "real"}
     done = sam_invoke(folder, "send_notifications", engine, **stray)
     assert done.returncode == 1
     assert REFUSAL in done.stderr, done.stderr
@@ -104,7 +105,7 @@ def test_containers_reach_database_and_mail_over_the_bridge_while_a_command_need
     monkeypatch.setenv("DOCKER_HOST", engine.host)
     there = sa.create_engine(run.database.url.set(host=GATEWAY, username="api"), poolclass=sa.NullPool)
     ports = [run.database.url.port, urlsplit(run.base).port]
-    with bridge.reachable([port for port in ports if port]) as host_ip:
+    with bridge.make_reachable([port for port in ports if port]) as host_ip:
         assert host_ip == GATEWAY
         with there.connect() as connection:
             assert connection.scalar(sa.text("select count(*) from users where username = 'lucky_goat'")) == 1
