@@ -15,6 +15,8 @@ A list is read page by page: `cursor` is the `next_cursor` of the previous page.
 A signed-in POST with an `Idempotency-Key` is carried out once: for 24 hours the same request gets the same response.
 The header has no effect if the body has a password.
 """
+CONTACT = {"name": "GoatedVIPs support"}
+LICENSE = {"name": "MIT", "identifier": "MIT"}
 # By folder of functions/; routes for staff have a tag of their own, with `admin-` in front.
 TAGS = {
     "accounts": "Accounts and sessions.",

@@ -20,7 +20,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 
 from goatedvips.http import HttpApi, created_once, revalidated
-from tools.openapi.constants import COMPONENTS, DESCRIPTION, TAGS
+from tools.openapi.constants import COMPONENTS, CONTACT, DESCRIPTION, LICENSE, TAGS
 from tools.openapi.examples import example
 from tools.openapi.problems import problem_examples, problem_responses, problem_schemas
 from tools.openapi.sources import describe_parameters, describe_schemas, sample
@@ -44,7 +44,7 @@ def document() -> Json:
             agree_on_models(models, part, file)
             merge.add_schema(part)
     merged = merge.get_openapi_schema()
-    merged["info"] |= {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}}
+    merged["info"] |= {"description": DESCRIPTION, "contact": CONTACT, "license": LICENSE}
     merged["servers"] = [{"url": "/"}]
     merged["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
     merged["paths"] = dict(sorted(merged["paths"].items()))
