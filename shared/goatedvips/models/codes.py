@@ -13,18 +13,16 @@ bonus_codes = Table(
     Column("claimed_at", Instant, nullable=False, server_default=func.now()),
     Column("expires_at", Instant, nullable=False),
     Column("is_used", Boolean, nullable=False, server_default=text("false")),
-    Column(
-        "code_key", Text, unique=True
-    ),  # key column, made by code_key(); null in an adopted row that repeats an older one
+    # Key column, made by the database's function code_key; null in an adopted row that repeats another one.
+    Column("code_key", Text, unique=True),
     Column("value", Numeric(18, 2)),  # null in adopted rows
     Column("currency", Text, nullable=False, server_default="USD"),
     Column("starts_at", Instant),
     Column("max_claims", Integer, server_default=text("1")),  # null: no limit; an adopted code can be claimed once
     Column("claims", Integer, nullable=False, server_default=text("0")),
     Column("revoked_at", Instant),
-    Column(
-        "spin_id", Integer, ForeignKey("wheel_spins.id", ondelete="SET NULL"), unique=True
-    ),  # of the win whose code it is
+    # The winning spin whose code it is.
+    Column("spin_id", Integer, ForeignKey("wheel_spins.id", ondelete="SET NULL"), unique=True),
     Index("bonus_codes_user_id_id_idx", "user_id", "id"),
     Index("bonus_codes_without_key_idx", text("code_key(code)"), postgresql_where=text("code_key IS NULL")),
 )

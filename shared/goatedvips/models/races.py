@@ -23,9 +23,8 @@ wager_races = Table(
     Column("description", Text),
     Column("settled_at", Instant),
     Column("cancelled_at", Instant),
-    Column(
-        "created_by", Integer, ForeignKey("users.id", ondelete="SET NULL")
-    ),  # null: by the legacy application, or its user was deleted
+    # Null: the legacy application made the race, or the user who made it was deleted.
+    Column("created_by", Integer, ForeignKey("users.id", ondelete="SET NULL")),
     # Of a repeating race: the zone of its windows, and the race before it. Unique, so that no race has two successors.
     Column("time_zone", Text),
     Column("follows_id", Integer, ForeignKey("wager_races.id", ondelete="SET NULL"), unique=True),

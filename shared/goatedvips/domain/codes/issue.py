@@ -80,7 +80,6 @@ _insert_code = (
 _issue_code = (
     select(_insert_code).add_cte(audit.recorded("issue_code", _insert_code)).execution_options(commit_in_flight=True)
 )
-_select_owner_is_valid = select(or_(_HAS_NO_OWNER, _OWNER_EXISTS))
 
 
 def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime) -> Code:
@@ -106,8 +105,6 @@ def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime
         if unique_keys.violates(error, "code"):
             raise CodeTaken from error
         raise
-    if issued is None:
-        if not connection.execute(_select_owner_is_valid, parameters).scalar_one():
-            raise ValidationFailed(errors=[{"pointer": "/user_id", "detail": "there is no such member"}])
-        raise CodeTaken
+    if issued is None:  # the owner does not exist, which is the only other reason
+        raise ValidationFailed(errors=[{"pointer": "/user_id", "detail": "there is no such member"}])
     return Code(**issued._mapping)

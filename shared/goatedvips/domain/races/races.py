@@ -1,7 +1,7 @@
 """Wager races: list them, read one, create one.
 
 A race runs in the half-open window [start_date, end_date). Every answer computes the status from the clock;
-`calendar.advance` also writes it to the row each minute, for the legacy application.
+`recurrence.advance` also writes it to the row each minute, for the legacy application.
 """
 
 from collections.abc import Mapping
