@@ -19,5 +19,13 @@ newsletter_subscriptions = Table(
     Column("consent_address", Text),  # the client network that the confirmation came from
     Column("second_last_confirmation_at", Instant),  # the confirmation mails before `confirmation_sent_at`
     Column("third_last_confirmation_at", Instant),
+    Index(
+        "newsletter_subscriptions_pending_idx",
+        "confirmation_sent_at",
+        postgresql_where=text(
+            "NOT is_subscribed AND confirmed_at IS NULL AND unsubscribed_at IS NULL"
+            " AND confirmation_sent_at IS NOT NULL"
+        ),
+    ),
     Index("newsletter_subscriptions_without_key_idx", text("lower(email)"), postgresql_where=text("email_key IS NULL")),
 )

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from goatedvips.domain.operations import retention
 from goatedvips.models.accounts import attempts, mailed_tokens, sessions, users
+from goatedvips.models.newsletter import newsletter_subscriptions
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import idempotency_records
 from tests.support import stack
@@ -28,7 +29,7 @@ NOTHING = dict.fromkeys(retention.KINDS, 0)
 def _no_other_rows(database: sa.Engine) -> None:
     """Remove the rows of other tests, because a run purges all rows."""
     with database.connect() as connection:
-        for table in (attempts, mailed_tokens, sessions, outbox, idempotency_records):
+        for table in (attempts, mailed_tokens, sessions, outbox, idempotency_records, newsletter_subscriptions):
             connection.execute(sa.delete(table))
         connection.execute(sa.update(users).where(users.c.is_active).values(is_active=False))
 
@@ -118,6 +119,27 @@ def test_sent_mail_is_purged_after_90_days_and_failed_mail_stays(
     ]
     assert run(functions) == NOTHING | {"sent_mail": 1}
     assert remaining(outbox) == stay
+
+
+def test_pending_subscriptions_are_purged_30_days_after_their_last_mail(
+    functions: Functions, add: Any, remaining: Any
+) -> None:
+    month, long_ago = NOW - 30 * DAY, NOW - 400 * DAY
+
+    def subscription(*, is_subscribed: bool = False, **times: datetime | None) -> int:
+        given = {"email": f"{secrets.token_hex(6)}@example.com", "is_subscribed": is_subscribed}
+        return int(add(newsletter_subscriptions, subscribed_at=long_ago, **given, **times))
+
+    subscription(confirmation_sent_at=month)
+    stay = [
+        subscription(confirmation_sent_at=month + MOMENT),
+        subscription(confirmation_sent_at=long_ago, confirmed_at=long_ago, is_subscribed=True),
+        subscription(confirmation_sent_at=long_ago, unsubscribed_at=long_ago),
+        subscription(confirmation_sent_at=long_ago, is_subscribed=True),
+        subscription(),
+    ]
+    assert run(functions) == NOTHING | {"pending_subscriptions": 1}
+    assert remaining(newsletter_subscriptions) == stay
 
 
 def test_idempotency_records_are_purged_after_a_day(

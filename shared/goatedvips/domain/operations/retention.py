@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from goatedvips.domain import idempotency
 from goatedvips.models.accounts import attempts, mailed_tokens, sessions, users
+from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import idempotency_records
 
@@ -95,6 +96,31 @@ def _clear_inactive_members() -> Select[int, int, bool]:
     )
 
 
+def _purge_pending_subscriptions() -> Select[int, int, bool]:
+    """Return the statement that deletes a batch of subscriptions that nobody confirmed: a partial index finds them."""
+    expired = (
+        select(subscriptions.c.id)
+        .where(
+            ~subscriptions.c.is_subscribed,
+            subscriptions.c.confirmed_at.is_(None),
+            subscriptions.c.unsubscribed_at.is_(None),
+            subscriptions.c.confirmation_sent_at.is_not(None),
+            subscriptions.c.confirmation_sent_at <= _EXPIRED_BEFORE,
+        )
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+        .cte("expired")
+    )
+    deleted = (
+        delete(subscriptions).where(subscriptions.c.id == expired.c.id).returning(subscriptions.c.id).cte("deleted")
+    )
+    return (
+        select(func.count().label("purged"), _AFTER.label("last_id"), (func.count() == BATCH).label("has_more"))
+        .select_from(deleted)
+        .execution_options(commit_in_flight=True)
+    )
+
+
 _session_end = func.least(sessions.c.ended_at, sessions.c.expires_at)
 _token_end = func.least(mailed_tokens.c.used_at, mailed_tokens.c.expires_at)
 _purge_attempts = _purge_rows(attempts, attempts.c.attempted_at, attempts.c.attempted_at)
@@ -103,12 +129,14 @@ _purge_mailed_tokens = _purge_rows(mailed_tokens, mailed_tokens.c.created_at, _t
 # Mail that was given up stays until somebody queues it again.
 _purge_sent_mail = _purge_rows(outbox, outbox.c.created_at, func.least(outbox.c.sent_at, outbox.c.dropped_at))
 _purge_records = _purge_rows(idempotency_records, idempotency_records.c.created_at, idempotency_records.c.created_at)
+_purge_pending = _purge_pending_subscriptions()
 _clear_inactive = _clear_inactive_members()
 KINDS = {
     "attempts": _Purge(timedelta(days=1), _purge_attempts),
     "sessions": _Purge(timedelta(days=30), _purge_sessions),
     "mailed_tokens": _Purge(timedelta(days=30), _purge_mailed_tokens),
     "sent_mail": _Purge(timedelta(days=90), _purge_sent_mail),
+    "pending_subscriptions": _Purge(timedelta(days=30), _purge_pending),
     "idempotency_records": _Purge(idempotency.RECORD_LIFETIME, _purge_records),
     "no_longer_active": _Purge(timedelta(days=30), _clear_inactive),
 }
