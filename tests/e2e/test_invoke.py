@@ -71,7 +71,7 @@ def test_a_function_answers_its_sample_event(name: str, plan: template.Template,
         case "purge_expired":
             assert answer.keys() == set(retention.KINDS)
         case "send_notifications":
-            assert answer.keys() == {"sent", "dropped", "retried", "given_up"}
+            assert answer.keys() == {"sent", "dropped", "deferred", "retried", "given_up", "put_back"}
         case "grant_staff":
             assert answer.keys() == {"user_id", "username", "granted"}
         case _:
