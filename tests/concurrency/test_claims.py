@@ -22,15 +22,13 @@ from tests.support.members import Member, Members
 NOW = datetime.now(UTC)
 
 
-def claim_at_once(
-    direct: str, database: sa.Engine, claimers: list[Member], code: str
-) -> list[claims.Claim | Exception]:
+def claim_at_once(url: str, database: sa.Engine, claimers: list[Member], code: str) -> list[claims.Claim | Exception]:
     callers = [Caller(member.id, member.session_id, "test") for member in claimers]
     works: list[Callable[[sa.Connection], claims.Claim]] = [
         partial(claims.claim, caller=caller, code=code, client_network="test", now=NOW) for caller in callers
     ]
     row = sa.select(bonus_codes.c.id).where(bonus_codes.c.code == code)
-    return at_once_behind(database, row, direct, works)
+    return at_once_behind(database, row, url, works)
 
 
 def assert_claimed(database: sa.Engine, code_id: int, count: int) -> None:
@@ -44,12 +42,12 @@ def assert_claimed(database: sa.Engine, code_id: int, count: int) -> None:
 
 
 def test_two_hundred_concurrent_members_get_as_many_claims_as_the_code_allows(
-    direct: str, members: Members, codes: Codes, database: sa.Engine
+    patient: str, members: Members, codes: Codes, database: sa.Engine
 ) -> None:
     two_hundred = [members.new(seeds=False) for _ in range(200)]
     for max_claims, expected in ((10, {claims.Claim: 10, CodeNotClaimable: 190}), (None, {claims.Claim: 200})):
         code = codes.new(max_claims=max_claims)
-        results = claim_at_once(direct, database, two_hundred, code.code)
+        results = claim_at_once(patient, database, two_hundred, code.code)
         assert Counter(type(result) for result in results) == expected, results
         assert all(result.created for result in results if isinstance(result, claims.Claim))
         assert_claimed(database, code.id, expected[claims.Claim])

@@ -25,13 +25,13 @@ def race_ids(races: Races) -> list[int]:
     return [races.new(start_date=NOW, end_date=NOW + timedelta(days=7), time_zone="UTC") for _ in range(20)]
 
 
-def join_at_once(database: sa.Engine, direct: str, joining: list[Member], race_id: int) -> list[Participation]:
+def join_at_once(database: sa.Engine, url: str, joining: list[Member], race_id: int) -> list[Participation]:
     callers = [Caller(member.id, member.session_id, "test") for member in joining]
     works = [partial(participation.join, caller=caller, race_id=race_id, now=NOW) for caller in callers]
     row = sa.select(wager_races.c.id).where(
         wager_races.c.id == race_id
     )  # locked by the foreign key of each new participation
-    results = at_once_behind(database, row, direct, works)
+    results = at_once_behind(database, row, url, works)
     assert all(isinstance(result, Participation) for result in results), results
     return [result for result in results if isinstance(result, Participation)]
 
@@ -47,10 +47,10 @@ def test_fifty_concurrent_joins_of_one_member_give_one_participation(
 
 
 def test_a_hundred_members_join_concurrently(
-    direct: str, members: Members, race_ids: list[int], database: sa.Engine
+    patient: str, members: Members, race_ids: list[int], database: sa.Engine
 ) -> None:
     joining = [members.new(seeds=False) for _ in range(100)]
-    results = join_at_once(database, direct, joining, race_ids[0])
+    results = join_at_once(database, patient, joining, race_ids[0])
     assert all(result.created for result in results)
     with database.connect() as connection:
         found = connection.scalars(sa.select(wager_race_participants.c.member_key)).all()

@@ -17,12 +17,12 @@ NOW = datetime.now(UTC)
 
 
 def test_forty_concurrent_requests_of_one_member_open_twenty_tickets(
-    direct: str, members: Members, database: sa.Engine
+    patient: str, members: Members, database: sa.Engine
 ) -> None:
     member = members.new()
     caller = Caller(member.id, member.session_id, "test")
     work = partial(tickets.open_ticket, caller=caller, subject="S", description="D", priority="low", now=NOW)
-    results = at_once(direct, [work] * 40)
+    results = at_once(patient, [work] * 40)
     assert Counter(type(result) for result in results) == {tickets.Ticket: 20, TooManyAttempts: 20}, results
     with database.connect() as connection:
         count = sa.select(sa.func.count()).where(support_tickets.c.user_id == member.id)
