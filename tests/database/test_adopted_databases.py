@@ -4,6 +4,7 @@ The databases of `cases.py`, on the embedded PostgreSQL and on a second version 
 """
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -15,7 +16,7 @@ from sqlalchemy import make_url, text
 from database.adopt import adopt
 from database.check import Report, State, lines, looked_at
 from database.checks.schema import steps
-from database.embedded import Server, running
+from database.embedded import Server, program, running
 from database.upgrade import upgrade
 from goatedvips.domain.accounts import passwords
 from migrations.upgrade import engine
@@ -234,3 +235,49 @@ def test_it_is_adopted_whole_or_not_begun(
 
 def test_there_are_enough_of_them() -> None:
     assert len(CASES) >= 40
+
+
+@pytest.fixture
+def adopted_url(clusters: dict[str, Server]) -> str:
+    """An adopted database with rows."""
+    url = copied(clusters["embedded"])
+    adopt(url)
+    return url
+
+
+def test_a_role_with_insert_alone_writes_wherever_its_search_path_leads(adopted_url: str) -> None:
+    """As the legacy application might, and as a restore of rows does: the triggers need neither its path nor rights."""
+    database = make_url(adopted_url).database
+    run_sql(
+        adopted_url,
+        f"CREATE ROLE {database}_writer LOGIN; GRANT USAGE ON SCHEMA public TO {database}_writer;"
+        f"GRANT INSERT ON ALL TABLES IN SCHEMA public TO {database}_writer;"
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {database}_writer",
+    )
+    inserts = LEGACY_INSERTS.replace("INSERT INTO ", "INSERT INTO public.")
+    writer = make_url(adopted_url).set(username=f"{database}_writer").render_as_string()
+    run_sql(writer, f"SET search_path TO ''; {inserts}")
+    with engine(adopted_url).connect() as connection:
+        assert tuple(connection.execute(text(KEYS_OF_LATER)).one()) == ("later later@a.io", "LATERCODE", "later@a.io")
+    run_sql(adopted_url, f"DROP OWNED BY {database}_writer; DROP ROLE {database}_writer")
+
+
+def test_rows_of_the_guides_tables_are_restored_into_an_adopted_database(
+    clusters: dict[str, Server], adopted_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dump of data alone has no search path, and its triggers are on."""
+    tables = [f"--table=public.{table}" for table in GUIDE_TABLES]
+    source = clusters["embedded"].url(TEMPLATE)
+    command = [program("pg_dump"), "--data-only", "--inserts", "--column-inserts", *tables, source]
+    dumped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    content = held(source)
+    run_sql(adopted_url, "DELETE FROM wager_race_participants; DELETE FROM code_claims; DELETE FROM ticket_messages")
+    run_sql(adopted_url, f"TRUNCATE {', '.join(GUIDE_TABLES)} CASCADE")
+    run_sql(adopted_url, "\n".join(line for line in dumped.splitlines() if not line.startswith("\\")))
+    assert held(adopted_url) == content
+    report, _ = looked_at(adopted_url)
+    assert not [what for what in whats(report) if "sequence" not in what]
+    follow(report, adopted_url, adopted_url)
+    assert not whats(looked_at(adopted_url)[0])
+    with functions_on(adopted_url, monkeypatch) as functions:
+        assert walk(functions, CODES, 1, "Veteran") == []
