@@ -200,7 +200,7 @@ def test_an_effect_and_its_record_commit_together(
     assert functions.call("spin_wheel", by=member, body={}, headers=KEY).status == 201
 
 
-@pytest.mark.parametrize("key", ["", "é", "a\tb", "k" * 256])
+@pytest.mark.parametrize("key", ["", '""', "é", "a\tb", "k" * 256])
 def test_an_invalid_key_is_refused(functions: Functions, members: Members, key: str) -> None:
     refused = functions.call("spin_wheel", by=members.new(), headers={"idempotency-key": key})
     assert refused.status == 422

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     Text,
+    and_,
     bindparam,
     delete,
     func,
@@ -38,6 +39,16 @@ CLIENT_NETWORK = bindparam("client_network", type_=Text)
 """Where the attempt comes from: an IPv4 address, or the /64 network of an IPv6 address."""
 
 
+def is_within(window: timedelta, instant: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Return whether a row of this instant counts now: a condition bound to `now`, for windows of throttles.
+
+    The window ends at `CLOCK_TOLERANCE` after `now`. A row that was written by a clock further ahead does not count
+    until then; otherwise it would throttle for as long as that clock was ahead.  Without the tolerance, a request that
+    waited for a lock would not count the rows of those that took their time later and the lock earlier.
+    """
+    return and_(instant > NOW - literal(window, Interval()), instant <= NOW + literal(CLOCK_TOLERANCE, Interval()))
+
+
 @dataclass(frozen=True, slots=True)
 class Throttle:
     """At most `limit` attempts of a kind within any `window`."""
@@ -49,9 +60,6 @@ class Throttle:
     def opens_at(self, same: ColumnElement[bool]) -> ScalarSelect[datetime]:
         """Return when the next attempt is allowed, as an expression bound to `now`; null: at once.
 
-        The window ends at `CLOCK_TOLERANCE` after `now`. An attempt recorded by a clock that was further ahead does not
-        count until then; otherwise it would throttle for as long as that clock was ahead.
-
         Parameters
         ----------
         same: which attempts count together, such as `attempts.c.subject == …`.
@@ -62,8 +70,7 @@ class Throttle:
             .where(
                 attempts.c.kind == self.kind,
                 same,
-                attempts.c.attempted_at > NOW - window,
-                attempts.c.attempted_at <= NOW + literal(CLOCK_TOLERANCE, Interval()),
+                is_within(self.window, attempts.c.attempted_at),
             )
             .order_by(attempts.c.attempted_at.desc())
             .offset(self.limit - 1)

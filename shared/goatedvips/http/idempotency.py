@@ -22,7 +22,7 @@ from goatedvips.models.operations import idempotency_records
 from goatedvips.postgres_errors import sqlstate, where
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
-_QUOTED = re.compile(r'"(.+)"')
+_QUOTED = re.compile(r'"(.*)"')
 
 
 def answer_once(

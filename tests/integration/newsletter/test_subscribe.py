@@ -181,6 +181,18 @@ def test_a_network_may_ask_for_twenty_addresses_an_hour(functions: Functions, da
     assert [len(mails(database, email)) for email in emails[20:]] == [1, 1]
 
 
+def test_an_address_counts_once_though_the_second_request_has_the_earlier_time(
+    functions: Functions, database: sa.Engine
+) -> None:
+    """The first one took its time later and the lock earlier."""
+    network = f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
+    emails = [fresh() for _ in range(20)]
+    ask(functions, emails[0], address=network, now=NOON + timedelta(milliseconds=1))
+    for email in emails:
+        ask(functions, email, address=network)
+    assert [len(mails(database, email)) for email in emails] == [1] * 20
+
+
 def test_no_more_than_twenty_of_many_requests_at_once_send_mail(servers: stack.Stack, database: sa.Engine) -> None:
     url = sa.make_url(servers.direct(database.url.database or "")).set(drivername="postgresql+oneflight")
     engine = sa.create_engine(url, pool_size=30)

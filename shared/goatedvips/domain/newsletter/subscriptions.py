@@ -4,14 +4,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import (
     Connection,
-    Interval,
     and_,
     bindparam,
     case,
     exists,
     false,
     func,
-    literal,
     null,
     or_,
     select,
@@ -46,8 +44,7 @@ _is_repeat = exists().where(
     attempt_rows.c.kind == ADDRESSES.kind,
     attempt_rows.c.address == CLIENT_NETWORK,
     attempt_rows.c.subject == _SUBJECT,
-    attempt_rows.c.attempted_at > NOW - literal(ADDRESSES.window, Interval()),
-    attempt_rows.c.attempted_at <= NOW,
+    attempts.is_within(ADDRESSES.window, attempt_rows.c.attempted_at),
 )
 _throttle = select(
     ADDRESSES.opens_at(attempt_rows.c.address == CLIENT_NETWORK).is_(None).label("is_open"),

@@ -70,7 +70,7 @@ class Ticket:
 
 
 TICKETS_AN_HOUR = 20
-_THROTTLE_WINDOW = literal(timedelta(hours=1), Interval())
+_HOUR = timedelta(hours=1)
 
 _columns = (
     support_tickets.c.id,
@@ -84,12 +84,8 @@ _columns = (
 )
 _member = access.member()
 _opens_at = (
-    select(type_coerce(support_tickets.c.created_at + _THROTTLE_WINDOW, support_tickets.c.created_at.type))
-    .where(
-        support_tickets.c.user_id == CALLER_ID,
-        support_tickets.c.created_at > NOW - _THROTTLE_WINDOW,
-        support_tickets.c.created_at <= NOW,
-    )
+    select(type_coerce(support_tickets.c.created_at + literal(_HOUR, Interval()), support_tickets.c.created_at.type))
+    .where(support_tickets.c.user_id == CALLER_ID, attempts.is_within(_HOUR, support_tickets.c.created_at))
     .order_by(support_tickets.c.created_at.desc())
     .offset(TICKETS_AN_HOUR - 1)
     .limit(1)
