@@ -71,6 +71,11 @@ class Members:
         """Make one of the staff."""
         return self.new(is_staff=True, **columns)
 
+    def shell(self, uid: str) -> Member:
+        """Make a row as the legacy application makes one for a uid of the feed: no password, and no mail reaches it."""
+        name = f"shell-{secrets.token_hex(6)}"
+        return self.new(username=name, email=f"{name}@placeholder.com", uid=uid, verified=True, email_verified=False)
+
     def change(self, member: Member, **columns: Any) -> None:
         """Change columns of the member's row."""
         with self.database.connect() as connection:

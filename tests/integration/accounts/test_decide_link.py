@@ -291,6 +291,36 @@ def test_an_exclusion_holds_for_whoever_links_the_uid_that_an_excluded_member_gi
         assert of_member(database, follower).excluded_until == until
 
 
+def test_a_uid_moves_from_a_shell_to_the_member_who_is_approved(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    staff, member, uid = members.staff(), members.new(), new_uid()
+    held = members.shell(uid)
+    assert of_member(database, held).is_shell
+    refused = asked(database, member, uid)
+    assert decide(functions, staff, refused, REFUSED).json["taken_by"] is None
+    assert of_member(database, held).uid == uid
+    link_id = asked(database, member, uid)
+    assert decide(functions, staff, link_id).status == 200
+    assert (of_member(database, held).uid, of_member(database, member).uid) == (None, uid)
+    entry = sa.select(audit_log).where(audit_log.c.action == "release_shell_uid", audit_log.c.subject_id == held.id)
+    with database.connect() as connection:
+        noted = connection.execute(entry).one()
+    assert (noted.staff_id, noted.after) == (staff.id, {"id": held.id, "link_id": link_id})
+
+
+def test_a_shell_keeps_its_uid_if_the_approval_is_refused(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    uid = new_uid()
+    held, staff = members.shell(uid), members.staff()
+    own, erased = asked(database, staff, uid), members.new(erased_at=NOON)
+    assert decide(functions, staff, own).json["code"] == "own_rights"
+    assert decide(functions, members.new(), own).status == 403
+    assert decide(functions, members.staff(), asked(database, erased, uid)).status == 404
+    assert of_member(database, held).uid == uid
+
+
 def test_a_refusal_or_the_same_uid_again_remembers_nothing(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:

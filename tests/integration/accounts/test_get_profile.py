@@ -75,6 +75,10 @@ def test_who_is_gone_is_not_found(functions: Functions, members: Members, gone: 
     assert "Secret" not in answer.text
 
 
+def test_a_shell_has_no_profile(functions: Functions, members: Members) -> None:
+    assert profile(functions, members.shell("uid-without-a-profile").id).status == 404
+
+
 @pytest.mark.parametrize("user_id", [2**31 - 1, 2**31, 10**30, 0, -1, "one", "1.0", "%31", "1 or 1=1", "\x00"])
 def test_who_was_never_there_is_not_found(functions: Functions, user_id: object) -> None:
     assert profile(functions, user_id).status == 404

@@ -192,16 +192,23 @@ def test_it_is_for_staff(members: Members, functions: Functions) -> None:
     assert functions.call("list_members").status == 401
 
 
+def test_a_shell_is_not_listed(functions: Functions, members: Members) -> None:
+    uid = secrets.token_hex(8)
+    shell = members.shell(uid)
+    for query in ({"uid": uid}, {"id": str(shell.id)}, {"q": shell.username}):
+        assert search(functions, members.staff(), **query).json["items"] == []
+
+
 @pytest.fixture(scope="module")
 def crowd(database: sa.Engine) -> Iterator[None]:
     """A hundred thousand members."""
     fill(
         database,
         "INSERT INTO users (username, email, password)"
-        " SELECT md5(n::text), md5(n::text) || '@crowd.example', '' FROM generate_series(1, 100000) AS n",
+        " SELECT md5(n::text), md5(n::text) || '@crowd.example.com', '' FROM generate_series(1, 100000) AS n",
     )
     yield
-    fill(database, "DELETE FROM users WHERE email LIKE '%@crowd.example'")
+    fill(database, "DELETE FROM users WHERE email LIKE '%@crowd.example.com'")
 
 
 SEARCHES = {

@@ -86,6 +86,14 @@ def test_it_counts_new_and_active_members(functions: Functions, members: Members
     assert (answer["new_today"], answer["new_this_week"], answer["active"]) == (2, 4, 1)
 
 
+def test_shells_are_not_counted(functions: Functions, members: Members) -> None:
+    shell = members.shell(f"uid-{secrets.token_hex(6)}")
+    members.change(shell, is_active=True, created_at=NOW, wager_today=5, wager_week=5, wager_month=5)
+    answer = figures(functions, members)
+    assert [answer["members"][name] for name in ("new_today", "new_this_week", "active")] == [0, 0, 0]
+    assert answer["wagers"] == {"today": "0.00", "week": "0.00", "month": "0.00"}
+
+
 def test_it_sums_wagers_exactly(functions: Functions, members: Members) -> None:
     for amounts in (("0.00000001", "1.5", "9999999999.99999999"), ("0.1", "0", "0.00000001"), ("0", "0", "0")):
         today, week, month = map(Decimal, amounts)

@@ -1,9 +1,9 @@
 """Staff's decisions on requests to link a casino account. A uid is linked to at most one member."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Text, and_, bindparam, case, cast, exists, func, null, select, true, update
+from sqlalchemy import Connection, Row, Text, and_, bindparam, case, cast, exists, func, null, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from goatedvips.domain import access, audit, erased_identities, unique_keys
@@ -24,6 +24,23 @@ _DECISION = bindparam("given_decision", type_=Text)
 _REASON = bindparam("given_reason", type_=Text)
 _IS_APPROVAL = _DECISION == "approved"
 _FIGURES = ("total_wager", "wager_today", "wager_week", "wager_month")
+_link = (
+    select(links.c.id, links.c.uid)
+    .select_from(_staff)
+    .join(links, links.c.id == _LINK_ID)
+    .where(PENDING, links.c.user_id != CALLER_ID)
+    .cte("link")
+)
+_release_uid = (
+    update(users)
+    .where(users.c.uid == _link.c.uid, users.c.is_shell)
+    .values(uid=null())
+    .returning(users.c.id, _link.c.id.label("link_id"))
+    .cte("release_uid")
+)
+# An update of its own, before the approval: data-modifying CTEs of one statement run in no defined order, so the unique
+# key on uid could see the new holder before the shell has lost the uid.
+_release_shell_uid = select(_release_uid.c.id).add_cte(audit.recorded("release_shell_uid", _release_uid))
 _is_taken = exists().where(HOLDERS.c.uid == links.c.uid, HOLDERS.c.id != links.c.user_id)
 # Locks the member and then the request, so that the conditions hold until the decision is written.
 _request = (
@@ -115,10 +132,8 @@ _after = (
     .join(_decide_link, _decide_link.c.id == _request.c.id)
     .cte("after")
 )
-_decide = (
-    select_links(_decide_link.join(_request, true()), _decide_link, _linked_uid, _excluded)
-    .add_cte(audit.recorded("decide_link", _after, _before), _remember_old_uid, *queued("link_decided", _notification))
-    .execution_options(commit_in_flight=True)
+_decide = select_links(_decide_link.join(_request, true()), _decide_link, _linked_uid, _excluded).add_cte(
+    audit.recorded("decide_link", _after, _before), _remember_old_uid, *queued("link_decided", _notification)
 )
 _select_present = (
     select(links.c.decision, links.c.user_id, users.c.erased_at)
@@ -134,7 +149,7 @@ def decide(
 
     An approval links the uid to the member, with the totals that the feed reported for it. An exclusion that is
     remembered for the uid applies to the member. If the member is excluded and gives up another uid, their exclusion is
-    remembered for that one.
+    remembered for that one. If a shell has the uid, the uid moves from it to the member, and the audit log records it.
 
     Raises
     ------
@@ -146,12 +161,7 @@ def decide(
     """
     given = {"link_id": link_id, "given_decision": decision, "given_reason": reason}
     parameters = caller.parameters(now) | given
-    try:
-        row = connection.execute(_decide, parameters).one_or_none()
-    except IntegrityError as error:
-        if unique_keys.violates(error, "uid"):  # a concurrent approval for another member
-            raise UidTaken from error
-        raise
+    row = _execute_decision(connection, parameters)
     if row is not None:
         return make_link(row)
     access.explain(connection, caller, now=now, staff=True)
@@ -162,4 +172,28 @@ def decide(
         raise LinkDecided(decision=present.decision)
     if present.user_id == caller.user_id:
         raise OwnRights("Another staff member has to decide your own request")
-    raise UidTaken
+    if connection.execute(_release_shell_uid, parameters).first() is None:
+        raise UidTaken
+    # COMMIT is not sent with this decision, because a refusal must roll the release back.
+    row = _execute_decision(connection, parameters, commit_in_flight=False)
+    if row is None:
+        raise UidTaken
+    return make_link(row)
+
+
+def _execute_decision(
+    connection: Connection, parameters: dict[str, object], *, commit_in_flight: bool = True
+) -> Row[Any] | None:
+    """Execute `_decide`.
+
+    Raises
+    ------
+    UidTaken: a concurrent approval linked the uid to another member.
+    """
+    options = {"commit_in_flight": commit_in_flight}
+    try:
+        return connection.execute(_decide, parameters, execution_options=options).one_or_none()
+    except IntegrityError as error:
+        if unique_keys.violates(error, "uid"):  # a concurrent approval for another member
+            raise UidTaken from error
+        raise

@@ -123,7 +123,7 @@ def select_links(
     ).select_from(
         start.outerjoin(users, users.c.id == link.c.user_id)
         .outerjoin(_deciders, _deciders.c.id == link.c.decided_by)
-        .outerjoin(HOLDERS, and_(HOLDERS.c.uid == link.c.uid, HOLDERS.c.id != link.c.user_id))
+        .outerjoin(HOLDERS, and_(HOLDERS.c.uid == link.c.uid, HOLDERS.c.id != link.c.user_id, ~HOLDERS.c.is_shell))
         .outerjoin(wager_accounts, wager_accounts.c.uid == link.c.uid)
         .outerjoin(remembered, true())
     )

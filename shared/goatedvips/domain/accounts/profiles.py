@@ -96,7 +96,7 @@ def change(connection: Connection, caller: Caller, given: Mapping[str, object], 
     return access.one(connection, _update_profile, caller, new, now=now)
 
 
-# A suspended account has no public profile: its bio may be the reason for the suspension.
+# A suspended account has no public profile: its bio may be the reason for the suspension. A shell is nobody's account.
 _select_profile = select(
     users.c.id,
     case((~users.c.hide_name, users.c.username)).label("username"),
@@ -105,7 +105,12 @@ _select_profile = select(
     users.c.verified,
     tiers.tier_of(users.c.total_wager).label("tier"),
     users.c.created_at.label("joined"),
-).where(users.c.id == bindparam("profile_id"), users.c.erased_at.is_(None), users.c.suspended_at.is_(None))
+).where(
+    users.c.id == bindparam("profile_id"),
+    users.c.erased_at.is_(None),
+    users.c.suspended_at.is_(None),
+    ~users.c.is_shell,
+)
 
 
 def read_profile(connection: Connection, user_id: int) -> Profile:
@@ -113,7 +118,7 @@ def read_profile(connection: Connection, user_id: int) -> Profile:
 
     Raises
     ------
-    NotFound: there is no such member, or they are suspended or erased.
+    NotFound: there is no such member, or they are suspended or erased, or the account is a shell.
     """
     row = connection.execute(_select_profile, {"profile_id": user_id}).one_or_none()
     if row is None:

@@ -96,6 +96,7 @@ _select_members = _NEWEST_FIRST.page_of(
     select(*MEMBER_COLUMNS).where(
         CALLER_IS_STAFF,
         NOT_ERASED,
+        ~users.c.is_shell,
         _matches("id", users.c.id),
         _matches("uid", users.c.uid),
         _matches("verified", users.c.verified),
@@ -115,7 +116,7 @@ _select_tiers = select(tier_versions.c.tiers).order_by(tier_versions.c.id.desc()
 def find_members(
     connection: Connection, caller: Caller, search: Search, *, limit: int, cursor: str | None, now: datetime
 ) -> pagination.Page[Member]:
-    """Return the members that match the search, newest first; erased ones are left out.
+    """Return the members that match the search, newest first; without erased members and shells.
 
     Raises
     ------

@@ -58,12 +58,13 @@ def _count_where(*conditions: ColumnElement[bool]) -> ColumnElement[Any]:
 def _sum_wagered(wagered: Column[Any]) -> ColumnElement[Any]:
     """The sum of a column over all members, from its partial index; a NaN in an adopted row would make the sum NaN."""
     is_amount = and_(wagered > 0, wagered < cast(literal("NaN"), Numeric))
-    return select(func.coalesce(func.sum(wagered), 0)).where(is_amount).scalar_subquery()
+    return select(func.coalesce(func.sum(wagered), 0)).where(is_amount, ~users.c.is_shell).scalar_subquery()
 
 
 def _count_registered(within: timedelta) -> ColumnElement[Any]:
     since = NOW - literal(within, Interval())
-    return _count_where(users.c.created_at > since, users.c.created_at <= NOW, users.c.erased_at.is_(None))
+    is_member = and_(users.c.erased_at.is_(None), ~users.c.is_shell)
+    return _count_where(users.c.created_at > since, users.c.created_at <= NOW, is_member)
 
 
 _is_live = and_(wager_races.c.start_date <= NOW, wager_races.c.end_date > NOW, wager_races.c.cancelled_at.is_(None))
@@ -90,7 +91,7 @@ _select_overview: Select[Any] = (
         _estimated_rows(users).label("members"),
         _count_registered(timedelta(days=1)).label("new_today"),
         _count_registered(timedelta(days=7)).label("new_this_week"),
-        _count_where(users.c.is_active).label("active"),
+        _count_where(users.c.is_active, ~users.c.is_shell).label("active"),
         _sum_wagered(users.c.wager_today).label("wager_today"),
         _sum_wagered(users.c.wager_week).label("wager_week"),
         _sum_wagered(users.c.wager_month).label("wager_month"),
