@@ -364,3 +364,31 @@ def test_the_client_network_of_a_source_address(source_ip: str, network: str) ->
     api = HttpApi("anyone")
     api._event = event("get_wheel", address=source_ip)
     assert api.client_network == network
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "pointer", "detail"),
+    [
+        ("log_in", [], "", "must be an object"),
+        ("log_in", None, "", "must be an object"),
+        ("create_race", {"prize_distribution": [50]}, "/prize_distribution", "must be an object"),
+        ("create_race", {"prize_distribution": {}}, "/prize_distribution", "must not be empty"),
+        ("create_race", {"repeat": "weekly"}, "/repeat", "must be an object"),
+        ("create_race", {"end_date": "2027-02-29T00:00:00Z"}, "/end_date", "must be an instant that exists"),
+        ("create_race", {"end_date": "2027-01-01T23:59:60Z"}, "/end_date", "without leap seconds"),
+        ("issue_codes", {"value": "100000000"}, "/value", "less than 100000000"),
+        ("issue_codes", {"code": "-abc"}, "/code", "spaces and dashes only between them"),
+        ("register", {"username": "-_-"}, "/username", "at least one letter or digit"),
+        ("register", {"username": "goat\n"}, "/username", "A-Z, a-z, 0-9"),
+        ("spin_wheel", {"client_seed": ""}, "/client_seed", "1 to 64 of the characters"),
+        ("update_me", {"profile_color": "#fff"}, "/profile_color", "six hexadecimal digits"),
+        ("link_account", {"uid": "\u2800"}, "/uid", "must have a visible character"),
+    ],
+)
+def test_a_refusal_is_worded_for_people(
+    functions: Functions, members: Members, name: str, body: object, pointer: str, detail: str
+) -> None:
+    refused = functions.call(name, by=members.new(is_staff=True), raw=json.dumps(body))
+    assert refused.status == 422
+    (found,) = [error["detail"] for error in refused.json["errors"] if error["pointer"] == pointer]
+    assert detail in found

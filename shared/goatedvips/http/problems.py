@@ -12,6 +12,14 @@ from goatedvips.errors import InternalError, NotFound, Problem, ValidationFailed
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100  # validation errors listed in one problem document
+# By pydantic's error types, whose own messages speak of Python's types or of parsing.
+_DETAILS = {
+    "datetime_from_date_parsing": "must be an instant that exists, without leap seconds",
+    "datetime_parsing": "must be an instant that exists, without leap seconds",
+    "dict_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "too_short": "must not be empty",
+}
 
 
 def problem_of(error: Exception) -> Problem:
@@ -68,7 +76,10 @@ def _validation_problem(error: RequestValidationError) -> Problem:
         if source == "response":  # the handler's own answer does not fit its model
             return InternalError(reason=f"{fault['loc']}: {fault['msg']}")
         where = "" if source == "header" else pointer(path)
-        errors.append({"pointer": where, "detail": fault["msg"].removeprefix("Value error, ")})
+        is_no_body = fault["type"] == "missing" and not path  # the body is `null`
+        kind = "dict_type" if is_no_body else fault["type"]
+        detail = _DETAILS.get(kind) or fault["msg"].removeprefix("Value error, ")
+        errors.append({"pointer": where, "detail": detail})
     return ValidationFailed(errors=errors[:MAX_ERRORS])
 
 

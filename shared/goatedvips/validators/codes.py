@@ -1,12 +1,21 @@
 """Request and answer bodies of bonus codes."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from goatedvips.validators.fields import CLEAN, LARGEST_ID, Amount, AnswerBody, Currency, Moment, Money, RequestBody
+from goatedvips.validators.fields import (
+    CLEAN,
+    LARGEST_ID,
+    Amount,
+    AnswerBody,
+    Currency,
+    Moment,
+    Money,
+    RequestBody,
+    matching,
+)
 
 _NAME = r"^[A-Za-z0-9_]+([ -]+[A-Za-z0-9_]+)*$"
 
@@ -39,10 +48,17 @@ class CodeClaim(AnswerBody):
 class IssueRequest(RequestBody):
     """The terms of a bonus code to be issued."""
 
-    code: Annotated[str | None, Field(pattern=_NAME, min_length=3, max_length=64)] = None
+    code: (
+        Annotated[
+            str,
+            Field(min_length=3, max_length=64, json_schema_extra={"pattern": _NAME}),
+            matching(_NAME, "must be of A-Z, a-z, 0-9 and _, with spaces and dashes only between them"),
+        ]
+        | None
+    ) = None
     """The code: letters, digits and underscores, with spaces and dashes between them. If it is absent, a code is
     generated."""
-    value: Annotated[Amount, Field(gt=0, lt=Decimal(10) ** 8)]
+    value: Annotated[Amount, Field(gt=0, lt=100_000_000)]
     """The value of one claim."""
     currency: Literal["USD"] = "USD"
     """The ISO 4217 code of the currency of `value`."""

@@ -137,6 +137,26 @@ def one_of(*values: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": list(values)})
 
 
+def matching(pattern: str, detail: str) -> AfterValidator:
+    """For text of a certain form: refuses other text in plain words, not with the pattern.
+
+    The OpenAPI document gets the pattern from `json_schema_extra` of the field.
+
+    Parameters
+    ----------
+    pattern: what the whole text must match.
+    detail: the pattern in words, as in "must be …".
+    """
+    form = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not form.fullmatch(value):
+            raise ValueError(detail)
+        return value
+
+    return AfterValidator(check)
+
+
 AS_TYPED = BeforeValidator(storable)
 """For text that is compared with adopted values: refuses NUL and lone surrogates, and changes nothing."""
 

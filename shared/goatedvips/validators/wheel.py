@@ -6,13 +6,22 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer
 
-from goatedvips.validators.fields import AnswerBody, Money, RequestBody
+from goatedvips.validators.fields import AnswerBody, Money, RequestBody, matching
+
+_CLIENT_SEED = r"^[A-Za-z0-9_-]{1,64}$"
 
 
 class SpinRequest(RequestBody):
     """A spin. The member may choose the client seed; the server decides everything else."""
 
-    client_seed: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = None
+    client_seed: (
+        Annotated[
+            str,
+            Field(json_schema_extra={"pattern": _CLIENT_SEED}),
+            matching(_CLIENT_SEED, "must be 1 to 64 of the characters A-Z, a-z, 0-9, _ and -"),
+        ]
+        | None
+    ) = None
     """The member's part in the draw. If it is absent, the client seed of the member's last spin is used."""
 
 

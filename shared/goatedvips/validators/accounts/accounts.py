@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from goatedvips.validators.fields import AS_TYPED, CLEAN, AnswerBody, Email, Money, RequestBody, ascii_domain
+from goatedvips.validators.fields import AS_TYPED, CLEAN, AnswerBody, Email, Money, RequestBody, ascii_domain, matching
 
 type NewPassword = Annotated[str, StringConstraints(min_length=12, max_length=128), CLEAN]
 """A new password: 12 to 128 characters, counted in NFC."""
@@ -16,6 +16,7 @@ _MailedToken = Annotated[str, StringConstraints(max_length=200), CLEAN]
 _TypedText = Annotated[str, StringConstraints(min_length=1, max_length=1000), AS_TYPED]
 
 
+_USERNAME = r"^[_.-]*[A-Za-z0-9][A-Za-z0-9_.-]*$"
 # Names that members would take for staff or for the platform itself, in lower case and without `_`, `.` and `-`.
 _RESERVED = frozenset(
     {
@@ -63,7 +64,8 @@ class RegisterRequest(RequestBody):
 
     username: Annotated[
         str,
-        Field(min_length=3, max_length=32, pattern=r"^[_.-]*[A-Za-z0-9][A-Za-z0-9_.-]*$"),
+        Field(min_length=3, max_length=32, json_schema_extra={"pattern": _USERNAME}),
+        matching(_USERNAME, "must be of A-Z, a-z, 0-9, _, . and -, with at least one letter or digit"),
         AfterValidator(_unreserved),
     ]
     """The name that others see. Unique, ignoring case. Names that suggest a role, such as `support`, are reserved."""

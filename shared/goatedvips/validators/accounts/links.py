@@ -23,7 +23,11 @@ class LinkRequest(RequestBody):
     """A request to link a casino account."""
 
     uid: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_printable), CLEAN
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+        AfterValidator(_printable),
+        CLEAN,
+        LINE,
     ]
     """The member's id at the casino. Case matters."""
 

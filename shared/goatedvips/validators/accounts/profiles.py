@@ -5,7 +5,9 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from goatedvips.validators.fields import CLEAN, AnswerBody, RequestBody
+from goatedvips.validators.fields import CLEAN, AnswerBody, RequestBody, matching
+
+_COLOR = "^#[0-9A-Fa-f]{6}$"
 
 
 class UpdateMeRequest(RequestBody):
@@ -13,7 +15,14 @@ class UpdateMeRequest(RequestBody):
 
     bio: Annotated[str, StringConstraints(max_length=500), CLEAN] | None = None
     """The member's description of themselves, as plain text; null removes it."""
-    profile_color: Annotated[str, Field(pattern="^#[0-9A-Fa-f]{6}$")] | None = None
+    profile_color: (
+        Annotated[
+            str,
+            Field(json_schema_extra={"pattern": _COLOR}),
+            matching(_COLOR, "must be # and six hexadecimal digits, such as #D7FF00"),
+        ]
+        | None
+    ) = None
     """The colour of the profile as a CSS colour, such as `#D7FF00`."""
     hide_name: Annotated[bool, Field(strict=True)] | None = None
     """Whether leaderboards and the profile hide the member's name."""

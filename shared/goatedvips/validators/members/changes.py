@@ -39,7 +39,7 @@ class MemberUpdate(RequestBody):
         if self.suspended is None and self.is_admin is None and self.email_verified is None:
             raise ValueError("must have suspended, is_admin or email_verified")
         if self.suspended and self.reason is None:
-            raise ValueError("suspended takes a reason")
+            raise ValueError("a suspension needs a reason")
         return self
 
 
