@@ -3,6 +3,7 @@
 Errors of SendEmail: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 """
 
+from email.utils import parseaddr
 from functools import cache
 from typing import Any
 
@@ -67,10 +68,14 @@ def send(to: str, subject: str, text: str, html: str, reply_to: str | None = Non
 def _refusal(error: ClientError) -> Refused:
     """Return the class of an error that SES answered. Its message is left out, because it may quote the mail."""
     code = error.response.get("Error", {}).get("Code", "")
+    text = error.response.get("Error", {}).get("Message", "")
+    # "Email address is not verified. The following identities failed the check …": if the sender is one of them, SES
+    # sends no mail of the account; otherwise it is the recipient, and the account is still in the sandbox.
+    sender_failed = "is not verified" in text and parseaddr(settings.mail_from)[1] in text
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in _OF_THE_MESSAGE:
+    if code in _OF_THE_MESSAGE and not sender_failed:
         return MessageRefused(code)
-    if code in _OF_THE_ACCOUNT or status in {_THROTTLED, _FORBIDDEN} or status >= _SERVER_ERROR:
+    if sender_failed or code in _OF_THE_ACCOUNT or status in {_THROTTLED, _FORBIDDEN} or status >= _SERVER_ERROR:
         return AccountRefused(code)
     return Refused(code)
 

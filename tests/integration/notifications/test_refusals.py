@@ -64,6 +64,7 @@ ACCOUNT = [
     answered("SendingPausedException", 400),
     answered("AccountSuspendedException", 400),
     answered("MailFromDomainNotVerifiedException", 400),
+    answered("MessageRejected", 400, "Email address is not verified: GoatedVIPs <no-reply@goatedvips.example>"),
     answered("AccessDeniedException", 403),
     answered("ExpiredTokenException", 403),
     answered("InternalFailure", 500),
