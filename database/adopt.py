@@ -1,4 +1,4 @@
-"""`make db-adopt`: take over a database that the guide's application filled.
+"""`make db-adopt`: take over a database of the legacy application.
 
 It looks the database over, says what will happen, asks, does it, and looks again. Where the database is not what the
 guide describes, each difference is named and nothing is changed. Cut off, it goes on where it stopped when run again.
@@ -30,11 +30,11 @@ LOCKS = {
     "turns_of_the_outbox": "The platform's outbox and the newsletter are locked for a moment.",
     "shells": "users is locked for a moment; rows that nobody can log in to are marked, 1,000 at a time.",
 }
-"""What each step does to those who work with the tables meanwhile."""
+"""How each step affects concurrent work on the tables."""
 
 
 def adopt(url: str) -> str:
-    """Adopt the database at this address, after asking; return what is said at the end.
+    """Adopt the database with this URL after a confirmation; return the last line to print.
 
     Raises
     ------
@@ -52,19 +52,19 @@ def adopt(url: str) -> str:
     if report.state is State.UNKNOWN or any(not finding.is_harmless for finding in report.obstacles):
         sys.exit("Nothing was changed: see to the lines above first, then run it again.")
     print(*plan(report), sep="\n")
-    mean_time_zone(report.login.zone)
+    confirm_time_zone(report.login.zone)
     confirm(f"This adopts {shown}")
     upgrade(url)
     print("", *lines(looked_at(url)[0]), sep="\n")
     return f"Adopted: {shown}. Go on with docs/adopting.md."
 
 
-def mean_time_zone(zone: str) -> None:
-    """Go on at a clock that is not UTC only when that is meant: nothing tells afterwards which rows were not shifted.
+def confirm_time_zone(zone: str) -> None:
+    """Require a confirmation if the time zone is not UTC: afterwards nobody can find out which rows were not shifted.
 
     Raises
     ------
-    SystemExit: nobody said so.
+    SystemExit: it was not confirmed.
     """
     if zone in UTC:
         return
@@ -72,14 +72,14 @@ def mean_time_zone(zone: str) -> None:
         f"\nThe time zone is {zone}. Times that now() has stored will be read as UTC: shift them first, as "
         "docs/adopting.md shows, which also sets the time zone. If they are UTC all the same, or may be misread"
     )
-    if not (said := os.environ.get("TIME_ZONE")) and sys.stdin.isatty():
-        said = input(f"{says}, type {zone} to go on: ").strip()
-    if said != zone:
+    if not (confirmed := os.environ.get("TIME_ZONE")) and sys.stdin.isatty():
+        confirmed = input(f"{says}, type {zone} to go on: ").strip()
+    if confirmed != zone:
         sys.exit(f"{says}, say so by TIME_ZONE={zone}. Nothing was changed.")
 
 
 def plan(report: Report) -> Iterator[str]:
-    """Say what an adoption will do, step by step, and to how much."""
+    """Yield the lines that describe the steps of the adoption, and the sizes of the tables."""
     yield "\nThe tables, with rows as PostgreSQL estimates them:"
     for table in report.tables:
         if table.name in guide().tables:

@@ -1,4 +1,4 @@
-"""`make db-check`: what is wrong with a database, and which of its rows a person has to decide on. It changes nothing.
+"""`make db-check`: what is wrong with a database, and which rows need a person's decision. It changes nothing.
 
 The status is 0 where there is nothing to do, 1 where there is something, 2 where the database could not be looked at.
 `ARGS=--all` names every row; without it the first of each kind are named and the others counted.
@@ -59,9 +59,9 @@ class Report:
     revision: str | None
     tables: list[Owned]
     obstacles: list[Finding] = field(default_factory=list)
-    """What stands in the way of an adoption, of an upgrade, or of the platform's work."""
+    """What prevents an adoption, an upgrade, or the functions' work."""
     remarks: list[Finding] = field(default_factory=list)
-    """What else is to be known."""
+    """Everything else that was found."""
     undecided: list[Undecided] = field(default_factory=list)
 
     @property
@@ -72,7 +72,7 @@ class Report:
 
 
 def look(connection: Connection) -> Report:
-    """Look a database over, in one transaction that cannot write."""
+    """Check a database in one read-only transaction."""
     connection.rollback()
     connection.execute(text("SET TRANSACTION READ ONLY"))
     login = login_of(connection)
@@ -111,7 +111,7 @@ def _state(connection: Connection, tables: list[Owned]) -> tuple[State, str | No
 
 
 def _progress(report: Report) -> Iterator[Finding]:
-    """Say what is to be done next with a database whose schema is not the newest."""
+    """Yield the next step for a database whose schema is not the newest."""
     match report.state, report.revision:
         case State.EMPTY, _:
             yield Finding(report.state.value, "`make db-upgrade` makes the tables")
@@ -131,7 +131,7 @@ def _progress(report: Report) -> Iterator[Finding]:
 
 
 def _compare(connection: Connection, report: Report) -> None:
-    """Hold the schema to what it should be; one that is behind, to the guide's tables alone."""
+    """Compare the schema with the declared one; if it is behind, compare only the guide's tables."""
     is_newest = report.state is State.NEWEST
     findings = [*differences(connection, every.metadata if is_newest else guide()), *added(connection)]
     if is_newest:
@@ -146,7 +146,7 @@ def _compare(connection: Connection, report: Report) -> None:
 
 
 def _decide(connection: Connection, report: Report) -> None:
-    """Look for rows that need a decision, in what is there and may be read."""
+    """Find the rows that need a decision, in the tables that exist and are readable."""
     inspector = inspect(connection)
     readable = {table.name for table in report.tables if table.is_readable} & guide().tables.keys()
     columns = {name: {column["name"] for column in inspector.get_columns(name)} for name in readable}
@@ -156,7 +156,7 @@ def _decide(connection: Connection, report: Report) -> None:
         try:
             with connection.begin_nested():
                 found = answer(connection, question)
-        except DBAPIError as error:  # as where a column is of another type, which is told by itself
+        except DBAPIError as error:  # such as a column of another type, which has a line of its own
             what = f"{question.table} could not be searched for {question.what}"
             report.remarks.append(Finding(what, message(error.orig)))
         else:
@@ -165,7 +165,7 @@ def _decide(connection: Connection, report: Report) -> None:
 
 
 def lines(report: Report, *, first: int | None = FIRST) -> Iterator[str]:
-    """Write a report down, a line for each thing.
+    """Yield the lines of a report.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def lines(report: Report, *, first: int | None = FIRST) -> Iterator[str]:
 
 
 def looked_at(url: str) -> tuple[Report, bool]:
-    """Look over the database at this address; also return whether a pooler is in between.
+    """Check the database with this URL; also return whether the connection goes through a pooler.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def looked_at(url: str) -> tuple[Report, bool]:
 
 
 def check(url: str, *, first: int | None = FIRST) -> int:
-    """Print what is found; return the process's status."""
+    """Print the report; return the process's exit status."""
     shown = make_url(url).render_as_string(hide_password=True)
     try:
         report, pooled = looked_at(url)
@@ -216,7 +216,7 @@ def check(url: str, *, first: int | None = FIRST) -> int:
 
 @contextmanager
 def read_to_the_end() -> Iterator[None]:
-    """End quietly where the output goes to somebody who has read enough, as in `| head`."""
+    """Exit without a traceback if the reader of the output closes it, as `| head` does."""
     try:
         yield
         sys.stdout.flush()

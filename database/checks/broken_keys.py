@@ -1,6 +1,6 @@
-"""The rows that stand in the way of a key, of a foreign key or of NOT NULL where it was lost, by their ids.
+"""The ids of the rows that prevent a missing key, foreign key or NOT NULL from being created.
 
-What cannot be asked breaks nothing: a column that is missing or of another type is told by itself.
+A query that fails finds no rows: a column that is missing or of another type has a line of its own.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from sqlalchemy.schema import ForeignKeyConstraint, UniqueConstraint
 
 
 def nulls(connection: Connection, table: Table, column: str) -> list[object]:
-    """Name the rows without a value."""
+    """Return the rows without a value."""
     return _ids(connection, select(table.c.id).where(table.c[column].is_(None)))
 
 
 def doubled(
     connection: Connection, table: Table, columns: Sequence[str], where: ColumnElement[bool] | None = None
 ) -> list[object]:
-    """Name the rows that are alike in these columns, among those of which a condition is true."""
+    """Return the rows with equal values in these columns, among those that meet the condition."""
     return _ids(connection, _doubled(table, [table.c[column] for column in columns], where))
 
 
@@ -30,14 +30,14 @@ def _doubled(table: Table, columns: list[Column[object]], where: ColumnElement[b
 
 
 def primary(connection: Connection, table: Table) -> list[object]:
-    """Name the rows that have no primary key, or one that others have."""
+    """Return the rows whose primary key is null or not unique."""
     columns = list(table.primary_key.columns)
     lacking = select(table.c.id).where(or_(*(column.is_(None) for column in columns)))
     return _ids(connection, _doubled(table, columns)) + _ids(connection, lacking)
 
 
 def orphans(connection: Connection, table: Table, column: str) -> list[object]:
-    """Name the rows that refer to one that is not there."""
+    """Return the rows that refer to a row that does not exist."""
     referents = [key.column for key in table.c[column].foreign_keys]
     other = referents[0].table.alias("other")
     is_there = exists().where(other.c[referents[0].name] == table.c[column])
@@ -45,7 +45,7 @@ def orphans(connection: Connection, table: Table, column: str) -> list[object]:
 
 
 def by_name(connection: Connection, table: Table, name: str | None) -> list[object]:
-    """Name the rows that break the constraint or the unique index that should have this name."""
+    """Return the rows that violate the constraint or unique index of this name."""
     for constraint in table.constraints:
         if constraint.name == name and isinstance(constraint, ForeignKeyConstraint):
             return orphans(connection, table, constraint.column_keys[0])
@@ -59,7 +59,7 @@ def by_name(connection: Connection, table: Table, name: str | None) -> list[obje
 
 
 def rounded(connection: Connection, table: Table, column: Column[object]) -> list[object]:
-    """Name the rows whose number has more decimals than the column is to have."""
+    """Return the rows whose number has more decimals than the column's declared scale."""
     scale = getattr(column.type, "scale", None)
     if not isinstance(scale, int):
         return []
@@ -67,7 +67,7 @@ def rounded(connection: Connection, table: Table, column: Column[object]) -> lis
 
 
 def has_rows(connection: Connection, table: str) -> bool:
-    """Whether there is a row."""
+    """Whether the table has rows."""
     return bool(_ids(connection, select(1).select_from(named_table(table)).limit(1)))
 
 

@@ -1,4 +1,4 @@
-"""What alembic would do to a database, as sentences: how it differs, and the SQL that mends it."""
+"""The operations that alembic would do to a database, as findings with the SQL that repairs each difference."""
 
 import io
 import warnings
@@ -22,7 +22,7 @@ from goatedvips.models import every
 
 
 def compared(connection: Connection, inspector: Inspector, expected: MetaData) -> Iterator[Finding]:
-    """Turn what alembic would do into sentences."""
+    """Yield alembic's operations as findings."""
     options = {
         "compare_type": True,
         "compare_server_default": True,
@@ -56,18 +56,18 @@ def _name(op: ops.MigrateOperation) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """What it takes to turn an operation of alembic's into a sentence."""
+    """Turns an operation of alembic's into findings."""
 
     connection: Connection
     inspector: Inspector
     expected: MetaData
     replaced: dict[str, str]
-    """What has the name of something that should be, and is another: the SQL that makes way."""
+    """By name: the SQL that drops a constraint or index that has a declared name and another definition."""
     renamed: dict[tuple[str, str], str] = field(default_factory=dict)
-    """Of a missing column its table and name, and the one beside it that it may be under another name."""
+    """By table and name of a missing column: the column of the table that may be the renamed one."""
 
     def find_renamed(self, wanted: list[ops.MigrateOperation]) -> None:
-        """Look beside each missing column for one that nobody knows, of its kind and with a name much like it."""
+        """Find for each missing column an undeclared one of the same type with a similar name."""
         unknown = [
             (op.table_name, self._found(op))
             for op in wanted
@@ -127,7 +127,7 @@ class _Comparison:
                     )
 
     def _addition(self, table: str, column: Column[object]) -> str:
-        """Return what adds a column, to a table with rows too."""
+        """Return the SQL that adds a column, also to a table with rows."""
         add = f"ALTER TABLE {table} ADD COLUMN {ddl(self.connection, CreateColumn(column))}"
         if column.nullable or column.server_default is not None or column.primary_key:
             return add
@@ -146,7 +146,7 @@ class _Comparison:
                     rows = broken.doubled(self.connection, self.expected.tables[table], columns)
                     yield Finding(f"{table} lacks its unique key ({', '.join(columns)})", make, broken_by=rows)
             case ops.CreateForeignKeyOp(source_table=table, local_cols=columns, referent_table=other):
-                # Of a table that is not there, or elsewhere, that is told, and its foreign keys go along with it.
+                # A missing or moved table has a line of its own, and its foreign keys move with it.
                 if self.inspector.has_table(other) and not self._goes_with_renamed(table, columns):
                     rows = broken.orphans(self.connection, self.expected.tables[table], columns[0])
                     key = f"({', '.join(columns)}) to {other}"
@@ -161,7 +161,7 @@ class _Comparison:
                     yield Finding(f"constraint {name} of {table} is not ours", "our rows obey it too", is_harmless=True)
 
     def _goes_with_renamed(self, table: str, columns: Sequence[str]) -> bool:
-        """Whether a key comes back with the name of its column."""
+        """Whether the key returns when its column is renamed back."""
         return any((table, column) in self.renamed for column in columns)
 
     def _keys_of(self, table: str) -> list[list[str | None]]:
@@ -172,14 +172,14 @@ class _Comparison:
         ]
 
     def _is_known(self, table: str, name: str) -> bool:
-        """Whether something is ours, by its name or under another."""
+        """Whether a constraint or index is declared, under this name or another."""
         ours = every.metadata.tables[table]
         keys = [[*key.columns.keys()] for key in ours.constraints if hasattr(key, "columns")]
         found = [index["column_names"] for index in self.inspector.get_indexes(table) if index["name"] == name]
         return name in names_of(ours) or any(columns in keys for columns in found)
 
     def _altered(self, op: ops.AlterColumnOp) -> Iterator[str]:
-        """Say how a column is, and how it should be."""
+        """Yield how a column differs from its declaration."""
         for kind, *_, old, new in op.to_diff_tuple():
             if kind == "modify_type":
                 old, new = (each.compile(self.connection.dialect) for each in (old, new))  # noqa: PLW2901  as shown
@@ -204,7 +204,7 @@ class _Comparison:
 
 
 def _is_ours(table: str, column: str) -> bool:
-    """Whether the newest schema has it, be it that this database's is an older one."""
+    """Whether the newest schema has the column, even if this database has an older schema."""
     return column in every.metadata.tables[table].columns
 
 

@@ -1,4 +1,4 @@
-"""How a database's tables, columns and constraints differ from what they should be, each with the SQL that mends it.
+"""How tables, columns and constraints differ from their declaration, each with the SQL that repairs it.
 
 Alembic compares; what it doesn't see is read from PostgreSQL's catalogue.
 """
@@ -14,7 +14,7 @@ from database.checks.finding import Finding
 from database.checks.schema import guide, names_of
 from goatedvips.models import every
 
-# As text, like all that asks the catalogue: its tables are no models of ours.
+# Queries of the catalogue are text: there are no models of its tables.
 _HALF_DONE = text(r"""
     SELECT format('constraint %s of %s does not hold old rows to it (NOT VALID)', conname, relname),
         format('ALTER TABLE %I VALIDATE CONSTRAINT %I', relname, conname), relname, conname
@@ -63,30 +63,30 @@ _ELSEWHERE = text("""
 
 
 def differences(connection: Connection, expected: MetaData) -> Iterator[Finding]:
-    """Yield how the database differs from these tables; other tables are no concern of ours."""
+    """Yield how the database differs from these tables; other tables are ignored."""
     inspector = inspect(connection)
     present = set(inspector.get_table_names())
     for table in expected.sorted_tables:
         if table.name not in present:
             yield Finding(f"table {table.name} is missing", _where_it_is(connection, inspector, table))
     unseen = _unseen(connection, inspector, [table for table in expected.sorted_tables if table.name in present])
-    told = [*unseen, *compared(connection, inspector, expected)]
-    yield from sorted([*told, *_types(connection, inspector, expected, told)], key=_turn)
+    others = [*unseen, *compared(connection, inspector, expected)]
+    yield from sorted([*others, *_types(connection, inspector, expected, others)], key=_turn)
     yield from _storage(connection, expected)
     yield from _weak_keys(connection, expected)
     for what, do, table, name in connection.execute(_HALF_DONE, {"tables": [*expected.tables]}):
-        # What is ours and of a step that has not ended is made anew by it.
+        # A step that was cut off creates its own constraints and indexes again.
         if name not in names_of(every.metadata.tables[table]) - names_of(expected.tables[table]):
             yield Finding(what, do, broken_by=broken.by_name(connection, expected.tables[table], name))
 
 
 def _turn(finding: Finding) -> tuple[bool, bool, str]:
-    """Put first what the others need: columns, then keys, then what refers to them."""
+    """Order findings by dependency: columns, then keys, then foreign keys."""
     return not finding.what.startswith("column "), " foreign key " in finding.what, finding.what
 
 
 def _where_it_is(connection: Connection, inspector: Inspector, table: Table) -> str:
-    """Say where a missing table is, under another name or in another schema, or else what can be done."""
+    """Say where a missing table may be, under another name or in another schema, or else how to restore it."""
     if schema := connection.scalar(_ELSEWHERE, {"name": table.name}):
         return f"ALTER TABLE {schema}.{table.name} SET SCHEMA public, if that is the one, or bring it from a backup"
     columns = set((guide().tables.get(table.name, table)).columns.keys())
@@ -100,7 +100,7 @@ def _where_it_is(connection: Connection, inspector: Inspector, table: Table) -> 
 
 
 def _unseen(connection: Connection, inspector: Inspector, tables: list[Table]) -> Iterator[Finding]:
-    """Look at what alembic leaves out: primary keys, where ids come from, checks."""
+    """Yield differences that alembic does not compare: primary keys, defaults of ids, checks."""
     keys = _by_name(inspector.get_multi_pk_constraint())
     checks = _by_name(inspector.get_multi_check_constraints())
     columns = _by_name(inspector.get_multi_columns())
@@ -123,9 +123,11 @@ def _unseen(connection: Connection, inspector: Inspector, tables: list[Table]) -
                 yield Finding(f"{name} lacks its check {constraint.name}", check)
 
 
-def _types(connection: Connection, inspector: Inspector, expected: MetaData, told: list[Finding]) -> Iterator[Finding]:
+def _types(
+    connection: Connection, inspector: Inspector, expected: MetaData, others: list[Finding]
+) -> Iterator[Finding]:
     """Yield the columns of another collation or precision, which alembic takes for the same type."""
-    known = [finding.what for finding in told]
+    known = [finding.what for finding in others]
     columns = _by_name(inspector.get_multi_columns())
     for table in expected.sorted_tables:
         for found in columns.get(table.name, ()):
@@ -140,7 +142,7 @@ def _types(connection: Connection, inspector: Inspector, expected: MetaData, tol
 
 
 def _storage(connection: Connection, expected: MetaData) -> Iterator[Finding]:
-    """Yield the tables that are stored in a way to which keys and indexes cannot be added while others write."""
+    """Yield the tables that are partitioned, unlogged or inherited, which the steps cannot change."""
     order = [table.name for table in expected.sorted_tables]
     rows = connection.execute(_STORAGE, {"tables": order}).all()
     for row in rows:

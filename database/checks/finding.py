@@ -1,4 +1,4 @@
-"""What a look at a database tells: one line each."""
+"""A finding of `db-check`, which becomes one line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ FIRST = 20
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is not as it should be, and what to do about it."""
+    """Something that is not as declared, and what to do about it."""
 
     what: str
     do: str
     is_harmless: bool = False
-    """It is only told: the platform works with it."""
+    """It is only listed: the platform works with it."""
     broken_by: Sequence[object] = ()
-    """The ids of rows without which it could be done."""
+    """The ids of the rows that prevent it."""
 
     def line(self, first: int | None = FIRST) -> str:
         """Return it in one line."""
@@ -29,7 +29,7 @@ class Finding:
 
 
 def named(ids: Sequence[object], first: int | None) -> str:
-    """Count rows and name them by their ids.
+    """Return the number of rows and their ids.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is asked about the rows of a table, and the rows that are found."""
+"""Queries for rows that need a decision, and the rows that they find."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ class Undecided:
     what: str
     do: str
     rows: list[tuple[int, int | None]]
-    """Each one's id, and the id of the row that has what it would have, if any."""
+    """The id of each row, and the id of the row that has the key that it would have, if any."""
     is_note: bool = False
     """Nothing has to be decided: the platform works with them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked about the rows of a table."""
+    """A query for rows of one table that need the same decision."""
 
     table: str
     needs: frozenset[str]
-    """The columns that must be there to ask it."""
+    """The columns that it needs."""
     what: str
     do: str
     rows: Found
@@ -37,7 +37,7 @@ class Question:
 
 
 def answer(connection: Connection, question: Question) -> Undecided | None:
-    """Look for the rows that a question asks for."""
+    """Return the rows of a question; None if there are none."""
     first = question.rows.selected_columns[0]
     rows = [(id_, other) for id_, other in connection.execute(question.rows.order_by(first))]
     return Undecided(question.table, question.what, question.do, rows, question.is_note) if rows else None

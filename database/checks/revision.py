@@ -1,4 +1,4 @@
-"""Where an adopted database has lost its revision, as by a restore of a part: which step it had come to."""
+"""The revision of an adopted database that lost it, for example in a partial restore: which step was the last."""
 
 from sqlalchemy import Connection, inspect, text
 
@@ -6,7 +6,7 @@ from database.checks.finding import Finding
 from database.checks.schema import guide
 from goatedvips.models import every
 
-# As text, like all that asks the catalogue: its tables are no models of ours.
+# Queries of the catalogue are text: there are no models of its tables.
 LAST_MADE = {
     "platform_tables": "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('wheel_spins')"
     " AND attname = 'client_seed')",
@@ -20,12 +20,12 @@ LAST_MADE = {
     "turns_of_the_outbox": "to_regclass('outbox_turn_idx') IS NOT NULL AND to_regclass('outbox_due_at_idx') IS NULL",
     "shells": "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'mark_shell' AND tgrelid = to_regclass('users'))",
 }
-"""What each step makes last: with it there is the rest."""
+"""What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "
 
 
 def lost(connection: Connection) -> Finding | None:
-    """Return how the revision of a database that has none is put back, if tables of ours are there."""
+    """Return how to restore a missing revision, if the platform's tables exist."""
     if not _has_ours(connection):
         return None
     newest = next((step for step, made in reversed(LAST_MADE.items()) if _is_so(connection, made)), "guide_tables")
@@ -41,7 +41,7 @@ def _is_so(connection: Connection, condition: str) -> bool:
 
 
 def _has_ours(connection: Connection) -> bool:
-    """Whether there is what only an adoption makes: others have tables of these names too, of other columns."""
+    """Whether the platform's tables exist; other applications have tables of the same names with other columns."""
     inspector = inspect(connection)
     present = {name: {column["name"] for column in found} for (_, name), found in inspector.get_multi_columns().items()}
     ours = every.metadata.tables.keys() - guide().tables.keys()

@@ -1,4 +1,4 @@
-"""What a login may do in a database, whose clock is not UTC, and what the functions' roles lack."""
+"""The rights of a login, time zones other than UTC, settings, and the roles of the functions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ OLDEST_POSTGRES = 150000
 UTC = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", "UCT", "Etc/UCT", "Zulu", "Etc/Zulu", "Universal", "Etc/Universal"}
 REPAIRED = "`make db-upgrade` repairs it, with a login that has CREATEROLE"
 
-# As text, like all that asks the catalogue: its tables are no models of ours.
+# Queries of the catalogue are text: there are no models of its tables.
 _LOGIN = text("""
     SELECT current_user AS name, current_database() AS database, current_schemas(false) AS path,
         to_regnamespace('public') IS NOT NULL AS has_public,
@@ -36,7 +36,7 @@ _TABLES = text("""
     FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner
     WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p') ORDER BY relname
 """)
-# Since PostgreSQL 16 CREATEROLE alone alters only the roles that the login created.
+# Since PostgreSQL 16 a login with CREATEROLE can alter only the roles that it created or has ADMIN OPTION on.
 _UNALTERABLE = text("""
     SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)
         AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
@@ -61,7 +61,7 @@ _ZONES = text("""
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who is connected, with what rights, to what."""
+    """The login, its rights, and properties of the database."""
 
     name: str
     database: str
@@ -85,7 +85,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A table that is there, and what the login has to do with it."""
+    """A table, its owner, and the login's rights on it."""
 
     name: str
     owner: str
@@ -93,23 +93,23 @@ class Owned:
     is_ours: bool
     is_readable: bool
     rows: int | None
-    """As the planner estimates them; none where nobody has counted yet."""
+    """The planner's estimate; None if the table was never analysed."""
     size: str
     """With its indexes."""
 
 
 def login_of(connection: Connection) -> Login:
-    """Return who is connected."""
+    """Return the login of the connection."""
     return Login(**connection.execute(_LOGIN).mappings().one())
 
 
 def tables_of(connection: Connection) -> list[Owned]:
-    """Return the tables that are there, of others too."""
+    """Return all tables in public, also those of other applications."""
     return [Owned(*row) for row in connection.execute(_TABLES)]
 
 
 def rights(login: Login, tables: list[Owned]) -> Iterator[Finding]:
-    """Yield what the login may not do and an upgrade does, and what server would not do."""
+    """Yield the rights that an upgrade needs and the login lacks, and unsuitable properties of the server."""
     name, database = _quoted(login.name), _quoted(login.database)
     yield from read_only(login)
     for is_wrong, what, do in (
@@ -168,7 +168,7 @@ def rights(login: Login, tables: list[Owned]) -> Iterator[Finding]:
 
 
 def read_only(login: Login) -> Iterator[Finding]:
-    """Yield why nothing can be written at all, if so."""
+    """Yield the reason why the database is read-only, if it is."""
     name, database, setting = _quoted(login.name), _quoted(login.database), "default_transaction_read_only"
     if login.is_replica:
         yield Finding("the server is a standby, a read replica, which is read-only", "give the address of the primary")
@@ -182,7 +182,7 @@ def read_only(login: Login) -> Iterator[Finding]:
 
 
 def clocks(connection: Connection, login: Login, *, is_adopted: bool) -> Iterator[Finding]:
-    """Yield whose now() is not UTC: the columns keep no time zone, and what they hold is read as UTC."""
+    """Yield time zones other than UTC: the columns store no time zone, and are read as UTC."""
     name = connection.dialect.identifier_preparer.quote(login.database)
     if login.zone not in UTC and is_adopted:
         yield Finding(

@@ -1,6 +1,6 @@
-"""The rows of the guide's application that a person has to decide on: which, and what can be done about them.
+"""The rows of the legacy application that need a person's decision, and what can be done about them.
 
-Before a database is adopted they are told by the guide's columns, afterwards by the keys that they did not get: they
+Before an adoption the guide's columns show them, afterwards the missing keys: both queries find the same rows. They
 are the same rows.
 """
 
@@ -38,10 +38,10 @@ from migrations import routines
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What only one row can be matched by: the oldest has it."""
+    """A key column, which only one row of a group can have: the oldest."""
 
     column: Column[object]
-    """Ours, unique; null in rows that came too late."""
+    """Unique; null in all rows of a group but one."""
     made_of: Column[object]
     reads: ColumnElement[object]
     scope: tuple[Column[object], ...]
@@ -115,7 +115,7 @@ KEYS = (
 
 
 def questions(guide: MetaData, columns: Columns, *, keyed: bool) -> Iterator[Question]:
-    """Yield what is asked of a database.
+    """Yield the questions for a database.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def _named_as_another() -> Found:
 
 
 def _of_values(table: Table) -> Iterator[Question]:
-    """Ask for what the database holds and no calendar or sum does; Drizzle reads `infinity` as the year 2000."""
+    """Yield questions for values outside the calendar or without a sum; Drizzle reads `infinity` as the year 2000."""
     for column in table.columns:
         if isinstance(column.type, DateTime):
             outside = or_(

@@ -1,4 +1,4 @@
-"""What migrations make besides tables, what others have added to it, and what stands where ours will be."""
+"""Functions, triggers and sequences, what others have added to the schema, and names that are taken."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ TRIGGERS = {(trigger.table, trigger.name) for trigger in routines.TRIGGERS}
 FUNCTIONS = {function.name for function in routines.FUNCTIONS}
 REPAIRED = "`make db-upgrade` makes it anew"
 
-# As text, like all that asks the catalogue: its tables are no models of ours.
+# Queries of the catalogue are text: there are no models of its tables.
 _ADDED = text("""
     SELECT kind || ' ' || name, relname, name, may_change FROM (
         SELECT 'constraint', conname, conrelid, false FROM pg_constraint WHERE contype IN ('c', 'x')
@@ -28,7 +28,7 @@ _ADDED = text("""
     ) AS added (kind, name, of, may_change) JOIN pg_class ON pg_class.oid = of
     WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(:tables) ORDER BY relname, 1
 """)
-# Others have a table `users` too: it takes most of the ten.
+# Other applications have a table `users` too, so more than five of the ten tables are needed.
 _ELSEWHERE = text("""
     SELECT quote_ident(nspname) AS schema, array_agg(relname::text ORDER BY relname) AS names
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
@@ -79,14 +79,14 @@ def machinery(connection: Connection) -> Iterator[Finding]:
 
 
 def sequences_behind(connection: Connection, do: str, *, is_harmless: bool = False) -> Iterator[Finding]:
-    """Yield the sequences that give ids which are taken."""
+    """Yield the sequences whose next ids are taken."""
     for lag in sequences.lagging(connection, [*every.metadata.tables]):
         what = f"sequence {lag.sequence} gives {lag.next_id} next, and ids of {lag.table} go up to {lag.highest}"
         yield Finding(what, do, is_harmless=is_harmless)
 
 
 def added(connection: Connection) -> Iterator[Finding]:
-    """Yield the checks, triggers and rules that somebody has given to the guide's tables."""
+    """Yield the checks, triggers and rules on the guide's tables that are not declared."""
     for what, table, name, may_change in connection.execute(_ADDED, {"tables": [*guide().tables]}):
         if (table, name) not in TRIGGERS:
             how = (
@@ -96,14 +96,14 @@ def added(connection: Connection) -> Iterator[Finding]:
 
 
 def emptied(connection: Connection, readable: set[str]) -> Iterator[Finding]:
-    """Yield which of the tables that a migration fills is empty, of those that may be read."""
+    """Yield the empty ones among the readable tables that a migration fills."""
     for name, (what, insert) in _filled().items():
         if name in readable and not connection.scalar(select(exists().select_from(named_table(name)))):
             yield Finding(f"{name} is empty: {what}", f"bring it back from a backup, or {insert}")
 
 
 def _filled() -> dict[str, tuple[str, str]]:
-    """Return for each such table what is wrong without rows, and what makes the first one."""
+    """Return for each such table the effect of having no rows, and the SQL that inserts the first."""
     wheel = json.dumps(steps().get_revision("platform_tables").module.FIRST_WHEEL)
     tiers = json.dumps(steps().get_revision("accounts_and_access").module.FIRST_TIERS)
     insert = "INSERT INTO {} VALUES ({})"
@@ -118,7 +118,7 @@ def _filled() -> dict[str, tuple[str, str]]:
 
 
 def elsewhere(connection: Connection) -> Finding | None:
-    """Return how the guide's tables get into public, where they are in another schema instead."""
+    """Return how to move the guide's tables to public, if they are in another schema."""
     found = connection.execute(_ELSEWHERE, {"tables": [*guide().tables]}).first()
     if found is None:
         return None
@@ -130,7 +130,7 @@ def elsewhere(connection: Connection) -> Finding | None:
 
 
 def in_the_way(connection: Connection, guide: MetaData) -> Iterator[Finding]:
-    """Yield what stands, in a database that is not adopted yet, where the adoption would put something of ours."""
+    """Yield the names in a database to adopt that the adoption would use for something else."""
     inspector = inspect(connection)
     present = set(inspector.get_table_names())
     for name, theirs in guide.tables.items():
