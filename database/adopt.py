@@ -29,6 +29,7 @@ LOCKS = {
     "invisible_characters_in_codes": "An index is rebuilt while others write; codes with such characters are written.",
     "turns_of_the_outbox": "The platform's outbox and the newsletter are locked for a moment.",
     "shells": "users is locked for a moment; rows that nobody can log in to are marked, 1,000 at a time.",
+    "pending_subscriptions": "An index is built while others write.",
 }
 """How each step affects concurrent work on the tables."""
 

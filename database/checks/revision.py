@@ -19,6 +19,7 @@ LAST_MADE = {
     "invisible_characters_in_codes": "EXISTS (SELECT FROM pg_proc WHERE proname = 'code_key' AND prosrc LIKE '%NFKC%')",
     "turns_of_the_outbox": "to_regclass('outbox_turn_idx') IS NOT NULL AND to_regclass('outbox_due_at_idx') IS NULL",
     "shells": "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'mark_shell' AND tgrelid = to_regclass('users'))",
+    "pending_subscriptions": "to_regclass('newsletter_subscriptions_pending_idx') IS NOT NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "
