@@ -102,7 +102,7 @@ def test_of_a_reset_and_a_change_of_the_address_at_once_one_works(
     assert (after.password == STORED_ANEW) == (after.email == member.email)
 
 
-def test_of_two_members_who_take_one_address_at_once_one_gets_it(
+def test_one_of_two_members_who_take_one_address_at_once_gets_it(
     direct: str, members: Members, database: sa.Engine
 ) -> None:
     ones = [members.new() for _ in range(2)]

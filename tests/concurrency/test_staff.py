@@ -54,7 +54,7 @@ def outcome(results: list[Any]) -> Counter[type]:
 
 @pytest.mark.parametrize("change", [DEMOTION, SUSPENSION], ids=["demotion", "suspension"])
 @pytest.mark.parametrize("first", [0, 1])
-def test_of_two_who_take_each_other_s_rights_away_one_stays(
+def test_one_of_two_staff_who_revoke_each_other_s_rights_stays(
     direct: str, members: Members, database: sa.Engine, change: Change, first: int
 ) -> None:
     refusal = Forbidden if change is DEMOTION else AccountSuspended
@@ -88,7 +88,9 @@ def test_in_a_ring_of_staff_at_least_one_stays(
         assert all(isinstance(result, Forbidden | AccountSuspended) for result in refused), results
 
 
-def test_twenty_who_demote_one_do_it_once(direct: str, members: Members, database: sa.Engine) -> None:
+def test_twenty_concurrent_demotions_of_one_member_happen_once(
+    direct: str, members: Members, database: sa.Engine
+) -> None:
     staff, demoted = [members.staff() for _ in range(20)], members.staff()
     held = sa.select(users.c.id).where(users.c.id == demoted.id)
     results = at_once_behind(database, held, direct, [work(by, demoted, DEMOTION) for by in staff])

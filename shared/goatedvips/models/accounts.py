@@ -1,4 +1,4 @@
-"""Members and staff, their sessions, and what is counted and mailed to prove who they are."""
+"""Members and staff, their sessions, mailed tokens, attempts, links and erased identities."""
 
 from sqlalchemy import (
     BigInteger,
@@ -32,7 +32,7 @@ users = Table(
     Column("created_at", Instant, nullable=False, server_default=func.now()),
     Column("last_active", Instant),
     Column("is_active", Boolean, nullable=False, server_default=text("false")),
-    # The member's id on the affiliate's side, and what its feed says of them.
+    # The member's id at the casino, and the totals that the affiliate's feed reports for it.
     Column("uid", Text, unique=True),
     Column("total_wager", Numeric(18, 8), nullable=False, server_default=text("'0'")),
     Column("wager_today", Numeric(18, 8), nullable=False, server_default=text("'0'")),
@@ -47,21 +47,21 @@ users = Table(
     Column("excluded_until", Instant),
     Column("excluded_permanently", Boolean, nullable=False, server_default=text("false")),
     Column("hide_name", Boolean, nullable=False, server_default=text("false")),
-    Column("suspended_reason", Text),  # as staff wrote it
-    Column("credentials_changed_at", Instant),  # password or e-mail: what was asked for by mail before is dead
-    Column("erased_at", Instant),  # the row stays, without anything of the member: others point to it
+    Column("suspended_reason", Text),  # written by staff
+    Column("credentials_changed_at", Instant),  # password or e-mail; links mailed before are invalid
+    Column("erased_at", Instant),  # the row stays without personal data, because other tables reference it
     # A row that the legacy application made for a uid of the feed: nobody can log in to it, and no mail reaches it.
-    # Written by the trigger mark_shell alone.
+    # Only the trigger mark_shell writes it.
     Column("is_shell", Boolean, nullable=False, server_default=text("false")),
     Index("users_created_at_idx", "created_at"),
-    # Who has the same name, ignoring case, whether or not with the key; and whose begins so.
+    # For look-ups ignoring case, of rows with and without the key, and for searches by prefix.
     Index(
         "users_lower_username_idx",
         func.lower(text("username")).label("key"),
         postgresql_ops={"key": "text_pattern_ops"},
     ),
     Index("users_lower_email_idx", func.lower(text("email")).label("key"), postgresql_ops={"key": "text_pattern_ops"}),
-    # Few rows each, for the staff's filters and figures, and for the guard of the last of the staff.
+    # Partial indexes with few rows, for staff's filters and figures and for the check of the last staff member.
     Index("users_staff_idx", "id", postgresql_where=text("is_admin")),
     Index("users_suspended_idx", "id", postgresql_where=text("suspended_at IS NOT NULL")),
     Index("users_excluded_idx", "id", postgresql_where=text("excluded_until IS NOT NULL OR excluded_permanently")),
@@ -82,7 +82,7 @@ sessions = Table(
     Column("ended_at", Instant),
 )
 
-# What was mailed to prove an address: the token itself is nowhere but in the mail.
+# Tokens of mailed links. Only the mail has the token itself.
 mailed_tokens = Table(
     "mailed_tokens",
     metadata,
@@ -97,20 +97,22 @@ mailed_tokens = Table(
     Column("used_at", Instant),
 )
 
-# What is counted to slow guessing down.
+# Attempts that throttles count.
 attempts = Table(
     "attempts",
     metadata,
     Column("id", BigInteger, primary_key=True),
-    Column("kind", Text, nullable=False),  # log_in, register, claim, mail, no_mail
-    Column("subject", Text, nullable=False),  # the account that was tried, the member who tried
+    Column("kind", Text, nullable=False),  # log_in, register, claim, mail_own, mail_reset, mail_change, no_mail …
+    Column(
+        "subject", Text, nullable=False
+    ),  # the account tried or the member who tried, or a keyed hash of an address or a login
     Column("address", Text, nullable=False),  # IPv4, or the /64 of an IPv6 address
     Column("attempted_at", Instant, nullable=False),
     Index("attempts_kind_subject_attempted_at_idx", "kind", "subject", "attempted_at"),
     Index("attempts_kind_address_attempted_at_idx", "kind", "address", "attempted_at"),
 )
 
-# A member's wish to have an account at the casino taken for theirs; staff decide.
+# Members' requests to link a casino account. Staff decide them.
 account_links = Table(
     "account_links",
     metadata,
@@ -126,8 +128,8 @@ account_links = Table(
     Index("account_links_pending_key", "user_id", unique=True, postgresql_where=text("decision IS NULL")),
 )
 
-# What is kept of erased members' addresses and uids, and of addresses that excluded members gave up: keyed hashes.
-# An exclusion survives by them.
+# Keyed hashes of erased members' e-mail addresses and uids, and of those that excluded members gave up. Exclusions
+# survive with them.
 erased_identities = Table(
     "erased_identities",
     metadata,
@@ -138,7 +140,7 @@ erased_identities = Table(
     Column("excluded_permanently", Boolean, nullable=False, server_default=text("false")),
 )
 
-# One row, made by a migration and read by the database's function identity_hash alone.
+# One row, made by a migration. Only the SQL function identity_hash reads it.
 identity_key = Table(
     "identity_key",
     metadata,

@@ -60,7 +60,7 @@ def test_it_counts_once_the_link_is_used_that_the_new_address_gets(
     assert counted(database, member.id, "log_in") == 0, "the attempt was taken back"
 
 
-def test_a_wrong_password_mails_nothing_and_stays_counted(
+def test_a_wrong_password_queues_no_mail_and_stays_counted(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member, email = members.new(password=STORED), fresh()
@@ -118,7 +118,7 @@ def test_the_case_of_one_s_own_address_counts_as_the_member_s_own_request(
     assert [mail.user_id for mail in mails(database, email)][3:] == [owner.id]
 
 
-def test_who_looks_for_accounts_is_held_back_as_at_registering(
+def test_requests_that_reveal_accounts_are_throttled_as_registrations_are(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member, taken, at = members.new(password=STORED), members.new(), network_address()
@@ -177,7 +177,7 @@ def test_a_key_means_nothing_here_and_leaves_no_trace_of_the_password(
     ],
     ids=["changed", "suspended"],
 )
-def test_what_changed_while_the_password_was_compared_is_seen(
+def test_a_change_during_the_comparison_of_the_password_is_seen(
     functions: Functions,
     members: Members,
     database: sa.Engine,
@@ -197,7 +197,7 @@ def test_what_changed_while_the_password_was_compared_is_seen(
     assert mails(database, email) == []
 
 
-def test_who_is_not_signed_in_is_refused(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_only_a_signed_in_member_is_allowed(functions: Functions, members: Members, database: sa.Engine) -> None:
     email = fresh()
     assert problem(change(functions, None, email)) == (401, "unauthenticated")
     ended = members.new(password=STORED)

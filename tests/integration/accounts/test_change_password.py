@@ -65,7 +65,9 @@ def test_the_other_sessions_end_and_this_one_stays(functions: Functions, members
     assert is_live(functions, other)
 
 
-def test_what_was_asked_for_by_mail_before_dies(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_links_mailed_before_are_invalid_afterwards(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
     member = members.new(password=STORED)
     with database.connect() as connection:
         reset = mailed_tokens.make_for_reset(connection, member.id, member.email, asked_at=NOON, now=NOON)
@@ -77,7 +79,7 @@ def test_what_was_asked_for_by_mail_before_dies(functions: Functions, members: M
     assert problem(functions.call("verify_email", body={"token": email}, now=later)) == (404, "token_invalid")
 
 
-def test_while_the_old_application_runs_its_format_is_written(
+def test_during_the_cut_over_passwords_are_written_in_the_legacy_format(
     functions: Functions, members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = load("change_password")
@@ -131,7 +133,7 @@ def test_an_idempotency_key_neither_frees_a_guess_nor_leaves_a_trace_of_the_pass
         assert connection.execute(kept).all() == []
 
 
-def test_right_passwords_use_nothing_up(functions: Functions, members: Members) -> None:
+def test_right_passwords_do_not_count(functions: Functions, members: Members) -> None:
     member, at = members.new(password=STORED), network_address()
     for count in range(12):
         passwords_now = (PASSWORD, NEW_PASSWORD)[:: -1 if count % 2 else 1]
@@ -161,7 +163,7 @@ def test_a_current_password_that_can_be_none_is_refused(
     ],
     ids=["changed", "suspended"],
 )
-def test_what_changed_while_it_was_compared_stays(
+def test_a_change_during_the_comparison_is_not_overwritten(
     functions: Functions,
     members: Members,
     database: sa.Engine,
@@ -181,7 +183,7 @@ def test_what_changed_while_it_was_compared_stays(
     assert row(database, member).password == columns.get("password", STORED)
 
 
-def test_who_is_not_signed_in_is_refused(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_only_a_signed_in_member_is_allowed(functions: Functions, members: Members, database: sa.Engine) -> None:
     assert problem(change(functions, None)) == (401, "unauthenticated")
     ended = members.new(password=STORED)
     members.end_session(ended)

@@ -73,7 +73,7 @@ def untouched(database: sa.Engine, link_id: int, member: Member) -> None:
         assert connection.execute(noted).all() == []
 
 
-def test_an_approval_brings_the_uid_and_what_the_feed_says_of_it(
+def test_an_approval_sets_the_uid_and_the_totals_that_the_feed_reported(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     uid, staff, other = new_uid(), members.staff(), members.new()
@@ -127,7 +127,7 @@ def test_a_refusal_changes_nothing_of_the_member_s(functions: Functions, members
     assert of_member(database, member) == before
 
 
-def test_totals_of_a_uid_that_the_feed_has_not_told_of_stay_unless_they_are_another_uid_s(
+def test_totals_of_a_uid_unknown_to_the_feed_stay_unless_the_member_had_another_uid(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     staff, uid = members.staff(), new_uid()
@@ -179,7 +179,7 @@ def test_nobody_decides_their_own_request(functions: Functions, members: Members
 
 
 @pytest.mark.parametrize("link_id", [2**31 - 1, 2**31, 0, -1, "one"])
-def test_what_was_never_asked_is_not_found(functions: Functions, members: Members, link_id: object) -> None:
+def test_an_unknown_request_is_not_found(functions: Functions, members: Members, link_id: object) -> None:
     assert decide(functions, members.staff(), link_id).status == 404
 
 
@@ -334,7 +334,7 @@ def test_a_refusal_or_the_same_uid_again_remembers_nothing(
             assert connection.execute(found).all() == []
 
 
-def test_who_decided_what_is_noted(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_a_decision_is_recorded_in_the_audit_log(functions: Functions, members: Members, database: sa.Engine) -> None:
     staff, uid, old = members.staff(), new_uid(), new_uid()
     member = members.new(uid=old, verified=True)
     link_id = asked(database, member, uid)
@@ -348,7 +348,7 @@ def test_who_decided_what_is_noted(functions: Functions, members: Members, datab
     assert row.after == {"decision": "approved", "reason": "They showed us.", "linked_uid": uid}
 
 
-def test_the_member_is_told(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_the_member_is_notified_by_mail(functions: Functions, members: Members, database: sa.Engine) -> None:
     for body, said in ((APPROVED, "is linked"), (REFUSED, "was not linked")):
         member, uid = members.new(), new_uid()
         decide(functions, members.staff(), asked(database, member, uid), body)

@@ -52,7 +52,7 @@ def test_never_one_for_good(functions: Functions, members: Members, database: sa
         assert kept(database, member) == (until, True)
 
 
-def test_who_is_not_excluded_may_say_so_twice(functions: Functions, members: Members) -> None:
+def test_ending_no_exclusion_does_nothing(functions: Functions, members: Members) -> None:
     member = members.new(excluded_until=NOON)
     assert [end(functions, member).status for _ in range(2)] == [204, 204]
     assert end(functions, members.new()).status == 204
@@ -65,7 +65,9 @@ def test_it_takes_no_fields(functions: Functions, members: Members, database: sa
     assert kept(database, member) == (NOON, False)
 
 
-def test_who_may_not_any_more_ends_nothing(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_a_suspended_or_signed_out_member_ends_nothing(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
     assert end(functions, None).json["code"] == "unauthenticated"
     ended, suspended = members.new(excluded_until=NOON), members.new(excluded_until=NOON, suspended_at=NOON)
     members.end_session(ended)

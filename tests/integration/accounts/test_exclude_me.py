@@ -131,7 +131,9 @@ def test_no_play_from_then_on_and_all_else_as_before(
         assert functions.call(name, by=members.new(), now=now, **play).status == 201, name
 
 
-def test_who_may_not_any_more_changes_nothing(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_a_suspended_or_signed_out_member_changes_nothing(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
     assert exclude(functions, None, days=1).json["code"] == "unauthenticated"
     ended, suspended = members.new(), members.new(suspended_at=NOON)
     members.end_session(ended)

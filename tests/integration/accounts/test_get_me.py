@@ -58,7 +58,7 @@ def test_an_adopted_row_is_answered_as_it_is(functions: Functions, members: Memb
     assert (answer["total_wager"], answer["last_active"]) == ("0.00", None)
 
 
-def test_staff_are_told_that_they_are(functions: Functions, members: Members) -> None:
+def test_staff_see_that_they_are_staff(functions: Functions, members: Members) -> None:
     assert functions.call("get_me", by=members.staff()).json["is_staff"] is True
 
 
@@ -66,7 +66,7 @@ def test_an_excluded_member_still_sees_themselves(functions: Functions, members:
     assert functions.call("get_me", by=members.new(excluded_permanently=True)).json["excluded_permanently"] is True
 
 
-def test_who_is_not_signed_in_sees_nothing(functions: Functions, members: Members) -> None:
+def test_only_a_signed_in_member_sees_their_account(functions: Functions, members: Members) -> None:
     assert functions.call("get_me").json["code"] == "unauthenticated"
     ended = members.new()
     members.end_session(ended)

@@ -59,7 +59,7 @@ def test_an_adopted_row_is_answered_as_it_is(functions: Functions, members: Memb
     assert profile(functions, member.id).json["profile_color"] is None
 
 
-def test_of_who_hides_their_name_the_rest_is_shown(functions: Functions, members: Members) -> None:
+def test_a_hidden_name_is_null_in_the_profile(functions: Functions, members: Members) -> None:
     member = members.new(hide_name=True, bio="Grass.")
     answer = profile(functions, member.id)
     assert (answer.json["username"], answer.json["bio"]) == (None, "Grass.")
@@ -67,7 +67,9 @@ def test_of_who_hides_their_name_the_rest_is_shown(functions: Functions, members
 
 
 @pytest.mark.parametrize("gone", [{"erased_at": NOON}, {"suspended_at": NOON}], ids=["erased", "suspended"])
-def test_who_is_gone_is_not_found(functions: Functions, members: Members, gone: dict[str, Any]) -> None:
+def test_a_suspended_or_erased_member_has_no_profile(
+    functions: Functions, members: Members, gone: dict[str, Any]
+) -> None:
     member = members.new(bio="Secret")
     members.change(member, **gone)
     answer = profile(functions, member.id)
@@ -80,11 +82,11 @@ def test_a_shell_has_no_profile(functions: Functions, members: Members) -> None:
 
 
 @pytest.mark.parametrize("user_id", [2**31 - 1, 2**31, 10**30, 0, -1, "one", "1.0", "%31", "1 or 1=1", "\x00"])
-def test_who_was_never_there_is_not_found(functions: Functions, user_id: object) -> None:
+def test_an_unknown_member_has_no_profile(functions: Functions, user_id: object) -> None:
     assert profile(functions, user_id).status == 404
 
 
-def test_who_has_the_answer_is_told_so(functions: Functions, members: Members) -> None:
+def test_if_none_match_answers_304(functions: Functions, members: Members) -> None:
     member = members.new()
     tag = profile(functions, member.id).headers["ETag"]
     same = profile(functions, member.id, headers={"if-none-match": tag})

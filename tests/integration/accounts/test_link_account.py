@@ -63,7 +63,9 @@ def test_one_waits_at_a_time(functions: Functions, members: Members, database: s
     assert requests(database, member) == [(uid, "refused"), (uid, None)]
 
 
-def test_whose_the_account_is_by_now_is_not_told(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_the_answer_does_not_reveal_who_has_the_casino_account(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
     uid = new_uid()
     members.new(uid=uid, verified=True)
     member = members.new()
@@ -72,7 +74,7 @@ def test_whose_the_account_is_by_now_is_not_told(functions: Functions, members: 
     assert requests(database, member) == [(uid, None)]
 
 
-def test_what_is_theirs_is_not_asked_for_again(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_a_linked_uid_cannot_be_requested_again(functions: Functions, members: Members, database: sa.Engine) -> None:
     uid = new_uid()
     member = members.new(uid=uid, verified=True)
     answer = ask(functions, member, uid)
@@ -114,7 +116,9 @@ def test_anything_else_is_refused(functions: Functions, members: Members, databa
     assert requests(database, member) == []
 
 
-def test_who_may_not_any_more_asks_for_nothing(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_a_suspended_or_signed_out_member_requests_nothing(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
     assert ask(functions, None, new_uid()).json["code"] == "unauthenticated"
     ended, suspended, excluded = members.new(), members.new(suspended_at=NOON), members.new(excluded_permanently=True)
     members.end_session(ended)

@@ -106,7 +106,7 @@ def test_a_uid_that_is_the_member_s_own_is_not_taken(
     assert (item["linked_uid"], item["taken_by"]) == (uid, None)
 
 
-def test_who_waits_longest_is_first_and_the_last_decision_too(
+def test_pending_requests_are_oldest_first_and_decided_ones_newest_first(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     staff = members.staff()

@@ -75,7 +75,7 @@ def test_a_session_of_30_days_is_opened_and_its_token_kept_as_a_hash(
     assert the_password(database, member) == STORED
 
 
-def test_the_token_opens_the_door(functions: Functions, members: Members) -> None:
+def test_the_token_authenticates_requests(functions: Functions, members: Members) -> None:
     member = members.new(password=STORED, is_staff=True)
     answer = log_in(functions, member.username, now=datetime.now(UTC)).json
     assert answer["user"]["is_staff"] is True
@@ -85,7 +85,7 @@ def test_the_token_opens_the_door(functions: Functions, members: Members) -> Non
 
 @pytest.mark.parametrize("spelling", [str, str.upper], ids=["as written", "in capitals"])
 @pytest.mark.parametrize("field", ["username", "email"])
-def test_a_name_or_an_address_in_any_spelling_is_known(
+def test_a_username_or_an_e_mail_matches_ignoring_case(
     functions: Functions, members: Members, field: str, spelling: Callable[[str], str]
 ) -> None:
     member = members.new(password=STORED)
@@ -93,7 +93,7 @@ def test_a_name_or_an_address_in_any_spelling_is_known(
     assert (answer.status, answer.json["user"]["id"]) == (201, member.id)
 
 
-def test_the_exact_spelling_is_meant_before_another(functions: Functions, members: Members) -> None:
+def test_the_exact_spelling_is_preferred(functions: Functions, members: Members) -> None:
     tail = secrets.token_hex(4)
     older = members.new(username=f"GOAT{tail}", username_key=f"goat{tail}", password=STORED)
     younger = members.new(username=f"Goat{tail}", username_key=None, password=STORED)
@@ -107,7 +107,7 @@ def test_the_exact_spelling_is_meant_before_another(functions: Functions, member
         assert log_in(functions, login).json["user"]["id"] == member.id
 
 
-def test_a_username_is_meant_before_an_address(functions: Functions, members: Members) -> None:
+def test_a_username_is_preferred_to_an_e_mail(functions: Functions, members: Members) -> None:
     login = f"goat{secrets.token_hex(4)}@example.com"
     mailed = members.new(email=login, email_key=login, password=STORED)
     named = members.new(username=login, username_key=login, password=STORED)
@@ -169,7 +169,7 @@ def test_attempts_of_a_clock_far_ahead_do_not_throttle(
     assert log_in(functions, "nobody", "wrong", at).status == status
 
 
-def test_what_node_stored_is_replaced_at_log_in(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_a_scrypt_hash_is_replaced_at_log_in(functions: Functions, members: Members, database: sa.Engine) -> None:
     member = members.new(password=BY_NODE, email_verified=None)
     answer = log_in(functions, member.username)
     assert answer.status == 201
@@ -180,7 +180,7 @@ def test_what_node_stored_is_replaced_at_log_in(functions: Functions, members: M
     assert the_password(database, member) == replaced
 
 
-def test_while_the_old_application_runs_its_format_is_written(
+def test_during_the_cut_over_passwords_are_written_in_the_legacy_format(
     functions: Functions, members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = load("log_in")
@@ -217,7 +217,7 @@ def test_a_wrong_password_and_an_unknown_name_are_answered_alike_and_stay_counte
         assert login not in attempt.subject
 
 
-def test_a_suspended_member_hears_so_with_the_right_password_alone(
+def test_only_the_right_password_reveals_a_suspension(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = members.new(password=BY_NODE, suspended_at=NOON)
@@ -248,20 +248,20 @@ def test_the_eleventh_guess_within_15_minutes_waits_even_when_right(functions: F
     assert log_in(functions, member.username, at=at, now=NOON + timedelta(minutes=15)).status == 201
 
 
-def test_right_passwords_use_nothing_up(functions: Functions, members: Members) -> None:
+def test_right_passwords_do_not_count(functions: Functions, members: Members) -> None:
     member = members.new(password=STORED)
     at = address()
     for _ in range(12):
         assert log_in(functions, member.username, at=at).status == 201
 
 
-def test_an_unknown_name_is_held_back_as_a_known_one(functions: Functions) -> None:
+def test_an_unknown_login_is_throttled_like_a_known_one(functions: Functions) -> None:
     at, nobody = address(), secrets.token_hex(8)
     statuses = [log_in(functions, (nobody, nobody.upper())[count % 2], "wrong", at).status for count in range(11)]
     assert statuses == [401] * 10 + [429]
 
 
-def test_fifty_guesses_from_one_address_over_all_accounts_hold_it_back(
+def test_fifty_guesses_from_one_network_at_all_accounts_are_throttled(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = members.new(password=STORED)
@@ -285,7 +285,7 @@ def test_fifty_guesses_from_one_address_over_all_accounts_hold_it_back(
     assert log_in(functions, member.username, at=at, now=NOON + timedelta(minutes=3)).status == 201
 
 
-def test_the_longer_of_two_waits_is_told(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_retry_after_is_the_longer_of_two_waits(functions: Functions, members: Members, database: sa.Engine) -> None:
     member = members.new(password=STORED)
     at = address()
     with database.connect() as connection:
@@ -355,7 +355,7 @@ def test_the_same_password_stored_anew_while_it_was_compared_is_right(
         ({"login": "goat", "password": PASSWORD, "remember": True}, "/remember"),
     ],
 )
-def test_a_wrong_form_is_refused_and_not_counted(
+def test_an_invalid_body_is_refused_and_not_counted(
     functions: Functions, database: sa.Engine, body: dict[str, Any], pointer: str
 ) -> None:
     at = address()
@@ -365,7 +365,7 @@ def test_a_wrong_form_is_refused_and_not_counted(
     assert counted(database, at) == []
 
 
-def test_an_idempotency_key_means_nothing_here(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_an_idempotency_key_is_ignored(functions: Functions, members: Members, database: sa.Engine) -> None:
     member = members.new(password=STORED)
     body = {"login": member.username, "password": PASSWORD}
     tokens = {
@@ -376,7 +376,7 @@ def test_an_idempotency_key_means_nothing_here(functions: Functions, members: Me
 
 
 @pytest.mark.parametrize("stored", [STORED, BY_NODE], ids=["argon2", "scrypt"])
-def test_what_is_computed_does_not_tell_whether_the_account_exists(members: Members, stored: str) -> None:
+def test_processor_time_does_not_reveal_whether_an_account_exists(members: Members, stored: str) -> None:
     """As `benchmarks.log_in_timing`, by the processor's time, which the machine's other work does not disturb."""
     pairs = bodies([members.new(password=stored).username])
     known, unknown = measure_pairs("log_in", pairs, "invalid_credentials", 30, time.process_time)
@@ -391,7 +391,7 @@ def test_the_best_threshold_is_found_in_either_direction() -> None:
 
 
 @pytest.mark.parametrize("exists", [True, False], ids=["known", "unknown"])
-def test_a_name_is_held_back_in_any_case_that_the_database_knows(
+def test_a_login_is_throttled_in_every_case_that_postgresql_folds(
     functions: Functions, members: Members, exists: bool
 ) -> None:
     """Python and PostgreSQL do not agree on the lower case of every letter, and must not tell an account by that."""

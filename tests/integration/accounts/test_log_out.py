@@ -25,7 +25,7 @@ def test_staff_s_routes_are_closed_at_once_too(functions: Functions, members: Me
     assert problem(functions.call("issue_codes", by=staff, body=body)) == (401, "unauthenticated")
 
 
-def test_who_is_not_signed_in_cannot_log_out(functions: Functions, members: Members) -> None:
+def test_only_a_signed_in_member_can_log_out(functions: Functions, members: Members) -> None:
     member = members.new()
     functions.call("log_out", by=member)
     assert problem(functions.call("log_out", by=member)) == (401, "unauthenticated")

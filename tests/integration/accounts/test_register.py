@@ -80,7 +80,7 @@ def test_the_seeds_are_the_ones_that_the_first_spin_is_drawn_from(
     assert spin.json["fairness"]["server_seed_hash"] == before["server_seed_hash"]
 
 
-def test_while_the_old_application_runs_its_format_is_written(
+def test_during_the_cut_over_passwords_are_written_in_the_legacy_format(
     functions: Functions, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = load("register")
@@ -97,7 +97,7 @@ def test_while_the_old_application_runs_its_format_is_written(
     ("field", "code"), [("username", "username_taken"), ("email", "email_taken")], ids=["username", "e-mail"]
 )
 @pytest.mark.parametrize("spelling", [str, str.upper, str.lower], ids=["as is", "upper", "lower"])
-def test_what_is_taken_is_refused_in_any_spelling(
+def test_a_taken_name_or_e_mail_is_refused_ignoring_case(
     functions: Functions, field: str, code: str, spelling: Callable[[str], str]
 ) -> None:
     first = form()
@@ -238,7 +238,7 @@ def test_a_refusal_leaves_no_member_seed_or_mail(functions: Functions, database:
         ({"is_admin": True}, "/is_admin"),
     ],
 )
-def test_a_wrong_form_is_refused_and_not_counted(
+def test_an_invalid_body_is_refused_and_not_counted(
     functions: Functions, database: sa.Engine, changes: dict[str, Any], pointer: str
 ) -> None:
     at = address()

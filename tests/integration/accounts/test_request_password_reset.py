@@ -49,9 +49,7 @@ def test_a_closed_account_is_answered_alike_and_gets_nothing(
     assert mails(database, closed.email) == []
 
 
-def test_the_exact_spelling_is_meant_before_another(
-    functions: Functions, members: Members, database: sa.Engine
-) -> None:
+def test_the_exact_spelling_is_preferred(functions: Functions, members: Members, database: sa.Engine) -> None:
     tail = secrets.token_hex(6)
     older = members.new(email=f"ANN{tail}@example.com", email_key=f"ann{tail}@example.com")
     younger = members.new(email=f"Ann{tail}@example.com", email_key=None)
@@ -83,7 +81,7 @@ def test_resets_that_anybody_asks_for_do_not_use_up_the_member_s_verification_ma
     assert [mail.kind for mail in mails(database, member.email)] == ["password_reset"] * 3 + ["verification"]
 
 
-def test_a_key_means_nothing_here(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_an_idempotency_key_is_ignored(functions: Functions, members: Members, database: sa.Engine) -> None:
     for member in (members.new(), members.new()):
         headers = {"idempotency-key": "same"}
         functions.call("request_password_reset", body={"email": member.email}, headers=headers)
@@ -93,7 +91,7 @@ def test_a_key_means_nothing_here(functions: Functions, members: Members, databa
 @pytest.mark.parametrize(
     "email", ["", "goat", "a@b@example.com", "a@example.com\x00", "\ud800@example.com", "a" * 300, 7, None, ["a@b.cd"]]
 )
-def test_what_is_no_address_is_refused(functions: Functions, email: object) -> None:
+def test_an_invalid_e_mail_is_refused(functions: Functions, email: object) -> None:
     assert pointers(ask(functions, email)) == ["/email"]
 
 

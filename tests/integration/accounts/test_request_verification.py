@@ -51,7 +51,7 @@ def test_an_address_gets_three_mails_an_hour(functions: Functions, members: Memb
     assert len(mails(database, member.email)) == 4
 
 
-def test_with_a_key_it_is_asked_for_once(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_an_idempotency_key_makes_one_request(functions: Functions, members: Members, database: sa.Engine) -> None:
     member = members.new(email_verified=False)
     first, again = (
         functions.call("request_verification", by=member, headers={"idempotency-key": "k"}) for _ in range(2)
@@ -61,7 +61,7 @@ def test_with_a_key_it_is_asked_for_once(functions: Functions, members: Members,
     assert len(mails(database, member.email)) == 1
 
 
-def test_who_is_not_signed_in_is_refused(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_only_a_signed_in_member_is_allowed(functions: Functions, members: Members, database: sa.Engine) -> None:
     assert problem(functions.call("request_verification")) == (401, "unauthenticated")
     ended = members.new(email_verified=False)
     members.end_session(ended)

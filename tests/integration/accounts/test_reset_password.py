@@ -86,7 +86,7 @@ def test_a_token_lasts_an_hour(functions: Functions, members: Members, database:
     assert reset(functions, token, now=NOON + HOUR - MOMENT).status == 204
 
 
-def test_other_tokens_that_were_asked_for_before_die(
+def test_tokens_requested_before_are_invalid_afterwards(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = members.new(password=STORED)
@@ -100,7 +100,7 @@ def test_other_tokens_that_were_asked_for_before_die(
     assert reset(functions, mail(database, member, later), now=later).status == 204
 
 
-def test_a_change_of_the_address_that_somebody_asked_for_before_dies(
+def test_an_earlier_request_to_change_the_e_mail_is_invalid_afterwards(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     """Who registered with the owner's address, or got into the account, must not keep a door open."""
@@ -112,7 +112,7 @@ def test_a_change_of_the_address_that_somebody_asked_for_before_dies(
     assert row(database, member).email == member.email
 
 
-def test_while_the_old_application_runs_its_format_is_written(
+def test_during_the_cut_over_passwords_are_written_in_the_legacy_format(
     functions: Functions, members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = load("reset_password")

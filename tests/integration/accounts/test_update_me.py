@@ -13,7 +13,7 @@ ODD = "🐐\N{ZERO WIDTH JOINER}\N{RIGHT-TO-LEFT OVERRIDE}<b>'; DROP TABLE users
 GIVEN = {"bio": "Grass, mostly.", "profile_color": "#00ff7F", "hide_name": True}
 
 
-def test_the_answer_is_what_members_see_of_themselves(functions: Functions, members: Members) -> None:
+def test_the_answer_is_the_member_s_account(functions: Functions, members: Members) -> None:
     member, other = members.new(), members.new()
     untouched = functions.call("get_me", by=other).json
     before = functions.call("get_me", by=member).json
@@ -24,7 +24,7 @@ def test_the_answer_is_what_members_see_of_themselves(functions: Functions, memb
 
 
 @pytest.mark.parametrize("field", GIVEN)
-def test_what_is_left_out_stays(functions: Functions, members: Members, field: str) -> None:
+def test_absent_fields_do_not_change(functions: Functions, members: Members, field: str) -> None:
     member = members.new(bio="Old", profile_color="#123456")
     before = functions.call("get_me", by=member).json
     answer = functions.call("update_me", by=member, body={field: GIVEN[field]})
@@ -101,7 +101,7 @@ def test_a_hidden_name_leaves_leaderboards_and_the_profile(functions: Functions,
     assert functions.call("get_profile", path=path).json["username"] is None
 
 
-def test_who_may_not_any_more_changes_nothing(functions: Functions, members: Members) -> None:
+def test_a_suspended_or_signed_out_member_changes_nothing(functions: Functions, members: Members) -> None:
     assert functions.call("update_me", body=GIVEN).json["code"] == "unauthenticated"
     ended, suspended, excluded = members.new(), members.new(suspended_at=NOON), members.new(excluded_permanently=True)
     members.end_session(ended)

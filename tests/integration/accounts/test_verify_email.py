@@ -90,12 +90,12 @@ def test_a_token_of_an_address_that_was_changed_proves_nothing(
 
 
 @pytest.mark.parametrize("token", ["", "x", "A" * 43, "é" * 43, "' OR 1=1 --", "gvp_" + "A" * 43, " "])
-def test_what_was_never_mailed_proves_nothing(functions: Functions, token: str) -> None:
+def test_an_unknown_token_is_invalid(functions: Functions, token: str) -> None:
     assert refused(confirm(functions, token))
 
 
 @pytest.mark.parametrize("token", ["\x00", "\ud800", "a" * 201, 7, None, ["a"]])
-def test_what_is_no_token_at_all_is_refused(functions: Functions, token: object) -> None:
+def test_a_malformed_token_is_refused(functions: Functions, token: object) -> None:
     answer = confirm(functions, token)
     assert answer.status == 422
     assert [error["pointer"] for error in answer.json["errors"]] == ["/token"]
@@ -106,7 +106,7 @@ def fresh() -> str:
 
 
 @pytest.mark.parametrize("before", [True, False, None], ids=["verified", "unverified", "adopted"])
-def test_a_new_address_is_the_member_s_once_its_link_is_used_and_the_old_one_is_told(
+def test_a_used_link_changes_the_e_mail_and_notifies_the_old_one(
     functions: Functions, members: Members, database: sa.Engine, before: bool | None
 ) -> None:
     member, other, email = members.new(email_verified=before), members.new(), fresh()
@@ -122,7 +122,7 @@ def test_a_new_address_is_the_member_s_once_its_link_is_used_and_the_old_one_is_
     assert len(mails(database, member.email)) == 1
 
 
-def test_the_same_address_anew_is_verified_and_nobody_told(
+def test_the_same_address_is_verified_without_a_notice(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = members.new(email_verified=False)
@@ -138,7 +138,7 @@ def test_a_new_address_s_token_lasts_a_day(functions: Functions, members: Member
     assert confirm(functions, token, LAST).status == 200
 
 
-def test_other_changes_that_were_asked_for_before_are_void(
+def test_changes_requested_before_are_invalid_afterwards(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member, email = members.new(), fresh()
@@ -178,7 +178,7 @@ def test_an_address_that_was_taken_meanwhile_stays_its_owner_s(
     assert confirm(functions, token).status == 200, "it was not used up"
 
 
-def test_who_takes_the_address_of_an_erased_member_takes_its_exclusion_too(
+def test_an_exclusion_holds_for_whoever_takes_the_e_mail_of_an_erased_member(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     email, end = fresh(), NOON + timedelta(days=90)

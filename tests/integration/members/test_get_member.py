@@ -75,7 +75,7 @@ def test_a_new_member_has_nothing_yet(members: Members, functions: Functions) ->
     }
 
 
-def test_what_there_is_of_a_member_is_told_exactly(members: Members, functions: Functions, add: Any) -> None:
+def test_the_details_have_every_field_and_count(members: Members, functions: Functions, add: Any) -> None:
     member, staff, tag = members.new(), members.staff(), secrets.token_hex(5)
     spin = add(wheel_spins, user_id=member.id, segment_index=3, reward_code=f"WIN-{tag}", timestamp=NOON)
     code = add(bonus_codes, code=f"WIN-{tag}", expires_at=NOON, value=Decimal("12345678901234.56"))
@@ -200,7 +200,7 @@ def test_what_there_is_of_a_member_is_told_exactly(members: Members, functions: 
     ]
 
 
-def test_what_staff_did_with_their_codes_is_told_too(members: Members, functions: Functions, add: Any) -> None:
+def test_the_audit_list_has_changes_to_the_member_s_codes(members: Members, functions: Functions, add: Any) -> None:
     member, staff = members.new(), members.staff()
     theirs, another_s = (
         add(bonus_codes, code=secrets.token_hex(8), user_id=owner.id, expires_at=NOON)
@@ -226,7 +226,9 @@ def test_of_many_rows_the_last_twenty_are_shown_and_all_are_counted(
     assert told["counts"]["spins"] == 23
 
 
-def test_an_adopted_row_is_told_as_it_is(members: Members, functions: Functions, add: Any, database: sa.Engine) -> None:
+def test_an_adopted_row_is_returned_unchanged(
+    members: Members, functions: Functions, add: Any, database: sa.Engine
+) -> None:
     member = members.new(email_verified=None, profile_color=None)
     members.change(member, total_wager=Decimal("NaN"), username_key=None)
     for instant in ("infinity", "-infinity", "0044-03-15 12:00:00 BC"):
@@ -258,7 +260,7 @@ def test_absent_and_erased_are_not_found(members: Members, functions: Functions)
         assert (answer.status, answer.json["code"]) == (404, "not_found"), member_id
 
 
-def test_staff_see_themselves_and_who_is_suspended(members: Members, functions: Functions) -> None:
+def test_staff_see_themselves_and_suspended_members(members: Members, functions: Functions) -> None:
     staff = members.staff()
     assert get(functions, staff, staff.id).json["is_staff"] is True
     suspended = members.new(suspended_at=NOON, suspended_reason="Chargeback")
@@ -280,7 +282,7 @@ def test_it_is_for_staff(members: Members, functions: Functions) -> None:
     assert json.loads(functions.call("get_member").text)["code"] == "unauthenticated"
 
 
-def test_what_has_not_happened_yet_has_no_time(members: Members, functions: Functions, add: Any) -> None:
+def test_times_of_what_has_not_happened_are_null(members: Members, functions: Functions, add: Any) -> None:
     member = members.new()
     add(rewards, user_id=member.id, source_type="grant", source_id=member.id, amount=5, created_at=NOON)
     add(account_links, user_id=member.id, uid=secrets.token_hex(8), requested_at=NOON)

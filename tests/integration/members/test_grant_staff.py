@@ -51,7 +51,7 @@ def test_the_exact_spelling_counts_and_else_any(members: Members, functions: Fun
     assert grant(functions, name.title().swapcase())["user_id"] == older.id
 
 
-def test_an_unknown_name_is_said_to_be_that(members: Members, functions: Functions) -> None:
+def test_an_unknown_username_is_named_in_the_error(members: Members, functions: Functions) -> None:
     with pytest.raises(NotFound, match="There is no member 'nobody'"):
         grant(functions, "nobody")
     with pytest.raises(NotFound):

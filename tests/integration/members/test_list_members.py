@@ -134,7 +134,7 @@ def test_a_uid_is_looked_for_exactly(members: Members, functions: Functions) -> 
     assert ids(search(functions, staff, uid=uid[:-1])) == []
 
 
-def test_who_was_erased_is_not_found(members: Members, functions: Functions) -> None:
+def test_an_erased_member_is_not_listed(members: Members, functions: Functions) -> None:
     member, staff = members.new(erased_at=NOON), members.staff()
     assert ids(search(functions, staff, id=str(member.id))) == []
     assert ids(search(functions, staff, q=member.username)) == []
@@ -165,7 +165,7 @@ def test_who_was_erased_is_not_found(members: Members, functions: Functions) -> 
         ({"tier": ""}, "/tier"),
     ],
 )
-def test_what_is_no_search_is_refused_by_name(
+def test_an_invalid_search_is_refused_with_its_pointer(
     members: Members, functions: Functions, query: dict[str, str], pointer: str
 ) -> None:
     refused = search(functions, members.staff(), **query)

@@ -158,7 +158,7 @@ def test_all_at_once(members: Members, functions: Functions, database: sa.Engine
         {"suspended": None, "is_admin": False, "email_verified": True, "reason": "None at all"},
     ],
 )
-def test_what_is_so_already_changes_and_notes_nothing(
+def test_a_change_to_the_present_value_records_nothing(
     members: Members, functions: Functions, database: sa.Engine, fields: dict[str, Any]
 ) -> None:
     member = members.new()
@@ -230,7 +230,7 @@ def test_an_own_address_is_no_right(members: Members, functions: Functions, data
         ({"is_admin": True, "password": "x", "id": 1}, ["/password", "/id"]),
     ],
 )
-def test_what_is_no_change_is_refused_by_name(
+def test_an_invalid_change_is_refused_with_its_pointer(
     members: Members, functions: Functions, fields: dict[str, Any], pointers: list[str]
 ) -> None:
     member = members.new()
