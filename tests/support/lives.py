@@ -255,7 +255,7 @@ def _talk(life: Life, staff: Member) -> None:
         decided_by=me,
     )
     (code,) = life.rows[codes.bonus_codes]
-    for action, staff_id, subject, said in (
+    for action, staff_id, subject, after in (
         ("update_member", staff.id, me, {"suspended": True, "reason": f"{name} was rude"}),
         ("decide_link", staff.id, link, {"uid": life.uid, "decision": "refused"}),
         ("issue_code", staff.id, code, {"code": f"birthday of {name}", "value": 5}),
@@ -267,7 +267,7 @@ def _talk(life: Life, staff: Member) -> None:
             action=action,
             subject_id=subject,
             before={"reason": f"Before: {name}"} if subject == me else None,
-            after=said,
+            after=after,
             request_id="r",
             created_at=NOON,
         )
