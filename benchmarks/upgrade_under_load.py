@@ -1,7 +1,7 @@
 """How long writers wait while a database of a million members is upgraded (`make bench WHAT=upgrade_under_load`).
 
 A server of its own, which is gone afterwards, has the guide's ten tables with rows in proportion, some of them equal
-but for case.  Four writers insert and update in all ten as the guide's application does, first alone, then during the
+but for case.  Four writers insert and update in all ten as the legacy application does, first alone, then during the
 upgrade.  Printed is the longest wait of each kind of write.  The status is 1 when a write failed, when one waited over
 a second that is not of rows being filled, or when a key is not with the oldest of those that read the same.
 

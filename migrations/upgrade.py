@@ -1,4 +1,4 @@
-"""Bring a database to the newest schema, an empty one or one that the guide's application filled.
+"""Bring a database to the newest schema, an empty one or one that the legacy application filled.
 
 By hand: `DATABASE_URL=… python -m migrations.upgrade`.
 """

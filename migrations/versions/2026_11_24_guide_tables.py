@@ -1,6 +1,6 @@
 """The ten tables of the guide, exactly as Drizzle makes them.
 
-On a database that the guide's application filled they are there already: then this step looks them over and creates
+On a database that the legacy application filled they are there already: then this step looks them over and creates
 nothing. It stands on its own, because the models move on and a step that has run must not.
 
 Forward only: the step is undone by another step, because a downgrade would drop what was written since.

@@ -1,6 +1,6 @@
 """The platform's own tables, and its columns on the guide's.
 
-Everything added is nullable or has a default, so the guide's application goes on reading and writing as before.  Keys
+Everything added is nullable or has a default, so the legacy application goes on reading and writing as before.  Keys
 that its rows may break come in the next steps.
 
 Forward only: the step is undone by another step, because a downgrade would drop what was written since.

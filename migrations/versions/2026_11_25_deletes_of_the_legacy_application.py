@@ -1,4 +1,4 @@
-"""The guide's application deletes rows as it always did: what hangs on them and is ours goes along, or lets go of them.
+"""The legacy application deletes rows as it always did: what hangs on them and is ours goes along, or lets go of them.
 
 The ledger of rewards and the audit log alone hold on to their members.
 

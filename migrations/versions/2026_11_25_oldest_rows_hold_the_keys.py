@@ -1,4 +1,4 @@
-"""The keys are filled: by triggers in rows that the guide's application writes, and in old rows by this step.
+"""The keys are filled: by triggers in rows that the legacy application writes, and in old rows by this step.
 
 A key goes to the oldest row of those that read the same; the others stay without, and wait for it in their order.  The
 application knows nothing of that, so none of its inserts or updates may fail by it.  A row is written without the key
@@ -95,7 +95,7 @@ class Key:
 
     @property
     def triggers(self) -> str:
-        """What makes rows of the guide's application ask for the key."""
+        """What makes rows of the legacy application ask for the key."""
         return TRIGGERS.format(
             table=self.table,
             key=self.name,

@@ -41,5 +41,5 @@ def adopted(bare_server: Server, templates: dict[str, str]) -> str:
 
 @pytest.fixture
 def bare(bare_server: Server, templates: dict[str, str]) -> str:
-    """A database of the guide's application, without rows."""
+    """A database of the legacy application, without rows."""
     return copied(bare_server, templates["guide"])

@@ -42,7 +42,7 @@ def unattended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def filled(guide_url: str) -> str:
-    """A database as the guide's application leaves it."""
+    """A database as the legacy application leaves it."""
     run_sql(guide_url, GUIDE_ROWS)
     return guide_url
 

@@ -1,4 +1,4 @@
-"""A database that the guide's application filled is taken over: nothing is lost, and a stranger's is refused."""
+"""A database that the legacy application filled is taken over: nothing is lost, and a stranger's is refused."""
 
 import pytest
 from alembic.util import CommandError

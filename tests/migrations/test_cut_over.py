@@ -23,7 +23,7 @@ from tests.support.members import Member, Members
 
 pytestmark = pytest.mark.xdist_group("node")
 
-# What the guide's application would ask before a spin.
+# What the legacy application would ask before a spin.
 TODAYS_SPINS = """
 db.select().from(wheelSpins).where(and(
     eq(wheelSpins.userId, userId), gte(wheelSpins.timestamp, new Date(new Date().setUTCHours(0, 0, 0, 0)))))
@@ -172,7 +172,7 @@ def test_a_spin_of_ours_is_seen_by_the_legacy_application(old: LegacyApplication
 
 @contextmanager
 def under_way(old: LegacyApplication, database: sa.Engine, table: str, values: str, **given: object) -> Iterator[None]:
-    """While this is open, the old application has inserted a row and not committed."""
+    """While this is open, the legacy application has inserted a row and not committed."""
     old.begin(SLOWLY.replace("INTO", table).replace("VALUES", values), **given)
     opened = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
@@ -411,7 +411,7 @@ def test_a_subscription_counts_on_both_sides_from_when_it_is_confirmed(
     assert subscribed == {there: True, here: False}
 
 
-# What the old application deletes
+# What the legacy application deletes
 
 
 def test_it_deletes_what_ours_has_used(old: LegacyApplication, functions: Functions, database: sa.Engine) -> None:

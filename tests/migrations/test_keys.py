@@ -1,4 +1,4 @@
-"""The keys that adopted rows may break: who gets them, and what the guide's application never notices."""
+"""The keys that adopted rows may break: who gets them, and what the legacy application never notices."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ INSERT INTO newsletter_subscriptions (email) VALUES ('A@x.com'), ('a@x.com');
 
 @pytest.fixture
 def adopted(guide_url: str) -> str:
-    """A database of the guide's application, with rows that collide, upgraded."""
+    """A database of the legacy application, with rows that collide, upgraded."""
     run_sql(guide_url, OLD_ROWS)
     upgrade(guide_url)
     return guide_url

@@ -1,4 +1,4 @@
-"""The guide's application on an adopted database: nothing is lost, and all it does goes on as before.
+"""The legacy application on an adopted database: nothing is lost, and all it does goes on as before.
 
 One database for all: pushed by drizzle-kit, filled with awkward rows, upgraded while the application was up.
 """

@@ -65,7 +65,7 @@ def test_roles_leave_the_schema_alone(role: Engine, statement: str) -> None:
 
 
 def test_what_runs_with_the_owner_s_rights_is_the_functions_alone(migrated: Engine) -> None:
-    """Whoever else has a login, as the guide's application has, calls neither."""
+    """Whoever else has a login, as the legacy application has, calls neither."""
     definer = text(
         "SELECT oid::regprocedure::text FROM pg_proc"
         " WHERE prosecdef AND pronamespace = 'public'::regnamespace AND has_function_privilege(:role, oid, 'EXECUTE')"

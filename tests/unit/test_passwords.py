@@ -10,7 +10,7 @@ import pytest
 from goatedvips.domain.accounts import passwords
 from goatedvips.errors import InvalidCredentials, ValidationFailed
 
-# Made by the guide's application: crypto.scryptSync(password, salt, 64).toString("hex") + "." + salt
+# Made by the legacy application: crypto.scryptSync(password, salt, 64).toString("hex") + "." + salt
 BY_NODE = {
     "correct horse battery": (
         "ba9c3ef700b6de474b706aea98d13043eda61fb74744cfa3ddc2c124d41d72bb"
@@ -121,4 +121,4 @@ def test_a_password_is_the_same_however_its_accents_are_typed() -> None:
         assert passwords.matches(hashed_by_us, composed)
         assert passwords.matches(hashed_by_us, decomposed)
     key = hashlib.scrypt(decomposed.encode(), salt=b"5a17", n=16_384, r=8, p=1, dklen=64)
-    assert passwords.matches(f"{key.hex()}.5a17", decomposed), "the guide's application hashed what was typed"
+    assert passwords.matches(f"{key.hex()}.5a17", decomposed), "the legacy application hashed what was typed"

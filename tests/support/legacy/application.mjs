@@ -1,4 +1,4 @@
-// The guide's application as its database meets it: evaluates the script in each line of stdin, answers each with a line.
+// The legacy application as its database meets it: evaluates the script in each line of stdin, answers each with a line.
 import * as crypto from "node:crypto";
 import { createInterface } from "node:readline";
 import * as operators from "drizzle-orm";

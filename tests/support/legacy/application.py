@@ -1,4 +1,4 @@
-"""The guide's application: its packages from npm, its `db:push`, and its queries, run by Node beside our functions."""
+"""The legacy application: its packages from npm, its `db:push`, and its queries, run by Node beside our functions."""
 
 import json
 import os

@@ -1,4 +1,4 @@
--- Years of the guide's application in one place: rows that collide, that nobody owns, that hold what a column can hold.
+-- Years of the legacy application in one place: rows that collide, that nobody owns, that hold what a column can hold.
 -- The comments say which rows of a group are not its first: those need a person's decision.
 INSERT INTO users (username, password, email, is_admin, email_verified, bio, profile_color, created_at, last_active, uid, total_wager, verified) VALUES
     ('Goat', 'x', 'Goat@Example.com', true, true, E'\U0001F410\n\t', '#D7FF00', '2024-02-29 23:59:59.999999', null, 'g-1', 1234567890.12345678, true),

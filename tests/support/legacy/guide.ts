@@ -1,4 +1,4 @@
-// The guide's tables, relations and schemas, word for word: what the old application pushes. The guide shows two of its
+// The guide's tables, relations and schemas, word for word: what the legacy application pushes. The guide shows two of its
 // relations and describes the others; those, at the end, are named after them.
 import { relations } from "drizzle-orm";
 import { boolean, decimal, integer, jsonb, pgTable, serial, text, timestamp } from "drizzle-orm/pg-core";

@@ -1,4 +1,4 @@
--- Rows as the guide's application leaves them, the odd ones included: spins of nobody, empty texts, the largest amounts.
+-- Rows as the legacy application leaves them, the odd ones included: spins of nobody, empty texts, the largest amounts.
 INSERT INTO users (username, password, email, is_admin, email_verified, profile_color, created_at, uid, total_wager, verified) VALUES
     ('ann', '9f86d081.salt', 'ann@example.com', true, true, '#D7FF00', '2025-01-01 00:00:00.123456', 'g-1', 1234567890.12345678, true),
     ('Ann', '9f86d081.salt', 'ANN@example.com', false, null, null, '2025-03-30 02:30:00', null, 9999999999.99999999, false),
