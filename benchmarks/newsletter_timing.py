@@ -29,13 +29,13 @@ def main() -> int:
 
 def measure(database: sa.Engine, name: str, columns: dict[str, object]) -> bool:
     """Measure one state; return whether it can be told from an unknown address."""
-    known = [new_email() for _ in range(timing.PAIRS + timing.WARM_UP)]
+    subscribed = [new_email() for _ in range(timing.PAIRS + timing.WARM_UP)]
     with database.connect() as connection:
-        rows = [{"email": email, "email_key": email, **columns} for email in known]
+        rows = [{"email": email, "email_key": email, **columns} for email in subscribed]
         connection.execute(sa.insert(subscriptions).values(rows))
         connection.execute(sa.text("VACUUM ANALYZE"))
     return timing.report(
-        name, "subscribe", lambda number: [{"email": known[number]}, {"email": new_email()}], "pending"
+        name, "subscribe", lambda number: [{"email": subscribed[number]}, {"email": new_email()}], "pending"
     )
 
 

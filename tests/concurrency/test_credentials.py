@@ -25,7 +25,7 @@ from tests.support.credentials import (
     PASSWORD,
     STORED,
     also_signed_in,
-    counted_mails,
+    count_mail_requests,
     mails,
     network_address,
     row,
@@ -205,7 +205,7 @@ def test_twenty_concurrent_requests_mail_three_times_for_each_reason(
     ] * 5
     assert set(at_once_behind(database, row_of(member), direct, works)) == {None}
     assert Counter(mail.kind for mail in mails(database, email)) == {"verification": 3, "password_reset": 3}
-    assert counted_mails(database, email) == 6
+    assert count_mail_requests(database, email) == 6
 
 
 def test_twenty_wishes_for_a_new_address_at_once_mail_three_times(
@@ -242,7 +242,7 @@ def test_five_hundred_guesses_at_once_compare_ten_passwords(
     by_token = event("change_password", by=member, body=body, address=at)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.concurrency.preloaded"])
-    ready, said = context.Barrier(PROCESSES), context.SimpleQueue()
+    ready, results = context.Barrier(PROCESSES), context.SimpleQueue()
     processes = [
         context.Process(
             target=_guess,
@@ -250,7 +250,7 @@ def test_five_hundred_guesses_at_once_compare_ten_passwords(
                 patient,
                 *(("change_password", by_token) if number % 4 == 3 else ("log_in", by_name[number % 4])),
                 ready,
-                said,
+                results,
             ),
         )
         for number in range(PROCESSES)
@@ -258,15 +258,15 @@ def test_five_hundred_guesses_at_once_compare_ten_passwords(
     with locked_until_waiting(database, door, PROCESSES):
         for process in processes:
             process.start()
-    heard: list[tuple[int, list[int]]] = [said.get() for _ in processes]
+    counts: list[tuple[int, list[int]]] = [results.get() for _ in processes]
     for process in processes:
         process.join(30)
-    statuses = Counter(status for _, answered in heard for status in answered)
+    statuses = Counter(status for _, answered in counts for status in answered)
     assert statuses == {401: 10, 429: 490}
-    assert sum(compared for compared, _ in heard) == 10
+    assert sum(compared for compared, _ in counts) == 10
 
 
-def _guess(url: str, name: str, given: dict[str, Any], ready: Any, said: Any) -> None:
+def _guess(url: str, name: str, given: dict[str, Any], ready: Any, results: Any) -> None:
     engine = db.make_engine(url)
     setattr(db, "engine", lambda: engine)  # noqa: B010 - as if this process had read its own settings
     compared, real = [], passwords.matches
@@ -281,4 +281,4 @@ def _guess(url: str, name: str, given: dict[str, Any], ready: Any, said: Any) ->
         pass
     ready.wait(60)
     answers = [handler(given, Context(function_name(name), "test")) for _ in range(EACH)]
-    said.put((len(compared), [answer["statusCode"] for answer in answers]))
+    results.put((len(compared), [answer["statusCode"] for answer in answers]))

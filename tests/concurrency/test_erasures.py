@@ -189,15 +189,15 @@ def test_an_exclusion_during_an_erasure_is_remembered_or_refused(
     excluded, erased = at_once(direct, works)
     assert erased is None, erased
     with database.connect() as connection:
-        kept = connection.execute(
+        excluded_until = connection.execute(
             sa.text("SELECT excluded_until FROM erased_identities WHERE identity = identity_hash('email', :email)"),
             {"email": member.email},
         ).scalar()
     if isinstance(excluded, exclusions.Exclusion):
-        assert kept == until.replace(tzinfo=None)
+        assert excluded_until == until.replace(tzinfo=None)
     else:
         assert isinstance(excluded, Unauthenticated), excluded
-        assert kept is None
+        assert excluded_until is None
 
 
 def test_a_session_opened_during_an_erasure_is_ended(

@@ -35,7 +35,7 @@ def caller(member: Member) -> Caller:
     return Caller(member.id, member.session_id, "test")
 
 
-def kept(database: sa.Engine, member: Member) -> tuple[datetime | None, bool]:
+def read_exclusion(database: sa.Engine, member: Member) -> tuple[datetime | None, bool]:
     row = sa.select(users.c.excluded_until, users.c.excluded_permanently).where(users.c.id == member.id)
     with database.connect() as connection:
         until, permanently = connection.execute(row).one()
@@ -52,7 +52,7 @@ def test_of_twenty_at_once_the_longest_stays(
     results = at_once_behind(database, row, direct, works)
     assert {type(result) for result in results} <= {Exclusion, ExclusionShorter}, results
     assert isinstance(results[-1], Exclusion)
-    assert kept(database, member) == ((None, True) if for_good else (NOW + timedelta(days=20), False))
+    assert read_exclusion(database, member) == ((None, True) if for_good else (NOW + timedelta(days=20), False))
 
 
 def test_a_new_one_at_the_moment_of_an_end_is_not_lost(direct: str, members: Members, database: sa.Engine) -> None:
@@ -64,7 +64,7 @@ def test_a_new_one_at_the_moment_of_an_end_is_not_lost(direct: str, members: Mem
             partial(exclusions.exclude, caller=caller(member), days=7, now=NOW),
         ]
         at_once_behind(database, row_of.where(users.c.id == member.id), direct, works)
-        assert kept(database, member) == (NOW + timedelta(days=7), False)
+        assert read_exclusion(database, member) == (NOW + timedelta(days=7), False)
 
 
 def test_ten_with_keys_of_their_own_do_not_lock_each_other_out(

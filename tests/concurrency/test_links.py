@@ -26,7 +26,7 @@ def caller(member: Member) -> Caller:
     return Caller(member.id, member.session_id, "test")
 
 
-def asked(database: sa.Engine, member: Member, uid: str) -> int:
+def insert_request(database: sa.Engine, member: Member, uid: str) -> int:
     given = {"user_id": member.id, "uid": uid, "requested_at": NOW}
     with database.connect() as connection:
         made = connection.execute(sa.insert(account_links).values(given).returning(account_links.c.id))
@@ -53,7 +53,7 @@ def test_twenty_requests_at_once_are_one(direct: str, members: Members, database
 
 def test_ten_staff_at_once_decide_once(direct: str, members: Members, database: sa.Engine) -> None:
     member, uid = members.new(), f"uid-{secrets.token_hex(6)}"
-    link_id = asked(database, member, uid)
+    link_id = insert_request(database, member, uid)
     works = [deciding(members.staff(), link_id, "refused" if number % 2 else "approved") for number in range(10)]
     row = sa.select(account_links.c.id).where(account_links.c.id == link_id)
     results = at_once_behind(database, row, direct, works)
@@ -65,8 +65,8 @@ def test_ten_staff_at_once_decide_once(direct: str, members: Members, database: 
             sa.select(users.c.uid, users.c.verified).where(users.c.id == member.id)
         ).one()
         assert row_of_member == ((uid, True) if link.decision == "approved" else (None, False))
-        noted = sa.select(audit_log).where(audit_log.c.action == "decide_link", audit_log.c.subject_id == link_id)
-        assert len(connection.execute(noted).all()) == 1
+        recorded = sa.select(audit_log).where(audit_log.c.action == "decide_link", audit_log.c.subject_id == link_id)
+        assert len(connection.execute(recorded).all()) == 1
         assert len(connection.execute(sa.select(outbox).where(outbox.c.user_id == member.id)).all()) == 1
 
 
@@ -75,7 +75,7 @@ def test_ten_approvals_of_one_uid_at_once_give_it_to_one_member(
 ) -> None:
     uid, staff = f"uid-{secrets.token_hex(6)}", members.staff()
     asking = [members.new(seeds=False) for _ in range(10)]
-    links = [asked(database, member, uid) for member in asking]
+    links = [insert_request(database, member, uid) for member in asking]
     results = at_once(direct, [deciding(staff, link_id, "approved") for link_id in links])
     assert Counter(type(result) for result in results) == {Link: 1, UidTaken: 9}, results
     with database.connect() as connection:
@@ -89,7 +89,7 @@ def test_two_approvals_that_both_found_the_uid_free_give_it_to_one_member(
 ) -> None:
     """Neither has seen the other's: the unique uid alone decides."""
     uid, staff = f"uid-{secrets.token_hex(6)}", members.staff()
-    links = [asked(database, members.new(seeds=False), uid) for _ in range(2)]
+    links = [insert_request(database, members.new(seeds=False), uid) for _ in range(2)]
     row = sa.select(users.c.id).where(users.c.id == staff.id)  # whom a decision refers to, once it is written
     results = at_once_behind(database, row, direct, [deciding(staff, link_id, "approved") for link_id in links])
     assert Counter(type(result) for result in results) == {Link: 1, UidTaken: 1}, results

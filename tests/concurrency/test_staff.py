@@ -60,14 +60,14 @@ def test_one_of_two_staff_who_revoke_each_other_s_rights_stays(
     refusal = Forbidden if change is DEMOTION else AccountSuspended
     pair = [members.staff(), members.staff()]
     works = [work(pair[0], pair[1], change), work(pair[1], pair[0], change)]
-    held = sa.select(users.c.id).where(users.c.id == pair[first].id)
-    results = at_once_behind(database, held, direct, works)
+    locked_row = sa.select(users.c.id).where(users.c.id == pair[first].id)
+    results = at_once_behind(database, locked_row, direct, works)
     assert outcome(results) == {ChangedMember: 1, refusal: 1}, results
     (changed,) = (result for result in results if isinstance(result, ChangedMember))
     assert staff_left(database, pair) == {member.id for member in pair} - {changed.id}
     with database.connect() as connection:
-        noted = sa.select(audit_log.c.subject_id).where(audit_log.c.staff_id.in_([member.id for member in pair]))
-        assert connection.scalars(noted).all() == [changed.id]
+        recorded = sa.select(audit_log.c.subject_id).where(audit_log.c.staff_id.in_([member.id for member in pair]))
+        assert connection.scalars(recorded).all() == [changed.id]
 
 
 @pytest.mark.parametrize("size", [3, 8])
@@ -92,12 +92,12 @@ def test_twenty_concurrent_demotions_of_one_member_happen_once(
     direct: str, members: Members, database: sa.Engine
 ) -> None:
     staff, demoted = [members.staff() for _ in range(20)], members.staff()
-    held = sa.select(users.c.id).where(users.c.id == demoted.id)
-    results = at_once_behind(database, held, direct, [work(by, demoted, DEMOTION) for by in staff])
+    locked_row = sa.select(users.c.id).where(users.c.id == demoted.id)
+    results = at_once_behind(database, locked_row, direct, [work(by, demoted, DEMOTION) for by in staff])
     assert outcome(results) == {ChangedMember: 20}, results
     with database.connect() as connection:
-        noted = sa.select(sa.func.count()).where(audit_log.c.subject_id == demoted.id)
-        assert connection.scalar(noted.where(audit_log.c.action == "update_member")) == 1
+        recorded = sa.select(sa.func.count()).where(audit_log.c.subject_id == demoted.id)
+        assert connection.scalar(recorded.where(audit_log.c.action == "update_member")) == 1
 
 
 def test_no_session_that_is_opened_meanwhile_outlives_a_suspension(
@@ -106,15 +106,15 @@ def test_no_session_that_is_opened_meanwhile_outlives_a_suspension(
     for _ in range(TURNS):
         staff, member = members.staff(), members.new(password="stored")
         with database.connect() as connection:
-            counted = sa.insert(attempts).values(kind="test", subject="", address="", attempted_at=NOW)
-            ids = [connection.scalar(counted.returning(attempts.c.id)) or 0 for _ in range(6)]
+            attempt = sa.insert(attempts).values(kind="test", subject="", address="", attempted_at=NOW)
+            ids = [connection.scalar(attempt.returning(attempts.c.id)) or 0 for _ in range(6)]
         tries = [log_in.LogInAttempt(attempt_id, member.id, "stored") for attempt_id in ids]
         entering: list[Callable[[sa.Connection], Any]] = [
             partial(log_in.open_session, attempt=attempt, password="right", stored="stored", now=NOW)
             for attempt in tries
         ]
-        held = sa.select(users.c.id).where(users.c.id == member.id)
-        results = at_once_behind(database, held, direct, [*entering, work(staff, member, SUSPENSION)])
+        locked_row = sa.select(users.c.id).where(users.c.id == member.id)
+        results = at_once_behind(database, locked_row, direct, [*entering, work(staff, member, SUSPENSION)])
         assert isinstance(results[-1], ChangedMember)
         assert all(isinstance(result, log_in.NewSession | AccountSuspended) for result in results[:-1]), results
         with database.connect() as connection:

@@ -84,9 +84,9 @@ def test_without_a_word_what_will_happen_is_said_and_nothing_changes(
     before = dump(filled)
     with pytest.raises(SystemExit, match=r"This adopts .*: set YES=1 to say that it is meant"):
         adopt(filled)
-    said = capsys.readouterr().out
-    assert all(f"  {step}: " in said for step in LOCKS)
-    assert all(f"  {table}: " in said for table in guide().tables)
+    output = capsys.readouterr().out
+    assert all(f"  {step}: " in output for step in LOCKS)
+    assert all(f"  {table}: " in output for table in guide().tables)
     assert dump(filled) == before
     assert looked_at(filled)[0].state is State.GUIDE
 
@@ -123,9 +123,9 @@ def test_every_difference_is_named_and_nothing_changes(
     before = dump(filled)
     with pytest.raises(SystemExit, match=r"Nothing was changed: see to the lines above first"):
         adopt(filled)
-    said = capsys.readouterr().out
-    for told in DIFFERENCES.values():
-        assert f"MEND    {told}" in said
+    output = capsys.readouterr().out
+    for difference in DIFFERENCES.values():
+        assert f"MEND    {difference}" in output
     assert dump(filled) == before
     assert looked_at(filled)[0].state is State.GUIDE
 
@@ -185,7 +185,7 @@ def test_a_revision_of_tomorrow_is_left_alone(filled: str, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("said", "typed", "is_meant"),
+    ("output", "typed", "is_meant"),
     [
         (None, None, False),
         ("UTC", None, False),
@@ -195,12 +195,12 @@ def test_a_revision_of_tomorrow_is_left_alone(filled: str, monkeypatch: pytest.M
     ],
 )
 def test_a_clock_that_is_not_utc_must_be_meant_in_so_many_words(
-    filled: str, said: str | None, typed: str | None, is_meant: bool, monkeypatch: pytest.MonkeyPatch
+    filled: str, output: str | None, typed: str | None, is_meant: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meant(monkeypatch)
     run_sql(filled, f"ALTER DATABASE {make_url(filled).database} SET timezone TO 'America/New_York'")
-    if said:
-        monkeypatch.setenv("TIME_ZONE", said)
+    if output:
+        monkeypatch.setenv("TIME_ZONE", output)
     if typed:
         monkeypatch.setattr("sys.stdin.isatty", lambda: True)
         monkeypatch.setattr("builtins.input", lambda _: typed)
@@ -245,9 +245,9 @@ def test_an_interrupted_adoption_says_so_and_goes_on(
 ) -> None:
     with adopting(filled, database) as process:
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
-    assert said.endswith("\nInterrupted. Run it again: it goes on where it stopped.\n")
-    assert "Traceback" not in said
+        _, output = process.communicate(timeout=30)
+    assert output.endswith("\nInterrupted. Run it again: it goes on where it stopped.\n")
+    assert "Traceback" not in output
     meant(monkeypatch)
     assert adopt(filled).startswith("Adopted")
 
@@ -258,12 +258,12 @@ def test_a_session_that_the_server_ends_is_one_sentence(
     with adopting(filled, database) as process:
         with database.connect() as connection:
             connection.execute(text(f"SELECT pg_terminate_backend(pid) {BUILDS}"))
-        _, said = process.communicate(timeout=30)
-    assert said.splitlines()[-1].endswith(
+        _, output = process.communicate(timeout=30)
+    assert output.splitlines()[-1].endswith(
         " could not be upgraded: the server ended the session, or the network did. "
         "Run it again: it goes on where it stopped."
     )
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     meant(monkeypatch)
     assert adopt(filled).startswith("Adopted")
 
@@ -286,9 +286,9 @@ def test_an_adoption_that_was_cut_off_goes_on(
     with database.connect() as connection:
         command.upgrade(config_for(connection), "platform_tables")
     assert adopt(filled).startswith("Adopted")
-    said = capsys.readouterr().out
-    assert "  keys_for_adopted_rows: " in said
-    assert "  platform_tables: " not in said
+    output = capsys.readouterr().out
+    assert "  keys_for_adopted_rows: " in output
+    assert "  platform_tables: " not in output
     assert looked_at(filled)[0].state is State.NEWEST
 
 

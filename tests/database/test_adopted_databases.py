@@ -154,7 +154,7 @@ def whats(report: Report) -> set[str]:
     return {finding.what for finding in report.obstacles + report.remarks if not finding.is_harmless}
 
 
-def held(url: str) -> dict[str, tuple[object, ...]]:
+def read_checksums(url: str) -> dict[str, tuple[object, ...]]:
     """What the guide's columns hold, a checksum a table."""
     checksums = {}
     with engine(url).connect() as connection:
@@ -208,10 +208,10 @@ def test_it_is_adopted_whole_or_not_begun(
             assert not followed & whats(before)
             assert not [finding for finding in before.obstacles if not finding.is_harmless]
 
-        content = held(superuser_url)
+        content = read_checksums(superuser_url)
         capsys.readouterr()
         assert adopt(url).startswith("Adopted")
-        assert held(superuser_url) == content
+        assert read_checksums(superuser_url) == content
         after = capsys.readouterr().out.split(f"revision {steps().get_current_head()}: ")[1].splitlines()
         assert after[0] == State.NEWEST.value
         assert not [line for line in after if line.startswith(("MEND", "DO "))]
@@ -270,11 +270,11 @@ def test_rows_of_the_guides_tables_are_restored_into_an_adopted_database(
     source = clusters["embedded"].url(TEMPLATE)
     command = [program("pg_dump"), "--data-only", "--inserts", "--column-inserts", *tables, source]
     dumped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    content = held(source)
+    content = read_checksums(source)
     run_sql(adopted_url, "DELETE FROM wager_race_participants; DELETE FROM code_claims; DELETE FROM ticket_messages")
     run_sql(adopted_url, f"TRUNCATE {', '.join(GUIDE_TABLES)} CASCADE")
     run_sql(adopted_url, "\n".join(line for line in dumped.splitlines() if not line.startswith("\\")))
-    assert held(adopted_url) == content
+    assert read_checksums(adopted_url) == content
     report, _ = looked_at(adopted_url)
     assert not [what for what in whats(report) if "sequence" not in what]
     follow(report, adopted_url, adopted_url)

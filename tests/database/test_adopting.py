@@ -58,7 +58,7 @@ def test_a_database_with_other_tables_is_filled(url: str, database: Engine) -> N
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "line"),
     [
         ("DROP TABLE newsletter_subscriptions", "table newsletter_subscriptions is missing"),
         ("ALTER TABLE users DROP COLUMN uid", "column users.uid is missing"),
@@ -73,7 +73,7 @@ def test_a_database_with_other_tables_is_filled(url: str, database: Engine) -> N
         ("ALTER TABLE wager_races DROP CONSTRAINT wager_races_pkey CASCADE", "wager_races lacks its unique key (id)"),
     ],
 )
-def test_what_is_missing_is_named_and_nothing_changes(guide_url: str, database: Engine, damage: str, told: str) -> None:
+def test_what_is_missing_is_named_and_nothing_changes(guide_url: str, database: Engine, damage: str, line: str) -> None:
     """Refuse a database that is only partly the guide's, before anything is written."""
     run_sql(guide_url, GUIDE_ROWS)
     run_sql(guide_url, damage)
@@ -82,7 +82,7 @@ def test_what_is_missing_is_named_and_nothing_changes(guide_url: str, database: 
     with pytest.raises(CommandError) as refusal:
         upgrade(guide_url)
 
-    assert told in str(refusal.value)
+    assert line in str(refusal.value)
     assert dump(guide_url) == before
     with database.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM users")) == 3

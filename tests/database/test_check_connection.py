@@ -88,9 +88,9 @@ def test_nothing_of_a_password_is_shown_that_is_not_escaped(
     monkeypatch.setenv("DATABASE_URL", f"postgresql://me:{password}@127.0.0.1:1/db")
     with pytest.raises(SystemExit) as ended:
         run()
-    said = f"{ended.value.code}{''.join(capsys.readouterr())}"
-    assert "write special characters as %XX" in said
-    assert "ss" not in said.replace("password", "")
+    output = f"{ended.value.code}{''.join(capsys.readouterr())}"
+    assert "write special characters as %XX" in output
+    assert "ss" not in output.replace("password", "")
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +118,9 @@ def guarded(bare_server: Server) -> Iterator[Server]:
 def test_a_user_who_is_not_let_in_is_told_why(
     guarded: Server, user: str, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = only_line(guarded.url("postgres").replace("postgres@", f"{user}@"), capsys)
-    assert line in said
-    assert "wrong" not in said
+    output = only_line(guarded.url("postgres").replace("postgres@", f"{user}@"), capsys)
+    assert line in output
+    assert "wrong" not in output
 
 
 def test_the_right_password_opens(guarded: Server) -> None:

@@ -146,15 +146,15 @@ def test_rows_beyond_the_first_are_counted_unless_all_are_asked_for(
 
 
 def test_a_look_can_change_nothing(bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    read_only = []
 
     def tables_of(connection: Connection) -> list[Owned]:
-        asked.append(connection.scalar(text("SHOW transaction_read_only")))
+        read_only.append(connection.scalar(text("SHOW transaction_read_only")))
         return rights.tables_of(connection)
 
     monkeypatch.setattr(check_command, "tables_of", tables_of)
     looked_at(bare)
-    assert asked == ["on"]
+    assert read_only == ["on"]
 
 
 def test_decisions_are_in_the_order_of_the_guides_tables(bare: str) -> None:

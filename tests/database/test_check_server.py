@@ -103,8 +103,8 @@ def test_what_the_functions_roles_lack_is_a_line_and_seen_to(adopted: str, damag
         run_sql(adopted, damage)
         lines = reported(adopted)
         assert lines
-        assert all(said.startswith(line) for said in lines)
-        assert all(said.endswith("`make db-upgrade` repairs it, with a login that has CREATEROLE") for said in lines)
+        assert all(found.startswith(line) for found in lines)
+        assert all(found.endswith("`make db-upgrade` repairs it, with a login that has CREATEROLE") for found in lines)
     finally:
         with engine(adopted).begin() as connection:
             ensure_roles(connection)

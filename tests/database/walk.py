@@ -66,13 +66,13 @@ def walk(functions: Functions, codes: tuple[str, str], race_id: int, adopted: st
 
 def _member(functions: Functions, answer: Answer) -> Member:
     token, user = answer.json["token"], answer.json["user"]
-    known = functions.invoke("authorize", {"identitySource": [f"Bearer {token}"]})["context"]
-    return Member(user["id"], user["username"], user["email"], known["session_id"], token, known["is_staff"])
+    context = functions.invoke("authorize", {"identitySource": [f"Bearer {token}"]})["context"]
+    return Member(user["id"], user["username"], user["email"], context["session_id"], token, context["is_staff"])
 
 
 def _reset(functions: Functions, member: Member, expect: Expect) -> None:
-    asked = functions.call("request_password_reset", body={"email": member.email}, address=network_address())
-    expect(202, f"request reset {member.username}", asked)
+    answer = functions.call("request_password_reset", body={"email": member.email}, address=network_address())
+    expect(202, f"request reset {member.username}", answer)
     now = datetime.now(UTC)
     with db.transaction() as connection:
         queued = sa.text("SELECT count(*) FROM outbox WHERE kind = 'password_reset' AND address = :email")

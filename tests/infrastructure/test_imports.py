@@ -80,10 +80,10 @@ def test_a_place_imports_what_it_may_and_nothing_else(place: str) -> None:
         allowed = (*MAY_IMPORT[place], *EXCEPTIONS.get(name, ()))
         for module in imports(file):
             inside = module.removeprefix("goatedvips.")
-            known = module in ("goatedvips", *sys.stdlib_module_names) or any(
+            is_listed = module in ("goatedvips", *sys.stdlib_module_names) or any(
                 inside == other or inside.startswith(f"{other}.") for other in allowed
             )
-            if not known and module.partition(".")[0] not in sys.stdlib_module_names:
+            if not is_listed and module.partition(".")[0] not in sys.stdlib_module_names:
                 wrong.append(f"{name} imports {module}")
     assert not wrong
 

@@ -178,10 +178,10 @@ def test_a_refusal_is_not_stored(functions: Functions, members: Members, databas
     tomorrow = functions.call("spin_wheel", by=member, body={}, headers=KEY, now=NOON + timedelta(days=1))
     assert tomorrow.status == 201, "decided anew"
     with database.connect() as connection:
-        kept = connection.execute(
+        statuses = connection.execute(
             sa.select(idempotency_records.c.status).where(idempotency_records.c.user_id == member.id)
         )
-        assert kept.scalars().all() == [201]
+        assert statuses.scalars().all() == [201]
 
 
 def test_an_effect_and_its_record_commit_together(

@@ -110,8 +110,8 @@ def test_a_registration_with_taken_ids_counts_once(functions: Functions, members
     network = "203.0.113.77"
     assert functions.call("register", **registration(members), address=network).status == 201
     with database.connect() as connection:
-        counted = sa.text("SELECT count(*) FROM attempts WHERE kind = 'register' AND address = :network")
-        assert connection.execute(counted, {"network": network}).scalar_one() == 1
+        number_of_attempts = sa.text("SELECT count(*) FROM attempts WHERE kind = 'register' AND address = :network")
+        assert connection.execute(number_of_attempts, {"network": network}).scalar_one() == 1
 
 
 def test_ids_that_stay_taken_are_503_and_never_a_taken_name(

@@ -124,10 +124,10 @@ def test_mail_is_requested_in_two_round_trips_whether_or_not_it_is_sent(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
     """One to take the advisory lock, and one to act."""
-    known, suspended = members.new(), members.new(suspended_at=datetime.now(UTC))
-    for email in (known.email, suspended.email, f"{secrets.token_hex(6)}@example.com", *[known.email] * 3):
+    verified, suspended = members.new(), members.new(suspended_at=datetime.now(UTC))
+    for email in (verified.email, suspended.email, f"{secrets.token_hex(6)}@example.com", *[verified.email] * 3):
         assert trips(wire, functions, "request_password_reset", 202, body={"email": email}) == 2
-    for member in (known, members.new(email_verified=False)):
+    for member in (verified, members.new(email_verified=False)):
         assert trips(wire, functions, "request_verification", 202, by=member) == 2
 
 

@@ -222,9 +222,9 @@ def test_each_person_is_answered_as_the_product_says(
     given = scene(person, members, database)
     by = given.person
     if by is not None:
-        known = functions.invoke("authorize", {"identitySource": [f"Bearer {by.token}"]})["context"]
-        assert known == ({} if person == "suspended" else by.caller)
-        by = by if known and ROUTES[route].who != "anyone" else None
+        context = functions.invoke("authorize", {"identitySource": [f"Bearer {by.token}"]})["context"]
+        assert context == ({} if person == "suspended" else by.caller)
+        by = by if context and ROUTES[route].who != "anyone" else None
     answer = call(functions, route, given, by)
     assert answer.status == ANSWERS[route][PERSONS.index(person)], answer.text
 

@@ -79,8 +79,8 @@ def signed_in(functions: Functions, username: str, password: str = PASSWORD) -> 
     answer = functions.call("log_in", body={"login": username, "password": password})
     assert answer.status == 201, answer.text
     token, user = answer.json["token"], answer.json["user"]
-    known = functions.invoke("authorize", {"identitySource": [f"Bearer {token}"]})["context"]
-    return Member(user["id"], user["username"], user["email"], known["session_id"], token, known["is_staff"])
+    context = functions.invoke("authorize", {"identitySource": [f"Bearer {token}"]})["context"]
+    return Member(user["id"], user["username"], user["email"], context["session_id"], token, context["is_staff"])
 
 
 def stored_password(old: LegacyApplication, member_id: int) -> str:
@@ -131,10 +131,10 @@ def test_a_hash_of_ours_is_verified_by_node_while_the_legacy_application_runs(
 def test_a_name_that_one_application_gave_away_the_other_does_not_give_again(
     old: LegacyApplication, functions: Functions
 ) -> None:
-    theirs = old.register()["username"]
+    username = old.register()["username"]
     taken = functions.call(
         "register",
-        body={"username": theirs.upper(), "email": f"x{theirs}@example.com", "password": "four dancing goats"},
+        body={"username": username.upper(), "email": f"x{username}@example.com", "password": "four dancing goats"},
     )
     assert (taken.status, taken.json["code"]) == (409, "username_taken")
     ours = f"Ours-{secrets.token_hex(6)}"
@@ -233,15 +233,15 @@ def test_a_code_that_is_claimed_here_reads_used_there(
     old: LegacyApplication, functions: Functions, members: Members
 ) -> None:
     member = members.new()
-    theirs = f"GIFT-{secrets.token_hex(6)}"
+    legacy_code = f"GIFT-{secrets.token_hex(6)}"
     old.run(
         "db.insert(bonusCodes).values({code, userId, expiresAt: new Date(Date.now() + 3600e3)})",
-        code=theirs,
+        code=legacy_code,
         userId=member.id,
     )
     ours = issue(functions, members.staff(), max_claims=1)
-    for code in (theirs, ours):
-        assert functions.call("claim_code", by=members.new(), body={"code": theirs}).status == 404
+    for code in (legacy_code, ours):
+        assert functions.call("claim_code", by=members.new(), body={"code": legacy_code}).status == 404
         assert functions.call("claim_code", by=member, body={"code": code.lower().replace("-", " ")}).status == 201
         found = old.run("db.query.bonusCodes.findFirst({where: eq(bonusCodes.code, code)})", code=code)
         assert (found["isUsed"], found["userId"]) == (True, member.id)
@@ -253,16 +253,16 @@ def test_a_code_that_is_claimed_here_reads_used_there(
 
 def test_both_let_members_into_the_same_race(old: LegacyApplication, functions: Functions, members: Members) -> None:
     (race,) = old.run(NEW_RACE)
-    ours, theirs = members.new(), signed_in(functions, old.register()["username"])
-    members.change(theirs, email_verified=True)
+    ours, legacy_member = members.new(), signed_in(functions, old.register()["username"])
+    members.change(legacy_member, email_verified=True)
     path = f"/v1/races/{race['id']}/participants"
     assert functions.call("join_race", by=ours, path=path).status == 201
     old.run(
         'db.insert(wagerRaceParticipants).values({raceId, userId, totalWager: "7.5", rank: 1})',
         raceId=race["id"],
-        userId=theirs.id,
+        userId=legacy_member.id,
     )
-    again = functions.call("join_race", by=theirs, path=path)
+    again = functions.call("join_race", by=legacy_member, path=path)
     assert (again.status, again.json["total_wager"], again.json["rank"]) == (200, "7.50", 1)
 
     (seen,) = old.run(
@@ -270,9 +270,15 @@ def test_both_let_members_into_the_same_race(old: LegacyApplication, functions: 
         " with: {participants: true}})",
         id=race["id"],
     )
-    assert {part["userId"]: float(part["totalWager"]) for part in seen["participants"]} == {ours.id: 0, theirs.id: 7.5}
+    assert {part["userId"]: float(part["totalWager"]) for part in seen["participants"]} == {
+        ours.id: 0,
+        legacy_member.id: 7.5,
+    }
     standings = functions.call("get_leaderboard", path=f"/v1/races/{race['id']}/leaderboard").json["items"]
-    assert [(part["user_id"], part["total_wager"]) for part in standings] == [(theirs.id, "7.50"), (ours.id, "0.00")]
+    assert [(part["user_id"], part["total_wager"]) for part in standings] == [
+        (legacy_member.id, "7.50"),
+        (ours.id, "0.00"),
+    ]
 
 
 def test_a_race_of_ours_is_one_of_theirs(old: LegacyApplication, functions: Functions, members: Members) -> None:
@@ -345,11 +351,11 @@ def test_a_race_that_was_live_keeps_its_totals(
             (2, 10, "9999999999999999.99"),
             (101, 101, "99899.00"),
         ]
-        kept = old.run(
+        participation = old.run(
             "db.query.wagerRaceParticipants.findFirst({where: eq(wagerRaceParticipants.id, 4)})",
         )
-        assert (kept["totalWager"], kept["rank"]) == ("12.34", 1)
-        assert kept["wagerHistory"] == [{"at": "2025-01-01", "total": 12.34}]
+        assert (participation["totalWager"], participation["rank"]) == ("12.34", 1)
+        assert participation["wagerHistory"] == [{"at": "2025-01-01", "total": 12.34}]
 
 
 def test_every_race_is_listed_whatever_it_holds(functions: Functions) -> None:
@@ -416,8 +422,8 @@ def test_a_subscription_counts_on_both_sides_from_when_it_is_confirmed(
 
 def test_it_deletes_what_ours_has_used(old: LegacyApplication, functions: Functions, database: sa.Engine) -> None:
     """As it always could: what hangs on the rows and is ours goes along."""
-    theirs = old.register()
-    member = signed_in(functions, theirs["username"])
+    registered = old.register()
+    member = signed_in(functions, registered["username"])
     functions.call("get_my_wheel", by=member)
     assert functions.call("link_account", by=member, body={"uid": secrets.token_hex(8)}).status == 202
     functions.call("request_verification", by=member)

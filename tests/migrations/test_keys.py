@@ -157,8 +157,8 @@ def test_old_transactions_that_cross_both_go_through(adopted: str) -> None:
     with ThreadPoolExecutor(2) as pool:
         waited = list(pool.map(insert, (("ann", "bob"), ("BOB", "ANN"))))
     assert column(adopted, "SELECT count(*) FROM users WHERE lower(username) IN ('ann', 'bob')") == [4]
-    held = column(adopted, "SELECT username_key FROM users WHERE username_key IN ('ann', 'bob') ORDER BY 1")
-    assert held == ["ann", "bob"]
+    holders = column(adopted, "SELECT username_key FROM users WHERE username_key IN ('ann', 'bob') ORDER BY 1")
+    assert holders == ["ann", "bob"]
     assert max(waited) < 1
 
 
@@ -177,8 +177,8 @@ def test_who_waits_for_a_key_gets_it_when_the_first_rolls_back(adopted: str, iso
             getattr(first, end)()
             waiting.result(10)
         second.commit()
-    held = column(adopted, "SELECT username FROM users WHERE username_key = 'ann'")
-    assert held == ["Ann" if end == "commit" else "ANN"]
+    holders = column(adopted, "SELECT username FROM users WHERE username_key = 'ann'")
+    assert holders == ["Ann" if end == "commit" else "ANN"]
 
 
 def test_an_old_row_gives_way_to_ours_in_flight(adopted: str) -> None:

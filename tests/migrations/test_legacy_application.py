@@ -50,7 +50,7 @@ def test_the_schemas_ask_for_what_drizzle_zod_asks_for(old: LegacyApplication) -
     differ = []
     for name, columns in shapes:
         table = metadata.tables[name]
-        for column, *asked in columns:
+        for column, *zod in columns:
             ours = [
                 [schema.model_fields[column].is_required(), bool(table.c[column].nullable)]
                 for schema in (insert_schema(table), select_schema(table))
@@ -58,10 +58,10 @@ def test_the_schemas_ask_for_what_drizzle_zod_asks_for(old: LegacyApplication) -
             # JSON's null is a value to zod, so it takes null for every JSON column.
             is_json = isinstance(table.c[column].type, sa.JSON)
             expected = [
-                [required, nullable and (table.c[column].nullable or not is_json)] for required, nullable in asked
+                [required, nullable and (table.c[column].nullable or not is_json)] for required, nullable in zod
             ]
             if ours != expected:
-                differ.append((name, column, ours, asked))
+                differ.append((name, column, ours, zod))
     assert not differ
 
 

@@ -115,7 +115,7 @@ def test_writers_hardly_wait_and_the_oldest_rows_get_the_keys(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "held",
+    "blocker",
     [
         "SELECT FROM users, wheel_spins, bonus_codes, wager_races LIMIT 1",  # a report that nobody ends
         "INSERT INTO users (username, password, email) VALUES ('long', 'x', 'long')",
@@ -124,10 +124,10 @@ def test_writers_hardly_wait_and_the_oldest_rows_get_the_keys(url: str) -> None:
     ],
     ids=["reader", "inserter", "updater", "vacuum"],
 )
-def test_the_upgrade_waits_for_an_open_transaction_and_writers_do_not(url: str, database: Engine, held: str) -> None:
+def test_the_upgrade_waits_for_an_open_transaction_and_writers_do_not(url: str, database: Engine, blocker: str) -> None:
     load.prepare(url, 1000)
     with database.connect() as open_transaction, upgrading(url) as running:
-        open_transaction.exec_driver_sql(held)
+        open_transaction.exec_driver_sql(blocker)
         with load.writing(url, 1000, kinds=load.OTHERS) as waits:
             time.sleep(3)
             assert not running.done()

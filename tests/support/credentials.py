@@ -54,42 +54,42 @@ def also_signed_in(database: sa.Engine, member: Member) -> Member:
 
 def is_live(functions: Functions, member: Member) -> bool:
     """Whether the session works: for whoever reads, as the authorizer says, and for whoever writes."""
-    known = functions.invoke("authorize", {"identitySource": [f"Bearer {member.token}"]})["context"]
+    context = functions.invoke("authorize", {"identitySource": [f"Bearer {member.token}"]})["context"]
     ticket = {"subject": "Am I here?", "description": "I hope so."}
     written = functions.call("open_ticket", by=member, body=ticket, now=datetime.now(UTC))
-    assert (written.status == 201) == bool(known), written.text
-    return bool(known)
+    assert (written.status == 201) == bool(context), written.text
+    return bool(context)
 
 
 def row(database: sa.Engine, member: Member) -> Any:
-    """The member's row."""
+    """Return the member's row."""
     with database.connect() as connection:
         return connection.execute(sa.select(users).where(users.c.id == member.id)).one()
 
 
 def mails(database: sa.Engine, email: str) -> list[Any]:
-    """What waits, or has waited, to be sent to an address, however it is written."""
+    """Return the mails that were queued for an e-mail address, in any case of its letters, oldest first."""
     same = sa.func.lower(outbox.c.address) == email.lower()
     with database.connect() as connection:
         return list(connection.execute(sa.select(outbox).where(same).order_by(outbox.c.id)))
 
 
-def counted(database: sa.Engine, subject: object, kind: str) -> int:
-    """How many attempts there are."""
+def count_attempts(database: sa.Engine, subject: object, kind: str) -> int:
+    """Return the number of attempts of this kind for a subject."""
     same = sa.select(sa.func.count()).where(attempts.c.subject == str(subject), attempts.c.kind == kind)
     with database.connect() as connection:
         return int(connection.scalar(same) or 0)
 
 
-def counted_mails(database: sa.Engine, email: str, *kinds: str) -> int:
+def count_mail_requests(database: sa.Engine, email: str, *kinds: str) -> int:
     """Return how many requests for mail to an address were recorded, of these kinds or of all that send mail."""
     subject = sa.select(sa.func.encode(erased_identities.identity("email", sa.literal(email)), "hex"))
     with database.connect() as connection:
         found = connection.scalar(subject)
-    return sum(counted(database, found, kind) for kind in kinds or MAILS)
+    return sum(count_attempts(database, found, kind) for kind in kinds or MAILS)
 
 
-def composed(database: sa.Engine, mail: Any, now: datetime = NOON) -> Message | None:
+def compose_mail(database: sa.Engine, mail: Any, now: datetime = NOON) -> Message | None:
     """Return the message that the sender makes of a row of the outbox; None: it drops the row."""
     leased = Mail(
         id=mail.id,

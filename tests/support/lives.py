@@ -53,11 +53,11 @@ class Life:
         name = self.member.username
         return [name, name.replace("-", ""), self.member.email, self.uid, self.words, self.home]
 
-    def add(self, table: sa.Table, *, theirs: bool = True, **columns: Any) -> int:
+    def add(self, table: sa.Table, *, of_member: bool = True, **columns: Any) -> int:
         """Insert a row and return its id; note it in `rows` if it is the member's."""
         with self.database.connect() as connection:
             row_id = int(connection.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one())
-        if theirs:
+        if of_member:
             self.rows[table].append(row_id)
         return row_id
 
@@ -223,7 +223,7 @@ def _race(life: Life) -> None:
 def _talk(life: Life, staff: Member) -> None:
     me, name, email, words = life.member.id, life.member.username, life.member.email, life.words
     own = life.add(tickets.support_tickets, user_id=me, subject=f"Help {name}", description=f"I live {words}")
-    others = life.add(tickets.support_tickets, theirs=False, user_id=staff.id, subject="Mine", description="Alone.")
+    others = life.add(tickets.support_tickets, of_member=False, user_id=staff.id, subject="Mine", description="Alone.")
     for ticket, author, text, by_staff in (
         (own, me, f"{words}!", False),
         (own, staff.id, f"Dear {name}, still {words}?", True),
@@ -233,7 +233,7 @@ def _talk(life: Life, staff: Member) -> None:
         life.add(tickets.ticket_messages, ticket_id=ticket, user_id=author, message=text, is_staff_reply=by_staff)
     life.add(  # an internal note, which members cannot see
         tickets.ticket_messages,
-        theirs=False,
+        of_member=False,
         ticket_id=own,
         user_id=staff.id,
         message=f"Rude again, {words}",

@@ -15,8 +15,8 @@ from tests.support.credentials import (
     NOON,
     PASSWORD,
     STORED,
-    composed,
-    counted,
+    compose_mail,
+    count_attempts,
     mails,
     network_address,
     pointers,
@@ -54,10 +54,10 @@ def test_it_counts_once_the_link_is_used_that_the_new_address_gets(
     (mail,) = mails(database, email)
     assert (mail.kind, mail.user_id, mail.address, mail.payload) == ("email_change", member.id, email, {})
     assert mails(database, member.email) == []
-    token = token_in(composed(database, mail), "/verify")
+    token = token_in(compose_mail(database, mail), "/verify")
     assert functions.call("verify_email", body={"token": token}, now=NOON).status == 200
     assert row(database, member).email == email
-    assert counted(database, member.id, "log_in") == 0, "the attempt was taken back"
+    assert count_attempts(database, member.id, "log_in") == 0, "the attempt was taken back"
 
 
 def test_a_wrong_password_queues_no_mail_and_stays_counted(
@@ -66,7 +66,7 @@ def test_a_wrong_password_queues_no_mail_and_stays_counted(
     member, email = members.new(password=STORED), fresh()
     assert problem(change(functions, member, email, "a wrong password")) == (401, "invalid_credentials")
     assert mails(database, email) == []
-    assert counted(database, member.id, "log_in") == 1
+    assert count_attempts(database, member.id, "log_in") == 1
 
 
 @pytest.mark.parametrize("spelling", [str, str.upper, str.lower], ids=["as is", "upper", "lower"])
@@ -78,7 +78,7 @@ def test_an_address_that_is_taken_is_refused_in_any_spelling(
     member = members.new(password=STORED)
     assert problem(change(functions, member, spelling(owner.email))) == (409, "email_taken")
     assert mails(database, email) == []
-    assert counted(database, member.id, "log_in") == 0, "the password was right"
+    assert count_attempts(database, member.id, "log_in") == 0, "the password was right"
 
 
 def test_an_adopted_row_without_a_key_still_has_its_spelling(
@@ -101,7 +101,7 @@ def test_one_s_own_address_may_be_written_in_another_case(
     member = members.new(password=STORED)
     assert change(functions, member, member.email.title()).status == 202
     (mail,) = mails(database, member.email)
-    token = token_in(composed(database, mail), "/verify")
+    token = token_in(compose_mail(database, mail), "/verify")
     assert functions.call("verify_email", body={"token": token}, now=NOON).status == 200
     after = row(database, member)
     assert (after.email, after.email_key) == (member.email.title(), member.email.lower())
@@ -131,7 +131,7 @@ def test_requests_that_reveal_accounts_are_throttled_as_registrations_are(
     refused = change(functions, member, fresh(), address=at)
     assert problem(refused) == (429, "too_many_attempts")
     assert refused.headers["Retry-After"] == "3600"
-    assert counted(database, member.id, "log_in") == 0
+    assert count_attempts(database, member.id, "log_in") == 0
     assert change(functions, member, fresh()).status == 202, "from elsewhere"
 
 
@@ -165,8 +165,8 @@ def test_a_key_means_nothing_here_and_leaves_no_trace_of_the_password(
         assert answer.status == 202
         assert len(mails(database, email)) == 1
     with database.connect() as connection:
-        kept = sa.select(idempotency_records).where(idempotency_records.c.user_id == member.id)
-        assert connection.execute(kept).all() == []
+        records = sa.select(idempotency_records).where(idempotency_records.c.user_id == member.id)
+        assert connection.execute(records).all() == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.support.credentials import (
     PASSWORD,
     STORED,
     also_signed_in,
-    counted,
+    count_attempts,
     is_live,
     log_in,
     network_address,
@@ -99,9 +99,9 @@ def test_a_wrong_password_changes_nothing_and_stays_counted(
     assert problem(change(functions, member, "a wrong password")) == (401, "invalid_credentials")
     assert row(database, member).password == STORED
     assert is_live(functions, elsewhere)
-    assert counted(database, member.id, "log_in") == 1
+    assert count_attempts(database, member.id, "log_in") == 1
     assert change(functions, member).status == 204
-    assert counted(database, member.id, "log_in") == 1, "the right one was taken back"
+    assert count_attempts(database, member.id, "log_in") == 1, "the right one was taken back"
 
 
 def test_a_stolen_token_guesses_no_faster_than_a_log_in(functions: Functions, members: Members) -> None:
@@ -129,8 +129,8 @@ def test_an_idempotency_key_neither_frees_a_guess_nor_leaves_a_trace_of_the_pass
     assert statuses == [401] * 10 + [429]
     assert change(functions, member, headers=key).status == 204
     with database.connect() as connection:
-        kept = sa.select(idempotency_records).where(idempotency_records.c.user_id == member.id)
-        assert connection.execute(kept).all() == []
+        records = sa.select(idempotency_records).where(idempotency_records.c.user_id == member.id)
+        assert connection.execute(records).all() == []
 
 
 def test_right_passwords_do_not_count(functions: Functions, members: Members) -> None:
@@ -144,7 +144,7 @@ def test_a_refused_new_password_is_not_counted(functions: Functions, members: Me
     member = members.new(password=STORED)
     for refused in ("1Q2w3e4r5t6y", member.username.upper(), member.email, "too short", "a" * 129, "a" * 12 + "\x00"):
         assert pointers(change(functions, member, new=refused)) == ["/new_password"]
-    assert counted(database, member.id, "log_in") == 0
+    assert count_attempts(database, member.id, "log_in") == 0
     assert row(database, member).password == STORED
 
 

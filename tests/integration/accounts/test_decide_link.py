@@ -14,7 +14,7 @@ from goatedvips.models.accounts import account_links, erased_identities, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import audit_log
 from goatedvips.models.wagers import wager_accounts
-from tests.support.credentials import composed
+from tests.support.credentials import compose_mail
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
 
@@ -29,14 +29,14 @@ def new_uid() -> str:
     return f"uid-{secrets.token_hex(6)}"
 
 
-def asked(database: sa.Engine, member: Member, uid: str, **columns: object) -> int:
+def insert_request(database: sa.Engine, member: Member, uid: str, **columns: object) -> int:
     given = {"user_id": member.id, "uid": uid, "requested_at": NOON} | columns
     with database.connect() as connection:
         made = connection.execute(sa.insert(account_links).values(given).returning(account_links.c.id))
         return int(made.scalar_one())
 
 
-def known(database: sa.Engine, uid: str, figures: tuple[str, ...]) -> None:
+def insert_wager_account(database: sa.Engine, uid: str, figures: tuple[str, ...]) -> None:
     given = {"uid": uid, "name": "Goat", "read_at": NOON} | dict(zip(FIGURES, figures, strict=True))
     with database.connect() as connection:
         connection.execute(sa.insert(wager_accounts).values(given))
@@ -47,12 +47,12 @@ def decide(functions: Functions, by: Member | None, link_id: object, body: Mappi
     return functions.call("decide_link", by=by, path=path, body=body, now=NOON)
 
 
-def of_member(database: sa.Engine, member: Member) -> Any:
+def read_member(database: sa.Engine, member: Member) -> Any:
     with database.connect() as connection:
         return connection.execute(sa.select(users).where(users.c.id == member.id)).one()
 
 
-def of_link(database: sa.Engine, link_id: int) -> Any:
+def read_link(database: sa.Engine, link_id: int) -> Any:
     with database.connect() as connection:
         return connection.execute(sa.select(account_links).where(account_links.c.id == link_id)).one()
 
@@ -63,14 +63,14 @@ def mails(database: sa.Engine, member: Member) -> list[Any]:
         return list(connection.execute(rows))
 
 
-def untouched(database: sa.Engine, link_id: int, member: Member) -> None:
-    link, row = of_link(database, link_id), of_member(database, member)
+def assert_undecided(database: sa.Engine, link_id: int, member: Member) -> None:
+    link, row = read_link(database, link_id), read_member(database, member)
     assert (link.decision, link.decided_at, link.decided_by, link.reason) == (None, None, None, None)
     assert (row.uid, row.verified) == (None, False)
     assert mails(database, member) == []
-    noted = sa.select(audit_log).where(audit_log.c.action == "decide_link", audit_log.c.subject_id == link_id)
+    recorded = sa.select(audit_log).where(audit_log.c.action == "decide_link", audit_log.c.subject_id == link_id)
     with database.connect() as connection:
-        assert connection.execute(noted).all() == []
+        assert connection.execute(recorded).all() == []
 
 
 def test_an_approval_sets_the_uid_and_the_totals_that_the_feed_reported(
@@ -78,8 +78,8 @@ def test_an_approval_sets_the_uid_and_the_totals_that_the_feed_reported(
 ) -> None:
     uid, staff, other = new_uid(), members.staff(), members.new()
     member = members.new(total_wager=Decimal(99), wager_today=Decimal(99))
-    known(database, uid, ("1234567890.12345678", "0.1", "12.5", "40000"))
-    link_id = asked(database, member, uid)
+    insert_wager_account(database, uid, ("1234567890.12345678", "0.1", "12.5", "40000"))
+    link_id = insert_request(database, member, uid)
     answer = decide(functions, staff, link_id, APPROVED | {"reason": " They showed us. "})
     assert answer.status == 200
     assert answer.json == {
@@ -102,7 +102,7 @@ def test_an_approval_sets_the_uid_and_the_totals_that_the_feed_reported(
             "read_at": "2026-05-01T12:00:00Z",
         },
     }
-    row = of_member(database, member)
+    row = read_member(database, member)
     assert (row.uid, row.verified) == (uid, True)
     assert [getattr(row, figure) for figure in FIGURES] == [
         Decimal("1234567890.12345678"),
@@ -111,7 +111,7 @@ def test_an_approval_sets_the_uid_and_the_totals_that_the_feed_reported(
         Decimal(40000),
     ]
     assert (row.excluded_until, row.excluded_permanently) == (None, False)
-    assert of_member(database, other).uid is None
+    assert read_member(database, other).uid is None
     listed = functions.call("list_links", by=staff, query={"status": "decided", "limit": "100"}).json["items"]
     assert [link for link in listed if link["id"] == link_id] == [answer.json]
 
@@ -119,12 +119,12 @@ def test_an_approval_sets_the_uid_and_the_totals_that_the_feed_reported(
 def test_a_refusal_changes_nothing_of_the_member_s(functions: Functions, members: Members, database: sa.Engine) -> None:
     uid = new_uid()
     member = members.new(total_wager=Decimal(5))
-    known(database, uid, ("1", "1", "1", "1"))
-    before = of_member(database, member)
-    answer = decide(functions, members.staff(), asked(database, member, uid), REFUSED)
+    insert_wager_account(database, uid, ("1", "1", "1", "1"))
+    before = read_member(database, member)
+    answer = decide(functions, members.staff(), insert_request(database, member, uid), REFUSED)
     assert (answer.status, answer.json["decision"], answer.json["reason"]) == (200, "refused", REFUSED["reason"])
     assert answer.json["linked_uid"] is None
-    assert of_member(database, member) == before
+    assert read_member(database, member) == before
 
 
 def test_totals_of_a_uid_unknown_to_the_feed_stay_unless_the_member_had_another_uid(
@@ -133,12 +133,12 @@ def test_totals_of_a_uid_unknown_to_the_feed_stay_unless_the_member_had_another_
     staff, uid = members.staff(), new_uid()
     figures: dict[str, Any] = dict.fromkeys(FIGURES, Decimal(7))
     adopted = members.new(uid=uid, **figures)
-    decide(functions, staff, asked(database, adopted, uid))
-    row = of_member(database, adopted)
+    decide(functions, staff, insert_request(database, adopted, uid))
+    row = read_member(database, adopted)
     assert (row.verified, {getattr(row, figure) for figure in FIGURES}) == (True, {Decimal(7)})
     changed = members.new(uid=new_uid(), verified=True, **figures)
-    decide(functions, staff, asked(database, changed, newer := new_uid()))
-    row = of_member(database, changed)
+    decide(functions, staff, insert_request(database, changed, newer := new_uid()))
+    row = read_member(database, changed)
     assert (row.uid, {getattr(row, figure) for figure in FIGURES}) == (newer, {Decimal(0)})
 
 
@@ -147,34 +147,34 @@ def test_a_uid_that_another_member_has_is_not_given_away(
 ) -> None:
     uid, staff, member = new_uid(), members.staff(), members.new()
     holder = members.new(uid=uid)
-    link_id = asked(database, member, uid)
+    link_id = insert_request(database, member, uid)
     answer = decide(functions, staff, link_id)
     assert (answer.status, answer.json["code"]) == (409, "uid_taken")
-    untouched(database, link_id, member)
-    assert of_member(database, holder).uid == uid
+    assert_undecided(database, link_id, member)
+    assert read_member(database, holder).uid == uid
     assert decide(functions, staff, link_id, REFUSED).status == 200
 
 
 def test_it_is_decided_once(functions: Functions, members: Members, database: sa.Engine) -> None:
     for first, second in ((APPROVED, REFUSED), (REFUSED, APPROVED), (APPROVED, APPROVED)):
         staff, member = members.staff(), members.new()
-        link_id = asked(database, member, new_uid())
+        link_id = insert_request(database, member, new_uid())
         assert decide(functions, staff, link_id, first).status == 200
-        before = of_link(database, link_id), of_member(database, member)
+        before = read_link(database, link_id), read_member(database, member)
         answer = decide(functions, staff, link_id, second)
         assert (answer.status, answer.json["code"]) == (409, "link_decided")
         assert answer.json["decision"] == first["decision"]
-        assert (of_link(database, link_id), of_member(database, member)) == before
+        assert (read_link(database, link_id), read_member(database, member)) == before
         assert len(mails(database, member)) == 1
 
 
 def test_nobody_decides_their_own_request(functions: Functions, members: Members, database: sa.Engine) -> None:
     staff = members.staff()
-    link_id = asked(database, staff, new_uid())
+    link_id = insert_request(database, staff, new_uid())
     for body in (APPROVED, REFUSED):
         answer = decide(functions, staff, link_id, body)
         assert (answer.status, answer.json["code"]) == (403, "own_rights")
-    untouched(database, link_id, staff)
+    assert_undecided(database, link_id, staff)
     assert decide(functions, members.staff(), link_id).status == 200
 
 
@@ -186,10 +186,10 @@ def test_an_unknown_request_is_not_found(functions: Functions, members: Members,
 def test_nothing_is_decided_for_an_erased_member(functions: Functions, members: Members, database: sa.Engine) -> None:
     member = members.new()
     members.change(member, erased_at=NOON)
-    link_id = asked(database, member, new_uid())
+    link_id = insert_request(database, member, new_uid())
     for body in (APPROVED, REFUSED):
         assert decide(functions, members.staff(), link_id, body).status == 404
-    untouched(database, link_id, member)
+    assert_undecided(database, link_id, member)
 
 
 @pytest.mark.parametrize(
@@ -213,17 +213,17 @@ def test_anything_else_is_refused(
     functions: Functions, members: Members, database: sa.Engine, body: dict[str, object], pointer: str
 ) -> None:
     member = members.new()
-    link_id = asked(database, member, new_uid())
+    link_id = insert_request(database, member, new_uid())
     answer = decide(functions, members.staff(), link_id, body)
     assert (answer.status, [error["pointer"] for error in answer.json["errors"]]) == (422, [pointer])
-    untouched(database, link_id, member)
+    assert_undecided(database, link_id, member)
 
 
 def test_it_is_for_staff_as_the_database_knows_them(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = members.new()
-    link_id = asked(database, member, new_uid())
+    link_id = insert_request(database, member, new_uid())
     demoted, suspended, ended = members.staff(), members.staff(suspended_at=NOON), members.staff()
     members.change(demoted, is_admin=False)
     members.end_session(ended)
@@ -235,11 +235,11 @@ def test_it_is_for_staff_as_the_database_knows_them(
         (ended, "unauthenticated"),
     ):
         assert decide(functions, by, link_id).json["code"] == code
-    untouched(database, link_id, member)
+    assert_undecided(database, link_id, member)
 
 
 @pytest.mark.parametrize(
-    ("own", "kept", "then"),
+    ("exclusion", "remembered_exclusion", "expected"),
     [
         ((None, False), (LATER, False), (LATER, False)),
         ((NOON, False), (LATER, False), (LATER, False)),
@@ -255,25 +255,25 @@ def test_an_erased_member_s_exclusion_comes_back_with_the_uid(
     functions: Functions,
     members: Members,
     database: sa.Engine,
-    own: tuple[datetime | None, bool],
-    kept: tuple[datetime | None, bool],
-    then: tuple[datetime | None, bool],
+    exclusion: tuple[datetime | None, bool],
+    remembered_exclusion: tuple[datetime | None, bool],
+    expected: tuple[datetime | None, bool],
 ) -> None:
     uid = new_uid()
-    member = members.new(excluded_until=own[0], excluded_permanently=own[1])
+    member = members.new(excluded_until=exclusion[0], excluded_permanently=exclusion[1])
     with database.connect() as connection:
-        for value, exclusion in ((uid, kept), (new_uid(), (None, True))):
-            columns = {"erased_at": NOON, "excluded_until": exclusion[0], "excluded_permanently": exclusion[1]}
+        for value, (until, permanently) in ((uid, remembered_exclusion), (new_uid(), (None, True))):
+            columns = {"erased_at": NOON, "excluded_until": until, "excluded_permanently": permanently}
             remembered = identity("uid", sa.literal(value))
             connection.execute(sa.insert(erased_identities).values(columns | {"identity": remembered}))
     staff = members.staff()
-    refused = asked(database, member, uid)
+    refused = insert_request(database, member, uid)
     assert decide(functions, staff, refused, REFUSED).status == 200
-    row = of_member(database, member)
-    assert (row.excluded_until, row.excluded_permanently) == own, "a refusal brings nothing"
-    assert decide(functions, staff, asked(database, member, uid)).status == 200
-    row = of_member(database, member)
-    assert (row.excluded_until, row.excluded_permanently) == then
+    row = read_member(database, member)
+    assert (row.excluded_until, row.excluded_permanently) == exclusion, "a refusal brings nothing"
+    assert decide(functions, staff, insert_request(database, member, uid)).status == 200
+    row = read_member(database, member)
+    assert (row.excluded_until, row.excluded_permanently) == expected
 
 
 def test_an_exclusion_holds_for_whoever_links_the_uid_that_an_excluded_member_gives_up(
@@ -283,42 +283,42 @@ def test_an_exclusion_holds_for_whoever_links_the_uid_that_an_excluded_member_gi
     excluded = members.new(uid=old, verified=True, excluded_until=LATER)
     free = members.new(uid=other_old, verified=True)
     for member in (excluded, free):
-        assert decide(functions, staff, asked(database, member, new_uid())).status == 200
+        assert decide(functions, staff, insert_request(database, member, new_uid())).status == 200
     for uid, until in ((old, LATER), (other_old, None)):
         follower = members.new()
-        answer = decide(functions, staff, asked(database, follower, uid))
+        answer = decide(functions, staff, insert_request(database, follower, uid))
         assert (answer.status, answer.json["excluded"]) == (200, until is not None)
-        assert of_member(database, follower).excluded_until == until
+        assert read_member(database, follower).excluded_until == until
 
 
 def test_a_uid_moves_from_a_shell_to_the_member_who_is_approved(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     staff, member, uid = members.staff(), members.new(), new_uid()
-    held = members.shell(uid)
-    assert of_member(database, held).is_shell
-    refused = asked(database, member, uid)
+    shell = members.shell(uid)
+    assert read_member(database, shell).is_shell
+    refused = insert_request(database, member, uid)
     assert decide(functions, staff, refused, REFUSED).json["taken_by"] is None
-    assert of_member(database, held).uid == uid
-    link_id = asked(database, member, uid)
+    assert read_member(database, shell).uid == uid
+    link_id = insert_request(database, member, uid)
     assert decide(functions, staff, link_id).status == 200
-    assert (of_member(database, held).uid, of_member(database, member).uid) == (None, uid)
-    entry = sa.select(audit_log).where(audit_log.c.action == "release_shell_uid", audit_log.c.subject_id == held.id)
+    assert (read_member(database, shell).uid, read_member(database, member).uid) == (None, uid)
+    entry = sa.select(audit_log).where(audit_log.c.action == "release_shell_uid", audit_log.c.subject_id == shell.id)
     with database.connect() as connection:
-        noted = connection.execute(entry).one()
-    assert (noted.staff_id, noted.after) == (staff.id, {"id": held.id, "link_id": link_id})
+        recorded = connection.execute(entry).one()
+    assert (recorded.staff_id, recorded.after) == (staff.id, {"id": shell.id, "link_id": link_id})
 
 
 def test_a_shell_keeps_its_uid_if_the_approval_is_refused(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     uid = new_uid()
-    held, staff = members.shell(uid), members.staff()
-    own, erased = asked(database, staff, uid), members.new(erased_at=NOON)
-    assert decide(functions, staff, own).json["code"] == "own_rights"
-    assert decide(functions, members.new(), own).status == 403
-    assert decide(functions, members.staff(), asked(database, erased, uid)).status == 404
-    assert of_member(database, held).uid == uid
+    shell, staff = members.shell(uid), members.staff()
+    own_request, erased = insert_request(database, staff, uid), members.new(erased_at=NOON)
+    assert decide(functions, staff, own_request).json["code"] == "own_rights"
+    assert decide(functions, members.new(), own_request).status == 403
+    assert decide(functions, members.staff(), insert_request(database, erased, uid)).status == 404
+    assert read_member(database, shell).uid == uid
 
 
 def test_a_refusal_or_the_same_uid_again_remembers_nothing(
@@ -326,8 +326,8 @@ def test_a_refusal_or_the_same_uid_again_remembers_nothing(
 ) -> None:
     staff, old, new = members.staff(), new_uid(), new_uid()
     member = members.new(uid=old, excluded_until=LATER)
-    assert decide(functions, staff, asked(database, member, old)).status == 200
-    assert decide(functions, staff, asked(database, member, new), REFUSED).status == 200
+    assert decide(functions, staff, insert_request(database, member, old)).status == 200
+    assert decide(functions, staff, insert_request(database, member, new), REFUSED).status == 200
     with database.connect() as connection:
         for uid in (old, new):
             found = sa.select(erased_identities).where(erased_identities.c.identity == identity("uid", sa.literal(uid)))
@@ -337,11 +337,11 @@ def test_a_refusal_or_the_same_uid_again_remembers_nothing(
 def test_a_decision_is_recorded_in_the_audit_log(functions: Functions, members: Members, database: sa.Engine) -> None:
     staff, uid, old = members.staff(), new_uid(), new_uid()
     member = members.new(uid=old, verified=True)
-    link_id = asked(database, member, uid)
+    link_id = insert_request(database, member, uid)
     decide(functions, staff, link_id, APPROVED | {"reason": "They showed us."})
-    noted = sa.select(audit_log).where(audit_log.c.action == "decide_link", audit_log.c.subject_id == link_id)
+    recorded = sa.select(audit_log).where(audit_log.c.action == "decide_link", audit_log.c.subject_id == link_id)
     with database.connect() as connection:
-        row = connection.execute(noted).one()
+        row = connection.execute(recorded).one()
     assert (row.staff_id, row.created_at) == (staff.id, NOON)
     assert row.request_id
     assert row.before == {"decision": None, "reason": None, "linked_uid": old}
@@ -349,16 +349,16 @@ def test_a_decision_is_recorded_in_the_audit_log(functions: Functions, members: 
 
 
 def test_the_member_is_notified_by_mail(functions: Functions, members: Members, database: sa.Engine) -> None:
-    for body, said in ((APPROVED, "is linked"), (REFUSED, "was not linked")):
+    for body, phrase in ((APPROVED, "is linked"), (REFUSED, "was not linked")):
         member, uid = members.new(), new_uid()
-        decide(functions, members.staff(), asked(database, member, uid), body)
+        decide(functions, members.staff(), insert_request(database, member, uid), body)
         (mail,) = mails(database, member)
         assert (mail.address, mail.due_at, mail.sent_at) == (member.email, NOON, None)
         assert not any(text in str(mail.payload) for text in (uid, "screenshot"))
-        message = composed(database, mail)
+        message = compose_mail(database, mail)
         assert message is not None
         assert message.to == member.email
-        assert said in message.subject
+        assert phrase in message.subject
         assert uid in message.text
         assert ("Our reason: Send us a screenshot." in message.text) == (body is REFUSED)
 
@@ -368,11 +368,11 @@ def test_no_such_mail_goes_to_an_address_that_is_not_proved(
 ) -> None:
     for unproved in (False, None):
         member = members.new(email_verified=unproved)
-        assert decide(functions, members.staff(), asked(database, member, new_uid())).status == 200
+        assert decide(functions, members.staff(), insert_request(database, member, new_uid())).status == 200
         assert mails(database, member) == []
     member, elsewhere = members.new(), f"{secrets.token_hex(8)}@example.com"
-    decide(functions, members.staff(), asked(database, member, new_uid()))
+    decide(functions, members.staff(), insert_request(database, member, new_uid()))
     (mail,) = mails(database, member)
-    assert composed(database, mail) is not None
+    assert compose_mail(database, mail) is not None
     members.change(member, email=elsewhere, email_key=elsewhere)
-    assert composed(database, mail) is None
+    assert compose_mail(database, mail) is None

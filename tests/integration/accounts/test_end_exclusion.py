@@ -16,7 +16,7 @@ def end(functions: Functions, by: Member | None, now: datetime = NOON) -> Answer
     return functions.call("end_exclusion", by=by, now=now)
 
 
-def kept(database: sa.Engine, member: Member) -> tuple[datetime | None, bool]:
+def read_exclusion(database: sa.Engine, member: Member) -> tuple[datetime | None, bool]:
     row = sa.select(users.c.excluded_until, users.c.excluded_permanently).where(users.c.id == member.id)
     with database.connect() as connection:
         until, permanently = connection.execute(row).one()
@@ -28,11 +28,11 @@ def test_from_its_end_on_and_not_before(functions: Functions, members: Members, 
     early = end(functions, member, NOON - MOMENT)
     assert (early.status, early.json["code"]) == (409, "exclusion_running")
     assert (early.json["excluded_until"], early.json["permanent"]) == ("2026-05-01T12:00:00Z", False)
-    assert kept(database, member) == (NOON, False)
+    assert read_exclusion(database, member) == (NOON, False)
     answer = end(functions, member)
     assert (answer.status, answer.text) == (204, "")
-    assert kept(database, member) == (None, False)
-    assert kept(database, other) == (NOON, False)
+    assert read_exclusion(database, member) == (None, False)
+    assert read_exclusion(database, other) == (NOON, False)
 
 
 def test_then_they_play_again(functions: Functions, members: Members) -> None:
@@ -49,7 +49,7 @@ def test_never_one_for_good(functions: Functions, members: Members, database: sa
         member = members.new(excluded_permanently=True, excluded_until=until)
         answer = end(functions, member, datetime.now(UTC) + timedelta(days=20))
         assert (answer.status, answer.json["code"], answer.json["permanent"]) == (409, "exclusion_running", True)
-        assert kept(database, member) == (until, True)
+        assert read_exclusion(database, member) == (until, True)
 
 
 def test_ending_no_exclusion_does_nothing(functions: Functions, members: Members) -> None:
@@ -62,7 +62,7 @@ def test_it_takes_no_fields(functions: Functions, members: Members, database: sa
     member = members.new(excluded_until=NOON)
     answer = functions.call("end_exclusion", by=member, now=NOON, body={"now": True})
     assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/now")
-    assert kept(database, member) == (NOON, False)
+    assert read_exclusion(database, member) == (NOON, False)
 
 
 def test_a_suspended_or_signed_out_member_ends_nothing(
@@ -73,4 +73,4 @@ def test_a_suspended_or_signed_out_member_ends_nothing(
     members.end_session(ended)
     assert end(functions, ended).json["code"] == "unauthenticated"
     assert end(functions, suspended).json["code"] == "account_suspended"
-    assert kept(database, ended) == kept(database, suspended) == (NOON, False)
+    assert read_exclusion(database, ended) == read_exclusion(database, suspended) == (NOON, False)

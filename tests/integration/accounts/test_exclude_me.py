@@ -20,7 +20,7 @@ def exclude(functions: Functions, by: Member | None, now: datetime = NOON, **bod
     return functions.call("exclude_me", by=by, body=body, now=now)
 
 
-def kept(database: sa.Engine, member: Member) -> tuple[datetime | None, bool]:
+def read_exclusion(database: sa.Engine, member: Member) -> tuple[datetime | None, bool]:
     row = sa.select(users.c.excluded_until, users.c.excluded_permanently).where(users.c.id == member.id)
     with database.connect() as connection:
         until, permanently = connection.execute(row).one()
@@ -31,8 +31,8 @@ def test_days_count_from_now(functions: Functions, members: Members, database: s
     member, other = members.new(), members.new()
     answer = exclude(functions, member, days=1)
     assert (answer.status, answer.json) == (201, {"excluded_until": "2026-05-02T12:00:00Z", "permanent": False})
-    assert kept(database, member) == (NOON + timedelta(days=1), False)
-    assert kept(database, other) == (None, False)
+    assert read_exclusion(database, member) == (NOON + timedelta(days=1), False)
+    assert read_exclusion(database, other) == (None, False)
     me = functions.call("get_me", by=member).json
     assert (me["excluded_until"], me["excluded_permanently"]) == ("2026-05-02T12:00:00Z", False)
 
@@ -46,11 +46,11 @@ def test_for_good_is_for_good(functions: Functions, members: Members, database: 
         for _ in range(2):
             answer = exclude(functions, member, permanent=True)
             assert (answer.status, answer.json) == (201, {"excluded_until": None, "permanent": True})
-            assert kept(database, member) == (None, True)
+            assert read_exclusion(database, member) == (None, True)
         shorter = exclude(functions, member, days=36_500)
         assert (shorter.status, shorter.json["code"]) == (409, "exclusion_shorter")
         assert (shorter.json["excluded_until"], shorter.json["permanent"]) == (None, True)
-        assert kept(database, member) == (None, True)
+        assert read_exclusion(database, member) == (None, True)
 
 
 def test_it_can_be_made_longer_but_not_shorter(functions: Functions, members: Members, database: sa.Engine) -> None:
@@ -59,10 +59,10 @@ def test_it_can_be_made_longer_but_not_shorter(functions: Functions, members: Me
     shorter = exclude(functions, member, now=NOON - MOMENT, days=7)
     assert (shorter.status, shorter.json["code"]) == (409, "exclusion_shorter")
     assert (shorter.json["excluded_until"], shorter.json["permanent"]) == ("2026-05-08T12:00:00Z", False)
-    assert kept(database, member) == (end, False)
+    assert read_exclusion(database, member) == (end, False)
     assert exclude(functions, member, days=7).status == 201, "the same end"
     assert exclude(functions, member, now=NOON + MOMENT, days=7).status == 201
-    assert kept(database, member) == (end + MOMENT, False)
+    assert read_exclusion(database, member) == (end + MOMENT, False)
 
 
 def test_one_that_is_over_but_was_not_ended_goes_on_with_a_new_end(
@@ -70,7 +70,7 @@ def test_one_that_is_over_but_was_not_ended_goes_on_with_a_new_end(
 ) -> None:
     member = members.new(excluded_until=NOON - timedelta(days=30))
     assert exclude(functions, member, days=1).status == 201
-    assert kept(database, member) == (NOON + timedelta(days=1), False)
+    assert read_exclusion(database, member) == (NOON + timedelta(days=1), False)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_anything_else_is_refused(
     member = members.new()
     answer = exclude(functions, member, **body)
     assert (answer.status, [error["pointer"] for error in answer.json["errors"]]) == (422, [pointer])
-    assert kept(database, member) == (None, False)
+    assert read_exclusion(database, member) == (None, False)
 
 
 @pytest.mark.parametrize("body", [{"days": 1}, {"permanent": True}])
@@ -139,7 +139,7 @@ def test_a_suspended_or_signed_out_member_changes_nothing(
     members.end_session(ended)
     assert exclude(functions, ended, now=datetime.now(UTC), days=1).json["code"] == "unauthenticated"
     assert exclude(functions, suspended, days=1).json["code"] == "account_suspended"
-    assert kept(database, ended) == kept(database, suspended) == (None, False)
+    assert read_exclusion(database, ended) == read_exclusion(database, suspended) == (None, False)
 
 
 def test_a_repeated_request_has_the_first_answer(functions: Functions, members: Members) -> None:

@@ -89,7 +89,7 @@ def test_an_adopted_uid_that_nobody_verified_may_be(functions: Functions, member
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("given", "stored"),
     [
         ("x", "x"),
         ("  0C9d-4b1e \t\n", "0C9d-4b1e"),
@@ -99,11 +99,11 @@ def test_an_adopted_uid_that_nobody_verified_may_be(functions: Functions, member
     ],
 )
 def test_a_uid_is_a_line_of_text(
-    functions: Functions, members: Members, database: sa.Engine, given: str, kept: str
+    functions: Functions, members: Members, database: sa.Engine, given: str, stored: str
 ) -> None:
     member = members.new()
-    assert ask(functions, member, given).json["uid"] == kept
-    assert requests(database, member) == [(kept, None)]
+    assert ask(functions, member, given).json["uid"] == stored
+    assert requests(database, member) == [(stored, None)]
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,10 @@ def test_a_request_comes_with_all_that_helps_to_decide_it(
 ) -> None:
     uid = f"uid-{secrets.token_hex(6)}"
     staff, member, holder = members.staff(), members.new(uid=f"{uid}-old"), members.new(uid=uid, hide_name=True)
-    known = {"uid": uid, "name": "Goat of the Year", "total_wager": "12345.678", "read_at": NOON}
+    account = {"uid": uid, "name": "Goat of the Year", "total_wager": "12345.678", "read_at": NOON}
     figures = dict.fromkeys(("wager_today", "wager_week", "wager_month"), 0)
     with database.connect() as connection:
-        connection.execute(sa.insert(wager_accounts).values(known | figures))
+        connection.execute(sa.insert(wager_accounts).values(account | figures))
     link_id = put(database, member, uid=uid)
     answer = listed(functions, staff)
     assert answer.status == 200

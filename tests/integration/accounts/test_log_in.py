@@ -36,7 +36,7 @@ def log_in(
     return functions.call("log_in", body={"login": login, "password": password}, address=at or address(), now=now)
 
 
-def counted(database: sa.Engine, at: str) -> list[Any]:
+def read_attempts(database: sa.Engine, at: str) -> list[Any]:
     with database.connect() as connection:
         return list(connection.execute(sa.select(attempts).where(attempts.c.address == at)).all())
 
@@ -71,7 +71,7 @@ def test_a_session_of_30_days_is_opened_and_its_token_kept_as_a_hash(
         session = connection.execute(sa.select(sessions).where(sessions.c.token_hash == token_hash)).one()
     assert (session.user_id, session.created_at, session.expires_at) == (member.id, NOON, NOON + timedelta(days=30))
     assert session.ended_at is None
-    assert counted(database, at) == [], "the attempt was taken back"
+    assert read_attempts(database, at) == [], "the attempt was taken back"
     assert the_password(database, member) == STORED
 
 
@@ -79,8 +79,8 @@ def test_the_token_authenticates_requests(functions: Functions, members: Members
     member = members.new(password=STORED, is_staff=True)
     answer = log_in(functions, member.username, now=datetime.now(UTC)).json
     assert answer["user"]["is_staff"] is True
-    known = functions.invoke("authorize", {"identitySource": [f"Bearer {answer['token']}"]})["context"]
-    assert (known["user_id"], known["is_staff"]) == (member.id, True)
+    context = functions.invoke("authorize", {"identitySource": [f"Bearer {answer['token']}"]})["context"]
+    assert (context["user_id"], context["is_staff"]) == (member.id, True)
 
 
 @pytest.mark.parametrize("spelling", [str, str.upper], ids=["as written", "in capitals"])
@@ -150,7 +150,7 @@ def test_no_fast_hash_of_a_login_is_stored(functions: Functions, database: sa.En
     """An unkeyed hash of an e-mail address can be reversed by trying addresses; it may be an erased member's."""
     at, login = address(), f"{secrets.token_hex(4)}@example.com"
     assert log_in(functions, login, "wrong", at).status == 401
-    (attempt,) = counted(database, at)
+    (attempt,) = read_attempts(database, at)
     digests = {hashlib.new(name, login.encode()).hexdigest() for name in ("md5", "sha1", "sha256", "sha512")}
     assert attempt.subject not in digests
     with database.connect() as connection:
@@ -212,7 +212,7 @@ def test_a_wrong_password_and_an_unknown_name_are_answered_alike_and_stay_counte
             "detail": "The login or the password is wrong",
             "code": "invalid_credentials",
         }
-        (attempt,) = counted(database, at)
+        (attempt,) = read_attempts(database, at)
         assert (attempt.kind, attempt.attempted_at) == ("log_in", NOON)
         assert login not in attempt.subject
 
@@ -224,7 +224,7 @@ def test_only_the_right_password_reveals_a_suspension(
     at = address()
     refused = log_in(functions, member.username, at=at)
     assert (refused.status, refused.json["code"]) == (403, "account_suspended")
-    assert counted(database, at) == [], "the password was right"
+    assert read_attempts(database, at) == [], "the password was right"
     assert the_password(database, member) == BY_NODE
     with database.connect() as connection:
         count = sa.select(sa.func.count()).where(sessions.c.user_id == member.id)
@@ -319,7 +319,7 @@ def test_a_password_changed_while_it_was_compared_opens_nothing(
     refused = log_in(functions, member.username, at=at)
     assert (refused.status, refused.json["code"]) == (401, "invalid_credentials")
     assert the_password(database, member) == changed
-    assert len(counted(database, at)) == 1
+    assert len(read_attempts(database, at)) == 1
 
 
 def test_the_same_password_stored_anew_while_it_was_compared_is_right(
@@ -337,7 +337,7 @@ def test_the_same_password_stored_anew_while_it_was_compared_is_right(
     monkeypatch.setattr(passwords, "verify_and_upgrade", verify_and_upgrade)
     assert log_in(functions, member.username, at=at).status == 201
     assert the_password(database, member) == STORED
-    assert counted(database, at) == []
+    assert read_attempts(database, at) == []
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_an_invalid_body_is_refused_and_not_counted(
     refused = functions.call("log_in", body=body, address=at)
     assert refused.status == 422
     assert [error["pointer"] for error in refused.json["errors"]] == [pointer]
-    assert counted(database, at) == []
+    assert read_attempts(database, at) == []
 
 
 def test_an_idempotency_key_is_ignored(functions: Functions, members: Members, database: sa.Engine) -> None:
@@ -379,8 +379,8 @@ def test_an_idempotency_key_is_ignored(functions: Functions, members: Members, d
 def test_processor_time_does_not_reveal_whether_an_account_exists(members: Members, stored: str) -> None:
     """As `benchmarks.log_in_timing`, by the processor's time, which the machine's other work does not disturb."""
     pairs = bodies([members.new(password=stored).username])
-    known, unknown = measure_pairs("log_in", pairs, "invalid_credentials", 30, time.process_time)
-    right = best_threshold(known, unknown)
+    existing, unknown = measure_pairs("log_in", pairs, "invalid_credentials", 30, time.process_time)
+    right = best_threshold(existing, unknown)
     assert right < 0.85, "of equal distributions it is more in less than one of 100,000 runs"
 
 
@@ -390,7 +390,7 @@ def test_the_best_threshold_is_found_in_either_direction() -> None:
     assert best_threshold([1, 2, 3, 9], [4, 5, 6, 7]) == 0.875
 
 
-@pytest.mark.parametrize("exists", [True, False], ids=["known", "unknown"])
+@pytest.mark.parametrize("exists", [True, False], ids=["existing", "unknown"])
 def test_a_login_is_throttled_in_every_case_that_postgresql_folds(
     functions: Functions, members: Members, exists: bool
 ) -> None:

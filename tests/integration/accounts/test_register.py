@@ -13,7 +13,7 @@ from goatedvips.domain.accounts import passwords
 from goatedvips.models.accounts import attempts, erased_identities, sessions, users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.wheel import wheel_seeds
-from tests.support.credentials import counted_mails, mails
+from tests.support.credentials import count_mail_requests, mails
 from tests.support.functions import Answer, Functions, load
 from tests.support.members import Members
 
@@ -293,4 +293,4 @@ def test_mails_that_others_asked_for_do_not_use_up_those_of_the_new_account(
     assert [mail.kind for mail in mails(database, wished)] == ["email_change"] * 3
     assert register(functions, email=wished).status == 201
     assert [mail.kind for mail in mails(database, wished)] == ["email_change"] * 3 + ["verification"]
-    assert counted_mails(database, wished, "mail_own") == 1
+    assert count_mail_requests(database, wished, "mail_own") == 1

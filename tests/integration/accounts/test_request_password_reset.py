@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.support.credentials import MOMENT, NOON, composed, counted_mails, mails, pointers, token_in
+from tests.support.credentials import MOMENT, NOON, compose_mail, count_mail_requests, mails, pointers, token_in
 from tests.support.functions import Answer, Functions
 from tests.support.members import Members
 
@@ -27,7 +27,7 @@ def test_a_link_is_mailed_to_the_account_s_own_address(
     assert (answer.status, answer.json) == (202, {"status": "requested"})
     (mail,) = mails(database, member.email)
     assert (mail.kind, mail.user_id, mail.address, mail.payload) == ("password_reset", member.id, member.email, {})
-    token = token_in(composed(database, mail), "/reset")
+    token = token_in(compose_mail(database, mail), "/reset")
     assert len(token) == 43, "256 bits"
 
 
@@ -36,8 +36,8 @@ def test_an_unknown_address_is_answered_alike_and_gets_nothing(functions: Functi
     answer = ask(functions, email.upper())
     assert (answer.status, answer.json) == (202, {"status": "requested"})
     assert mails(database, email) == []
-    assert counted_mails(database, email, "no_mail") == 1, "it is written as much"
-    assert counted_mails(database, email) == 0, "it uses nothing up"
+    assert count_mail_requests(database, email, "no_mail") == 1, "it is written as much"
+    assert count_mail_requests(database, email) == 0, "it uses nothing up"
 
 
 @pytest.mark.parametrize("column", ["suspended_at", "erased_at"])

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.support.credentials import MOMENT, NOON, composed, counted_mails, mails, problem, row, token_in
+from tests.support.credentials import MOMENT, NOON, compose_mail, count_mail_requests, mails, problem, row, token_in
 from tests.support.functions import Functions
 from tests.support.members import Members
 
@@ -22,7 +22,7 @@ def test_a_link_is_mailed_that_verifies(
     (mail,) = mails(database, member.email)
     assert (mail.kind, mail.user_id, mail.address, mail.payload) == ("verification", member.id, member.email, {})
     assert mail.due_at == mail.created_at
-    token = token_in(composed(database, mail, mail.created_at), "/verify")
+    token = token_in(compose_mail(database, mail, mail.created_at), "/verify")
     assert functions.call("verify_email", body={"token": token}, now=mail.created_at).status == 200
     assert row(database, member).email_verified is True
 
@@ -34,7 +34,7 @@ def test_a_verified_address_is_answered_alike_and_gets_nothing(
     answer = functions.call("request_verification", by=member)
     assert (answer.status, answer.json) == (202, {"status": "requested"})
     assert mails(database, member.email) == []
-    assert counted_mails(database, member.email) == 0
+    assert count_mail_requests(database, member.email) == 0
 
 
 def test_an_address_gets_three_mails_an_hour(functions: Functions, members: Members, database: sa.Engine) -> None:

@@ -74,9 +74,9 @@ def test_the_token_is_nowhere_but_in_the_mail(members: Members, database: sa.Eng
     member = members.new()
     token = mail(database, member)
     with database.connect() as connection:
-        kept = connection.execute(sa.select(rows).where(rows.c.user_id == member.id)).one()
-    assert token not in str(kept)
-    assert (kept.purpose, kept.address, kept.expires_at) == ("password_reset", member.email, NOON + HOUR)
+        stored = connection.execute(sa.select(rows).where(rows.c.user_id == member.id)).one()
+    assert token not in str(stored)
+    assert (stored.purpose, stored.address, stored.expires_at) == ("password_reset", member.email, NOON + HOUR)
 
 
 def test_a_token_lasts_an_hour(functions: Functions, members: Members, database: sa.Engine) -> None:

@@ -46,7 +46,7 @@ def test_null_removes_the_bio_and_a_name_can_be_shown_again(functions: Functions
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("given", "stored"),
     [
         ("x" * 500, "x" * 500),
         ("e\N{COMBINING ACUTE ACCENT}" * 500, "é" * 500),  # 1,000 before NFC
@@ -54,9 +54,9 @@ def test_null_removes_the_bio_and_a_name_can_be_shown_again(functions: Functions
         ("", ""),
     ],
 )
-def test_a_bio_is_any_text_of_500_characters(functions: Functions, members: Members, given: str, kept: str) -> None:
+def test_a_bio_is_any_text_of_500_characters(functions: Functions, members: Members, given: str, stored: str) -> None:
     answer = functions.call("update_me", by=members.new(), body={"bio": given})
-    assert (answer.status, answer.json["bio"]) == (200, kept)
+    assert (answer.status, answer.json["bio"]) == (200, stored)
 
 
 @pytest.mark.parametrize(

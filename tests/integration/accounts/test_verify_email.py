@@ -115,8 +115,13 @@ def test_a_used_link_changes_the_e_mail_and_notifies_the_old_one(
     assert (answer.status, answer.json) == (200, {"email_verified": True})
     after = row(database, member)
     assert (after.email, after.email_key, after.email_verified) == (email, email.lower(), True)
-    (told,) = mails(database, member.email)
-    assert (told.kind, told.user_id, told.address, told.due_at) == ("email_changed", member.id, member.email, NOON)
+    (notification,) = mails(database, member.email)
+    assert (notification.kind, notification.user_id, notification.address, notification.due_at) == (
+        "email_changed",
+        member.id,
+        member.email,
+        NOON,
+    )
     assert row(database, other).email == other.email
     assert refused(confirm(functions, token))
     assert len(mails(database, member.email)) == 1

@@ -57,8 +57,10 @@ def claim(
 
 def failures(database: sa.Engine, member: Member) -> int:
     with database.connect() as connection:
-        counted = sa.select(sa.func.count()).where(attempts.c.kind == "claim", attempts.c.subject == str(member.id))
-        return int(connection.execute(counted).scalar_one())
+        number_of_attempts = sa.select(sa.func.count()).where(
+            attempts.c.kind == "claim", attempts.c.subject == str(member.id)
+        )
+        return int(connection.execute(number_of_attempts).scalar_one())
 
 
 def assert_not_claimable(answer: Answer) -> None:

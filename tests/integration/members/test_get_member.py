@@ -117,16 +117,16 @@ def test_the_details_have_every_field_and_count(members: Members, functions: Fun
         decided_at=NOON + timedelta(microseconds=1),
         decided_by=staff.id,
     )
-    noted = {"staff_id": staff.id, "request_id": "r", "created_at": NOON}
-    linked = add(audit_log, action="decide_link", subject_id=link, after={"decision": "refused"}, **noted)
-    updated = add(audit_log, action="update_member", subject_id=member.id, before={"is_admin": True}, **noted)
-    add(audit_log, action="create_race", subject_id=member.id, **noted)  # a race by the same number
-    add(audit_log, action="update_member", subject_id=link, **noted)  # another member by the link's number
+    recorded = {"staff_id": staff.id, "request_id": "r", "created_at": NOON}
+    linked = add(audit_log, action="decide_link", subject_id=link, after={"decision": "refused"}, **recorded)
+    updated = add(audit_log, action="update_member", subject_id=member.id, before={"is_admin": True}, **recorded)
+    add(audit_log, action="create_race", subject_id=member.id, **recorded)  # a race by the same number
+    add(audit_log, action="update_member", subject_id=link, **recorded)  # another member by the link's number
 
-    told = get(functions, staff, member.id).json
-    assert told["counts"] == {"spins": 1, "claims": 1, "races": 1, "tickets": 1, "rewards": 1, "links": 1}
-    assert told["spins"] == [{"id": spin, "segment_index": 3, "reward_code": f"WIN-{tag}", "timestamp": AT_NOON}]
-    assert told["claims"] == [
+    details = get(functions, staff, member.id).json
+    assert details["counts"] == {"spins": 1, "claims": 1, "races": 1, "tickets": 1, "rewards": 1, "links": 1}
+    assert details["spins"] == [{"id": spin, "segment_index": 3, "reward_code": f"WIN-{tag}", "timestamp": AT_NOON}]
+    assert details["claims"] == [
         {
             "id": claim,
             "code_id": code,
@@ -136,7 +136,7 @@ def test_the_details_have_every_field_and_count(members: Members, functions: Fun
             "claimed_at": AT_NOON,
         }
     ]
-    assert told["races"] == [
+    assert details["races"] == [
         {
             "race_id": race,
             "title": "June's first",
@@ -147,7 +147,7 @@ def test_the_details_have_every_field_and_count(members: Members, functions: Fun
             "rank": 2,
         }
     ]
-    assert told["tickets"] == [
+    assert details["tickets"] == [
         {
             "id": ticket,
             "subject": "Help",
@@ -157,7 +157,7 @@ def test_the_details_have_every_field_and_count(members: Members, functions: Fun
             "updated_at": AT_NOON,
         }
     ]
-    assert told["rewards"] == [
+    assert details["rewards"] == [
         {
             "id": reward,
             "source_type": "code",
@@ -168,7 +168,7 @@ def test_the_details_have_every_field_and_count(members: Members, functions: Fun
             "fulfilled_at": AT_NOON,
         }
     ]
-    assert told["links"] == [
+    assert details["links"] == [
         {
             "id": link,
             "uid": f"uid-{tag}",
@@ -180,7 +180,7 @@ def test_the_details_have_every_field_and_count(members: Members, functions: Fun
         }
     ]
     shown = {"staff_id": staff.id, "request_id": "r", "created_at": AT_NOON}
-    assert told["audit"] == [
+    assert details["audit"] == [
         shown
         | {
             "id": updated,
@@ -202,17 +202,17 @@ def test_the_details_have_every_field_and_count(members: Members, functions: Fun
 
 def test_the_audit_list_has_changes_to_the_member_s_codes(members: Members, functions: Functions, add: Any) -> None:
     member, staff = members.new(), members.staff()
-    theirs, another_s = (
+    own_code, other_code = (
         add(bonus_codes, code=secrets.token_hex(8), user_id=owner.id, expires_at=NOON)
         for owner in (member, members.new())
     )
-    noted = {"staff_id": staff.id, "request_id": "r", "created_at": NOON}
-    issued = add(audit_log, action="issue_code", subject_id=theirs, **noted)
-    revoked = add(audit_log, action="revoke_code", subject_id=theirs, **noted)
-    add(audit_log, action="issue_code", subject_id=another_s, **noted)
-    add(audit_log, action="create_race", subject_id=theirs, **noted)  # a race by the same number
-    told = get(functions, staff, member.id).json["audit"]
-    assert [(entry["id"], entry["action"]) for entry in told] == [(revoked, "revoke_code"), (issued, "issue_code")]
+    recorded = {"staff_id": staff.id, "request_id": "r", "created_at": NOON}
+    issued = add(audit_log, action="issue_code", subject_id=own_code, **recorded)
+    revoked = add(audit_log, action="revoke_code", subject_id=own_code, **recorded)
+    add(audit_log, action="issue_code", subject_id=other_code, **recorded)
+    add(audit_log, action="create_race", subject_id=own_code, **recorded)  # a race by the same number
+    details = get(functions, staff, member.id).json["audit"]
+    assert [(entry["id"], entry["action"]) for entry in details] == [(revoked, "revoke_code"), (issued, "issue_code")]
 
 
 def test_of_many_rows_the_last_twenty_are_shown_and_all_are_counted(
@@ -221,9 +221,9 @@ def test_of_many_rows_the_last_twenty_are_shown_and_all_are_counted(
     member = members.new()
     made = [add(wheel_spins, user_id=member.id, segment_index=6) for _ in range(23)]
     add(wheel_spins, user_id=members.new().id, segment_index=6)
-    told = get(functions, members.staff(), member.id).json
-    assert [spin["id"] for spin in told["spins"]] == made[:2:-1]
-    assert told["counts"]["spins"] == 23
+    details = get(functions, members.staff(), member.id).json
+    assert [spin["id"] for spin in details["spins"]] == made[:2:-1]
+    assert details["counts"]["spins"] == 23
 
 
 def test_an_adopted_row_is_returned_unchanged(
@@ -237,10 +237,10 @@ def test_an_adopted_row_is_returned_unchanged(
                 sa.text('INSERT INTO wheel_spins (user_id, segment_index, "timestamp") VALUES (:id, 0, :at)'),
                 {"id": member.id, "at": instant},
             )
-    told = get(functions, members.staff(), member.id).json
-    assert (told["total_wager"], told["email_verified"], told["profile_color"]) == ("NaN", False, None)
+    details = get(functions, members.staff(), member.id).json
+    assert (details["total_wager"], details["email_verified"], details["profile_color"]) == ("NaN", False, None)
     first, last = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"
-    assert [spin["timestamp"] for spin in told["spins"]] == [first, first, last]
+    assert [spin["timestamp"] for spin in details["spins"]] == [first, first, last]
 
 
 def test_nothing_secret_is_among_it(members: Members, functions: Functions, database: sa.Engine) -> None:
@@ -264,8 +264,8 @@ def test_staff_see_themselves_and_suspended_members(members: Members, functions:
     staff = members.staff()
     assert get(functions, staff, staff.id).json["is_staff"] is True
     suspended = members.new(suspended_at=NOON, suspended_reason="Chargeback")
-    told = get(functions, staff, suspended.id).json
-    assert (told["suspended_at"], told["suspended_reason"]) == (AT_NOON, "Chargeback")
+    details = get(functions, staff, suspended.id).json
+    assert (details["suspended_at"], details["suspended_reason"]) == (AT_NOON, "Chargeback")
 
 
 def test_it_is_for_staff(members: Members, functions: Functions) -> None:
@@ -286,5 +286,5 @@ def test_times_of_what_has_not_happened_are_null(members: Members, functions: Fu
     member = members.new()
     add(rewards, user_id=member.id, source_type="grant", source_id=member.id, amount=5, created_at=NOON)
     add(account_links, user_id=member.id, uid=secrets.token_hex(8), requested_at=NOON)
-    told = get(functions, members.staff(), member.id).json
-    assert (told["rewards"][0]["fulfilled_at"], told["links"][0]["decided_at"]) == (None, None)
+    details = get(functions, members.staff(), member.id).json
+    assert (details["rewards"][0]["fulfilled_at"], details["links"][0]["decided_at"]) == (None, None)

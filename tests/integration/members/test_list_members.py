@@ -218,13 +218,15 @@ SEARCHES = {
 }
 
 
-@pytest.mark.parametrize("asked", SEARCHES)
-def test_a_search_by_name_or_id_is_by_index(servers: stack.Stack, members: Members, crowd: None, asked: str) -> None:
+@pytest.mark.parametrize("parameter", SEARCHES)
+def test_a_search_by_name_or_id_is_by_index(
+    servers: stack.Stack, members: Members, crowd: None, parameter: str
+) -> None:
     staff = members.staff()
-    value, condition = SEARCHES[asked]
+    value, condition = SEARCHES[parameter]
     nothing = dict.fromkeys(["prefix", "tier", *(f"wanted_{field.name}" for field in fields(domain.Search))])
     parameters = access.Caller(staff.id, staff.session_id, "test").parameters(NOON) | nothing
-    parameters |= domain._NEWEST_FIRST.parameters(20, None) | {asked: value}
+    parameters |= domain._NEWEST_FIRST.parameters(20, None) | {parameter: value}
     found = plan(servers.direct(os.environ["TEST_DATABASE"], "api"), domain._select_members, parameters)
     assert "users" not in read_whole(found), found
     assert any(condition in node.get("Index Cond", "") for node in found), found

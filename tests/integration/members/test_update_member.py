@@ -37,7 +37,7 @@ def live_sessions(database: sa.Engine, member: Member) -> int:
 
 
 @pytest.fixture
-def alone(database: sa.Engine, members: Members) -> Iterator[Member]:
+def only_staff(database: sa.Engine, members: Members) -> Iterator[Member]:
     """The only one of the staff, for as long as a test takes."""
     with database.connect() as connection:
         others = connection.scalars(
@@ -54,11 +54,15 @@ def test_a_suspension_closes_the_account_and_ends_its_sessions(
     member, staff, other = members.new(), members.staff(), members.new()
     answer = update(functions, staff, member.id, suspended=True, reason="  Chargeback  ")
     assert answer.status == 200, answer.text
-    told = answer.json
-    assert (told["id"], told["username"], told["suspended_reason"]) == (member.id, member.username, "Chargeback")
-    assert told["suspended_at"] == NOW.isoformat().replace("+00:00", "Z")
-    kept = row(database, member)
-    assert (kept.suspended_at, kept.suspended_reason, kept.is_admin) == (NOW, "Chargeback", False)
+    details = answer.json
+    assert (details["id"], details["username"], details["suspended_reason"]) == (
+        member.id,
+        member.username,
+        "Chargeback",
+    )
+    assert details["suspended_at"] == NOW.isoformat().replace("+00:00", "Z")
+    suspended = row(database, member)
+    assert (suspended.suspended_at, suspended.suspended_reason, suspended.is_admin) == (NOW, "Chargeback", False)
     assert (live_sessions(database, member), live_sessions(database, other)) == (0, 1)
     (entry,) = audited(database, member)
     assert (entry.staff_id, entry.request_id, entry.created_at) == (staff.id, answer.headers["X-Request-Id"], NOW)
@@ -103,8 +107,8 @@ def test_a_second_suspension_keeps_the_first_s_time_and_takes_its_reason(
     update(functions, staff, member.id, suspended=True, reason="Chargeback")
     later = NOW + timedelta(hours=1)
     assert update(functions, staff, member.id, now=later, suspended=True, reason="Fraud").status == 200
-    kept = row(database, member)
-    assert (kept.suspended_at, kept.suspended_reason) == (NOW, "Fraud")
+    suspended = row(database, member)
+    assert (suspended.suspended_at, suspended.suspended_reason) == (NOW, "Fraud")
     entry = audited(database, member)[-1]
     assert (entry.before, entry.after) == ({"reason": "Chargeback"}, {"reason": "Fraud"})
 
@@ -195,11 +199,11 @@ def test_nobody_changes_their_own_rights(
     ],
 )
 def test_the_last_of_the_staff_stays(
-    alone: Member, members: Members, functions: Functions, fields: dict[str, Any], code: str
+    only_staff: Member, members: Members, functions: Functions, fields: dict[str, Any], code: str
 ) -> None:
     members.staff(suspended_at=NOW)  # who is of no help
     members.staff(erased_at=NOW)
-    assert update(functions, alone, alone.id, **fields).json["code"] == code
+    assert update(functions, only_staff, only_staff.id, **fields).json["code"] == code
 
 
 def test_an_own_address_is_no_right(members: Members, functions: Functions, database: sa.Engine) -> None:

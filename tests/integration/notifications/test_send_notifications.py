@@ -66,9 +66,9 @@ def test_a_reset_or_change_mail_has_a_token_that_is_nowhere_else(
     (token,) = re.findall(rf'http://127\.0\.0\.1:3000/{page}#token=([\w-]{{43}})"', mail.body)
     with database.connect() as connection:
         everything = [list(connection.execute(sa.select(table))) for table in (outbox, mailed_tokens)]
-        kept = connection.execute(sa.select(mailed_tokens).where(mailed_tokens.c.user_id == member.id)).one()
+        stored = connection.execute(sa.select(mailed_tokens).where(mailed_tokens.c.user_id == member.id)).one()
     assert token not in str(everything)
-    assert (kept.created_at, kept.expires_at) == (NOON, now + timedelta(hours=hours)), "asked for, and dead"
+    assert (stored.created_at, stored.expires_at) == (NOON, now + timedelta(hours=hours)), "asked for, and dead"
     body = {"token": token} | ({"password": "sheep prefer short ones"} if page == "reset" else {})
     assert functions.call(confirmed_by, body=body, now=now).status in (200, 204)
 
@@ -122,9 +122,9 @@ def test_mail_that_is_no_longer_wanted_is_dropped_and_stays_with_the_reason(
     assert send() == NONE | {"dropped": 5}
     assert sent() == []
     with database.connect() as connection:
-        kept = sa.select(outbox.c.dropped_at, outbox.c.dropped_reason, outbox.c.leased_until, outbox.c.sent_at)
+        stored = sa.select(outbox.c.dropped_at, outbox.c.dropped_reason, outbox.c.leased_until, outbox.c.sent_at)
         rows = connection.execute(
-            kept.where(outbox.c.id.in_([one, two, three, four, five])).order_by(outbox.c.id)
+            stored.where(outbox.c.id.in_([one, two, three, four, five])).order_by(outbox.c.id)
         ).all()
     assert [row.dropped_reason for row in rows] == ["no_longer_wanted"] * 4 + ["no_staff_address"]
     assert {(row.dropped_at.replace(microsecond=0), row.leased_until, row.sent_at) for row in rows} == {

@@ -164,12 +164,12 @@ def test_it_retries_once_after_a_lost_connection(
 ) -> None:
     real, breaks = domain.authenticate, [False, True]
 
-    def known(connection: sa.Connection, token: str, *, now: datetime) -> domain.Principal | None:
+    def authenticate(connection: sa.Connection, token: str, *, now: datetime) -> domain.Principal | None:
         if breaks.pop():
             raise db.ConnectionLost(retry_after=1)
         return real(connection, token, now=now)
 
-    monkeypatch.setattr(domain, "authenticate", known)
+    monkeypatch.setattr(domain, "authenticate", authenticate)
     assert ask(functions, bearer(members.new()))["context"]
 
 

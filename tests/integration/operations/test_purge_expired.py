@@ -204,12 +204,12 @@ def test_a_run_without_time_left_begins_no_batch_and_the_next_run_continues(
 
 def test_it_skips_locked_rows(functions: Functions, add: Any, remaining: Any, database: sa.Engine) -> None:
     given = {"kind": "log_in", "subject": "1", "address": "192.0.2.1", "attempted_at": NOW - 2 * DAY}
-    held, _ = add(attempts, **given), add(attempts, **given)
+    locked, _ = add(attempts, **given), add(attempts, **given)
     with database.connect().execution_options(isolation_level="READ COMMITTED") as holder:
-        holder.execute(sa.select(attempts).where(attempts.c.id == held).with_for_update())
+        holder.execute(sa.select(attempts).where(attempts.c.id == locked).with_for_update())
         assert run(functions) == NOTHING | {"attempts": 1}
         holder.rollback()
-    assert remaining(attempts) == [held]
+    assert remaining(attempts) == [locked]
     assert run(functions) == NOTHING | {"attempts": 1}
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from goatedvips.models.every import (
     accounts,
 )
-from tests.support.credentials import counted_mails, network_address
+from tests.support.credentials import count_mail_requests, network_address
 from tests.support.erasure import erase, everything
 from tests.support.functions import Functions
 from tests.support.lives import NOON, PASSWORD, STORED, Life
@@ -89,8 +89,8 @@ def test_an_invalid_body_is_refused_and_not_counted(
     refused = functions.call("erase_me", by=member, body=body)
     assert [error["pointer"] for error in refused.json["errors"]] == [pointer]
     with database.connect() as connection:
-        counted = sa.select(accounts.attempts).where(accounts.attempts.c.subject == str(member.id))
-        assert connection.execute(counted).all() == []
+        attempts_of_member = sa.select(accounts.attempts).where(accounts.attempts.c.subject == str(member.id))
+        assert connection.execute(attempts_of_member).all() == []
 
 
 def test_an_erased_member_can_do_nothing(functions: Functions, life: Life, database: sa.Engine) -> None:
@@ -126,9 +126,9 @@ def test_an_idempotency_key_does_not_replay_an_erasure(functions: Functions, mem
 def test_no_personal_data_are_logged(functions: Functions, life: Life, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     assert erase(functions, life.member).status == 204
-    said = str([vars(record) for record in caplog.records])
-    assert "answered" in said
-    assert not [value for value in (*life.personal, PASSWORD) if value.lower() in said.lower()]
+    logged = str([vars(record) for record in caplog.records])
+    assert "answered" in logged
+    assert not [value for value in (*life.personal, PASSWORD) if value.lower() in logged.lower()]
 
 
 def test_an_erasure_does_not_reset_the_mail_throttle(
@@ -143,4 +143,4 @@ def test_an_erasure_does_not_reset_the_mail_throttle(
             body = {"email": wished, "current_password": PASSWORD}
             assert functions.call("change_email", by=member, body=body, address=network_address()).status == 202
         assert erase(functions, member).status == 204
-    assert counted_mails(database, wished) == 3
+    assert count_mail_requests(database, wished) == 3

@@ -76,12 +76,12 @@ def test_rows_of_other_members_do_not_change(
     before = everything(database)
     assert erase(functions, life.member).status == 204
     after = everything(database)
-    theirs = {(table, row_id) for table, rows in life.rows.items() for row_id in rows}
+    own_rows = {(table, row_id) for table, rows in life.rows.items() for row_id in rows}
     changed = {place for place, written in before.items() if after.get(place) != written}
     with_their_address = {
         (tickets.ticket_messages, row_id) for table, row_id in changed if table is tickets.ticket_messages
     }
-    assert changed - theirs <= with_their_address
+    assert changed - own_rows <= with_their_address
     assert not changed & {(table, row_id) for table, rows in other.rows.items() for row_id in rows}
     assert {table for table, _ in after.keys() - before.keys()} == {accounts.erased_identities}
 
@@ -91,16 +91,19 @@ def test_the_member_s_row_stays_under_a_pseudonym_that_nobody_can_register(
 ) -> None:
     members_since = row(database, users, life.member.id).created_at
     assert erase(functions, life.member, now=NOON).status == 204
-    kept = row(database, users, life.member.id)
+    stored = row(database, users, life.member.id)
     name = f"erased:{life.member.id}"
-    assert (kept.username, kept.username_key, kept.erased_at) == (name, name, NOON)
-    assert kept.email == kept.email_key == f"{name}@erased.invalid"
-    assert (kept.bio, kept.profile_color, kept.uid, kept.last_active, kept.suspended_reason) == (None,) * 5
-    assert (kept.is_admin, kept.is_active, kept.verified, kept.email_verified, kept.hide_name) == (*[False] * 4, True)
-    assert {kept.total_wager, kept.wager_today, kept.wager_week, kept.wager_month} == {Decimal(0)}
-    assert kept.created_at == members_since
+    assert (stored.username, stored.username_key, stored.erased_at) == (name, name, NOON)
+    assert stored.email == stored.email_key == f"{name}@erased.invalid"
+    assert (stored.bio, stored.profile_color, stored.uid, stored.last_active, stored.suspended_reason) == (None,) * 5
+    assert (stored.is_admin, stored.is_active, stored.verified, stored.email_verified, stored.hide_name) == (
+        *[False] * 4,
+        True,
+    )
+    assert {stored.total_wager, stored.wager_today, stored.wager_week, stored.wager_month} == {Decimal(0)}
+    assert stored.created_at == members_since
     assert [e["pointer"] for e in register(functions, username=name).json["errors"]] == ["/username"]
-    assert [e["pointer"] for e in register(functions, email=kept.email).json["errors"]] == ["/email"]
+    assert [e["pointer"] for e in register(functions, email=stored.email).json["errors"]] == ["/email"]
 
 
 def test_amounts_in_ledger_and_archive_do_not_change(functions: Functions, life: Life, database: sa.Engine) -> None:
@@ -114,8 +117,8 @@ def test_amounts_in_ledger_and_archive_do_not_change(functions: Functions, life:
             ),
             {"n": exact, "id": race},
         )
-    kept = (rewards.rewards, codes.code_claims, wheel.wheel_spins, races.wager_races)
-    before = {place: written for place, written in everything(database).items() if place[0] in kept}
+    stored = (rewards.rewards, codes.code_claims, wheel.wheel_spins, races.wager_races)
+    before = {place: written for place, written in everything(database).items() if place[0] in stored}
     assert erase(functions, life.member).status == 204
     after = everything(database)
     assert before.keys() <= after.keys()
@@ -145,8 +148,8 @@ def test_amounts_in_ledger_and_archive_do_not_change(functions: Functions, life:
 def test_tickets_stay_and_their_texts_go(functions: Functions, life: Life, database: sa.Engine) -> None:
     assert erase(functions, life.member).status == 204
     (ticket,) = life.rows[tickets.support_tickets]
-    kept = row(database, tickets.support_tickets, ticket)
-    assert (kept.subject, kept.description, kept.status) == ("(erased)", "(erased)", "open")
+    stored = row(database, tickets.support_tickets, ticket)
+    assert (stored.subject, stored.description, stored.status) == ("(erased)", "(erased)", "open")
     with database.connect() as connection:
         messages = tickets.ticket_messages
         texts = connection.execute(
@@ -211,9 +214,11 @@ def test_only_the_e_mail_address_is_scrubbed_from_texts_of_others(
         return form.format(email=email, EMAIL=email.upper(), name=name)
 
     ticket = life.add(
-        tickets.support_tickets, theirs=False, user_id=other.id, subject=written(text), description=written(text)
+        tickets.support_tickets, of_member=False, user_id=other.id, subject=written(text), description=written(text)
     )
-    message = life.add(tickets.ticket_messages, theirs=False, ticket_id=ticket, user_id=other.id, message=written(text))
+    message = life.add(
+        tickets.ticket_messages, of_member=False, ticket_id=ticket, user_id=other.id, message=written(text)
+    )
     members.change(other, bio=written(text))
     assert erase(functions, life.member).status == 204
     found = row(database, tickets.support_tickets, ticket)
@@ -236,8 +241,8 @@ def test_odd_adopted_names_and_e_mails_change_no_text_of_others(
     assert row(database, users, other.id).bio == bio
     name = f"erased:{odd_one.id}"
     assert row(database, users, odd_one.id).username == name
-    kept = row(database, races.historical_races, past).participants
-    assert kept == {"first": {"name": name if odd else ""}, "second": {"name": "abc", "title": odd}}
+    stored = row(database, races.historical_races, past).participants
+    assert stored == {"first": {"name": name if odd else ""}, "second": {"name": "abc", "title": odd}}
 
 
 def test_an_unverified_e_mail_erases_nothing_of_the_address_s_owner(
@@ -314,9 +319,15 @@ def test_mail_to_an_earlier_owner_of_the_address_is_not_the_member_s(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     earlier, later = members.new(password=STORED), members.new(password=STORED)
-    told = {"kind": "email_changed", "user_id": earlier.id, "address": later.email, "created_at": NOON, "due_at": NOON}
+    notification = {
+        "kind": "email_changed",
+        "user_id": earlier.id,
+        "address": later.email,
+        "created_at": NOON,
+        "due_at": NOON,
+    }
     with database.connect() as connection:
-        mail = connection.execute(sa.insert(outbox).values(told).returning(outbox.c.id)).scalar_one()
+        mail = connection.execute(sa.insert(outbox).values(notification).returning(outbox.c.id)).scalar_one()
     exported = functions.call("export_me", by=later)
     assert exported.status == 200
     assert erase(functions, later).status == 204
@@ -331,9 +342,9 @@ def test_stored_answers_to_staff_that_name_the_member_go_and_others_stay(
     tail = secrets.token_hex(4)
     member = members.new(password=STORED, username=f"öpen-{tail}", username_key=f"öpen-{tail}")
     with database.connect() as connection:
-        asked = {"user_id": member.id, "uid": tail, "requested_at": NOON}
+        request = {"user_id": member.id, "uid": tail, "requested_at": NOON}
         link = connection.execute(
-            sa.insert(accounts.account_links).values(asked).returning(accounts.account_links.c.id)
+            sa.insert(accounts.account_links).values(request).returning(accounts.account_links.c.id)
         )
         path = f"/v1/admin/account-links/{link.scalar_one()}/decision"
     key = {"idempotency-key": tail}

@@ -63,23 +63,23 @@ def test_a_cancelled_race_is_not_changed(races: Races, functions: Functions) -> 
 def test_while_the_legacy_application_runs_its_races_are_not_changed(
     races: Races, members: Members, functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs, ours = races.new(), races.new(created_by=members.staff().id)
+    legacy, ours = races.new(), races.new(created_by=members.staff().id)
     handler = load("advance_races")
     monkeypatch.setattr(handler, "settings", replace(settings, legacy_app=True))
     assert run(functions, START) == counts(started=1)
-    assert (races.row(theirs).status, races.row(ours).status) == ("upcoming", "live")
+    assert (races.row(legacy).status, races.row(ours).status) == ("upcoming", "live")
     monkeypatch.setattr(handler, "settings", replace(settings, legacy_app=False))
     assert run(functions, START) == counts(started=1)
-    assert races.row(theirs).status == "live"
+    assert races.row(legacy).status == "live"
 
 
 def test_a_race_that_ended_before_the_adoption_keeps_its_status(
     races: Races, members: Members, functions: Functions
 ) -> None:
-    theirs = races.new(status="live", settled_at=END)
+    legacy = races.new(status="live", settled_at=END)
     ours = races.new(status="live", settled_at=END, created_by=members.staff().id)
     assert run(functions, END) == counts(completed=1)
-    assert (races.row(theirs).status, races.row(ours).status) == ("live", "completed")
+    assert (races.row(legacy).status, races.row(ours).status) == ("live", "completed")
 
 
 def test_the_next_race_is_created_a_week_ahead_and_once(races: Races, members: Members, functions: Functions) -> None:
@@ -121,10 +121,10 @@ def test_a_series_has_neither_gap_nor_overlap_across_clock_changes(races: Races,
 
 def test_a_zone_that_this_release_does_not_know_stops_no_other_race(races: Races, functions: Functions) -> None:
     unknown = [races.new(time_zone=name, end_date=END - MOMENT) for name in ("Mars/Olympus", "../UTC", "", "Europe")]
-    known = races.new(time_zone="Europe/Berlin")
+    berlin = races.new(time_zone="Europe/Berlin")
     assert run(functions, END) == counts(completed=5, created=1, unknown_zones=4)
     assert [races.following(race_id) for race_id in unknown] == [[]] * 4
-    assert len(races.following(known)) == 1
+    assert len(races.following(berlin)) == 1
 
 
 def test_a_series_goes_on_without_gap_when_the_rules_of_its_zone_change(

@@ -74,12 +74,12 @@ def test_if_none_match_with_the_etag_answers_304(races: Races, members: Members,
     assert tag.startswith('"') and tag.endswith('"')  # noqa: PT018
     assert first.headers["Cache-Control"] == "no-cache"
     assert board(functions, race_id).headers["ETag"] == tag
-    for asked in (tag, f"W/{tag}", f'"other", {tag}', f'"a,b",W/{tag},"c"', "*", " * "):
-        same = board(functions, race_id, headers={"if-none-match": asked})
-        assert (same.status, same.text) == (304, ""), asked
+    for header in (tag, f"W/{tag}", f'"other", {tag}', f'"a,b",W/{tag},"c"', "*", " * "):
+        same = board(functions, race_id, headers={"if-none-match": header})
+        assert (same.status, same.text) == (304, ""), header
         assert same.headers["ETag"] == tag
-    for asked in ('"other"', tag.strip('"'), "", f"W/{tag[1:]}"):
-        assert board(functions, race_id, headers={"if-none-match": asked}).status == 200, asked
+    for header in ('"other"', tag.strip('"'), "", f"W/{tag[1:]}"):
+        assert board(functions, race_id, headers={"if-none-match": header}).status == 200, header
 
 
 def test_every_change_of_the_answer_changes_the_etag(races: Races, members: Members, functions: Functions) -> None:
