@@ -81,15 +81,19 @@ WITHOUT_TEXTS = """
 # Our log-in verifies argon2id, and scrypt hashes in the format of the legacy application.  Mail reaches an ASCII
 # address with a dot in its domain, unless the domain is reserved (RFC 2606, RFC 6762) or one of the placeholders that
 # the legacy application made up.  example.com is not among them: it stands for real addresses in demo data and tests.
-LACKS_PROOF = r"NOT (password ~* '^[0-9a-f]{128}\..' OR password LIKE '$argon2%')"
+# No bounded repetition such as {128}: on 100,000 rows it takes 10 to 30 times as long.
+LACKS_PROOF = (
+    "NOT (substr(password, 129, 1) = '.' AND length(password) > 129 AND left(password, 128) !~* '[^0-9a-f]'"
+    " OR password LIKE '$argon2%')"
+)
 IS_SHELL = f"""
     SELECT {LACKS_PROOF} AND NOT is_mailable(email)
 """
 IS_MAILABLE = r"""
-    SELECT email ~* '^[a-z0-9!#$%&''*+/=?^_`{|}~.-]{1,64}@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$'
+    SELECT email ~* '^[a-z0-9!#$%&''*+/=?^_`{|}~.-]+@[a-z0-9-]+(\.[a-z0-9-]+)+$'
+        AND position('@' IN email) <= 65 AND octet_length(email) <= 254
         AND email !~* '[@.]placeholder\.com$'
         AND email !~* '\.(test|example|invalid|localhost|local|placeholder)$'
-        AND octet_length(email) <= 254
 """
 MARK_SHELL = """
 BEGIN
