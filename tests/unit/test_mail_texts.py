@@ -71,10 +71,10 @@ def test_several_tickets_are_one_line_each() -> None:
     assert message.reply_to is None
 
 
-def test_replies_go_to_a_member_whose_address_ses_takes() -> None:
-    for email, reply_to in (("ann@example.com", "ann@example.com"), ("änn@example.com", None), (None, None)):
+def test_replies_go_to_the_member_if_their_address_is_known() -> None:
+    for email in ("ann@example.com", None):
         message = mail_texts.tickets_opened("staff@example.com", [new_ticket(email=email)], "https://vip.example")
-        assert message.reply_to == reply_to
+        assert message.reply_to == email
 
 
 def test_the_mail_to_the_previous_address_does_not_name_the_new_one() -> None:

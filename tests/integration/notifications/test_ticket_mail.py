@@ -42,13 +42,15 @@ def test_it_has_the_ticket_its_member_a_link_and_an_address_for_replies(
     assert reply_to == member.email
 
 
-def test_no_reply_goes_to_an_unproved_or_missing_address(
+def test_no_reply_goes_to_an_unproved_missing_or_unreachable_address(
     database: sa.Engine, members: Members, send: Send, messages: list[Message]
 ) -> None:
-    for minute, member in enumerate((members.new(seeds=False, email_verified=False), None)):
+    unproved = members.new(seeds=False, email_verified=False)
+    unreachable = [members.new(seeds=False, email=email) for email in ("a goat@example.com", "goät@example.com")]
+    for minute, member in enumerate((unproved, None, *unreachable)):
         ticket(database, member)
         assert send(NOON + minute * INTERVAL)["sent"] == 1
-    assert [reply_to for *_, reply_to in messages] == [None, None]
+    assert [reply_to for *_, reply_to in messages] == [None] * 4
 
 
 def test_many_tickets_make_one_mail_a_minute_with_a_count(

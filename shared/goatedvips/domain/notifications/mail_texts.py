@@ -133,15 +133,13 @@ def tickets_opened(to: str, tickets: Sequence[NewTicket], url: str) -> Message:
         return _message(to, number, [f"There are {number}.", "\n".join(listed)], link=url, label="Open the tickets")
     (ticket,) = tickets
     opened = f"{_author(ticket)} opened a ticket of {ticket.priority} priority."
-    # SES takes ASCII addresses only; an adopted row can have another one.
-    reply_to = ticket.email if ticket.email and ticket.email.isascii() else None
     return _message(
         to,
         f"Ticket #{ticket.id}: {ticket.subject}",
         [opened, ticket.description],
         link=f"{url}/{ticket.id}",
         label="Open the ticket",
-        reply_to=reply_to,
+        reply_to=ticket.email,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, literal, null, or_, select, true, update
+from sqlalchemy import Connection, and_, bindparam, case, func, literal, null, or_, select, update
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications.kinds import KINDS
@@ -37,7 +37,8 @@ class NewTicket:
     user_id: int | None
     username: str | None
     email: str | None
-    """The member's verified e-mail address, to which staff may reply."""
+    """The member's verified e-mail address, to which staff may reply; null if no mail reaches it, as in some adopted
+    rows: SES would refuse the whole mail."""
 
 
 _KIND = KINDS["ticket_opened"]
@@ -97,7 +98,7 @@ _select_tickets = (
         support_tickets.c.description,
         support_tickets.c.user_id,
         users.c.username,
-        case((users.c.email_verified == true(), users.c.email)).label("email"),
+        case((and_(users.c.email_verified, func.is_mailable(users.c.email)), users.c.email)).label("email"),
     )
     .outerjoin(users, users.c.id == support_tickets.c.user_id)
     .where(support_tickets.c.id.in_(bindparam("ticket_ids", expanding=True)))
