@@ -22,7 +22,7 @@ def log_in(body: LogInRequest) -> NewSession:
     """
     now = utc_now()
     with transaction() as connection:
-        attempt = begin_attempt(connection, body.login, body.bare_login, api.client_network, now=now)
+        attempt = begin_attempt(connection, body.login, body.bare_login, body.ascii_login, api.client_network, now=now)
     stored = passwords.verify_and_upgrade(attempt.password, body.password, legacy=settings.legacy_app)
     with transaction(if_unavailable=attempt.removal) as connection:
         session = open_session(connection, attempt, body.password, stored, now=now)

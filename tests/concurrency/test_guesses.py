@@ -33,7 +33,14 @@ def test_thirty_guesses_at_once_compare_ten_passwords(
     member = members.new()
     logins = [member.username, member.email, member.username.upper()] * 10
     works = [
-        partial(log_in.begin_attempt, login=login, bare_login=login, client_network=address, now=NOW)
+        partial(
+            log_in.begin_attempt,
+            login=login,
+            bare_login=login,
+            ascii_login=login,
+            client_network=address,
+            now=NOW,
+        )
         for login in logins
     ]
     results = at_once_behind(database, door, patient, works)
@@ -45,7 +52,14 @@ def test_sixty_guesses_at_once_over_all_accounts_compare_fifty(
 ) -> None:
     logins = [members.new().username for _ in range(6)] + [secrets.token_hex(8) for _ in range(6)]
     works = [
-        partial(log_in.begin_attempt, login=login, bare_login=login, client_network=address, now=NOW)
+        partial(
+            log_in.begin_attempt,
+            login=login,
+            bare_login=login,
+            ascii_login=login,
+            client_network=address,
+            now=NOW,
+        )
         for login in logins * 5
     ]
     results = at_once_behind(database, door, patient, works)

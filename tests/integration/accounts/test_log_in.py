@@ -142,6 +142,13 @@ def test_an_internationalised_address_logs_in_as_it_registered(functions: Functi
     assert log_in(functions, unicode_email).json["user"]["id"] == member.id
 
 
+def test_an_adopted_address_with_another_domain_logs_in_as_it_is_stored(functions: Functions, members: Members) -> None:
+    email = f"billy@bücher-{secrets.token_hex(6)}.example"
+    member = members.new(email=email, email_key=email, password=STORED)
+    for login in (email, f" {email.upper()} "):
+        assert log_in(functions, login).json["user"]["id"] == member.id
+
+
 def test_a_login_of_white_space_only_names_nobody(functions: Functions) -> None:
     assert log_in(functions, "  ").status == 401
 

@@ -70,10 +70,11 @@ class NewSession:
 
 _LOGIN = bindparam("login", type_=Text)
 _BARE_LOGIN = bindparam("bare_login", type_=Text)
+_ASCII_LOGIN = bindparam("ascii_login", type_=Text)
 # In the order of preference.
 _matches = [
     match
-    for login in (_LOGIN, _BARE_LOGIN)
+    for login in (_LOGIN, _BARE_LOGIN, _ASCII_LOGIN)
     for match in (
         users.c.username == login,
         users.c.email == login,
@@ -92,7 +93,7 @@ _lock = select(attempts.ATTEMPT_LOCK).subquery("lock")
 # The subject of a login without an account is a keyed hash, because the login may be an erased e-mail address, or a
 # password typed into the wrong field. It is computed by PostgreSQL, whose lower() differs from Python's for some
 # letters.
-_login_hash = func.encode(erased_identities.identity("login", _BARE_LOGIN), "hex")
+_login_hash = func.encode(erased_identities.identity("login", _ASCII_LOGIN), "hex")
 _select_account = select(
     _lock.c.attempt_lock, _account.c.id, _account.c.password, _login_hash.label("login_hash")
 ).select_from(_lock.outerjoin(_account, true()))
@@ -108,7 +109,7 @@ _record_guess = attempts.attempt_statement(
 
 
 def begin_attempt(
-    connection: Connection, login: str, bare_login: str, client_network: str, *, now: datetime
+    connection: Connection, login: str, bare_login: str, ascii_login: str, client_network: str, *, now: datetime
 ) -> LogInAttempt:
     """Find the account that a login names, and record the attempt before its password is compared.
 
@@ -116,13 +117,16 @@ def begin_attempt(
     ----------
     login: a username or an e-mail address as it was sent; it is matched exactly, then ignoring case.
     bare_login: the same without white space around it; matched after `login`.
+    ascii_login: the same, the domain of an e-mail address in ASCII; matched last, because an adopted address can have
+        another domain.
     client_network: the network that the request comes from, as in `attempts.CLIENT_NETWORK`.
 
     Raises
     ------
     TooManyAttempts
     """
-    parameters = {"login": login, "bare_login": bare_login} | attempts.lock_parameters("log_in", client_network)
+    logins = {"login": login, "bare_login": bare_login, "ascii_login": ascii_login}
+    parameters = logins | attempts.lock_parameters("log_in", client_network)
     account = connection.execute(_select_account, parameters).one()
     attempt_id = record_guess(connection, str(account.id or account.login_hash), client_network, now=now)
     return LogInAttempt(attempt_id, account.id, account.password)

@@ -96,13 +96,17 @@ class LogInRequest(RequestBody):
 
     @property
     def bare_login(self) -> str:
-        """The login without white space around it, and with an e-mail address's domain as accounts have it.
+        """The login without white space around it.
 
         A login of white space only is returned unchanged: an adopted username may be empty.
         """
-        bare = self.login.strip() or self.login
-        local_part, at, domain = bare.rpartition("@")
-        return f"{local_part}@{ascii_domain(domain) or domain}" if at else bare
+        return self.login.strip() or self.login
+
+    @property
+    def ascii_login(self) -> str:
+        """The bare login; the domain of an e-mail address as new accounts have it, in ASCII."""
+        local_part, at, domain = self.bare_login.rpartition("@")
+        return f"{local_part}@{ascii_domain(domain) or domain}" if at else self.bare_login
 
 
 class SessionUser(AnswerBody):
