@@ -26,7 +26,7 @@ def main() -> int:
 
 
 def measure(database: sa.Engine, stored_as: str, *, legacy: bool) -> bool:
-    """Measure accounts whose passwords are stored in one format; return whether they can be told from none."""
+    """Measure one password format; return whether durations reveal that an account exists."""
     from goatedvips.domain.accounts import passwords  # noqa: PLC0415 - these read the settings, made above
     from tests.support.members import Members  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
 """Whether the duration of a subscription request reveals the state of an address (`make bench WHAT=newsletter_timing`).
 
 Pairs of requests go through the real handler, the pooler and PostgreSQL: one for an address that is subscribed, or that
-waits for its confirmation, and one for an address that nobody asked for yet. PAIRS=… takes another number of pairs.
+waits for its confirmation, and one for an address without a subscription. PAIRS=… takes another number of pairs.
 `benchmarks.timing` has the method.
 """
 
@@ -28,7 +28,7 @@ def main() -> int:
 
 
 def measure(database: sa.Engine, name: str, columns: dict[str, object]) -> bool:
-    """Measure one state; return whether it can be told from an unknown address."""
+    """Measure one state; return whether durations distinguish it from an unknown address."""
     subscribed = [new_email() for _ in range(timing.PAIRS + timing.WARM_UP)]
     with database.connect() as connection:
         rows = [{"email": email, "email_key": email, **columns} for email in subscribed]

@@ -1,8 +1,8 @@
-"""How well the durations of two kinds of requests tell them apart: what the benchmarks of timing share.
+"""Measure whether the durations of requests reveal which of two kinds they are, for the timing benchmarks.
 
-Somebody who wants to tell them apart chooses a duration, and takes what is slower, or what is faster, for one kind. The
-best such threshold, chosen afterwards, must not be right in more than `MOST_RIGHT` of the requests. For two equal
-distributions it is right in some 52 % of 2,000 pairs.
+An attacker can choose a threshold and assign all slower requests to one kind, and all faster ones to the other. The
+best threshold, which is computed from the measured durations, must assign at most `HIGHEST_ACCURACY` of the requests to
+the right kind. If the two distributions are equal, its accuracy is about 52 % for 2,000 pairs.
 """
 
 import io
@@ -23,7 +23,7 @@ from tests.support import stack
 from tests.support.functions import Context, event, function_name, load
 
 PAIRS = int(os.environ.get("PAIRS", "2000"))
-MOST_RIGHT = 0.55
+HIGHEST_ACCURACY = 0.55
 WARM_UP = 5  # pairs that do not count
 DATABASE = "timing"
 
@@ -48,16 +48,16 @@ def measure_pairs(
     pairs: int = PAIRS,
     clock: Callable[[], float] = perf_counter,
 ) -> tuple[list[float], list[float]]:
-    """Call a function with two bodies in random order, each from a network of its own; return the seconds of each.
+    """Call a function with two bodies in random order, each from its own network; return the seconds of both.
 
     Parameters
     ----------
-    bodies: from the number of a pair to its two bodies.
-    expected: what every answer has in its body.
+    bodies: a function from the number of a pair to its two bodies.
+    expected: a text that every answer's body contains.
 
     Raises
     ------
-    RuntimeError: an answer was another.
+    RuntimeError: an answer does not contain `expected`.
     """
     handler, network = load(function).handler, secrets.randbelow(2**32)
     context: Any = Context(function_name(function), "timing")
@@ -70,26 +70,26 @@ def measure_pairs(
             request = event(function, body=body, address=address)
             started = clock()
             answer = handler(request, context)
-            taken = clock() - started
+            seconds = clock() - started
             if expected not in answer["body"]:
                 raise RuntimeError(answer["body"])
             if number >= 0:
-                times[side].append(taken)
+                times[side].append(seconds)
     return times
 
 
 def report(name: str, function: str, bodies: Callable[[int], Sequence[object]], expected: str) -> bool:
-    """Measure, print a line, and return whether the two kinds can be told apart."""
+    """Measure, print a line, and return whether the durations reveal the kind."""
     with redirect_stdout(io.StringIO()):  # the metrics
         one, other = measure_pairs(function, bodies, expected)
-    right = best_threshold(one, other)
-    medians = [sorted(taken)[len(taken) // 2] * 1000 for taken in (one, other)]
-    print(f"{name:28}{medians[0]:9.2f} ms{medians[1]:9.2f} ms{right:9.1%}  of {MOST_RIGHT:.0%}", flush=True)
-    return right > MOST_RIGHT
+    accuracy = best_threshold(one, other)
+    medians = [sorted(times)[len(times) // 2] * 1000 for times in (one, other)]
+    print(f"{name:28}{medians[0]:9.2f} ms{medians[1]:9.2f} ms{accuracy:9.1%}  of {HIGHEST_ACCURACY:.0%}", flush=True)
+    return accuracy > HIGHEST_ACCURACY
 
 
 def best_threshold(one: list[float], other: list[float]) -> float:
-    """How often the best threshold is right that tells two samples of one size apart, in either direction."""
+    """Return the share of durations that the best threshold assigns to the right one of two samples of equal size."""
     one, other = sorted(one), sorted(other)
     shares = [(bisect_right(one, time) - bisect_right(other, time)) / len(one) for time in one + other]
     return 0.5 + max(map(abs, shares)) / 2

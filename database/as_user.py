@@ -1,8 +1,8 @@
 """Become what PostgreSQL accepts, then be replaced by it: `python as_user.py UID GID PROGRAM ARGUMENTS…`.
 
 PostgreSQL refuses to run as root. Root therefore enters a user namespace in which its own files belong to an ordinary
-user; where the kernel forbids that, the program runs as the given user. On Linux the program is also told to shut down
-fast when the process that started it dies, so that not even `kill -9` leaves a server behind.
+user; where the kernel forbids that, the program runs as the given user. On Linux the kernel also signals the program to
+shut down fast when the process that started it dies, so that not even `kill -9` leaves a server behind.
 
 Run as a script by a fresh interpreter: a namespace can only be entered by a process with a single thread.
 """

@@ -45,7 +45,7 @@ class State(Enum):
     GUIDE = "it is the guide's, not adopted yet"
     BEHIND = "its schema is behind"
     NEWEST = "its schema is the newest"
-    UNKNOWN = "its schema is none that is known here"
+    UNKNOWN = "its schema is unknown to this checkout"
     LOST = "its revision is missing"
     ELSEWHERE = "the guide's tables are in another schema"
 
@@ -101,12 +101,12 @@ def _state(connection: Connection, tables: list[Owned]) -> tuple[State, str | No
         return State.UNKNOWN, None
     if "alembic_version" in readable:
         found = sorted(connection.scalars(text("SELECT version_num FROM alembic_version")))
-        known = [step.revision for step in steps().walk_revisions()]
-        if found == known[:1]:
-            return State.NEWEST, known[0]
+        revisions = [step.revision for step in steps().walk_revisions()]
+        if found == revisions[:1]:
+            return State.NEWEST, revisions[0]
         if found:
             revision = ", ".join(found)
-            return (State.BEHIND if revision in known else State.UNKNOWN), revision
+            return (State.BEHIND if revision in revisions else State.UNKNOWN), revision
     return (State.EMPTY if guide().tables.keys().isdisjoint(readable) else State.GUIDE), None
 
 

@@ -276,4 +276,4 @@ def _reason(log: str) -> str:
     reasons = [
         line.split(": ", 1)[-1].strip() for line in lines if any(w in line for w in ("FATAL", "PANIC", "error:"))
     ]
-    return (reasons or lines or ["it said nothing"])[-1]
+    return (reasons or lines or ["it wrote no message"])[-1]

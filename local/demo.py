@@ -19,20 +19,20 @@ from migrations.upgrade import engine
 
 STAFF, MEMBER = "shepherd", "lucky_goat"
 PASSWORD = "a long enough password"  # noqa: S105  only the local database knows it
-"""Of both accounts, in the local database only. Name and password are those of the sample event of log_in, which the
-OpenAPI document shows too."""
+"""The password of both accounts, in the local database only. The sample event of log_in, which is also in the OpenAPI
+document, has this password and the member's name."""
 SESSION_IDS = {MEMBER: 1, STAFF: 2}
 """The sessions of the callers in events/. Their tokens are random and stored nowhere."""
 SESSION_LIFETIME = timedelta(days=365)
 RACERS = 100
 PRIZES = {"1": Decimal(50), "2": Decimal(30), "3": Decimal(20)}
 RACES = {"The week's race": timedelta(days=-2), "The next race": timedelta(days=5)}
-"""When each race starts, from the midnight (UTC) before it is announced."""
+"""The start of each race by title, relative to the midnight (UTC) before the demo announces it."""
 
 JSON = "-H 'Content-Type: application/json'"
 EXTRACT = "python3 -c 'import json, sys; print(json.load(sys.stdin)[\"token\"])'"
 CHANGED = """\
-The demo accounts were changed since they were made, so their first passwords may fail: `make db-reset` makes them anew.
+A demo account was changed since it was created, so the password below may fail: `make db-reset` creates new accounts.
 """
 TO_TRY = """\
 Demo accounts: {member} (a member) and {staff} (staff), both with the password "{password}".
@@ -64,13 +64,12 @@ curl -sw "\\n" $API/v1/admin/codes -H "Authorization: Bearer $STAFF" {json} \\
 def load(url: str, base: str) -> str:
     """Load the demo data into an empty database, renew what expires, and return the lines to try.
 
-    Accounts and codes are never put back over what was changed. Races end by themselves, so new ones are announced.
+    Existing accounts and codes are never overwritten. For each race that has ended, a new one is announced.
 
     Parameters
     ----------
-    url: of the database, to be entered as its owner.
-    base: where the API is served.
-
+    url: the URL of the database, with the login of its owner.
+    base: the URL of the API.
     """
     now = datetime.now(UTC)
     with engine(url).begin() as connection:

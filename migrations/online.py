@@ -234,20 +234,20 @@ def own_transactions() -> Iterator[Connection]:
 
 
 class Patience:
-    """Waits for those who are in the way at some tables, and says who they are."""
+    """Waits for transactions that hold locks on some tables, and logs which processes they belong to."""
 
     def __init__(self, tables: Sequence[str]) -> None:
         self.name = " and ".join(tables) or "the new tables"
         self.tables = tables
         self.since: float | None = None
-        self.told = time.monotonic()
+        self.reported_at = time.monotonic()
 
     def wait(self) -> None:
         """Let others go on for a while.
 
         Raises
         ------
-        CommandError: it has been minutes since the first time.
+        CommandError: the first call was minutes ago.
         """
         with own_transactions() as connection:
             others = [
@@ -264,7 +264,7 @@ class Patience:
         time.sleep(PAUSE_SECONDS)
 
     def report(self, what: str) -> None:
-        """Say where it is, now and then."""
-        if time.monotonic() - self.told > REPORT_SECONDS:
-            self.told = time.monotonic()
+        """Log the progress, at most once in `REPORT_SECONDS`."""
+        if time.monotonic() - self.reported_at > REPORT_SECONDS:
+            self.reported_at = time.monotonic()
             logger.info("%s: %s", self.name, what)

@@ -1,7 +1,7 @@
-"""The sequences behind the ids: moved forward where rows have ids that a sequence has not given yet.
+"""Move the sequences of id columns forward if a table has ids that its sequence has not given yet.
 
-The legacy application, or a restore, inserts ids of its own choice.  The next row that takes its id from the sequence
-would then meet a row that is there.
+The legacy application, or a restore, can insert rows with ids of its own choice.  The sequence would later give such an
+id again, and the insert would violate the primary key.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from sqlalchemy import Connection, text
 
 from migrations import online
 
-# Ids so close to the end of the sequence are not followed: no id would be left behind them.
+# Ids this close to the end of the sequence are ignored: a sequence that continued after them would soon end.
 RESERVE = 1_000_000
 
-# Of a serial column the default refers to the sequence, of an identity column the sequence depends on the column.
+# The default of a serial column refers to the sequence. The sequence of an identity column depends on the column.
 _SEQUENCES = text("""
     SELECT DISTINCT pg_class.relname, attname, sequences.oid::regclass::text AS sequence
     FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attname = 'id' AND NOT attisdropped
@@ -40,12 +40,12 @@ _STATE = """
 
 @dataclass(frozen=True)
 class Lag:
-    """A sequence whose next number is not behind the ids that are there.
+    """A sequence whose next number is not above all ids in the table.
 
     Parameters
     ----------
-    sequence: quoted where it must be.
-    next_id: the number that it gives next.
+    sequence: the name of the sequence, quoted if necessary.
+    next_id: the number that the sequence gives next.
     highest: the highest id in the table.
     """
 
@@ -56,7 +56,7 @@ class Lag:
 
     @property
     def repair(self) -> str:
-        """The statements that move it forward: under a lock that lets no insert be under way."""
+        """The statements that move the sequence forward, under a SHARE lock, which blocks inserts."""
         return (
             f"LOCK TABLE public.{self.table} IN SHARE MODE; SELECT setval('{self.sequence}', (SELECT max(id)"
             f" FROM public.{self.table} WHERE id < (SELECT seqmax - {RESERVE} FROM pg_sequence"
@@ -65,7 +65,7 @@ class Lag:
 
 
 def lagging(connection: Connection, tables: list[str]) -> Iterator[Lag]:
-    """Yield the sequences of these tables that are to be moved forward."""
+    """Yield the sequences of these tables that must be moved forward."""
     for table, _, sequence in connection.execute(_SEQUENCES, {"tables": tables}).all():
         state = _STATE.format(table=table, sequence=sequence, reserve=RESERVE)
         next_id, highest = connection.execute(text(state)).one()
@@ -78,7 +78,7 @@ def move_forward(connection: Connection, tables: list[str]) -> None:
 
     Raises
     ------
-    CommandError: for minutes another transaction has locked a table.
+    CommandError: another transaction has locked a table for minutes.
     """
     pending = list(lagging(connection, tables))
     connection.commit()

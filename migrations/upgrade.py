@@ -67,7 +67,7 @@ def upgrade_connected(connection: Connection) -> None:
     newest = ScriptDirectory.from_config(config).get_current_head()
     # The tables are in the schema public, whatever the login's search path has before it.
     connection.execute(text("SET search_path TO public"))
-    # Alembic leaves an open transaction alone, and could then not give each step its own.
+    # In an open transaction, Alembic could not run each step in a transaction of its own.
     connection.commit()
     if _current(connection) != newest or _has_faults(connection):
         take_lock(connection)

@@ -16,7 +16,7 @@ _UNSEEN = r"[\s\u00a0\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
 
 
 def questions(*, keyed: bool) -> Iterator[Question]:
-    """Yield what is asked about members; `keyed` as in `rows.questions`."""
+    """Yield the questions about members; `keyed` as in `rows.questions`."""
     account = frozenset({"password", "email"})
     is_mailable, is_shell = (literal_column(f"coalesce({body}, false)", Boolean) for body in (_IS_MAILABLE, _IS_SHELL))
     has_password = ~literal_column(routines.LACKS_PROOF, Boolean)

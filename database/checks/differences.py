@@ -127,12 +127,12 @@ def _types(
     connection: Connection, inspector: Inspector, expected: MetaData, others: list[Finding]
 ) -> Iterator[Finding]:
     """Yield the columns of another collation or precision, which alembic takes for the same type."""
-    known = [finding.what for finding in others]
+    lines = [finding.what for finding in others]
     columns = _by_name(inspector.get_multi_columns())
     for table in expected.sorted_tables:
         for found in columns.get(table.name, ()):
             column = table.columns.get(found["name"])
-            if column is None or any(what.startswith(f"column {column} is ") for what in known):
+            if column is None or any(what.startswith(f"column {column} is ") for what in lines):
                 continue
             actual, wanted = (kind.compile(connection.dialect) for kind in (found["type"], column.type))
             if actual != wanted:

@@ -54,8 +54,8 @@ class Key:
 def code_key(code: ColumnElement[Any]) -> ColumnElement[Any]:
     """The text that a code is matched by, as the database's function `code_key` makes it."""
     nfkc = literal_column("NFKC", Text)
-    kept = func.regexp_replace(func.normalize(code, nfkc), f"[{routines.IGNORED_IN_CODES}]", "", "g")
-    return func.upper(func.normalize(kept, nfkc))
+    visible = func.regexp_replace(func.normalize(code, nfkc), f"[{routines.IGNORED_IN_CODES}]", "", "g")
+    return func.upper(func.normalize(visible, nfkc))
 
 
 KEYS = (
@@ -65,7 +65,7 @@ KEYS = (
         func.lower(users.c.username),
         (),
         "usernames equal to an older member's, ignoring case",
-        "they log in by the exact spelling alone; rename them with their consent, or leave them",
+        "they can log in only by the exact spelling; rename them with their consent, or leave them",
     ),
     Key(
         users.c.email_key,

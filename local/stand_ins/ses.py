@@ -1,7 +1,7 @@
-"""What Amazon SES takes and what it refuses: a `SendEmail` request becomes the messages that recipients would get.
+"""Turn a `SendEmail` request into the messages that recipients would get, and refuse what Amazon SES refuses.
 
-Raw messages are read as octets by RFC 5322 and 2047, by a parser that mends nothing: a header that other mail programs
-cannot read is shown as it was sent. Sources:
+Raw messages are parsed as octets by RFC 5322 and 2047. The parser repairs nothing: a header that mail programs cannot
+read is shown as it was sent. Sources:
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 https://docs.aws.amazon.com/ses/latest/dg/send-email-raw.html
 """
@@ -48,7 +48,7 @@ class Mail:
     headers: list[dict[str, str]]
     """Name and value of each header field, as it was sent."""
     raw: str | None
-    """The whole message as it was sent, octets that are not UTF-8 as lone surrogates; None: it was not sent as one."""
+    """The whole raw message, with lone surrogates for octets that are not UTF-8; None for a simple message."""
 
 
 def accept(request: dict[str, Any]) -> list[Mail]:
@@ -56,7 +56,7 @@ def accept(request: dict[str, Any]) -> list[Mail]:
 
     Raises
     ------
-    RefusalError: SES would not take it.
+    RefusalError: SES would refuse the request.
     """
     try:
         destination = request.get("Destination") or {}
@@ -64,13 +64,13 @@ def accept(request: dict[str, Any]) -> list[Mail]:
         recipients = [str(address) for kind in kinds for address in destination.get(kind) or ()]
         content = request["Content"]
         if "Raw" in content:
-            return _raw(request, base64.b64decode(content["Raw"]["Data"], validate=True), recipients)
-        return _simple(request, content["Simple"], recipients)
+            return _accept_raw(request, base64.b64decode(content["Raw"]["Data"], validate=True), recipients)
+        return _accept_simple(request, content["Simple"], recipients)
     except (KeyError, TypeError, AttributeError, binascii.Error) as error:
         raise RefusalError(f"not a SendEmail request: {error!r}") from error
 
 
-def _simple(request: dict[str, Any], simple: dict[str, Any], recipients: Sequence[str]) -> list[Mail]:
+def _accept_simple(request: dict[str, Any], simple: dict[str, Any], recipients: Sequence[str]) -> list[Mail]:
     replies = [str(address) for address in request.get("ReplyToAddresses") or ()]
     for address in (request["FromEmailAddress"], *replies):
         _check_mailbox(address)
@@ -90,7 +90,7 @@ def _simple(request: dict[str, Any], simple: dict[str, Any], recipients: Sequenc
         raise RefusalError("the subject has more than one line")
     headers = [{"name": "From", "value": request["FromEmailAddress"]}]
     headers += [{"name": "Reply-To", "value": ", ".join(replies)}] if replies else []
-    return [Mail(to, subject, text, markup, headers + given, None) for to in _checked(recipients)]
+    return [Mail(to, subject, text, markup, headers + given, None) for to in _check_recipients(recipients)]
 
 
 def _text(part: dict[str, str] | None) -> str:
@@ -104,7 +104,7 @@ def _text(part: dict[str, str] | None) -> str:
     return part["Data"]
 
 
-def _raw(request: dict[str, Any], octets: bytes, recipients: Sequence[str]) -> list[Mail]:
+def _accept_raw(request: dict[str, Any], octets: bytes, recipients: Sequence[str]) -> list[Mail]:
     head, _, _ = re.sub(rb"\r?\n", b"\n", octets).partition(b"\n\n")
     if not head.isascii():
         raise RefusalError("a header is not 7-bit ASCII")
@@ -119,14 +119,14 @@ def _raw(request: dict[str, Any], octets: bytes, recipients: Sequence[str]) -> l
         address.strip()
         for name in ("To", "Cc", "Bcc")
         for value in message.get_all(name, [])
-        for address in _unfolded(value).split(",")
+        for address in _unfold(value).split(",")
     ]
     parts = {part.get_content_type(): part for part in reversed(list(message.walk())) if _is_body(part)}
     text, markup = (_body(parts.get(kind)) for kind in ("text/plain", "text/html"))
-    headers = [{"name": name, "value": _unfolded(value)} for name, value in message.items()]
+    headers = [{"name": name, "value": _unfold(value)} for name, value in message.items()]
     raw = octets.decode("utf-8", "surrogateescape")
-    subject = _decoded(_unfolded(message["Subject"] or ""))
-    return [Mail(to, subject, text, markup, headers, raw) for to in _checked(recipients or named)]
+    subject = _decode_words(_unfold(message["Subject"] or ""))
+    return [Mail(to, subject, text, markup, headers, raw) for to in _check_recipients(recipients or named)]
 
 
 def _is_body(part: Message) -> bool:
@@ -144,11 +144,11 @@ def _body(part: Message | None) -> str:
         raise RefusalError(f"a body does not fit its charset: {error}") from error
 
 
-def _unfolded(value: object) -> str:
+def _unfold(value: object) -> str:
     return re.sub(r"\r?\n(?=[ \t])", "", str(value))
 
 
-def _decoded(value: str) -> str:
+def _decode_words(value: str) -> str:
     """Return the text of an unstructured header with encoded words (RFC 2047)."""
     try:
         return str(make_header(decode_header(value)))
@@ -156,8 +156,8 @@ def _decoded(value: str) -> str:
         return value
 
 
-def _checked(recipients: Iterable[str]) -> list[str]:
-    """Return the addresses of recipients."""
+def _check_recipients(recipients: Iterable[str]) -> list[str]:
+    """Return the e-mail addresses of recipients; refuse none, too many and invalid ones."""
     addresses = [_check_mailbox(recipient) for recipient in recipients]
     if not addresses:
         raise RefusalError("the message has no recipient")
@@ -167,7 +167,7 @@ def _checked(recipients: Iterable[str]) -> list[str]:
 
 
 def _check_mailbox(mailbox: str) -> str:
-    """Return the address of a mailbox."""
+    """Return the e-mail address of a mailbox; refuse an invalid one."""
     match = MAILBOX.fullmatch(mailbox)
     address = next((group for group in match.groups() if group is not None), "").strip() if match else ""
     if not mailbox.isascii():

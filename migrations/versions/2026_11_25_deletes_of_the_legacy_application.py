@@ -1,6 +1,6 @@
 """The legacy application deletes rows as it always did: what hangs on them and is ours goes along, or lets go of them.
 
-The ledger of rewards and the audit log alone hold on to their members.
+Only the ledger of rewards and the audit log prevent the deletion of their members.
 
 Forward only: the step is undone by another step, because a downgrade would drop what was written since.
 """

@@ -1,4 +1,4 @@
-"""The longest of several exclusions stays, and once one is answered no play of the member's commits any more."""
+"""Of concurrent exclusions the longest remains, and after the answer to an exclusion no play of the member commits."""
 
 import threading
 from collections import Counter
@@ -43,7 +43,7 @@ def read_exclusion(database: sa.Engine, member: Member) -> tuple[datetime | None
 
 
 @pytest.mark.parametrize("for_good", [False, True])
-def test_of_twenty_at_once_the_longest_stays(
+def test_the_longest_of_twenty_concurrent_exclusions_remains(
     direct: str, members: Members, database: sa.Engine, for_good: bool
 ) -> None:
     member, days = members.new(), [*range(1, 20), None if for_good else 20]
@@ -55,7 +55,9 @@ def test_of_twenty_at_once_the_longest_stays(
     assert read_exclusion(database, member) == ((None, True) if for_good else (NOW + timedelta(days=20), False))
 
 
-def test_a_new_one_at_the_moment_of_an_end_is_not_lost(direct: str, members: Members, database: sa.Engine) -> None:
+def test_an_exclusion_is_not_lost_while_an_older_one_is_ended(
+    direct: str, members: Members, database: sa.Engine
+) -> None:
     row_of = sa.select(users.c.id)
     for _ in range(5):
         member = members.new(seeds=False, excluded_until=NOW - timedelta(days=1))
@@ -67,10 +69,10 @@ def test_a_new_one_at_the_moment_of_an_end_is_not_lost(direct: str, members: Mem
         assert read_exclusion(database, member) == (NOW + timedelta(days=7), False)
 
 
-def test_ten_with_keys_of_their_own_do_not_lock_each_other_out(
+def test_ten_exclusions_with_different_idempotency_keys_do_not_deadlock(
     direct: str, members: Members, database: sa.Engine
 ) -> None:
-    """The record of a key refers to the member, so each holds their row already when it comes to change it."""
+    """The record of a key references the member: each transaction has FOR KEY SHARE on the row that it updates."""
     member = members.new()
 
     def keyed(connection: sa.Connection, key: str) -> Exclusion:
@@ -113,7 +115,7 @@ def test_a_play_that_waits_for_an_exclusion_is_refused(
         exclusions.exclude(holder, caller(member), 1, now=NOW)
         playing = pool.submit(run)
         assert begun.wait(10)
-        assert not _ends(playing), "it waits"
+        assert not _has_ended(playing), "it must wait for the lock"
         holder.commit()
         with pytest.raises(SelfExcluded):
             playing.result(10)
@@ -121,7 +123,7 @@ def test_a_play_that_waits_for_an_exclusion_is_refused(
 
 
 @pytest.mark.parametrize("kind", ["spin", "claim", "join"])
-def test_an_exclusion_is_answered_when_the_play_that_passed_before_has_committed(
+def test_an_exclusion_waits_for_a_play_that_has_passed_its_checks(
     direct: str, members: Members, database: sa.Engine, kind: str
 ) -> None:
     member = members.new()
@@ -133,10 +135,10 @@ def test_an_exclusion_is_answered_when_the_play_that_passed_before_has_committed
             return exclusions.exclude(connection, caller(member), 1, now=NOW)
 
     with player.connect() as connection, ThreadPoolExecutor(1) as pool:
-        connection = connection.execution_options(enclosed=True)  # noqa: PLW2901 - it commits when we say so
+        connection = connection.execution_options(enclosed=True)  # noqa: PLW2901 - the test commits it
         play(connection)
         excluding = pool.submit(exclude)
-        assert not _ends(excluding), "it waits"
+        assert not _has_ended(excluding), "it must wait for the lock"
         connection.commit()
         assert excluding.result(10).excluded_until == NOW + timedelta(days=1)
         with pytest.raises(SelfExcluded):
@@ -145,7 +147,7 @@ def test_an_exclusion_is_answered_when_the_play_that_passed_before_has_committed
         engine.dispose()
 
 
-def _ends(future: Future[Any]) -> bool:
+def _has_ended(future: Future[Any]) -> bool:
     try:
         future.result(0.3)
     except TimeoutError:

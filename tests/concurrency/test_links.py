@@ -87,7 +87,7 @@ def test_ten_approvals_of_one_uid_at_once_give_it_to_one_member(
 def test_two_approvals_that_both_found_the_uid_free_give_it_to_one_member(
     direct: str, members: Members, database: sa.Engine
 ) -> None:
-    """Neither has seen the other's: the unique uid alone decides."""
+    """Neither transaction sees the other's link, so only the unique constraint on the uid decides."""
     uid, staff = f"uid-{secrets.token_hex(6)}", members.staff()
     links = [insert_request(database, members.new(seeds=False), uid) for _ in range(2)]
     row = sa.select(users.c.id).where(users.c.id == staff.id)  # whom a decision refers to, once it is written

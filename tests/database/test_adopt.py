@@ -470,7 +470,7 @@ def test_stored_times_are_shifted(filled: str, database: Engine) -> None:
 
 
 @pytest.mark.parametrize("heading", ["4. ", "5. "])
-def test_what_is_asked_before_going_back_can_be_asked(filled: str, database: Engine, heading: str) -> None:
+def test_the_queries_to_run_before_going_back_work(filled: str, database: Engine, heading: str) -> None:
     upgrade(filled)
     run_sql(filled, "UPDATE users SET excluded_permanently = true, password = '$argon2id$x' WHERE id = 1")
     with database.connect() as connection:

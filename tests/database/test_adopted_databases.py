@@ -265,7 +265,7 @@ def test_a_role_with_insert_alone_writes_wherever_its_search_path_leads(adopted_
 def test_rows_of_the_guides_tables_are_restored_into_an_adopted_database(
     clusters: dict[str, Server], adopted_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dump of data alone has no search path, and its triggers are on."""
+    """A dump of only data sets no search path and leaves triggers enabled."""
     tables = [f"--table=public.{table}" for table in GUIDE_TABLES]
     source = clusters["embedded"].url(TEMPLATE)
     command = [program("pg_dump"), "--data-only", "--inserts", "--column-inserts", *tables, source]

@@ -47,7 +47,7 @@ def test_every_row_survives(guide_url: str, database: Engine) -> None:
 
 
 def test_a_database_with_other_tables_is_filled(url: str, database: Engine) -> None:
-    """Tables of another application are left alone and don't count as the guide's."""
+    """Tables of another application are not changed and do not count as the guide's."""
     run_sql(url, "CREATE TABLE session (sid text PRIMARY KEY); INSERT INTO session VALUES ('kept')")
 
     upgrade(url)

@@ -128,7 +128,7 @@ def test_a_database_to_adopt_is_told(bare: str) -> None:
     ("revision", "line"),
     [
         ("guide_tables", "its schema is behind, at guide_tables: `make db-adopt` goes on with an adoption"),
-        ("of_tomorrow", "its schema is none that is known here, of_tomorrow: take a newer checkout"),
+        ("of_tomorrow", "its schema is unknown to this checkout, of_tomorrow: take a newer checkout"),
     ],
 )
 def test_another_revision_is_told(adopted: str, revision: str, line: str) -> None:
@@ -141,7 +141,7 @@ def test_two_revisions_at_once_are_told(adopted: str) -> None:
     run_sql(adopted, "INSERT INTO alembic_version VALUES ('another')")
     both = ", ".join(sorted(["another", str(steps().get_current_head())]))
     assert reported(adopted) == [
-        f"its schema is none that is known here, {both}: only one can be: DELETE FROM alembic_version the others"
+        f"its schema is unknown to this checkout, {both}: only one can be: DELETE FROM alembic_version the others"
     ]
 
 

@@ -26,8 +26,8 @@ from migrations.upgrade import upgrade
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
 
-def test_relations_lead_both_ways_and_only_when_asked(url: str, database: Engine) -> None:
-    """Everything the guide relates is there, and nothing is loaded behind one's back."""
+def test_relations_work_both_ways_and_are_never_loaded_lazily(url: str, database: Engine) -> None:
+    """Every relation of the guide exists, and access to one that was not loaded raises an error."""
     upgrade(url)
     race = WagerRace(
         title="June",

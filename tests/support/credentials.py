@@ -53,7 +53,7 @@ def also_signed_in(database: sa.Engine, member: Member) -> Member:
 
 
 def is_live(functions: Functions, member: Member) -> bool:
-    """Whether the session works: for whoever reads, as the authorizer says, and for whoever writes."""
+    """Whether the session works, for the authorizer and for a function that writes."""
     context = functions.invoke("authorize", {"identitySource": [f"Bearer {member.token}"]})["context"]
     ticket = {"subject": "Am I here?", "description": "I hope so."}
     written = functions.call("open_ticket", by=member, body=ticket, now=datetime.now(UTC))

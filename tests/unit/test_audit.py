@@ -1,4 +1,4 @@
-"""Whatever staff can be noted to have done is decided on: whether it is about a member, who then sees it."""
+"""Each audited action is declared as about a member or about no member; members see those about them."""
 
 import ast
 import re

@@ -75,10 +75,10 @@ def test_segments_are_drawn_in_proportion_to_their_weights() -> None:
 
 
 def test_generated_codes_are_unique_and_have_16_unambiguous_characters() -> None:
-    made = {generator.new_code() for _ in range(10_000)}
-    assert len(made) == 10_000
-    assert {len(code.replace("-", "")) for code in made} == {16}
-    assert not set("01OI") & set("".join(made))
+    codes = {generator.new_code() for _ in range(10_000)}
+    assert len(codes) == 10_000
+    assert {len(code.replace("-", "")) for code in codes} == {16}
+    assert not set("01OI") & set("".join(codes))
 
 
 def test_the_document_has_no_other_vectors() -> None:

@@ -147,7 +147,7 @@ def test_a_raw_message_is_shown_as_it_was_sent() -> None:
 
 
 def test_a_header_that_mail_programs_cannot_read_is_not_mended() -> None:
-    """Python writes a long URL as encoded words, which `policy.default` alone reads back."""
+    """Python writes a long URL as encoded words, which only `policy.default` decodes."""
     message = EmailMessage(policy=SMTP)
     message["From"], message["To"] = "hi@example.com", "ann@example.com"
     message["List-Unsubscribe"] = "<https://vip.example/unsubscribe?token=" + "x" * 200 + ">"

@@ -4,7 +4,7 @@ from typing import Any
 
 type Json = dict[str, Any]
 
-# Values that the schema alone does not make plausible, by the name of the field, or of model and field.
+# Plausible values for fields whose schema does not suggest one, by the field's name or by `Model.field`.
 PLAUSIBLE: dict[str, object] = {
     "action": "update_member",
     "actual": "one_draw",
@@ -37,7 +37,7 @@ PLAUSIBLE: dict[str, object] = {
     "profile_color": "#D7FF00",
     "Race.description": "The five highest wagers of the week share the pool.",
     "RaceRequest.description": "The five highest wagers of the week share the pool.",
-    "reason": "The account is theirs.",
+    "reason": "The member sent a screenshot.",
     "request_id": "a1b2c3",
     "reward_code": "SPIN-7K4M-9QXD",
     "rules": "Slots only.",

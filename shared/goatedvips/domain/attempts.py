@@ -34,7 +34,7 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 """How far the clock that recorded an attempt may be ahead of the clock that counts it."""
 
 SUBJECT = bindparam("subject", type_=Text)
-"""What is guessed or asked for: a user id in decimal, or the keyed hash of an identifier."""
+"""The target of an attempt: a user id in decimal, or the keyed hash of an identifier."""
 CLIENT_NETWORK = bindparam("client_network", type_=Text)
 """Where the attempt comes from: an IPv4 address, or the /64 network of an IPv6 address."""
 
@@ -95,7 +95,7 @@ def insert_attempt(
 
     Parameters
     ----------
-    subject: whose secret is guessed, or what is asked for.
+    subject: the owner of the guessed secret, or of the requested mail.
     client_network: where the attempt comes from.
     conditions: the attempt is recorded only if all of them hold.
     """

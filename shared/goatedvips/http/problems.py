@@ -23,7 +23,7 @@ _DETAILS = {
 
 
 def problem_of(error: Exception) -> Problem:
-    """Return the problem that an exception means to the caller: `internal_error` where nothing better is known."""
+    """Return the problem that an exception means to the caller: `internal_error` for all unexpected ones."""
     match error:
         case Problem():
             return error

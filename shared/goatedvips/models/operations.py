@@ -38,7 +38,7 @@ audit_log = Table(
     Column("id", BigInteger, primary_key=True),
     Column("staff_id", Integer, ForeignKey("users.id"), nullable=False, index=True),
     Column("action", Text, nullable=False),
-    Column("subject_id", Integer, nullable=False),
+    Column("subject_id", Integer, nullable=False),  # the id of the changed row; its table follows from the action
     Column("before", JSONB),
     Column("after", JSONB),
     Column("request_id", Text, nullable=False),

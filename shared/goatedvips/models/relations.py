@@ -10,13 +10,13 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, relationship
 from goatedvips.models import every
 
 
-class Mapping(DeclarativeBase):
+class Base(DeclarativeBase):
     """The base of the classes below."""
 
     metadata = every.metadata
 
 
-class User(Mapping):
+class User(Base):
     """A member, who may be staff."""
 
     __table__ = every.accounts.users
@@ -28,7 +28,7 @@ class User(Mapping):
     ticket_messages: Mapped[list["TicketMessage"]] = relationship(back_populates="user", lazy="raise")
 
 
-class WheelSpin(Mapping):
+class WheelSpin(Base):
     """One spin."""
 
     __table__ = every.wheel.wheel_spins
@@ -36,7 +36,7 @@ class WheelSpin(Mapping):
     user: Mapped[User | None] = relationship(back_populates="wheel_spins", lazy="raise")
 
 
-class BonusCode(Mapping):
+class BonusCode(Base):
     """One bonus code."""
 
     __table__ = every.codes.bonus_codes
@@ -44,7 +44,7 @@ class BonusCode(Mapping):
     user: Mapped[User | None] = relationship(back_populates="bonus_codes", lazy="raise")
 
 
-class WagerRace(Mapping):
+class WagerRace(Base):
     """A race."""
 
     __table__ = every.races.wager_races
@@ -52,7 +52,7 @@ class WagerRace(Mapping):
     participants: Mapped[list["WagerRaceParticipant"]] = relationship(back_populates="race", lazy="raise")
 
 
-class WagerRaceParticipant(Mapping):
+class WagerRaceParticipant(Base):
     """A member's participation in a race."""
 
     __table__ = every.races.wager_race_participants
@@ -61,7 +61,7 @@ class WagerRaceParticipant(Mapping):
     user: Mapped[User | None] = relationship(back_populates="wager_race_participations", lazy="raise")
 
 
-class SupportTicket(Mapping):
+class SupportTicket(Base):
     """A support ticket."""
 
     __table__ = every.tickets.support_tickets
@@ -70,7 +70,7 @@ class SupportTicket(Mapping):
     messages: Mapped[list["TicketMessage"]] = relationship(back_populates="ticket", lazy="raise")
 
 
-class TicketMessage(Mapping):
+class TicketMessage(Base):
     """A message on a ticket."""
 
     __table__ = every.tickets.ticket_messages

@@ -155,7 +155,7 @@ def test_a_uid_that_another_member_has_is_not_given_away(
     assert decide(functions, staff, link_id, REFUSED).status == 200
 
 
-def test_it_is_decided_once(functions: Functions, members: Members, database: sa.Engine) -> None:
+def test_a_request_is_decided_once(functions: Functions, members: Members, database: sa.Engine) -> None:
     for first, second in ((APPROVED, REFUSED), (REFUSED, APPROVED), (APPROVED, APPROVED)):
         staff, member = members.staff(), members.new()
         link_id = insert_request(database, member, new_uid())
@@ -209,7 +209,7 @@ def test_nothing_is_decided_for_an_erased_member(functions: Functions, members: 
         ({"decision": "approved", "uid": "another"}, "/uid"),
     ],
 )
-def test_anything_else_is_refused(
+def test_an_invalid_body_is_refused(
     functions: Functions, members: Members, database: sa.Engine, body: dict[str, object], pointer: str
 ) -> None:
     member = members.new()
@@ -219,7 +219,7 @@ def test_anything_else_is_refused(
     assert_undecided(database, link_id, member)
 
 
-def test_it_is_for_staff_as_the_database_knows_them(
+def test_only_members_who_are_staff_in_the_database_decide(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = members.new()
@@ -363,7 +363,7 @@ def test_the_member_is_notified_by_mail(functions: Functions, members: Members, 
         assert ("Our reason: Send us a screenshot." in message.text) == (body is REFUSED)
 
 
-def test_no_such_mail_goes_to_an_address_that_is_not_proved(
+def test_no_mail_goes_to_an_unverified_or_former_e_mail_address(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     for unproved in (False, None):

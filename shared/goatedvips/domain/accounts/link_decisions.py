@@ -92,7 +92,7 @@ _link_member = (
     .returning(users.c.uid, access.is_excluded().label("excluded"))
     .cte("link_member")
 )
-# As for an e-mail address: the exclusion applies to whoever links the uid that an excluded member gives up.
+# An excluded member's old uid keeps the exclusion, which then applies to the next member who links that uid.
 _remember_old_uid = erased_identities.remember(
     select(
         erased_identities.identity("uid", _request.c.linked_uid),
@@ -123,9 +123,9 @@ _notification = (
 )
 _linked_uid = func.coalesce(select(_link_member.c.uid).scalar_subquery(), _request.c.linked_uid)
 _excluded = func.coalesce(select(_link_member.c.excluded).scalar_subquery(), access.is_excluded(_request.c))
-_NONE = cast(null(), Text)
+_NULL_TEXT = cast(null(), Text)
 _before = select(
-    _request.c.id, _NONE.label("decision"), _NONE.label("reason"), _request.c.linked_uid.label("linked_uid")
+    _request.c.id, _NULL_TEXT.label("decision"), _NULL_TEXT.label("reason"), _request.c.linked_uid.label("linked_uid")
 ).cte("before")
 _after = (
     select(_request.c.id, _decide_link.c.decision, _decide_link.c.reason, _linked_uid.label("linked_uid"))
@@ -154,7 +154,7 @@ def decide(
     Raises
     ------
     NotFound: there is no such request, or its member is erased.
-    LinkDecided: the request is decided; with the decision.
+    LinkDecided: the request was decided before; the error has that decision.
     OwnRights: the request is the caller's own.
     UidTaken: another member is linked to the uid.
     Unauthenticated, AccountSuspended, Forbidden

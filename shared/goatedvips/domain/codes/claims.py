@@ -108,7 +108,7 @@ _count_claim = (
         claimed_at=case((bonus_codes.c.claims == 0, NOW), else_=bonus_codes.c.claimed_at),
         user_id=case((bonus_codes.c.max_claims == 1, CALLER_ID), else_=bonus_codes.c.user_id),
     )
-    .cte("counted")
+    .cte("count_claim")
 )
 # The code of a win has no reward of its own, because its spin has one. The value of an adopted code is unknown.
 _reward = (

@@ -111,13 +111,13 @@ _insert_subscription = (
     .returning(subscriptions.c.id, subscriptions.c.email, true().label("is_due"))
     .cte("inserted")
 )
-_asked = union_all(select(_update_subscription), select(_insert_subscription)).subquery("asked")
+_changed = union_all(select(_update_subscription), select(_insert_subscription)).subquery("changed")
 # If no mail is due, a dropped row without an address takes its place, once for each recorded attempt.
 _confirmation = select(
-    case((_asked.c.is_due, _asked.c.email)).label("email"),
-    func.jsonb_build_object("subscription_id", _asked.c.id).label("payload"),
-    case((~_asked.c.is_due, "no_mail_due")).label("dropped_reason"),
-).where(or_(_asked.c.is_due, select(_record_attempt.c.id).exists()))
+    case((_changed.c.is_due, _changed.c.email)).label("email"),
+    func.jsonb_build_object("subscription_id", _changed.c.id).label("payload"),
+    case((~_changed.c.is_due, "no_mail_due")).label("dropped_reason"),
+).where(or_(_changed.c.is_due, select(_record_attempt.c.id).exists()))
 _TRIES = 50
 # False: the insert met a row that was not there when the statement began, with the address or, in an adopted database,
 # with the id. There are two unique keys of the address, so the conflict has no single target.
@@ -132,11 +132,11 @@ _lock_network = select(attempts.ATTEMPT_LOCK)
 def subscribe(connection: Connection, email: str, source: str | None, client_network: str, *, now: datetime) -> None:
     """Send a confirmation mail to an e-mail address, unless it is subscribed or had enough of them.
 
-    Neither the answer nor its duration reveals whether the address is known, and no subscription changes.
+    Neither the answer nor its duration reveals whether the address has a subscription, and no subscription changes.
 
     Parameters
     ----------
-    source: where the subscription was asked for, as a front end names it.
+    source: where the visitor subscribed, as a front end names it.
     client_network: where the request comes from. Beyond the limit of `ADDRESSES` nothing is written.
 
     Raises

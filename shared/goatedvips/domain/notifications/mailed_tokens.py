@@ -1,4 +1,4 @@
-"""Mailed tokens: a link with one proves that its reader owns the e-mail address. Each works once.
+"""Tokens in mailed links. Whoever opens the link proves to own the e-mail address. Each token can be used once.
 
 The sender makes a token when it sends the mail, so only the mail contains it. The database stores its SHA-256.
 """
@@ -38,7 +38,7 @@ def use_token(*purposes: Purpose) -> CTE:
     """Return the CTE that marks a token as used, for a statement bound to `given_hash` and `now`.
 
     It returns one row: `address`, the e-mail address that the token was mailed to; `user_id`; `purpose`; `created_at`,
-    when the token was asked for. It returns no row if the token is unknown, expired, used or for another purpose.
+    the time of the request for it. It returns no row if the token is unknown, expired, used or for another purpose.
     """
     row = mailed_tokens.c
     return (
@@ -51,7 +51,7 @@ def use_token(*purposes: Purpose) -> CTE:
 
 
 def is_wanted(asked_at: ColumnElement[datetime]) -> ColumnElement[bool]:
-    """Whether a request of a member still holds: the account is open, and kept its password and e-mail address since.
+    """Whether a member's request is still valid: the account is open, with the same password and e-mail address since.
 
     Otherwise somebody who broke into an account could finish a change of e-mail after the owner reset the password.
     """
@@ -66,18 +66,18 @@ def _insert_token(purpose: Purpose, recipient: Select[Any]) -> Any:  # noqa: ANN
     """Return the statement that stores a new token's hash, if its recipient still needs it.
 
     It takes `FOR KEY SHARE` on the recipient's row, as `access.member` does, so that a concurrent erasure either sees
-    the token or makes this insert nothing.
+    the token or causes this statement to insert no row.
 
     Parameters
     ----------
-    recipient: one row with `address` and `user_id`, or none.
+    recipient: selects one row with `address` and `user_id`, or no row if no token is needed.
     """
-    waiting = recipient.with_for_update(read=True, key_share=True).cte("waiting")
+    locked = recipient.with_for_update(read=True, key_share=True).cte("recipient")
     return (
         insert(mailed_tokens)
         .from_select(
             ["purpose", "token_hash", "address", "user_id", "created_at", "expires_at"],
-            select(literal(purpose), _GIVEN_HASH, waiting.c.address, waiting.c.user_id, _ASKED_AT, _EXPIRES_AT),
+            select(literal(purpose), _GIVEN_HASH, locked.c.address, locked.c.user_id, _ASKED_AT, _EXPIRES_AT),
         )
         .returning(mailed_tokens.c.id)
         .execution_options(commit_in_flight=True)
@@ -107,14 +107,14 @@ _insert_for_subscription = _insert_token(
 
 
 def make_for_member(connection: Connection, user_id: int, email: str, *, now: datetime) -> str | None:
-    """Return a token that verifies a member's e-mail address; None: it is verified already, or no longer theirs."""
+    """Return a token that verifies a member's e-mail address; None if it is verified or is not theirs any more."""
     return _make(connection, _insert_for_member, {"owner_id": user_id, "owner_email": email}, now, now + TOKEN_LIFETIME)
 
 
 def make_for_reset(
     connection: Connection, user_id: int, email: str, *, asked_at: datetime, now: datetime
 ) -> str | None:
-    """Return a token that lets a member set a new password; None: the request or the e-mail address no longer holds."""
+    """Return a token that lets a member set a new password; None if the request or the e-mail address is outdated."""
     owner = {"owner_id": user_id, "owner_email": email}
     return _make(connection, _insert_for_reset, owner, asked_at, now + RESET_TOKEN_LIFETIME)
 
@@ -122,13 +122,13 @@ def make_for_reset(
 def make_for_change(
     connection: Connection, user_id: int, email: str, *, asked_at: datetime, now: datetime
 ) -> str | None:
-    """Return a token that makes this e-mail address the member's; None: the request no longer holds."""
+    """Return a token that makes this e-mail address the member's; None if the request is no longer valid."""
     owner = {"owner_id": user_id, "owner_email": email}
     return _make(connection, _insert_for_change, owner, asked_at, now + TOKEN_LIFETIME)
 
 
 def make_for_subscription(connection: Connection, subscription_id: int, *, now: datetime) -> str | None:
-    """Return a token that confirms a subscription; None: it is confirmed already, or gone."""
+    """Return a token that confirms a subscription; None if it is confirmed already or does not exist."""
     return _make(connection, _insert_for_subscription, {"subscription_id": subscription_id}, now, now + TOKEN_LIFETIME)
 
 

@@ -33,17 +33,17 @@ def queued(kind: str, rows: Select[Any]) -> tuple[CTE, ...]:
     ------
     LookupError: the kind is unknown, or a column is none of these.
     """
-    known = KINDS[kind]
-    source = rows.subquery(f"{known.name}_rows")
+    definition = KINDS[kind]
+    source = rows.subquery(f"{definition.name}_rows")
     if unknown := set(source.c.keys()) - {*_OPTIONAL, "due_at"}:
         raise LookupError(f"the outbox has no {', '.join(sorted(unknown))}")
     given = {column: source.c[name] for name, column in _OPTIONAL.items() if name in source.c}
     values: dict[str, ColumnElement[Any]] = given | {
-        "kind": literal(known.name),
-        "priority": literal(known.priority.value, outbox.c.priority.type),
+        "kind": literal(definition.name),
+        "priority": literal(definition.priority.value, outbox.c.priority.type),
         "created_at": NOW,
         "due_at": source.c.get("due_at", NOW),
     }
     if "dropped_reason" in source.c:
         values["dropped_at"] = case((source.c.dropped_reason.is_not(None), NOW))
-    return (insert(outbox).from_select([*values], select(*values.values())).cte(f"queue_{known.name}"),)
+    return (insert(outbox).from_select([*values], select(*values.values())).cte(f"queue_{definition.name}"),)

@@ -147,7 +147,7 @@ HOLDINGS = (
         },
         delete=_own_link,
         scrub_email_in=("reason",),
-        not_personal=("decision", "uid"),  # a row that is kept has the uid of another member
+        not_personal=("decision", "uid"),  # the remaining rows have the uid of another member
     ),
     PersonalData(
         wheel_spins,
@@ -228,7 +228,7 @@ HOLDINGS = (
         rows=idempotency_records.c.user_id == CALLER_ID,
         never_exported=("request_hash", "body_hash", "answer"),  # an answer to staff is about other members
         delete=or_(idempotency_records.c.user_id == CALLER_ID, _names_member_in_json(idempotency_records.c.answer)),
-        not_personal=("key", "answer"),  # in the records that are kept, which do not name the member
+        not_personal=("key", "answer"),  # the remaining records do not name the member
     ),
     PersonalData(
         audit_log,

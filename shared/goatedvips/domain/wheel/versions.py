@@ -26,7 +26,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """One version of the wheel, with its segments in the order that their indexes count."""
+    """One version of the wheel, with its segments in order: the index of a segment is its position."""
 
     version: int
     segments: list[Segment]
@@ -61,6 +61,6 @@ select_newest_version = (
 
 
 def get_current(connection: Connection) -> Wheel:
-    """The wheel that spins are drawn on now."""
+    """Return the newest version, which spins are drawn on."""
     row = connection.execute(select_newest_version).one()
     return Wheel.from_row(row.id, row.segments)

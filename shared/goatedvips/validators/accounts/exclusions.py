@@ -8,10 +8,10 @@ from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_va
 from goatedvips.validators.fields import AnswerBody, RequestBody
 
 _ONLY_TRUE = WithJsonSchema({"type": "boolean", "const": True})
-_LONGEST = 36_500  # days: a hundred years, so that the end is a date that Python and PostgreSQL can represent
+_MOST_DAYS = 36_500  # a hundred years, so that the end is a date that Python and PostgreSQL can represent
 
 
-def _true(value: bool) -> bool:  # noqa: FBT001 - a validator takes the value
+def _require_true(value: bool) -> bool:  # noqa: FBT001 - a validator takes the value
     if not value:
         raise ValueError("must be true")
     return value
@@ -22,9 +22,9 @@ class ExclusionRequest(RequestBody):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
-    days: Annotated[int, Field(strict=True, ge=1, le=_LONGEST)] | None = None
+    days: Annotated[int, Field(strict=True, ge=1, le=_MOST_DAYS)] | None = None
     """The number of days, each of 24 hours, from now on."""
-    permanent: Annotated[bool, Field(strict=True), AfterValidator(_true), _ONLY_TRUE] | None = None
+    permanent: Annotated[bool, Field(strict=True), AfterValidator(_require_true), _ONLY_TRUE] | None = None
     """Excludes the member permanently: nobody can end the exclusion."""
 
     @model_validator(mode="after")
