@@ -124,4 +124,6 @@ def test_a_page_reads_few_rows_however_many_take_part_in_this_race_and_others(
     if place is not None:
         parameters |= {"after_place": place, "after_id": 1}
     read = rows_read(servers.direct(os.environ["TEST_DATABASE"], "api"), leaderboard._select_standings, parameters)
-    assert sum(read.values()) <= MOST_ROWS_READ, read
+    assert read.keys() == {"wager_races", "wager_race_participants", "users"}
+    # The members' table is small here, so the planner may read it whole.
+    assert read["wager_race_participants"] <= MOST_ROWS_READ, read
