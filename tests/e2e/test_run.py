@@ -261,7 +261,7 @@ def test_it_stops_at_once_and_starts_again_on_the_changed_data(run: Run, folder:
         assert "WELCOME-GOAT" in codes
         answer = httpx.post(f"{again.base}/v1/sessions", json={"login": demo.MEMBER, "password": password})
         assert (answer.status_code, answer.json()["user"]["is_staff"]) == (201, True)
-        assert "`make db-reset` makes them anew" in again.printed
+        assert "`make db-reset` creates new accounts" in again.printed
         assert "`make db-reset`" not in run.printed
     finally:
         again.stop()
