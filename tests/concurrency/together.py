@@ -45,7 +45,7 @@ def at_once_behind[T](
 ) -> list[T | Exception]:
     """As `at_once`, but a row that every work needs is locked until all of them wait for it.
 
-    A barrier alone does not guarantee that they overlap: they might run one after the other, and hide a missing lock.
+    A barrier does not guarantee that they overlap: they might run one after the other, and hide a missing lock.
     """
     with ThreadPoolExecutor(1) as pool:
         with locked_until_waiting(database, row, len(works)):

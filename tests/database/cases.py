@@ -138,7 +138,7 @@ CASES = {
         "MEND    column users.id lacks its default",
     ),
     # Keys
-    "one row alone without a uid": mended(
+    "only one row without a uid": mended(
         "UPDATE users SET uid = id WHERE id > 1; ALTER TABLE users DROP CONSTRAINT users_uid_unique,"
         "ADD CONSTRAINT users_uid_unique UNIQUE NULLS NOT DISTINCT (uid)",
         "MEND    unique key users_uid_unique of users lets only one row be without a value",

@@ -2,7 +2,7 @@
 
 RDS Proxy pins the session of a statement that is longer than 16 KB.  And no parameter may silently be taken for a
 column: SQLAlchemy writes an execution parameter that is named like a column of the table that is updated, or inserted
-into by VALUES, into that column: also inside a CTE, and without a word.
+into by VALUES, into that column: silently where that is the executed statement; inside a CTE the execution then fails.
 """
 
 import importlib
