@@ -30,7 +30,7 @@ run: port $(READY)  ## the platform on http://127.0.0.1:3000 (PORT=…), until C
 test: $(READY)      ## every test, in parallel (ARGS="-k spin")
 	@$(PYTHON) -m pytest -n auto $(ARGS)
 
-bench: $(READY)     ## a benchmark: WHAT=imports, log_in_timing, newsletter_timing or upgrade_under_load
+bench: $(READY)     ## a benchmark: WHAT=cold_start (benchmarks/README.md has all) [ARGS=…]
 	@$(PYTHON) -m benchmarks "$(or $(WHAT),imports)" $(ARGS)
 
 invoke: $(READY)    ## one function on Lambda's runtime client: FUNCTION=spin_wheel [EVENT=file.json]

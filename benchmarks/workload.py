@@ -1,0 +1,116 @@
+"""Databases with members for the builds that are compared, and the events that benchmarks send."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import make_url, text
+
+from benchmarks.builds import ROOT, Build
+from database.embedded import Server, running
+from local import template
+from local.pool import BASE_VARIABLES
+from migrations.upgrade import engine
+
+# Members with a live session that was used a moment ago, a code that all may claim and a race that all may join.
+MEMBERS = """
+INSERT INTO users (username, username_key, email, email_key, email_verified, password, last_active, is_active)
+    SELECT 'member-' || n, 'member-' || n, 'member-' || n || '@example.com', 'member-' || n || '@example.com', true,
+        'unusable', now(), true
+    FROM generate_series(1, :members) n;
+INSERT INTO sessions (user_id, token_hash, created_at, expires_at)
+    SELECT id, sha256(convert_to('gvp_' || lpad(substr(username, 8), 43, '0'), 'UTF8')), now(),
+        now() + interval '30 days'
+    FROM users ORDER BY id;
+INSERT INTO bonus_codes (code, code_key, expires_at, value, max_claims)
+    SELECT 'CODE-' || n, code_key('CODE-' || n), '2999-01-01', 5, null FROM generate_series(1, :codes) n;
+INSERT INTO wager_races (title, type, status, prize_pool, start_date, end_date, min_wager, prize_distribution)
+    VALUES ('Race', 'weekly', 'live', 500, now(), '2999-01-01', 0, '{"1": 60}');
+ANALYZE;
+"""
+CODES = 100
+FIRST_IDS = text(
+    "SELECT (SELECT min(id) FROM users), (SELECT min(id) FROM sessions), (SELECT min(id) FROM wager_races)"
+)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A database with members, numbered from 0, and events that they send.
+
+    Parameters
+    ----------
+    url: the database, for its owner.
+    members: how many there are.
+    """
+
+    url: str
+    members: int
+    first_user: int
+    first_session: int
+    race: int
+
+    def event(self, function: str, number: int = 0) -> dict[str, Any]:
+        """Return the function's sample event as a member sends it; the number of the event selects the member."""
+        made: dict[str, Any] = json.loads((ROOT / "events" / f"{function}.json").read_text())
+        member = number % self.members
+        context = made["requestContext"]
+        if "identitySource" in made:
+            made["identitySource"] = [f"Bearer gvp_{member + 1:043}"]
+        if "authorizer" in context:
+            caller = {"user_id": self.first_user + member, "session_id": self.first_session + member, "is_staff": False}
+            context["authorizer"] = {"lambda": caller}
+        if "/races/" in made["rawPath"]:
+            made["rawPath"] = context["http"]["path"] = made["rawPath"].replace("/races/1", f"/races/{self.race}")
+        if function == "claim_code":
+            made["body"] = json.dumps({"code": f"code {number % CODES + 1}"})
+        return made
+
+    def variables(self, build: Build, function: str) -> dict[str, str]:
+        """Return the environment variables that the build's template gives a function."""
+        values = template.build_parameters(self.url, "http://127.0.0.1:3000", {})
+        loaded = template.load(values, "http://127.0.0.1:3000", build.checkout / "template.yaml")
+        return BASE_VARIABLES | loaded.function(function).variables | {"PATH": os.environ.get("PATH", os.defpath)}
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[Server]:
+    """Start PostgreSQL for the length of a block."""
+    with running(folder, durable=False) as started:
+        yield started
+
+
+def prepare(postgres: Server, build: Build, members: int) -> Workload:
+    """Create a database with the build's own migrations, and fill it.
+
+    Parameters
+    ----------
+    members: how many members there will be.
+    """
+    name = build.name.replace(" ", "_")
+    with engine(postgres.url("postgres")).connect() as connection:
+        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+        autocommit.execute(text(f"CREATE DATABASE {name}"))
+        autocommit.execute(text(f"ALTER DATABASE {name} SET timezone TO 'UTC'"))
+    url = postgres.url(name)
+    path = f"{build.checkout}{os.pathsep}{build.checkout / 'shared'}"
+    upgrade = subprocess.run(
+        [sys.executable, "-m", "migrations.upgrade"],
+        cwd=build.checkout,
+        env=os.environ | {"DATABASE_URL": url, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if upgrade.returncode != 0:
+        raise SystemExit(f"The database of {build.name} could not be made: {upgrade.stderr}")
+    with engine(url).begin() as connection:
+        connection.exec_driver_sql(MEMBERS.replace(":members", str(members)).replace(":codes", str(CODES)))
+        first_user, first_session, race = connection.execute(FIRST_IDS).one()
+    return Workload(make_url(url).set(username="api").render_as_string(), members, first_user, first_session, race)
