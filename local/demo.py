@@ -56,7 +56,7 @@ curl -sw "\\n" $API/v1/accounts {json} \\
   -d '{{"username": "'$NAME'", "email": "'$NAME'@example.com", "password": "four dancing goats"}}'
 STAFF=$(curl -s $API/v1/sessions {json} \\
   -d '{{"login": "{staff}", "password": "{password}"}}' | {extract})
-curl -sw "\\n" $API/v1/admin/codes -H "Authorization: Bearer $STAFF" {json} \\
+curl -sw "\\n" $API/v1/admin/codes -H "Authorization: Bearer $STAFF" -H "Idempotency-Key: $(date +%s)" {json} \\
   -d '{{"value": "5.00", "expires_at": "{next_year}-01-01T00:00:00Z", "max_claims": 10}}'
 """
 

@@ -6,7 +6,7 @@ from goatedvips.domain.codes import issue
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.codes import IssuedCode, IssueRequest
 
-api = HttpApi("staff")
+api = HttpApi("staff", key_required=True)
 
 
 @api.post("/v1/admin/codes", status_code=201)

@@ -104,7 +104,7 @@ class EmailUnverified(Problem):
 
 
 class OwnRights(Problem):
-    """Staff cannot suspend themselves, change their own rights or decide their own request.
+    """Staff cannot suspend or reward themselves, change their own rights or decide their own request.
 
     Another staff member can.
     """

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import subprocess
 import sys
 import time
@@ -137,7 +138,7 @@ def test_each_of_many_concurrent_members_sees_only_their_own_data(run: Run) -> N
     with httpx.Client(base_url=run.base, timeout=60, limits=httpx.Limits(max_connections=None)) as client:
 
         def call(member: Member, method: str, path: str, **body: object) -> dict[str, object]:
-            token = {"Authorization": f"Bearer {member.token}"}
+            token = {"Authorization": f"Bearer {member.token}", "Idempotency-Key": secrets.token_hex(8)}
             answer = client.request(method, path, headers=token, json=body or None)
             assert answer.status_code in {200, 201}, answer.text
             found: dict[str, object] = answer.json()

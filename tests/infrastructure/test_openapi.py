@@ -59,12 +59,16 @@ def test_every_route_is_in_it_by_the_name_of_its_function(document: Json) -> Non
 
 def test_sessions_and_idempotency_keys_are_declared(document: Json) -> None:
     functions: dict[str, Function] = {function.name: function for function in FUNCTIONS}
-    key = {"$ref": "#/components/parameters/IdempotencyKey"}
+    parameters = "#/components/parameters/"
     for route, operation in operations(document).items():
         signed_in = functions[operation["operationId"]].who != "anyone"
         assert operation["security"] == ([{"session": []}] if signed_in else []), route
-        keyed = load(operation["operationId"]).api.keyed and route.startswith("POST ")
-        assert (key in operation.get("parameters", [])) == keyed, route
+        api = load(operation["operationId"]).api
+        name = "RequiredIdempotencyKey" if api.key_required else "IdempotencyKey"
+        keyed = [{"$ref": f"{parameters}{name}"}] if api.keyed and route.startswith("POST ") else []
+        assert [one for one in operation.get("parameters", []) if "IdempotencyKey" in one.get("$ref", "")] == keyed, (
+            route
+        )
 
 
 def test_a_signed_in_post_takes_a_key_unless_its_body_has_a_password(document: Json) -> None:

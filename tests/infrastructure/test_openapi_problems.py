@@ -101,7 +101,7 @@ def test_a_problem_is_made_with_the_members_that_its_class_declares() -> None:
         ("POST /v1/accounts", "409", ["email_taken", "username_taken"]),
         ("POST /v1/accounts", "429", ["too_many_attempts"]),
         ("POST /v1/sessions", "401", ["invalid_credentials"]),
-        ("POST /v1/admin/codes", "403", ["account_suspended", "forbidden"]),
+        ("POST /v1/admin/codes", "403", ["account_suspended", "forbidden", "own_rights"]),
         ("POST /v1/admin/codes", "409", ["code_taken", "idempotency_in_progress"]),
         ("POST /v1/codes/claim", "404", ["code_not_claimable"]),
         ("POST /v1/races/{id}/participants", "409", ["idempotency_in_progress", "race_closed"]),

@@ -78,7 +78,6 @@ def subscription(_: Members) -> dict[str, Any]:
         ("outbox", "register", registration),
         ("wheel_spins", "spin_wheel", spin),
         ("wheel_spins", "spin_wheel", keyed(spin)),
-        ("bonus_codes", "issue_codes", new_code),
         ("bonus_codes", "issue_codes", keyed(new_code)),
         ("newsletter_subscriptions", "subscribe", subscription),
         ("support_tickets", "open_ticket", ticket),

@@ -211,9 +211,11 @@ def test_a_claim_takes_one_round_trip_three_with_a_key_and_three_to_be_refused_w
     assert trips(wire, functions, "list_codes", 200, by=member) == 1
 
 
-def test_a_code_is_issued_in_one_round_trip(wire: Wire, functions: Functions, members: Members) -> None:
+def test_a_code_is_issued_in_three_round_trips_two_of_them_for_the_required_key(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
     body = {"value": "5.00", "expires_at": "2099-01-01T00:00:00Z"}
-    assert trips(wire, functions, "issue_codes", 201, by=members.staff(), body=body) == 1
+    assert trips(wire, functions, "issue_codes", 201, by=members.staff(), body=body) == 3
 
 
 def test_a_ticket_takes_one_round_trip_each_to_be_opened_and_to_be_read(

@@ -33,6 +33,12 @@ TAGS = {
     "admin-races": "For staff: wager races.",
     "admin-operations": "For staff: the platform at a glance.",
 }
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "1 to 255 printable ASCII characters that the client chooses, new for each intended effect.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]{1,255}$"},
+}
 COMPONENTS: dict[str, Any] = {
     "securitySchemes": {
         "session": {
@@ -43,12 +49,8 @@ COMPONENTS: dict[str, Any] = {
         }
     },
     "parameters": {
-        "IdempotencyKey": {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "description": "1 to 255 printable ASCII characters that the client chooses, new for each intended effect.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]{1,255}$"},
-        },
+        "IdempotencyKey": _IDEMPOTENCY_KEY,
+        "RequiredIdempotencyKey": _IDEMPOTENCY_KEY | {"required": True},
         "IfNoneMatch": {
             "name": "If-None-Match",
             "in": "header",

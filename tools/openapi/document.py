@@ -173,7 +173,8 @@ def complete(operation: Json, models: Json, module: ModuleType, api: HttpApi, fi
             parameter["example"] = json.loads(sample(file.stem)["pathParameters"][parameter["name"]])
     complete_responses(operation["responses"], models, parameters, module)
     if keyed:
-        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+        name = "RequiredIdempotencyKey" if api.key_required else "IdempotencyKey"
+        parameters.append({"$ref": f"#/components/parameters/{name}"})
         for response in operation["responses"].values():
             response["headers"]["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
     if not parameters:
@@ -185,7 +186,9 @@ def notes(operation: Json, module: ModuleType, api: HttpApi, *, keyed: bool) -> 
     yield {"anyone": "Needs no session.", "member": "For signed-in members.", "staff": "For staff."}[api.who]
     if any(parameter["name"] == "cursor" for parameter in operation.get("parameters", [])):
         yield "The list is read page by page."
-    if keyed:
+    if keyed and api.key_required:
+        yield "It needs an `Idempotency-Key`, with which it can be repeated safely."
+    elif keyed:
         yield "With an `Idempotency-Key` it can be repeated safely."
     elif api.who != "anyone" and not api.keyed:
         yield "An `Idempotency-Key` has no effect, because the body has a password."

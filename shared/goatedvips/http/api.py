@@ -42,12 +42,14 @@ class HttpApi(APIGatewayHttpResolver):
     who: whom the route is for. The caller is checked before the request's path parameters and body are read.
     keyed: whether a signed-in POST honours an Idempotency-Key. False for a body with a password: the attempt must be
         committed before the password is compared, and the stored fast hash of the body would reveal the password.
+    key_required: whether a POST without an Idempotency-Key is refused, because carrying it out twice would be costly.
     """
 
-    def __init__(self, who: Who, *, keyed: bool = True) -> None:
+    def __init__(self, who: Who, *, keyed: bool = True, key_required: bool = False) -> None:
         super().__init__(enable_validation=True, json_body_deserializer=parse)
         self.who = who
         self.keyed = keyed and who != "anyone"
+        self.key_required = key_required
         self.use([_reject_unknown_fields, _retry, _answer_once])
         self.exception_handler([Exception])(self._refuse)
 
@@ -207,8 +209,15 @@ def _retry(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Respons
 
 
 def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
-    """Carry out a request with an Idempotency-Key once."""
+    """Carry out a request with an Idempotency-Key once.
+
+    Raises
+    ------
+    ValidationFailed: the route requires a key, and the request has none.
+    """
     key = _idempotency_key(api)
+    if key is None and api.key_required:
+        raise ValidationFailed("This request needs an Idempotency-Key")
     if key is None:
         return proceed(api)
     return answer_once(lambda: proceed(api), api.current_event, key, api.caller, staff=api.who == "staff")

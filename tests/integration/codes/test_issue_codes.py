@@ -1,5 +1,6 @@
 """POST /v1/admin/codes: staff issue a bonus code."""
 
+import json
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.operations import audit_log
-from tests.support.functions import Answer, Functions
+from tests.support.functions import Answer, Context, Functions, event, load
 from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -18,7 +19,9 @@ LATER = "2026-06-01T00:00:00Z"
 
 
 def issue(functions: Functions, by: Member, **fields: object) -> Answer:
-    return functions.call("issue_codes", by=by, body={"value": "5.00", "expires_at": LATER} | fields, now=NOON)
+    """Send a request of its own, which no stored answer is replayed for."""
+    body, headers = {"value": "5.00", "expires_at": LATER} | fields, {"idempotency-key": secrets.token_hex(8)}
+    return functions.call("issue_codes", by=by, body=body, now=NOON, headers=headers)
 
 
 def new_name() -> str:
@@ -214,6 +217,26 @@ def test_the_largest_values_and_the_shortest_lifetime_are_accepted(members: Memb
     assert issue(functions, staff, expires_at="9999-12-31T23:59:59.999999Z").status == 201
     assert issue(functions, staff, code=f"A_B - {secrets.token_hex(6)}  c").status == 201
     assert issue(functions, staff, code="a" * 3 + secrets.token_hex(30) + "z").status == 201
+
+
+def test_a_request_without_an_idempotency_key_is_refused(
+    members: Members, functions: Functions, database: sa.Engine
+) -> None:
+    staff = members.staff()
+    request = event("issue_codes", by=staff)
+    del request["headers"]["idempotency-key"]
+    refused = load("issue_codes").handler(request, Context("issue_codes", "test"))
+    problem = json.loads(refused["body"])
+    assert (refused["statusCode"], [error["pointer"] for error in problem["errors"]]) == (422, [""])
+    assert audit_entries(database, staff) == []
+
+
+def test_nobody_issues_a_code_to_themselves(members: Members, functions: Functions, database: sa.Engine) -> None:
+    staff = members.staff()
+    refused = issue(functions, staff, user_id=staff.id)
+    assert (refused.status, refused.json["code"]) == (403, "own_rights")
+    assert audit_entries(database, staff) == []
+    assert issue(functions, members.staff(), user_id=staff.id).status == 201
 
 
 def test_two_requests_with_the_same_key_issue_one_code(

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from goatedvips.domain import access, audit, unique_keys
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.codes import generator
-from goatedvips.errors import CodeTaken, ValidationFailed
+from goatedvips.errors import CodeTaken, OwnRights, ValidationFailed
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes
 
@@ -89,8 +89,11 @@ def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime
     ------
     ValidationFailed: it expires before it starts or has expired, or its owner does not exist.
     CodeTaken: another code differs from it only in case, spaces, dashes and invisible characters.
+    OwnRights: its owner is the caller.
     Unauthenticated, AccountSuspended, Forbidden
     """
+    if terms.user_id == caller.user_id:
+        raise OwnRights("Staff cannot issue a code that only they can claim")
     if terms.expires_at <= max(now, terms.starts_at or now):
         detail = "must be in the future and after starts_at"
         raise ValidationFailed(errors=[{"pointer": "/expires_at", "detail": detail}])
