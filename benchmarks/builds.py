@@ -113,6 +113,11 @@ def copy_runtime_client(folder: Path) -> Path:
                 target = folder / file
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(str(package.locate_file(file)), target)
-    compile_all = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(folder)]
-    subprocess.run([sys.executable, *compile_all], check=True)
+    compile_all(folder)
     return folder
+
+
+def compile_all(folder: Path) -> None:
+    """Compile the modules of a folder as `shared/Makefile` compiles the layer's."""
+    options = ("-q", "--invalidation-mode", "unchecked-hash")
+    subprocess.run([sys.executable, "-m", "compileall", *options, str(folder)], check=True)

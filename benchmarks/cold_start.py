@@ -1,7 +1,8 @@
 """What a cold start costs: from the start of the process to the first answer, on Lambda's runtime client.
 
-`make bench WHAT=cold_start` measures the authorizer and handlers of members, in this build and in the baseline, in
-turns. ARGS="authorize get_me" measures only these, ROUNDS=… takes another number of rounds.
+`make bench WHAT=cold_start` measures the authorizer and handlers of members, in this build and in the baseline, and the
+naive handlers of the same duties, in turns. ARGS="authorize get_me" measures only these, ROUNDS=… takes another number
+of rounds.
 
 * CPU, user and system, is the least of all rounds, because other work on the machine only adds to it.
 * Memory is the median of the largest resident sets.
@@ -15,16 +16,17 @@ import os
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.builds import Build, build_both, copy_runtime_client
 from benchmarks.report import Line, print_heading, show_all
-from benchmarks.runtime import Runtime
-from benchmarks.workload import Workload, prepare, server
+from benchmarks.subjects import Bench, Subject, prepared
 
 AUTHORIZER = "authorize"
 HANDLERS = (AUTHORIZER, "get_me", "spin_wheel", "claim_code", "join_race")
+NAIVE = ("get_me", "spin_wheel", "claim_code")
+"""The handlers of which `benchmarks/peers/naive` has one with the same duties."""
 ROUNDS = int(os.environ.get("ROUNDS", "8"))
 WARM_UP, WARM = 20, 100  # events
 MEMBERS = 2000
@@ -36,6 +38,7 @@ class Goal:
 
     baseline: tuple[float, float]
     memory: tuple[float, float]
+    naive: tuple[float, float] = (0.7, 0.35)
     first: tuple[float, float] = (12.0, 6.0)
 
 
@@ -58,80 +61,62 @@ class Series:
         return min(self.first) / self.warm
 
 
-@dataclass
-class Subject:
-    """One handler of one build, which each round starts once."""
-
-    build: Build
-    workload: Workload
-    function: str
-    path: tuple[Path, ...]
-    variables: dict[str, str]
-    sent: int = 0
-    series: Series = field(default_factory=Series)
-
-    def start(self, *, warm: bool = False) -> None:
-        """Start the process, send the first event and note what it cost; then send warm ones, if asked to."""
-        folder = self.build.folder(self.function)
-        with Runtime(folder, f"{self.function}.handler", self.path, self.variables) as runtime:
-            first = runtime.invoke(self._event())
-            self.series.cpu.append(runtime.started_cpu + first.cpu)
-            self.series.first.append(first.cpu)
-            self.series.memory.append(runtime.peak_memory)
-            if warm:
-                costs = [runtime.invoke(self._event()).cpu for _ in range(WARM_UP + WARM)]
-                self.series.warm = statistics.median(costs[WARM_UP:])
-
-    def _event(self) -> object:
-        self.sent += 1
-        return self.workload.event(self.function, self.sent)
-
-
 def main(chosen: list[str]) -> int:
-    """Measure, print a line for each figure, and return the process's status."""
-    with tempfile.TemporaryDirectory() as name, server(Path(name) / "postgres") as postgres:
-        folder = Path(name)
-        client = copy_runtime_client(folder / "runtime")
-        with build_both(folder) as builds:
-            workloads = {build.name: prepare(postgres, build, MEMBERS) for build in builds}
-            print_heading()
-            failed = [measure(function, builds, workloads, client) for function in chosen or HANDLERS]
+    """Measure, print the lines of each handler, and return the process's status."""
+    with tempfile.TemporaryDirectory() as folder, prepared(Path(folder), MEMBERS) as bench:
+        print_heading()
+        failed = [measure(bench, function) for function in chosen or HANDLERS]
     return int(any(failed))
 
 
-def measure(function: str, builds: list[Build], workloads: dict[str, Workload], client: Path) -> bool:
-    """Start a handler of each build in turns, print its lines, and return whether it misses a limit."""
-    subjects = []
-    for build in (*builds, *builds[1:]):  # the baseline twice
-        workload = workloads[build.name]
-        variables = workload.variables(build, function)
-        subjects.append(Subject(build, workload, function, (build.layer, client), variables))
+def measure(bench: Bench, function: str) -> bool:
+    """Start the handlers of both builds and the naive one in turns; return whether a limit is missed."""
+    this, baseline, again, naive = series = [Series() for _ in range(4)]
+    subjects = [
+        bench.this(function),
+        *[bench.baseline(function)] * 2,
+        bench.naive(function) if function in NAIVE else None,
+    ]
     for number in range(ROUNDS + 1):
-        for subject in subjects:
-            subject.start(warm=number == ROUNDS)
-    this, *baselines = [subject.series for subject in subjects]
-    return report(function, this, baselines)
+        for subject, each in zip(subjects, series, strict=True):
+            if subject is not None:
+                start(subject, each, warm=number == ROUNDS)
+    return show_all(lines(function, this, baseline, again, naive))
 
 
-def report(function: str, this: Series, baselines: list[Series]) -> bool:
-    """Print the lines of a handler; return whether it misses a limit."""
+def start(subject: Subject, series: Series, *, warm: bool) -> None:
+    """Start the process, send the first event and note what it cost; then send warm ones, if asked to."""
+    with subject.start() as runtime:
+        first = subject.send(runtime)
+        series.cpu.append(runtime.started_cpu + first.cpu)
+        series.first.append(first.cpu)
+        series.memory.append(runtime.peak_memory)
+        if warm:
+            costs = [subject.send(runtime).cpu for _ in range(WARM_UP + WARM)]
+            series.warm = statistics.median(costs[WARM_UP:])
+
+
+def lines(function: str, this: Series, baseline: Series, again: Series, naive: Series) -> Iterator[Line]:
+    """Yield the lines of a handler; a series is empty if there is no such build or handler."""
     goal = OF_AUTHORIZER if function == AUTHORIZER else OF_HANDLERS
     cpu, memory = min(this.cpu), statistics.median(this.memory)
     ratio = noise = None
-    cpu_detail, memory_detail, first_detail = f"{cpu * 1000:.0f} ms", "", ""
-    if baselines:
-        before, again = (min(baseline.cpu) for baseline in baselines)
-        ratio, noise = cpu / before, again / before
-        cpu_detail += f" and {before * 1000:.0f} ms"
-        memory_detail = f"baseline {statistics.median(baselines[0].memory):.1f}"
-        first_detail = f"baseline {baselines[0].first_ratio:.1f}; "
-    first_detail += f"{min(this.first) * 1000:.1f} ms and {this.warm * 1000:.2f} ms"
-    lines = (
-        Line(f"{function}, CPU ÷ baseline", ratio, *goal.baseline, noise, cpu_detail),
-        Line(f"{function}, MB", memory, *goal.memory, None, memory_detail),
-        Line(f"{function}, CPU of first ÷ warm", this.first_ratio, *goal.first, None, first_detail),
-    )
-    return show_all(lines)
+    memory_detail = first_detail = ""
+    if baseline.cpu:
+        ratio, noise = cpu / min(baseline.cpu), min(again.cpu) / min(baseline.cpu)
+        memory_detail = f"baseline {statistics.median(baseline.memory):.1f}"
+        first_detail = f"baseline {baseline.first_ratio:.1f}; "
+    yield Line(f"{function}, CPU ÷ baseline", ratio, *goal.baseline, noise, milliseconds(this, baseline))
+    if naive.cpu:
+        yield Line(f"{function}, CPU ÷ naive", cpu / min(naive.cpu), *goal.naive, noise, milliseconds(this, naive))
+    yield Line(f"{function}, MB", memory, *goal.memory, None, memory_detail)
+    first_detail += f"{min(this.first) * 1000:.1f} and {this.warm * 1000:.2f} ms"
+    yield Line(f"{function}, CPU of first ÷ warm", this.first_ratio, *goal.first, None, first_detail)
+
+
+def milliseconds(*series: Series) -> str:
+    """Return the CPU of each series in words."""
+    return " and ".join(f"{min(each.cpu) * 1000:.0f}" for each in series if each.cpu) + " ms"
 
 
 if __name__ == "__main__":

@@ -4,16 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from sqlalchemy import make_url, text
 
 from benchmarks.builds import ROOT, Build
-from database.embedded import Server, running
+from database.embedded import Server
 from local import template
 from local.pool import BASE_VARIABLES
 from migrations.upgrade import engine
@@ -28,6 +26,9 @@ INSERT INTO sessions (user_id, token_hash, created_at, expires_at)
     SELECT id, sha256(convert_to('gvp_' || lpad(substr(username, 8), 43, '0'), 'UTF8')), now(),
         now() + interval '30 days'
     FROM users ORDER BY id;
+INSERT INTO wheel_seeds (user_id, server_seed, client_seed, created_at, activated_at)
+    SELECT id, sha256(convert_to(id || random()::text, 'UTF8')), id, now(), activated_at
+    FROM users CROSS JOIN (VALUES (now()::timestamp), (null)) AS seeds (activated_at) ORDER BY id;
 INSERT INTO bonus_codes (code, code_key, expires_at, value, max_claims)
     SELECT 'CODE-' || n, code_key('CODE-' || n), '2999-01-01', 5, null FROM generate_series(1, :codes) n;
 INSERT INTO wager_races (title, type, status, prize_pool, start_date, end_date, min_wager, prize_distribution)
@@ -55,8 +56,13 @@ class Workload:
     first_user: int
     first_session: int
     race: int
+    numbers: "count[int]" = field(default_factory=count)
 
-    def event(self, function: str, number: int = 0) -> dict[str, Any]:
+    def next_event(self, function: str) -> dict[str, Any]:
+        """Return the function's sample event as the next member sends it."""
+        return self.event(function, next(self.numbers))
+
+    def event(self, function: str, number: int) -> dict[str, Any]:
         """Return the function's sample event as a member sends it; the number of the event selects the member."""
         made: dict[str, Any] = json.loads((ROOT / "events" / f"{function}.json").read_text())
         member = number % self.members
@@ -77,13 +83,6 @@ class Workload:
         values = template.build_parameters(self.url, "http://127.0.0.1:3000", {})
         loaded = template.load(values, "http://127.0.0.1:3000", build.checkout / "template.yaml")
         return BASE_VARIABLES | loaded.function(function).variables | {"PATH": os.environ.get("PATH", os.defpath)}
-
-
-@contextmanager
-def server(folder: Path) -> Iterator[Server]:
-    """Start PostgreSQL for the length of a block."""
-    with running(folder, durable=False) as started:
-        yield started
 
 
 def prepare(postgres: Server, build: Build, members: int) -> Workload:

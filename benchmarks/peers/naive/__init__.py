@@ -1,0 +1,1 @@
+"""Handlers with Powertools and the ORM, as their documentation writes them."""

@@ -1,0 +1,1 @@
+"""A handler by hand: one statement in a pipeline of psycopg, no framework."""
