@@ -1,6 +1,7 @@
 """GET /v1/races/{id}/leaderboard: the participants of a race by rank."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -50,6 +51,23 @@ def test_only_the_oldest_row_of_an_adopted_member_counts(races: Races, members: 
     races.enter(race_id, None, rank=3, total_wager=Decimal(1))
     assert [item["total_wager"] for item in board(functions, race_id).json["items"]] == ["7.00"]
     assert functions.call("get_race", path=f"/v1/races/{race_id}").json["participants"] == 1
+
+
+def test_shells_are_passed_over_on_every_page(races: Races, members: Members, functions: Functions) -> None:
+    race_id, people = races.new(), [members.new() for _ in range(4)]
+    shells = [members.shell(f"uid-{secrets.token_hex(6)}") for _ in range(4)]
+    for number in range(4):
+        rank = 2 * number + 1 if number < 2 else None
+        for member in (shells[number], people[number]):
+            races.enter(race_id, member.id, rank=rank)
+    listed, query = [], {"limit": "1"}
+    while True:
+        page = board(functions, race_id, query=query).json
+        listed += [(item["rank"], item["user_id"]) for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        query = {"limit": "1", "cursor": page["next_cursor"]}
+    assert listed == list(zip((1, 3, None, None), [member.id for member in people], strict=True))
 
 
 def test_a_race_without_participants_has_an_empty_leaderboard_and_no_race_is_not_found(

@@ -42,12 +42,15 @@ _select_participants = (
     select(
         participants.c.id,
         participants.c.race_id,
-        participants.c.user_id,
+        users.c.id.label("user_id"),
+        users.c.username,
+        users.c.hide_name,
         participants.c.rank,
         participants.c.total_wager,
         func.coalesce(participants.c.rank.cast(BigInteger), literal(_UNRANKED, BigInteger)).label("place"),
     )
-    .where(participants.c.race_id == RACE_ID, participants.c.member_key.is_not(None))
+    .outerjoin(users, users.c.id == participants.c.user_id)
+    .where(participants.c.race_id == RACE_ID, participants.c.member_key.is_not(None), users.c.is_shell.is_not(True))
     .limit(PAGE_ROWS)
 )
 # Two index range scans: PostgreSQL cannot use one index condition for `rank > x OR rank IS NULL`.  The second one also
@@ -64,13 +67,12 @@ _select_standings = (
         _page.c.id,
         _page.c.place,
         _page.c.rank,
-        case((~users.c.hide_name, users.c.id)).label("user_id"),
-        case((~users.c.hide_name, users.c.username)).label("username"),
+        case((~_page.c.hide_name, _page.c.user_id)).label("user_id"),
+        case((~_page.c.hide_name, _page.c.username)).label("username"),
         _page.c.total_wager,
     )
     .select_from(races)
     .outerjoin(_page, _page.c.race_id == races.c.id)
-    .outerjoin(users, users.c.id == _page.c.user_id)
     .where(races.c.id == RACE_ID)
     .order_by(_page.c.place, _page.c.id)
     .limit(PAGE_ROWS)
