@@ -30,6 +30,7 @@ LOCKS = {
     "turns_of_the_outbox": "The platform's outbox and the newsletter are locked for a moment.",
     "shells": "users is locked for a moment; rows that nobody can log in to are marked, 1,000 at a time.",
     "pending_subscriptions": "An index is built while others write.",
+    "given_up_identities": "users is locked for a moment.",
 }
 """How each step affects concurrent work on the tables."""
 

@@ -102,10 +102,33 @@ BEGIN
 END
 """
 
+# A trigger, and no second statement of ours: it reads after the member is locked, and so sees what the transaction that
+# it waited for gave up, and no path on which an exclusion grows can forget it.
+EXTEND_GIVEN_UP = """
+BEGIN
+    UPDATE erased_identities SET
+        excluded_permanently = excluded_permanently OR NEW.excluded_permanently,
+        excluded_until = CASE WHEN NOT (excluded_permanently OR NEW.excluded_permanently)
+            THEN greatest(excluded_until, NEW.excluded_until) END
+    WHERE given_up_by = NEW.id;
+    RETURN NULL;
+END
+"""
+
 FUNCTIONS = (
     Function("is_mailable", "email text", "boolean", "sql", IS_MAILABLE, "IMMUTABLE PARALLEL SAFE"),
     Function("is_shell", "password text, email text", "boolean", "sql", IS_SHELL, "IMMUTABLE PARALLEL SAFE"),
     Function("mark_shell", "", "trigger", "plpgsql", MARK_SHELL, is_definer=True, settings=(SAFE_PATH,), callers=()),
+    Function(
+        "extend_given_up",
+        "",
+        "trigger",
+        "plpgsql",
+        EXTEND_GIVEN_UP,
+        is_definer=True,
+        settings=(SAFE_PATH,),
+        callers=(),
+    ),
     Function(
         "code_key",
         "code text",
@@ -143,6 +166,13 @@ FUNCTIONS = (
 TRIGGERS = (
     *(trigger for key in KEYS for trigger in key.triggers()),
     Trigger("users", "mark_shell", "BEFORE INSERT OR UPDATE OF password, email", "", "mark_shell"),
+    Trigger(
+        "users",
+        "extend_given_up",
+        "AFTER UPDATE OF excluded_until, excluded_permanently",
+        "(new.excluded_permanently OR (new.excluded_until IS NOT NULL))",
+        "extend_given_up",
+    ),
 )
 
 _FUNCTIONS = text("""

@@ -20,6 +20,8 @@ LAST_MADE = {
     "turns_of_the_outbox": "to_regclass('outbox_turn_idx') IS NOT NULL AND to_regclass('outbox_due_at_idx') IS NULL",
     "shells": "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'mark_shell' AND tgrelid = to_regclass('users'))",
     "pending_subscriptions": "to_regclass('newsletter_subscriptions_pending_idx') IS NOT NULL",
+    "given_up_identities": "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'extend_given_up'"
+    " AND tgrelid = to_regclass('users'))",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -14,9 +14,11 @@ import sqlalchemy as sa
 from goatedvips import db
 from goatedvips.domain import idempotency
 from goatedvips.domain.access import Caller
-from goatedvips.domain.accounts import exclusions
+from goatedvips.domain.accounts import email_addresses, exclusions
 from goatedvips.domain.accounts.exclusions import Exclusion
 from goatedvips.domain.codes import claims
+from goatedvips.domain.erased_identities import remembered_exclusion
+from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.races import participation
 from goatedvips.domain.wheel import spins
 from goatedvips.errors import ExclusionShorter, SelfExcluded
@@ -83,6 +85,41 @@ def test_ten_exclusions_with_different_idempotency_keys_do_not_deadlock(
     works = [partial(keyed, key=str(number)) for number in range(10)]
     results = at_once_behind(database, row, direct, works)
     assert Counter(type(result) for result in results) == {Exclusion: 10}, results
+
+
+@pytest.mark.parametrize("is_change_first", [True, False], ids=["change first", "exclusion first"])
+def test_a_longer_exclusion_and_a_change_of_the_address_at_once_leave_the_old_one_with_the_longer(
+    direct: str, members: Members, database: sa.Engine, is_change_first: bool
+) -> None:
+    """The second of them waits for the member's row, and its statement began before the first one committed."""
+    member = members.new(seeds=False, excluded_until=NOW + timedelta(days=1))
+    with database.begin() as connection:
+        email = f"new-{member.email}"
+        token = mailed_tokens.make_for_change(connection, member.id, email, asked_at=NOW, now=NOW)
+    assert token is not None
+    works: list[Callable[[sa.Connection], object]] = [
+        partial(email_addresses.verify, token=token, verified_email_required=False, now=NOW),
+        partial(exclusions.exclude, caller=caller(member), days=None, now=NOW),
+    ]
+    first, second = works if is_change_first else works[::-1]
+    engines = [db.make_engine(direct) for _ in works]
+
+    def run_second() -> object:
+        with engines[1].begin() as connection:
+            return second(connection)
+
+    with engines[0].connect() as connection, ThreadPoolExecutor(1) as pool:
+        first(connection.execution_options(enclosed=True))  # the test commits it
+        running = pool.submit(run_second)
+        assert not _has_ended(running), "it must wait for the lock"
+        connection.commit()
+        running.result(10)
+    for engine in engines:
+        engine.dispose()
+    with database.connect() as connection:
+        remembered = connection.execute(remembered_exclusion("email", sa.literal(member.email))).one()
+    assert remembered == (None, True)
+    assert read_exclusion(database, member) == (None, True)
 
 
 def plays(database: sa.Engine, member: Member) -> dict[str, Play]:

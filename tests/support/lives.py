@@ -142,6 +142,13 @@ def _account(life: Life) -> None:
         answer=f'{{"subject": "{life.words}"}}',
     )
     life.add(
+        accounts.erased_identities,
+        identity=secrets.token_bytes(32),
+        erased_at=NOON,
+        excluded_until=NOON,
+        given_up_by=me,
+    )
+    life.add(
         wagers.wager_accounts,
         uid=life.uid,
         name=f"Casino {life.member.username}",

@@ -1,7 +1,8 @@
 """Keyed hashes of the e-mail addresses and uids of erased members, and the exclusions that survive with them.
 
 A person who comes back with the same address or uid is excluded from play again, until the exclusion's end has passed
-and they end it.  The address that an excluded member changes for another one is remembered too.
+and they end it.  The address or uid that an excluded member gives up for another one is remembered too.  Until the
+member is erased it refers to them, and the trigger `extend_given_up` gives it each longer exclusion of theirs.
 """
 
 from typing import Any, Literal
@@ -92,13 +93,18 @@ def remember(rows: Select[Any] | CompoundSelect[Any]) -> Insert:
 
     Parameters
     ----------
-    rows: `identity(…)`, `excluded_until` and `excluded_permanently`.
+    rows: `identity(…)`, `excluded_until`, `excluded_permanently`, and the id of the member who gave the identity up, or
+        null if the member is erased with it.
     """
     remembered = rows.subquery("remembered")
     new = upsert(erased_identities).from_select(
-        ["identity", "excluded_until", "excluded_permanently", "erased_at"], select(*remembered.c, NOW)
+        ["identity", "excluded_until", "excluded_permanently", "given_up_by", "erased_at"], select(*remembered.c, NOW)
     )
     return new.on_conflict_do_update(
         index_elements=["identity"],
-        set_={"erased_at": NOW, **stricter_exclusion(erased_identities.c, new.excluded)},
+        set_={
+            "erased_at": NOW,
+            "given_up_by": func.coalesce(new.excluded.given_up_by, erased_identities.c.given_up_by),
+            **stricter_exclusion(erased_identities.c, new.excluded),
+        },
     )

@@ -138,12 +138,15 @@ erased_identities = Table(
     Column("erased_at", Instant, nullable=False),
     Column("excluded_until", Instant),
     Column("excluded_permanently", Boolean, nullable=False, server_default=text("false")),
+    # The excluded member who gave it up and may be excluded for longer later; null: the member is erased.
+    Column("given_up_by", Integer, ForeignKey("users.id", ondelete="SET NULL")),
+    Index("erased_identities_given_up_by_idx", "given_up_by", postgresql_where=text("given_up_by IS NOT NULL")),
 )
 
 # One row, made by a migration. Only the SQL function identity_hash reads it.
 identity_key = Table(
     "identity_key",
     metadata,
-    Column("id", Boolean, CheckConstraint("id", name="identity_key_one_row"), primary_key=True),
+    Column("id", Boolean, CheckConstraint("id IS TRUE", name="identity_key_one_row"), primary_key=True),
     Column("key", LargeBinary, nullable=False),
 )

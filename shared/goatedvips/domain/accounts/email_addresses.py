@@ -145,6 +145,7 @@ _remember_old_email = erased_identities.remember(
         erased_identities.identity("email", _owner.c.old_email),
         _change_email.c.excluded_until,
         _change_email.c.excluded_permanently,
+        _change_email.c.id,
     )
     .join(_change_email, _change_email.c.id == _owner.c.id)
     .where(_owner.c.is_remembered)

@@ -56,6 +56,8 @@ _select_exclusion = select(*_EXCLUSION).where(users.c.id == CALLER_ID)
 def exclude(connection: Connection, caller: Caller, days: int | None, *, now: datetime) -> Exclusion:
     """Exclude the member from play: no play of theirs commits after this transaction.
 
+    The trigger `extend_given_up` applies the exclusion to the e-mail addresses and uids that the member gave up, too.
+
     Parameters
     ----------
     days: the number of 24-hour days; None: permanently.

@@ -98,6 +98,7 @@ _remember_old_uid = erased_identities.remember(
         erased_identities.identity("uid", _request.c.linked_uid),
         _request.c.excluded_until,
         _request.c.excluded_permanently,
+        _request.c.user_id,
     ).where(
         _IS_APPROVAL,
         _request.c.linked_uid.is_not(None),

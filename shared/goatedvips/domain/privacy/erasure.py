@@ -20,6 +20,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    null,
     or_,
     select,
     union_all,
@@ -51,12 +52,13 @@ _lock_member_and_staff = (
 )
 _proved = access.proven_member()
 _mark_erased = update(users).where(users.c.id == _proved.c.id).values(erased_at=NOW).returning(users.c.id)
+_EXCLUSION = (OWN.excluded_until, OWN.excluded_permanently, cast(null(), Integer))
 _insert_erased_identities = erased_identities.remember(
     union_all(
-        select(erased_identities.identity("email", OWN.email), OWN.excluded_until, OWN.excluded_permanently).where(
+        select(erased_identities.identity("email", OWN.email), *_EXCLUSION).where(
             OWN.id == CALLER_ID, erased_identities.is_remembered_for_email(OWN)
         ),
-        select(erased_identities.identity("uid", OWN.uid), OWN.excluded_until, OWN.excluded_permanently).where(
+        select(erased_identities.identity("uid", OWN.uid), *_EXCLUSION).where(
             OWN.id == CALLER_ID,
             OWN.uid.is_not(None),  # remembered without an exclusion too: the feed still has entries for it
         ),

@@ -238,10 +238,15 @@ HOLDINGS = (
         not_personal=("action", "request_id"),
     ),
     _deleted(wager_accounts, wager_accounts.c.uid == of_member(OWN.uid)),
+    PersonalData(  # the exclusion survives without the reference to the member
+        erased_identities,
+        rows=erased_identities.c.given_up_by == CALLER_ID,
+        never_exported=("identity",),  # a keyed hash
+        overwrite={"given_up_by": null()},
+    ),
 )
 
 WITHOUT_PERSONAL_DATA = (
-    erased_identities,  # keyed hashes
     identity_key,
     notification_preferences,  # the guide's table has no reference to a member
     sender_state,
