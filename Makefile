@@ -19,7 +19,7 @@ FIND_PYTHON = for python in python3 /usr/bin/python3 python3.13 python; do \
 	done
 
 .DEFAULT_GOAL := help
-.PHONY: help run port test check bench invoke sam-build sam-invoke sam-api staff outbox-retry openapi db-check db-adopt db-upgrade db-reset format requirements clean
+.PHONY: help run port test check bench invoke sam-build sam-invoke sam-api staff outbox-retry openapi statements db-check db-adopt db-upgrade db-reset format requirements clean
 
 help:               ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -53,6 +53,9 @@ outbox-retry: $(READY) ## queue all mail that was given up once more, here or fo
 
 openapi: $(READY)   ## write the API's OpenAPI document and the table of docs/problems.md
 	@$(PYTHON) -m tools.openapi
+
+statements: $(READY) ## compile the statements that the authorizer sends without SQLAlchemy
+	@$(PYTHON) -m tools.statements
 
 db-check: $(READY)  ## list what is wrong with a database, the local one or DATABASE_URL's, and what to do (ARGS=--all lists every row)
 	@$(PYTHON) -m database.check $(ARGS)

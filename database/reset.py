@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from database.connection import first_line
 from database.target import chosen, confirm, require_connection
 from database.upgrade import INTERRUPTED, log_steps, upgrade
-from goatedvips.postgres import LOCAL_HOSTS
+from goatedvips.postgres_server import LOCAL_HOSTS
 from migrations.upgrade import engine
 
 

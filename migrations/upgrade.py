@@ -18,7 +18,8 @@ from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
 
 from goatedvips.models.every import metadata
-from goatedvips.postgres import DRIVER, LOCAL_HOSTS
+from goatedvips.postgres import DRIVER
+from goatedvips.postgres_server import LOCAL_HOSTS
 from migrations import routines, sequences
 from migrations.roles_and_timeouts import ensure_roles
 

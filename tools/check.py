@@ -72,6 +72,7 @@ CHECKS: dict[str, Check] = {
     "sam-build-native": command("python", "-m", "local.sam.build", "native"),
     "cfn-lint": command("cfn-lint", "template.yaml"),
     "openapi": command("python", "-m", "tools.openapi", "--check"),
+    "statements": command("python", "-m", "tools.statements", "--check"),
     "alembic-check": migrations,
     "requirements": requirements,
     "ruff-check": command("ruff", "check", "--quiet"),

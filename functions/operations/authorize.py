@@ -6,35 +6,34 @@ context would mean "not signed in"), and the route's function authenticates the 
 """
 
 import logging
-from dataclasses import asdict
-from typing import Any
 
 from goatedvips.clock import utc_now
-from goatedvips.db import ConnectionLost, transaction
-from goatedvips.domain.accounts import sessions
-from goatedvips.errors import Problem
+from goatedvips.config import settings
+from goatedvips.domain.accounts import authentication
+from goatedvips.light_connection import Database, DatabaseError, describe
+from goatedvips.postgres_server import Server
 
 logger = logging.getLogger(__name__)
 
+server = Server(
+    settings.database_url,
+    iam=settings.database_iam,
+    ca_file=settings.database_ca_file,
+    timeout=settings.database_socket_timeout,
+)
+database = Database(server, log_queries=settings.query_log)
 
-def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
+
+def handler(event: dict[str, list[str] | None], _: object) -> dict[str, object]:
     """Answer an authorizer event (payload 2.0) in the simple response format."""
-    token = sessions.bearer_token(",".join(event.get("identitySource") or ()))
+    token = authentication.bearer_token(",".join(event.get("identitySource") or ()))
     return {"isAuthorized": True, "context": _context(token) if token else {}}
 
 
-def _context(token: str) -> dict[str, Any]:
+def _context(token: str) -> dict[str, int]:
     try:
-        try:
-            principal = _authenticate(token)
-        except ConnectionLost:  # authenticating twice is safe
-            principal = _authenticate(token)
-    except Problem as problem:
-        logger.warning("undecided: %s", problem.reason)
+        principal = authentication.authenticate(database.read, database.try_write, token, now=utc_now())
+    except DatabaseError as error:
+        logger.warning("undecided: %s", describe(error))
         return {"undecided": True}
-    return asdict(principal) if principal else {}
-
-
-def _authenticate(token: str) -> sessions.Principal | None:
-    with transaction() as connection:
-        return sessions.authenticate(connection, token, now=utc_now())
+    return principal or {}

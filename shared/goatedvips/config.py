@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one process; `template.yaml` sets each.
+    """The settings of one process; `template.yaml` sets each but `database_ca_file`.
 
     None is a secret: functions on AWS connect to the database with an IAM token.
     """
@@ -15,6 +15,8 @@ class Settings:
     """postgresql://user[:password]@host:port/database"""
     database_iam: bool
     """Whether the password of each database connection is an IAM token."""
+    database_ca_file: str
+    """A PEM file with the authorities that may sign the database's certificate, in a layer; empty: Amazon's."""
     database_socket_timeout: float | None
     """Seconds to wait for an answer of the database; None: no limit but the function's own."""
     query_log: bool
@@ -47,6 +49,7 @@ def _read() -> Settings:
     return Settings(
         database_url=os.environ.get("DATABASE_URL", ""),
         database_iam=_flag("DATABASE_IAM"),
+        database_ca_file=os.environ.get("DATABASE_CA_FILE", ""),
         database_socket_timeout=float(timeout) if timeout else None,
         query_log=_flag("QUERY_LOG"),
         verified_email_required=_flag("VERIFIED_EMAIL_REQUIRED"),

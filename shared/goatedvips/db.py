@@ -4,12 +4,10 @@ A process serves one event at a time, so it needs one connection.  RDS Proxy sha
 """
 
 import logging
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -28,8 +26,9 @@ from goatedvips.errors import (
     ValidationFailed,
 )
 from goatedvips.one_flight import UnreadableAnswer
-from goatedvips.postgres import DRIVER, LOCAL_HOSTS, ONE_FLIGHT
+from goatedvips.postgres import DRIVER, ONE_FLIGHT
 from goatedvips.postgres_errors import is_id_clash, message, sqlstate
+from goatedvips.postgres_server import Server
 
 logger = logging.getLogger("goatedvips.db")
 
@@ -117,18 +116,27 @@ def make_engine(url: str) -> Engine:
     ----------
     url: postgresql://user[:password]@host:port/database
     """
-    target = make_url(url)
-    options: dict[str, Any] = {"timeout": settings.database_socket_timeout}
-    if target.host not in LOCAL_HOSTS:
-        options["ssl_context"] = ssl.create_default_context()
+    server = Server(
+        url,
+        iam=settings.database_iam,
+        ca_file=settings.database_ca_file,
+        timeout=settings.database_socket_timeout,
+    )
     made = create_engine(
-        target.set(drivername=DRIVER), pool_size=1, max_overflow=0, connect_args=options, hide_parameters=True
+        make_url(url).set(drivername=DRIVER),
+        pool_size=1,
+        max_overflow=0,
+        connect_args={"timeout": server.timeout, "ssl_context": server.tls or False},
+        hide_parameters=True,
     )
     event.listen(made, "checkin", _note_use)
     event.listen(made, "checkout", _refuse_stale)
     event.listen(made, "before_cursor_execute", _commit_in_flight)
-    if settings.database_iam:
-        event.listen(made, "do_connect", _sign_in)
+
+    @event.listens_for(made, "do_connect")
+    def set_password(_: object, __: object, ___: object, parameters: dict[str, Any]) -> None:
+        parameters["password"] = server.password()
+
     if settings.query_log:
         event.listen(made, "before_cursor_execute", _start_clock)
         event.listen(made, "after_cursor_execute", _log_query)
@@ -191,21 +199,6 @@ def _commit_in_flight(connection: Connection, _: object, __: str, ___: object, c
         connection.connection.dbapi_connection.commit_with_next = True  # type: ignore[union-attr]
 
 
-def _sign_in(_: object, __: object, ___: object, parameters: dict[str, Any]) -> None:
-    import os
-
-    from goatedvips import iam_token
-
-    parameters["password"] = iam_token.sign(
-        parameters["host"],
-        parameters["port"],
-        parameters["user"],
-        region=os.environ["AWS_REGION"],
-        keys=iam_token.credentials(),
-        now=datetime.now(UTC),
-    )
-
-
 def _start_clock(_: object, __: object, ___: str, ____: object, context: Any, _____: bool) -> None:
     context.started = time.perf_counter()
 
@@ -213,3 +206,7 @@ def _start_clock(_: object, __: object, ___: str, ____: object, context: Any, __
 def _log_query(_: object, cursor: Any, statement: str, ___: object, context: Any, ____: bool) -> None:
     milliseconds = round((time.perf_counter() - context.started) * 1000, 2)
     logger.info("query", extra={"statement": statement, "milliseconds": milliseconds, "rows": cursor.rowcount})
+
+
+if settings.database_url:  # not at the first request; nothing in an engine is random, and on AWS nothing is secret
+    engine()

@@ -18,26 +18,13 @@ from typing import Any
 import pg8000
 import pg8000.legacy
 from pg8000.converters import TIMESTAMP, make_params
-from pg8000.core import (
-    BIND,
-    DESCRIBE,
-    EXECUTE_MSG,
-    NULL_BYTE,
-    PARSE,
-    PORTAL,
-    QUERY,
-    SYNC_MSG,
-    Context,
-    H_pack,
-    _create_message,
-    i_pack,
-)
+from pg8000.core import Context
 
 from goatedvips.postgres_errors import fields_of, key_columns, sqlstate
+from goatedvips.postgres_messages import extended_query, simple_query
 
 BEGIN = "begin transaction"
-_COMMIT = _create_message(QUERY, b"commit" + NULL_BYTE)
-_ROLLBACK = _create_message(QUERY, b"rollback" + NULL_BYTE)
+_COMMIT, _ROLLBACK = simple_query(b"commit"), simple_query(b"rollback")
 
 
 class ConnectionBroken(pg8000.InterfaceError):
@@ -145,22 +132,12 @@ class OneFlightConnection(Connection):
             self._exchange(_ROLLBACK, [Context("rollback")])
 
     def _simple(self, statement: str) -> bytes:
-        return _create_message(QUERY, statement.encode(self._client_encoding) + NULL_BYTE)
+        return simple_query(statement.encode(self._client_encoding))
 
     def _extended(self, statement: str, values: Sequence[object], oids: Sequence[int]) -> bytes:
         encoding = self._client_encoding
-        parse = NULL_BYTE + statement.encode(encoding) + NULL_BYTE + H_pack(len(oids))
-        parse += b"".join(i_pack(0 if oid == -1 else oid) for oid in oids)
-        bind = bytearray(NULL_BYTE + NULL_BYTE + H_pack(0) + H_pack(len(values)))
-        for value in make_params(self.py_types, values):
-            if value is None:
-                bind += i_pack(-1)
-            else:
-                octets = value.encode(encoding)
-                bind += i_pack(len(octets)) + octets
-        bind += H_pack(0)
-        describe = _create_message(DESCRIBE, PORTAL + NULL_BYTE)
-        return _create_message(PARSE, parse) + _create_message(BIND, bind) + describe + EXECUTE_MSG + SYNC_MSG
+        encoded = [None if text is None else text.encode(encoding) for text in make_params(self.py_types, values)]
+        return extended_query(statement.encode(encoding), encoded, oids)
 
     def _exchange(self, message: bytes, parts: list[Context]) -> None:
         """Write all messages, read the answer to each part, then raise the first error among the answers."""

@@ -18,9 +18,6 @@ from goatedvips.one_flight import BEGIN, Connection, ConnectionBroken, OneFlight
 from goatedvips.postgres_errors import is_id_clash, sqlstate
 
 TESTED_PG8000 = "1.31.6"
-LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}
-"""This machine; the last is its name in a Docker container. Connections to all others use TLS with verification."""
-
 RETRY_ID_CLASH_SECONDS = 2.0
 """How long an insert is sent again after clashes of its `id`: each try takes one round trip and the next number."""
 

@@ -212,7 +212,7 @@ def test_a_session_opened_during_an_erasure_is_ended(
     results = at_once(direct, [*works[:5], erasing(member), *works[5:]])
     assert results[5] is None, results
     tokens = [result.token for result in results if isinstance(result, log_in.NewSession)]
-    principals = [at_once(direct, [partial(sessions.authenticate, token=token, now=NOW)]) for token in tokens]
+    principals = [at_once(direct, [partial(sessions.find_principal, token=token, now=NOW)]) for token in tokens]
     assert principals == [[None]] * len(tokens)
 
 

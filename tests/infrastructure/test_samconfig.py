@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from samcli.cli.types import CfnParameterOverridesType
 
-from goatedvips.postgres import LOCAL_HOSTS
+from goatedvips.postgres_server import LOCAL_HOSTS
 from local.ports import API_PORT
 from local.run import POSTGRES_PORT
 from local.template import build_container_parameters, load

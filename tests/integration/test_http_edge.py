@@ -19,9 +19,11 @@ from goatedvips.config import settings
 from goatedvips.domain import idempotency
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.http import api as http_api
+from goatedvips.light_connection import Database
 from goatedvips.models.accounts import users
 from goatedvips.models.operations import idempotency_records
 from goatedvips.models.wheel import wheel_spins
+from goatedvips.postgres_server import Server
 from tests.support.functions import Context, Functions, event, load
 from tests.support.members import Members
 
@@ -57,8 +59,11 @@ def test_the_edge_authenticates_if_the_authorizer_had_no_database(
         given["requestContext"]["authorizer"] = {"lambda": {"undecided": True}}
         answer = load("get_me").handler(given, Context("GetMeFunction", "1"))
         assert answer["statusCode"] == status
-    engine = db.make_engine(f"postgresql://api@127.0.0.1:{free_port()}/nowhere")
+    url = f"postgresql://api@127.0.0.1:{free_port()}/nowhere"
+    engine = db.make_engine(url)
     monkeypatch.setattr(db, "engine", lambda: engine)
+    unreachable = Database(Server(url, iam=False, ca_file="", timeout=10.0))
+    monkeypatch.setattr(load("authorize"), "database", unreachable)
     bearer = f"Bearer {member.token}"
     reported = functions.invoke("authorize", {"identitySource": [bearer]})
     assert reported == {"isAuthorized": True, "context": {"undecided": True}}

@@ -1,11 +1,12 @@
 """Secret tokens of 256 random bits. The database stores only their hashes."""
 
 import hashlib
-import secrets
 
 
 def new_token() -> str:
     """Return a new token: 43 characters of the URL-safe base64 alphabet."""
+    import secrets  # the authorizer only hashes tokens
+
     return secrets.token_urlsafe(32)
 
 

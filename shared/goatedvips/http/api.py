@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict
 from ipaddress import IPv4Address, IPv6Network, ip_address
 from time import perf_counter
 from typing import Any, Literal, override
@@ -13,7 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
-from goatedvips.db import ConnectionLost, transaction
+from goatedvips.db import ConnectionLost, reading
 from goatedvips.domain.access import Caller
 from goatedvips.errors import Forbidden, NotFound, TransactionConflict, Unauthenticated, ValidationFailed
 from goatedvips.http.bodies import parse, prepare
@@ -161,14 +160,13 @@ def _prepare(event: Event) -> None:
 
 def _look_up_session(authorization: str) -> dict[str, Any]:
     """Return what the authorizer would have reported for this header: empty if there is no live session."""
-    from goatedvips.domain.accounts import sessions  # seldom needed
+    from goatedvips.domain.accounts import authentication, sessions  # seldom needed
 
-    token = sessions.bearer_token(authorization)
+    token = authentication.bearer_token(authorization)
     if token is None:
         return {}
-    with transaction() as connection:
-        principal = sessions.authenticate(connection, token, now=utc_now())
-    return asdict(principal) if principal else {}
+    with reading() as connection:
+        return sessions.find_principal(connection, token, now=utc_now()) or {}
 
 
 def _reject_unknown_fields(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:

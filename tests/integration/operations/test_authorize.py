@@ -1,21 +1,29 @@
 """The authorizer reports who calls."""
 
+import logging
+import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from goatedvips import db
-from goatedvips.domain.accounts import sessions as domain
+from goatedvips.domain.accounts import compiled_sessions
+from goatedvips.light_connection import Database
 from goatedvips.models.accounts import sessions, users
-from tests.support.functions import Functions, event
+from goatedvips.postgres_server import Server
+from tests.support import stack
+from tests.support.functions import Functions, event, load
 from tests.support.members import Member, Members
+from tests.support.wire import Wire
 
 NOW = datetime.now(UTC)
 NOBODY = {"isAuthorized": True, "context": {}}
+UNDECIDED = {"isAuthorized": True, "context": {"undecided": True}}
 
 
 def ask(functions: Functions, *authorization: str, now: datetime = NOW) -> dict[str, Any]:
@@ -151,35 +159,118 @@ def test_it_does_not_wait_for_a_locked_row(functions: Functions, members: Member
     assert expires_at == later + timedelta(days=30)
 
 
+@pytest.fixture
+def wire(servers: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """The authorizer's connections, past the pooler, to be counted and cut."""
+    wire = Wire(servers.postgres)
+    url = sa.make_url(os.environ["DATABASE_URL"]).set(port=wire.port).render_as_string()
+    use(monkeypatch, url)
+    yield wire
+    wire.close()
+
+
+def use(monkeypatch: pytest.MonkeyPatch, url: str, *, timeout: float = 10.0, log_queries: bool = False) -> Database:
+    """Let the authorizer connect to this URL."""
+    made = Database(Server(url, iam=False, ca_file="", timeout=timeout), log_queries=log_queries)
+    monkeypatch.setattr(load("authorize"), "database", made)
+    return made
+
+
 def test_it_reports_undecided_if_the_database_is_out_of_reach(
-    functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
+    functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = db.make_engine("postgresql://api@127.0.0.1:1/nowhere")
-    monkeypatch.setattr(db, "engine", lambda: engine)
-    assert ask(functions, bearer(members.new())) == {"isAuthorized": True, "context": {"undecided": True}}
+    use(monkeypatch, "postgresql://api@127.0.0.1:1/nowhere")
+    assert ask(functions, bearer(members.new())) == UNDECIDED
+    assert "undecided: [Errno 111] Connection refused" in caplog.text
     assert ask(functions, "Basic dXNlcjpwYXNz") == NOBODY, "a header without a token needs no database"
 
 
-def test_it_retries_once_after_a_lost_connection(
-    functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
+def test_it_reports_undecided_if_the_database_refuses_it(
+    functions: Functions,
+    members: Members,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    servers: stack.Stack,
 ) -> None:
-    real, breaks = domain.authenticate, [False, True]
-
-    def authenticate(connection: sa.Connection, token: str, *, now: datetime) -> domain.Principal | None:
-        if breaks.pop():
-            raise db.ConnectionLost(retry_after=1)
-        return real(connection, token, now=now)
-
-    monkeypatch.setattr(domain, "authenticate", authenticate)
-    assert ask(functions, bearer(members.new()))["context"]
+    use(monkeypatch, servers.direct("absent", "api"))
+    assert ask(functions, bearer(members.new())) == UNDECIDED
+    assert 'undecided: 3D000 database "absent" does not exist' in caplog.text
+    use(monkeypatch, servers.direct("postgres"))
+    for _ in range(2):
+        assert ask(functions, bearer(members.new())) == UNDECIDED
+    assert "undecided: 42P01 relation" in caplog.text
 
 
-def test_it_imports_neither_the_http_edge_nor_pydantic() -> None:
-    program = (
-        "import runpy, sys; runpy.run_path('functions/operations/authorize.py');"
-        "print({'pydantic', 'aws_lambda_powertools', 'argon2', 'boto3', 'goatedvips.http'} & set(sys.modules))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], env={"PYTHONPATH": "shared"}, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "set()"
+def test_it_retries_once_after_a_lost_connection(wire: Wire, functions: Functions, members: Members) -> None:
+    member = members.new()
+    assert ask(functions, bearer(member))["context"]
+    wire.cut()
+    assert ask(functions, bearer(member))["context"]
+    assert wire.connections == 2
+
+
+def test_it_replaces_a_connection_that_was_idle_for_a_minute(
+    wire: Wire, functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = members.new()
+    ask(functions, bearer(member))
+    began = time.monotonic()
+    monkeypatch.setattr("goatedvips.light_connection.monotonic", lambda: began + 59)
+    ask(functions, bearer(member))
+    assert wire.connections == 1
+    monkeypatch.setattr("goatedvips.light_connection.monotonic", lambda: began + 120)
+    assert ask(functions, bearer(member))["context"]
+    assert wire.connections == 2
+
+
+def test_a_member_is_known_though_the_database_is_read_only(
+    functions: Functions,
+    members: Members,
+    database: sa.Engine,
+    servers: stack.Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    member = members.new()
+    name = os.environ["TEST_DATABASE"]
+    with database.connect() as connection:
+        connection.exec_driver_sql(f"ALTER ROLE api IN DATABASE {name} SET default_transaction_read_only = on")
+        try:
+            use(monkeypatch, servers.direct(name, "api"))
+            assert ask(functions, bearer(member))["context"] == member.caller
+        finally:
+            connection.exec_driver_sql(f"ALTER ROLE api IN DATABASE {name} RESET default_transaction_read_only")
+    assert "lost: 25006 cannot execute" in caplog.text
+    assert rows(database, member)[0] is None
+    assert ask(functions, bearer(member))["context"] == member.caller
+    assert rows(database, member)[0] == NOW, "the connection to the read-only server was replaced"
+
+
+def test_queries_are_logged_with_their_time_and_without_their_values(
+    functions: Functions,
+    members: Members,
+    servers: stack.Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"]), log_queries=True)
+    member = members.new()
+    with caplog.at_level(logging.INFO, "goatedvips.db"):
+        ask(functions, bearer(member))
+    read, write = (record for record in caplog.records if record.name == "goatedvips.db")
+    assert (read.statement, read.rows) == (compiled_sessions.FIND_LIVE[0], 1)  # type: ignore[attr-defined]
+    assert (write.statement, write.rows) == (compiled_sessions.RECORD_USE[0], 0)  # type: ignore[attr-defined]
+    assert read.milliseconds > 0  # type: ignore[attr-defined]
+    assert member.token not in str(read.__dict__)
+
+
+def test_it_imports_little() -> None:
+    program = "import runpy, sys; runpy.run_path('functions/operations/authorize.py'); print(*sys.modules)"
+    environment = {"PYTHONPATH": "shared", "DATABASE_URL": "postgresql://api@127.0.0.1/nowhere"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    imported = {module.partition(".")[0] for module in done.stdout.split()}
+    assert "goatedvips" in imported
+    assert not imported & {
+        *("sqlalchemy", "pg8000", "scramp", "dateutil", "pydantic", "aws_lambda_powertools", "argon2", "boto3"),
+        *("asyncio", "email", "http", "importlib_metadata", "secrets", "random", "ssl"),
+    }

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from goatedvips.domain import attempts, erased_identities
 from goatedvips.domain.access import COMPARED, NOW
 from goatedvips.domain.accounts import passwords
-from goatedvips.domain.accounts.sessions import SESSION_LIFETIME
+from goatedvips.domain.accounts.authentication import SESSION_LIFETIME
 from goatedvips.domain.tokens import hash_token, new_token
 from goatedvips.errors import AccountSuspended, InvalidCredentials
 from goatedvips.models.accounts import attempts as attempt_rows

@@ -1,32 +1,15 @@
-"""Sessions: authentication by session token, their lifetime and their end."""
+"""Sessions: the statements that authenticate a caller by their session token, and the end of sessions."""
 
-import re
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, literal_column, or_, select, true, update
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from goatedvips.domain import access
-from goatedvips.domain.access import LIVE, NOW, Caller
-from goatedvips.domain.tokens import hash_token
+from goatedvips.domain.access import CALLER_ID, LIVE, NOW, Caller
+from goatedvips.domain.accounts import authentication
 from goatedvips.models.accounts import sessions, users
-
-SESSION_LIFETIME = timedelta(days=30)
-"""After the last use of a session."""
-ACTIVITY_INTERVAL = timedelta(minutes=5)
-"""How often a member's activity is recorded, and the end of their session moved, at most."""
-
-_BEARER = re.compile(r"Bearer +(gvp_[A-Za-z0-9_-]{43})", re.ASCII | re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """The member whose session token was presented."""
-
-    user_id: int
-    session_id: int
-    is_staff: bool
-
 
 _TOKEN_HASH = bindparam("given_hash", type_=sessions.c.token_hash.type)
 _EXPIRES_AT = bindparam("session_expires_at", type_=sessions.c.expires_at.type)
@@ -75,56 +58,66 @@ def end(connection: Connection, caller: Caller, *, now: datetime) -> None:
     access.one(connection, _end_session, caller, {}, now=now)
 
 
-_live = (
-    select(users.c.id.label("user_id"), sessions.c.id.label("session_id"), users.c.is_admin.label("is_staff"))
-    .join(users, users.c.id == sessions.c.user_id)
-    .where(sessions.c.token_hash == _TOKEN_HASH, LIVE, users.c.suspended_at.is_(None))
-    .cte("live")
+def _is_inactive(account: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
+    """Whether the member's activity is to be recorded."""
+    return or_(account.last_active.is_(None), account.last_active <= _ACTIVE_SINCE, ~account.is_active)
+
+
+_member = (
+    select(users.c.id, users.c.is_admin, users.c.is_active, users.c.last_active)
+    .where(users.c.id == sessions.c.user_id, users.c.suspended_at.is_(None))
+    # The limit stops PostgreSQL from planning the join in every order, which takes longer than to execute it.
+    .limit(literal_column("1"))
+    .lateral("member")
 )
 _ACTIVE_SINCE = bindparam("active_since", type_=users.c.last_active.type)
-# SKIP LOCKED: a concurrent request of the member records the same activity, so this one need not wait for it.
-_inactive = (
-    select(users.c.id)
-    .join(_live, _live.c.user_id == users.c.id)
-    .where(or_(users.c.last_active.is_(None), users.c.last_active <= _ACTIVE_SINCE, ~users.c.is_active))
+_is_expiring = sessions.c.expires_at <= bindparam("expiring_until", type_=sessions.c.expires_at.type)
+
+find_live = (
+    select(
+        _member.c.id.label("user_id"),
+        sessions.c.id.label("session_id"),
+        _member.c.is_admin.label("is_staff"),
+        or_(_is_inactive(_member.c), _is_expiring).label("is_due"),
+    )
+    .join_from(sessions, _member, true())
+    .where(sessions.c.token_hash == _TOKEN_HASH, LIVE)
 )
+"""The member and the live session of a token, and whether `record_use` is due."""
+
+_used = (
+    select(users.c.id.label("user_id"), sessions.c.id.label("session_id"))
+    .join(users, users.c.id == sessions.c.user_id)
+    .where(
+        users.c.id == CALLER_ID,
+        sessions.c.id == bindparam("caller_session_id"),
+        LIVE,
+        users.c.suspended_at.is_(None),
+    )
+    .cte("used")
+)
+# SKIP LOCKED: a concurrent request of the member records the same use, so this one need not wait for it.
+_inactive = select(users.c.id).join(_used, _used.c.user_id == users.c.id).where(_is_inactive(users.c))
 _record_activity = (
     update(users)
     .where(users.c.id.in_(_inactive.with_for_update(of=users, key_share=True, skip_locked=True)))
-    .values(last_active=NOW, is_active=True)
+    .values(last_active=NOW, is_active=true())
     .cte("record_activity")
 )
-_expiring = (
-    select(sessions.c.id)
-    .join(_live, _live.c.session_id == sessions.c.id)
-    .where(sessions.c.expires_at <= bindparam("expiring_until", type_=sessions.c.expires_at.type))
-)
-_extend_session = (
+_expiring = select(sessions.c.id).join(_used, _used.c.session_id == sessions.c.id).where(_is_expiring)
+record_use = (
     update(sessions)
     .where(sessions.c.id.in_(_expiring.with_for_update(of=sessions, key_share=True, skip_locked=True)))
     .values(expires_at=_EXPIRES_AT)
-    .cte("extend_session")
+    .add_cte(_record_activity)
 )
-_authenticate = select(_live).add_cte(_record_activity, _extend_session).execution_options(commit_in_flight=True)
+"""Records the member's activity and moves the end of their session, each if it is due and no other request has."""
 
 
-def bearer_token(authorization: str) -> str | None:
-    """Return the session token of an Authorization header; None if it has anything else."""
-    bearer = _BEARER.fullmatch(authorization)
-    return bearer[1] if bearer else None
-
-
-def authenticate(connection: Connection, token: str, *, now: datetime) -> Principal | None:
+def find_principal(connection: Connection, token: str, *, now: datetime) -> authentication.Principal | None:
     """Return the member whose live session has this token; None if there is none or the member is suspended.
 
-    It records the member's activity and extends the session, at most once in `ACTIVITY_INTERVAL`.
+    It is for a handler whose authorizer could not reach the database, and records nothing.
     """
-    parameters = {
-        "given_hash": hash_token(token),
-        "now": now,
-        "active_since": now - ACTIVITY_INTERVAL,
-        "expiring_until": now + SESSION_LIFETIME - ACTIVITY_INTERVAL,
-        "session_expires_at": now + SESSION_LIFETIME,
-    }
-    row = connection.execute(_authenticate, parameters).one_or_none()
-    return Principal(**row._mapping) if row else None
+    row = connection.execute(find_live, authentication.live_parameters(token, now)).one_or_none()
+    return {"user_id": row.user_id, "session_id": row.session_id, "is_staff": row.is_staff} if row else None

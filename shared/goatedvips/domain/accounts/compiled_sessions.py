@@ -1,0 +1,43 @@
+"""Statements of `goatedvips.domain.accounts.sessions`, as SQLAlchemy compiles them.
+
+`make statements` writes this file.  Each statement stands with the names of its parameters in the order of $1 ….
+"""
+
+FIND_LIVE = (
+    """\
+SELECT member.id AS user_id, sessions.id AS session_id, member.is_admin AS is_staff, member.last_active IS NULL OR member.last_active <= $1::TIMESTAMP WITHOUT TIME ZONE OR NOT member.is_active OR sessions.expires_at <= $2::TIMESTAMP WITHOUT TIME ZONE AS is_due
+FROM sessions JOIN LATERAL (SELECT users.id AS id, users.is_admin AS is_admin, users.is_active AS is_active, users.last_active AS last_active
+FROM users
+WHERE users.id = sessions.user_id AND users.suspended_at IS NULL
+LIMIT 1) AS member ON true
+WHERE sessions.token_hash = $3 AND sessions.ended_at IS NULL AND sessions.expires_at > $4::TIMESTAMP WITHOUT TIME ZONE""",
+    (
+        "active_since",
+        "expiring_until",
+        "given_hash",
+        "now",
+    ),
+)
+
+RECORD_USE = (
+    """\
+WITH used AS
+(SELECT users.id AS user_id, sessions.id AS session_id
+FROM sessions JOIN users ON users.id = sessions.user_id
+WHERE users.id = $3::INTEGER AND sessions.id = $4::INTEGER AND sessions.ended_at IS NULL AND sessions.expires_at > $2::TIMESTAMP WITHOUT TIME ZONE AND users.suspended_at IS NULL),
+record_activity AS
+(UPDATE users SET last_active=$2::TIMESTAMP WITHOUT TIME ZONE, is_active=true WHERE users.id IN (SELECT users.id
+FROM users JOIN used ON used.user_id = users.id
+WHERE users.last_active IS NULL OR users.last_active <= $5::TIMESTAMP WITHOUT TIME ZONE OR NOT users.is_active FOR NO KEY UPDATE OF users SKIP LOCKED))
+UPDATE sessions SET expires_at=$1::TIMESTAMP WITHOUT TIME ZONE WHERE sessions.id IN (SELECT sessions.id
+FROM sessions JOIN used ON used.session_id = sessions.id
+WHERE sessions.expires_at <= $6::TIMESTAMP WITHOUT TIME ZONE FOR NO KEY UPDATE OF sessions SKIP LOCKED)""",
+    (
+        "session_expires_at",
+        "now",
+        "caller_id",
+        "caller_session_id",
+        "active_since",
+        "expiring_until",
+    ),
+)

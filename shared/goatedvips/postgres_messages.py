@@ -1,0 +1,44 @@
+"""The messages that a client sends to PostgreSQL for one statement: all of them together, which is one flight.
+
+With one Sync for all of them, a statement takes one round trip, and a transaction pooler cannot spread it over two
+server connections.
+
+Source: https://www.postgresql.org/docs/current/protocol-message-formats.html
+"""
+
+from collections.abc import Sequence
+from struct import Struct
+
+INT32, INT16 = Struct("!i"), Struct("!H")
+_UNNAMED = b"\0"  # of a prepared statement and of a portal; a pooler can share a server connection only without names
+
+
+def message(kind: bytes, body: bytes = b"") -> bytes:
+    """Return a message: its kind (one byte), its length without the kind, and its body."""
+    return kind + INT32.pack(len(body) + 4) + body
+
+
+_DESCRIBE_EXECUTE_SYNC = message(b"D", b"P" + _UNNAMED) + message(b"E", _UNNAMED + INT32.pack(0)) + message(b"S")
+
+
+def simple_query(statement: bytes) -> bytes:
+    """Return the message of a statement without parameters, which may consist of several commands."""
+    return message(b"Q", statement + b"\0")
+
+
+def extended_query(statement: bytes, values: Sequence[bytes | None], oids: Sequence[int] = ()) -> bytes:
+    """Return Parse, Bind, Describe, Execute and Sync for one statement.
+
+    Parameters
+    ----------
+    statement: SQL with `$1` … placeholders.
+    values: one value for each placeholder, in PostgreSQL's text format; None for NULL.
+    oids: the types of the first values; -1 leaves a type to the server, as for all others.
+    """
+    parse = _UNNAMED + statement + b"\0" + INT16.pack(len(oids))
+    parse += b"".join(INT32.pack(0 if oid == -1 else oid) for oid in oids)
+    bind = bytearray(_UNNAMED + _UNNAMED + INT16.pack(0) + INT16.pack(len(values)))
+    for value in values:
+        bind += INT32.pack(-1) if value is None else INT32.pack(len(value)) + value
+    bind += INT16.pack(0)  # all columns in the text format
+    return message(b"P", parse) + message(b"B", bytes(bind)) + _DESCRIBE_EXECUTE_SYNC
