@@ -1,11 +1,10 @@
 """The settings, read once from the environment variables."""
 
 import os
-from dataclasses import dataclass
+from types import SimpleNamespace
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, for importing `inspect`
     """The settings of one process; `template.yaml` sets each but `database_ca_file`.
 
     None is a secret: functions on AWS connect to the database with an IAM token.

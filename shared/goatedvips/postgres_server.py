@@ -5,6 +5,7 @@ Every connection of the functions is made with it: SQLAlchemy's in `goatedvips.d
 holds no connection, no random value, and on AWS no secret.
 """
 
+import encodings.idna  # noqa: F401 - else the first connection waits for it: host names are encoded with it
 import os
 import socket
 from urllib.parse import unquote, urlsplit

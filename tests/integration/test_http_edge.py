@@ -6,7 +6,7 @@ import io
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -27,3 +27,7 @@ def test_links_lead_to_the_front_end_or_to_the_api_if_there_is_none(monkeypatch:
     monkeypatch.setenv("APP_URL", "https://front.example/")
     assert config._read().link_base == "https://front.example"
     assert config._read().ticket_base == "https://front.example/admin/tickets"
+
+
+def test_every_setting_is_read_and_none_else() -> None:
+    assert set(vars(config._read())) == set(config.Settings.__annotations__)

@@ -1,6 +1,6 @@
 """A member gives themselves another password."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Whoever has the mailed token sets a new password."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 import pytest

@@ -2,7 +2,7 @@
 
 import secrets
 import unicodedata
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

@@ -1,6 +1,6 @@
 """advance_races: races start, end and repeat by the clock."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo

@@ -1,6 +1,6 @@
 """POST /v1/races/{id}/participants: a member joins a race."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
