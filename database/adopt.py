@@ -31,6 +31,7 @@ LOCKS = {
     "shells": "users is locked for a moment; rows that nobody can log in to are marked, 1,000 at a time.",
     "pending_subscriptions": "An index is built while others write.",
     "given_up_identities": "users is locked for a moment.",
+    "figures": "A table is made; no other is locked.",
 }
 """How each step affects concurrent work on the tables."""
 

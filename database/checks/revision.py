@@ -22,6 +22,7 @@ LAST_MADE = {
     "pending_subscriptions": "to_regclass('newsletter_subscriptions_pending_idx') IS NOT NULL",
     "given_up_identities": "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'extend_given_up'"
     " AND tgrelid = to_regclass('users'))",
+    "figures": "to_regclass('figures') IS NOT NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

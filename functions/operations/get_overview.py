@@ -11,7 +11,7 @@ api = HttpApi("staff")
 
 @api.get("/v1/admin/overview")
 def get_overview() -> Overview:
-    """Totals that are listed in `approximate` are estimates."""
+    """The figures are counted once a minute. Those that are listed in `approximate` are estimates."""
     with reading() as connection:
         return Overview.model_validate(overview.get(connection, api.caller, now=utc_now()))
 

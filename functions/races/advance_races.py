@@ -1,17 +1,24 @@
-"""Every minute: update the status of races by the clock, and create the next race of each one that repeats."""
+"""Every minute: update the status of races by the clock, create the next race of each one that repeats, and count.
+
+What it counts are the figures of the staff's overview.
+"""
 
 from dataclasses import asdict
 
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import transaction
+from goatedvips.domain.operations import figures
 from goatedvips.domain.races import recurrence
 from goatedvips.schedule import lambda_handler
 
 
 def advance_races() -> dict[str, int]:
     with transaction() as connection:
-        return asdict(recurrence.advance(connection, legacy_app=settings.legacy_app, now=utc_now()))
+        advance = recurrence.advance(connection, legacy_app=settings.legacy_app, now=utc_now())
+    with transaction() as connection:  # another one, so that counting holds no lock on races up
+        figures.write(connection, now=utc_now())
+    return asdict(advance)
 
 
 handler = lambda_handler(advance_races)

@@ -26,14 +26,17 @@ def register(functions: Functions, **form: str) -> Answer:
     return functions.call("register", body=given | {"password": PASSWORD} | form, address=network_address())
 
 
-def everything(database: sa.Engine) -> dict[tuple[sa.Table, int], str]:
-    """Return every row of every table as text."""
+def everything(database: sa.Engine) -> dict[tuple[sa.Table, Any], str]:
+    """Return every row of every table, by its primary key, as text."""
     with database.connect() as connection:
         return {
-            (table, row.id): row.written
+            (table, row.key): row.written
             for table in metadata.tables.values()
             for row in connection.execute(
-                sa.select(table.c.id, sa.func.to_jsonb(table.table_valued()).cast(sa.Text).label("written"))
+                sa.select(
+                    *(key.label("key") for key in table.primary_key),
+                    sa.func.to_jsonb(table.table_valued()).cast(sa.Text).label("written"),
+                )
             )
         }
 

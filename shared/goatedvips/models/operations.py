@@ -1,4 +1,4 @@
-"""Records of requests: answers by Idempotency-Key, and the audit log of changes by staff."""
+"""Records of requests: answers by Idempotency-Key, and the audit log of changes by staff. Figures of the overview."""
 
 from sqlalchemy import (
     BigInteger,
@@ -7,6 +7,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Numeric,
     SmallInteger,
     Table,
     Text,
@@ -44,4 +45,13 @@ audit_log = Table(
     Column("request_id", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Index("audit_log_subject_id_id_idx", "subject_id", "id"),
+)
+
+# The figures of the staff's overview, counted in the background.
+figures = Table(
+    "figures",
+    metadata,
+    Column("name", Text, primary_key=True),  # as the overview names it, with its section in front: members.active
+    Column("value", Numeric),  # null: unknown, as an estimate of a table that was never analysed
+    Column("as_of", Instant, nullable=False),  # when it was counted
 )

@@ -32,8 +32,8 @@ class Health(AnswerBody):
 class OverviewMembers(AnswerBody):
     """Numbers of members."""
 
-    all: int | None
-    """The number of all members, approximate; null if the database has no estimate yet."""
+    all: int
+    """The number of all members."""
     new_today: int
     """The number of members who registered within the last 24 hours."""
     new_this_week: int
@@ -112,8 +112,10 @@ class OverviewFeed(AnswerBody):
 
 
 class Overview(AnswerBody):
-    """The platform's key figures."""
+    """The platform's key figures. They are counted once a minute."""
 
+    as_of: datetime | None
+    """When the figures were counted; null if they have not been counted yet, and then all of them are zero."""
     members: OverviewMembers
     """Numbers of members."""
     wagers: OverviewWagers

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from goatedvips import db
 from goatedvips.domain import access
+from goatedvips.domain.operations import figures as domain
 from goatedvips.domain.operations import overview
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.notifications import outbox
+from goatedvips.models.operations import figures as figures_table
 from goatedvips.models.races import wager_race_participants, wager_races
 from goatedvips.models.rewards import rewards
 from goatedvips.models.tickets import support_tickets, ticket_messages
@@ -23,7 +26,7 @@ from goatedvips.models.wheel import wheel_spins
 from tests.support import stack
 from tests.support.functions import Functions
 from tests.support.members import Members
-from tests.support.plans import fill, plan, read_whole
+from tests.support.plans import fill, plan, read_whole, rows_read
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
@@ -34,7 +37,7 @@ def _no_other_rows(database: sa.Engine) -> None:
     """Remove the rows of other tests, because the figures are of all rows."""
     tables = (code_claims, bonus_codes, rewards, outbox, wager_race_participants, wager_races, ticket_messages)
     with database.connect() as connection:
-        for table in (*tables, support_tickets, wager_accounts):
+        for table in (*tables, support_tickets, wager_accounts, figures_table):
             connection.execute(sa.delete(table))
         nothing = {
             "wager_today": 0,
@@ -55,19 +58,28 @@ def add(database: sa.Engine) -> Any:
     return add
 
 
-def figures(functions: Functions, members: Members) -> Any:
+def count(functions: Functions, now: datetime = NOW) -> None:
+    functions.invoke("advance_races", {"scheduled_time": now.isoformat()}, now=now)
+
+
+def read(functions: Functions, members: Members) -> Any:
     answer = functions.call("get_overview", by=members.staff(created_at=NOW - 99 * DAY), now=NOW)
     assert answer.status == 200, answer.text
     return answer.json
 
 
+def figures(functions: Functions, members: Members) -> Any:
+    """The overview after the figures were counted."""
+    count(functions)
+    return read(functions, members)
+
+
 def test_an_empty_platform_has_a_zero_for_each_figure(functions: Functions, members: Members) -> None:
     answer = figures(functions, members)
-    for part in (answer["members"], answer["codes"]):
-        for estimate in part["approximate"]:
-            del part[estimate]
+    del answer["members"]["all"], answer["codes"]["issued"], answer["codes"]["claimed"]
     assert answer == {
-        "members": {"new_today": 0, "new_this_week": 0, "active": 0, "approximate": ["all"]},
+        "as_of": "2026-05-01T12:00:00Z",
+        "members": {"new_today": 0, "new_this_week": 0, "active": 0, "approximate": []},
         "wagers": {"today": "0.00", "week": "0.00", "month": "0.00"},
         "races": {"live": 0},
         "tickets": [{"priority": name, "waiting": 0, "oldest_at": None} for name in ("high", "medium", "low")],
@@ -78,18 +90,50 @@ def test_an_empty_platform_has_a_zero_for_each_figure(functions: Functions, memb
     }
 
 
+def test_before_the_first_count_all_figures_are_zero(functions: Functions, members: Members) -> None:
+    answer = read(functions, members)
+    assert answer["as_of"] is None
+    assert answer["members"] == {"all": 0, "new_today": 0, "new_this_week": 0, "active": 0, "approximate": []}
+    assert answer["wagers"] == {"today": "0.00", "week": "0.00", "month": "0.00"}
+    assert (answer["codes"]["issued"], answer["rewards"]) == (0, {"unfulfilled": 0, "amount": "0.00"})
+
+
+def test_figures_are_those_of_the_latest_count(functions: Functions, members: Members, add: Any) -> None:
+    given = {"subject": "Help", "description": "Please", "created_at": NOW, "priority": "urgent"}
+    ticket_id = add(support_tickets, **given)
+    count(functions, NOW)
+    members.new(seeds=False, created_at=NOW, is_active=True)
+    assert read(functions, members)["members"]["active"] == 0
+    count(functions, NOW - MOMENT)  # a run that was held up
+    answer = read(functions, members)
+    assert (answer["as_of"], answer["members"]["active"]) == ("2026-05-01T12:00:00Z", 0)
+    with db.transaction() as connection:
+        connection.execute(sa.delete(support_tickets).where(support_tickets.c.id == ticket_id))
+    assert [ticket["priority"] for ticket in answer["tickets"]] == ["high", "medium", "low", "urgent"]
+    count(functions, NOW + MOMENT)
+    answer = read(functions, members)
+    assert (answer["as_of"], answer["members"]["active"]) == ("2026-05-01T12:00:00.000001Z", 1)
+    assert [ticket["priority"] for ticket in answer["tickets"]] == ["high", "medium", "low"]
+
+
 def test_it_counts_new_and_active_members(functions: Functions, members: Members) -> None:
+    count(functions, NOW - MOMENT)
+    before = read(functions, members)["members"]["all"]
     for age in (timedelta(0), DAY - MOMENT, DAY, 7 * DAY - MOMENT, 7 * DAY, -MOMENT):
         members.new(seeds=False, created_at=NOW - age, is_active=age == DAY)
     members.new(seeds=False, created_at=NOW, erased_at=NOW)
     answer = figures(functions, members)["members"]
     assert (answer["new_today"], answer["new_this_week"], answer["active"]) == (2, 4, 1)
+    assert answer["all"] == before + 7, "the six of them who are not erased, and the staff member who read the figures"
 
 
 def test_shells_are_not_counted(functions: Functions, members: Members) -> None:
     shell = members.shell(f"uid-{secrets.token_hex(6)}")
     members.change(shell, is_active=True, created_at=NOW, wager_today=5, wager_week=5, wager_month=5)
     answer = figures(functions, members)
+    with db.reading() as connection:
+        not_shells = connection.scalar(sa.select(sa.func.count()).where(~users.c.is_shell, users.c.erased_at.is_(None)))
+    assert answer["members"]["all"] == (not_shells or 0) - 1, "before the staff member who reads them was made"
     assert [answer["members"][name] for name in ("new_today", "new_this_week", "active")] == [0, 0, 0]
     assert answer["wagers"] == {"today": "0.00", "week": "0.00", "month": "0.00"}
 
@@ -194,14 +238,17 @@ def test_totals_are_the_planner_s_estimates(functions: Functions, members: Membe
         with database.connect() as connection:
             connection.execute(batch, {"tag": secrets.token_hex(6), "first": first, "last": last})
 
+    later = iter(range(1, 9))
+
     def issued() -> Any:
-        return figures(functions, members)["codes"]["issued"]
+        count(functions, NOW + next(later) * MOMENT)
+        return read(functions, members)["codes"]["issued"]
 
     with database.connect() as connection:
         there = connection.scalar(sa.select(sa.func.count()).select_from(bonus_codes)) or 0
-    issue(there + 1, overview.EXACT_BELOW - 1)
+    issue(there + 1, domain.EXACT_BELOW - 1)
     planner_takes_codes_for(12_345)
-    assert issued() == overview.EXACT_BELOW - 1, "a few are counted"
+    assert issued() == domain.EXACT_BELOW - 1, "a few are counted"
     issue(1, 1)
     assert issued() == 12_345
     planner_takes_codes_for(-1)
@@ -253,9 +300,18 @@ def crowd(database: sa.Engine) -> Iterator[None]:
     fill(database, *EMPTYING.split(";"))
 
 
-def test_it_scans_no_large_table(servers: stack.Stack, members: Members, crowd: None) -> None:
+def test_a_request_reads_no_table_that_it_counts(
+    functions: Functions, servers: stack.Stack, members: Members, crowd: None
+) -> None:
+    count(functions)
     staff = members.staff()
     caller = access.Caller(staff.id, staff.session_id, "test")
-    address = servers.direct(os.environ["TEST_DATABASE"], "api")
-    found = plan(address, overview._select_overview, caller.parameters(NOW))
-    assert not BIG & read_whole(found), found
+    url = servers.direct(os.environ["TEST_DATABASE"], "api")
+    read = rows_read(url, overview._select_figures, caller.parameters(NOW))
+    assert read.keys() <= {"users", "sessions", "figures", "wager_accounts"}
+    assert read.total() <= 100, read
+
+
+def test_counting_scans_only_the_members(servers: stack.Stack, crowd: None) -> None:
+    url = servers.direct(os.environ["TEST_DATABASE"], "jobs")
+    assert BIG & read_whole(plan(url, sa.select(domain._counted), {"now": NOW})) == {"users"}

@@ -1,113 +1,29 @@
-"""The platform's key figures for staff: counted where an index makes that cheap, else estimated by the planner."""
+"""The platform's key figures for staff. `figures` counts them in the background; a request only reads them."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    Connection,
-    Interval,
-    Numeric,
-    Select,
-    Table,
-    and_,
-    case,
-    cast,
-    column,
-    exists,
-    func,
-    literal,
-    or_,
-    select,
-    table,
-)
-from sqlalchemy.dialects.postgresql import JSONB, REGCLASS
+from sqlalchemy import Connection, Select, func, select, true
 
 from goatedvips.domain import access
-from goatedvips.domain.access import NOW, Caller
-from goatedvips.domain.notifications.outbox import WAITING
-from goatedvips.models.accounts import users
-from goatedvips.models.codes import bonus_codes, code_claims
-from goatedvips.models.notifications import outbox
-from goatedvips.models.races import wager_races
-from goatedvips.models.rewards import rewards
-from goatedvips.models.tickets import support_tickets
+from goatedvips.domain.access import Caller
+from goatedvips.domain.operations.figures import TICKETS
+from goatedvips.models.operations import figures
 from goatedvips.models.wagers import wager_accounts
 
 PRIORITIES = ("high", "medium", "low")
-EXACT_BELOW = 1000  # rows; a table with fewer is counted, a larger one is estimated
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_pg_class = table("pg_class", column("oid"), column("reltuples"))
-
-
-def _estimated_rows(counted: Table) -> ColumnElement[Any]:
-    """The number of rows: exact below `EXACT_BELOW`, else the planner's estimate; null for a table never analysed."""
-    first_ids = select(counted.c.id).order_by(counted.c.id).limit(EXACT_BELOW).subquery()
-    number = select(func.count()).select_from(first_ids).scalar_subquery()
-    rows = case((number < EXACT_BELOW, number), (_pg_class.c.reltuples >= 0, cast(_pg_class.c.reltuples, BigInteger)))
-    return select(rows).where(_pg_class.c.oid == cast(literal(counted.name), REGCLASS)).scalar_subquery()
-
-
-def _count_where(*conditions: ColumnElement[bool]) -> ColumnElement[Any]:
-    return select(func.count()).where(*conditions).scalar_subquery()
-
-
-def _sum_wagered(wagered: Column[Any]) -> ColumnElement[Any]:
-    """The sum of a column over all members, from its partial index; a NaN in an adopted row would make the sum NaN."""
-    is_amount = and_(wagered > 0, wagered < cast(literal("NaN"), Numeric))
-    return select(func.coalesce(func.sum(wagered), 0)).where(is_amount, ~users.c.is_shell).scalar_subquery()
-
-
-def _count_registered(within: timedelta) -> ColumnElement[Any]:
-    since = NOW - literal(within, Interval())
-    is_member = and_(users.c.erased_at.is_(None), ~users.c.is_shell)
-    return _count_where(users.c.created_at > since, users.c.created_at <= NOW, is_member)
-
-
-_is_live = and_(wager_races.c.start_date <= NOW, wager_races.c.end_date > NOW, wager_races.c.cancelled_at.is_(None))
-# A wheel win is handed over only after its code was claimed. This is a correlated subquery, so that no plan reads the
-# whole table of codes.
-_claims_of_win = select(bonus_codes.c.claims).where(bonus_codes.c.spin_id == rewards.c.source_id).scalar_subquery()
-_unfulfilled = (
-    select(func.count().label("count"), func.coalesce(func.sum(rewards.c.amount), 0).label("amount"))
-    .where(rewards.c.fulfilled_at.is_(None), or_(rewards.c.source_type != "spin", _claims_of_win > 0))
-    .subquery("unfulfilled")
-)
-_waiting = (
-    select(
-        support_tickets.c.priority,
-        func.count().label("waiting"),
-        func.to_char(func.min(support_tickets.c.created_at), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"').label("oldest_at"),
-    )
-    .where(support_tickets.c.status != "closed")
-    .group_by(support_tickets.c.priority)
-    .subquery("by_priority")
-)
-_select_overview: Select[Any] = (
-    select(
-        _estimated_rows(users).label("members"),
-        _count_registered(timedelta(days=1)).label("new_today"),
-        _count_registered(timedelta(days=7)).label("new_this_week"),
-        _count_where(users.c.is_active, ~users.c.is_shell).label("active"),
-        _sum_wagered(users.c.wager_today).label("wager_today"),
-        _sum_wagered(users.c.wager_week).label("wager_week"),
-        _sum_wagered(users.c.wager_month).label("wager_month"),
-        _count_where(_is_live).label("live_races"),
-        select(func.jsonb_agg(func.to_jsonb(_waiting.table_valued()), type_=JSONB)).scalar_subquery().label("tickets"),
-        _estimated_rows(bonus_codes).label("issued"),
-        _estimated_rows(code_claims).label("claimed"),
-        _unfulfilled.c.count.label("unfulfilled"),
-        _unfulfilled.c.amount,
-        _count_where(WAITING).label("queued"),
-        _count_where(outbox.c.failed_at.is_not(None)).label("failed"),
-        select(func.max(wager_accounts.c.read_at)).scalar_subquery().label("read_at"),
-    )
-    .select_from(_unfulfilled)
-    .where(exists(select(access.staff().c.id)))
-)
+_staff = access.staff()
+# Before the first count it is one row without a name.
+_select_figures: Select[Any] = select(
+    figures.c.name,
+    figures.c.value,
+    figures.c.as_of,
+    select(func.max(wager_accounts.c.read_at)).scalar_subquery().label("read_at"),
+).select_from(_staff.outerjoin(figures, true()))
 
 
 def get(connection: Connection, caller: Caller, *, now: datetime) -> Mapping[str, object]:
@@ -117,23 +33,51 @@ def get(connection: Connection, caller: Caller, *, now: datetime) -> Mapping[str
     ------
     Unauthenticated, AccountSuspended, Forbidden
     """
-    row = access.one(connection, _select_overview, caller, {}, now=now, staff=True)
-    waiting = {priority: {"priority": priority, "waiting": 0, "oldest_at": None} for priority in PRIORITIES}
-    waiting |= {ticket["priority"]: ticket for ticket in row.tickets or ()}
-    age = None if row.read_at is None else max(0, int((now - row.read_at).total_seconds()))
+    rows = connection.execute(_select_figures, caller.parameters(now)).all()
+    if not rows:
+        access.explain(connection, caller, now=now, staff=True)
+    values: dict[str, Decimal | None] = {row.name: row.value for row in rows if row.name is not None}
+    read_at = rows[0].read_at
+    age = None if read_at is None else max(0, int((now - read_at).total_seconds()))
     return {
+        "as_of": min((row.as_of for row in rows if row.name is not None), default=None),
         "members": {
-            "all": row.members,
-            "new_today": row.new_today,
-            "new_this_week": row.new_this_week,
-            "active": row.active,
-            "approximate": ["all"],
+            "all": _count(values, "members.all"),
+            "new_today": _count(values, "members.new_today"),
+            "new_this_week": _count(values, "members.new_this_week"),
+            "active": _count(values, "members.active"),
+            "approximate": [],
         },
-        "wagers": {"today": row.wager_today, "week": row.wager_week, "month": row.wager_month},
-        "races": {"live": row.live_races},
-        "tickets": list(waiting.values()),
-        "codes": {"issued": row.issued, "claimed": row.claimed, "approximate": ["issued", "claimed"]},
-        "rewards": {"unfulfilled": row.unfulfilled, "amount": row.amount},
-        "mail": {"queued": row.queued, "failed": row.failed},
-        "feed": {"read_at": row.read_at, "age_seconds": age},
+        "wagers": {period: values.get(f"wagers.{period}", 0) for period in ("today", "week", "month")},
+        "races": {"live": _count(values, "races.live")},
+        "tickets": _tickets(values),
+        "codes": {
+            "issued": _count(values, "codes.issued"),
+            "claimed": _count(values, "codes.claimed"),
+            "approximate": ["issued", "claimed"],
+        },
+        "rewards": {
+            "unfulfilled": _count(values, "rewards.unfulfilled"),
+            "amount": values.get("rewards.amount", 0),
+        },
+        "mail": {"queued": _count(values, "mail.queued"), "failed": _count(values, "mail.failed")},
+        "feed": {"read_at": read_at, "age_seconds": age},
     }
+
+
+def _count(values: Mapping[str, Decimal | None], name: str) -> int | None:
+    """A whole number: 0 before the first count, null if it is unknown."""
+    value = values.get(name, Decimal(0))
+    return None if value is None else int(value)
+
+
+def _tickets(values: Mapping[str, Decimal | None]) -> list[dict[str, object]]:
+    """One entry for each priority, the known ones first: adopted tickets may have others."""
+    counted = {name.removeprefix(TICKETS).rpartition(".")[0] for name in values if name.startswith(TICKETS)}
+    tickets: list[dict[str, object]] = []
+    for priority in (*PRIORITIES, *sorted(counted.difference(PRIORITIES))):
+        oldest = values.get(f"{TICKETS}{priority}.oldest_at")
+        oldest_at = None if oldest is None else _EPOCH + timedelta(microseconds=int(oldest * 1_000_000))
+        waiting = _count(values, f"{TICKETS}{priority}.waiting")
+        tickets.append({"priority": priority, "waiting": waiting, "oldest_at": oldest_at})
+    return tickets

@@ -47,7 +47,7 @@ from goatedvips.models.accounts import (
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.newsletter import newsletter_subscriptions
 from goatedvips.models.notifications import notification_preferences, outbox, sender_state
-from goatedvips.models.operations import audit_log, idempotency_records
+from goatedvips.models.operations import audit_log, figures, idempotency_records
 from goatedvips.models.races import historical_races, wager_race_participants, wager_races
 from goatedvips.models.rewards import rewards
 from goatedvips.models.tickets import support_tickets, ticket_messages
@@ -247,6 +247,7 @@ HOLDINGS = (
 )
 
 WITHOUT_PERSONAL_DATA = (
+    figures,
     identity_key,
     notification_preferences,  # the guide's table has no reference to a member
     sender_state,

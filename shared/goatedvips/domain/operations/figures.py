@@ -1,0 +1,148 @@
+"""The overview's figures: counted once a minute in the background, so that no request counts rows.
+
+`figures` has a row for each. Its name is `section.field` of the overview, or `tickets.priority.field`.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Interval,
+    Numeric,
+    Select,
+    Table,
+    and_,
+    case,
+    cast,
+    column,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    table,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import REGCLASS
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from goatedvips.domain.access import NOW
+from goatedvips.domain.notifications.outbox import WAITING
+from goatedvips.models.accounts import users
+from goatedvips.models.codes import bonus_codes, code_claims
+from goatedvips.models.notifications import outbox
+from goatedvips.models.operations import figures
+from goatedvips.models.races import wager_races
+from goatedvips.models.rewards import rewards
+from goatedvips.models.tickets import support_tickets
+
+EXACT_BELOW = 1000  # rows; a table with fewer is counted, a larger one is estimated
+TICKETS = "tickets."
+
+_pg_class = table("pg_class", column("oid"), column("reltuples"))
+
+
+def _estimated_rows(counted: Table) -> ColumnElement[Any]:
+    """The number of rows: exact below `EXACT_BELOW`, else the planner's estimate; null for a table never analysed."""
+    first_ids = select(counted.c.id).order_by(counted.c.id).limit(EXACT_BELOW).subquery()
+    number = select(func.count()).select_from(first_ids).scalar_subquery()
+    rows = case((number < EXACT_BELOW, number), (_pg_class.c.reltuples >= 0, cast(_pg_class.c.reltuples, BigInteger)))
+    return select(rows).where(_pg_class.c.oid == cast(literal(counted.name), REGCLASS)).scalar_subquery()
+
+
+def _count_where(*conditions: ColumnElement[bool]) -> ColumnElement[Any]:
+    return select(func.count()).where(*conditions).scalar_subquery()
+
+
+def _sum_of(wagered: Column[Any]) -> ColumnElement[Any]:
+    """The sum of a column; a NaN in an adopted row would make the sum NaN."""
+    is_amount = and_(wagered > 0, wagered < cast(literal("NaN"), Numeric))
+    return func.coalesce(func.sum(wagered).filter(is_amount), 0)
+
+
+def _count_registered(within: timedelta) -> ColumnElement[Any]:
+    since = NOW - literal(within, Interval())
+    return func.count().filter(users.c.created_at > since, users.c.created_at <= NOW)
+
+
+# One scan of the table for all figures about members.
+_members = (
+    select(
+        func.count().label("members.all"),
+        _count_registered(timedelta(days=1)).label("members.new_today"),
+        _count_registered(timedelta(days=7)).label("members.new_this_week"),
+        func.count().filter(users.c.is_active).label("members.active"),
+        _sum_of(users.c.wager_today).label("wagers.today"),
+        _sum_of(users.c.wager_week).label("wagers.week"),
+        _sum_of(users.c.wager_month).label("wagers.month"),
+    )
+    .where(users.c.erased_at.is_(None), ~users.c.is_shell)
+    .cte("members")
+)
+# A wheel win is handed over only after its code was claimed. This is a correlated subquery, so that no plan reads the
+# whole table of codes.
+_claims_of_win = select(bonus_codes.c.claims).where(bonus_codes.c.spin_id == rewards.c.source_id).scalar_subquery()
+_unfulfilled = (
+    select(
+        func.count().label("rewards.unfulfilled"), func.coalesce(func.sum(rewards.c.amount), 0).label("rewards.amount")
+    )
+    .where(rewards.c.fulfilled_at.is_(None), or_(rewards.c.source_type != "spin", _claims_of_win > 0))
+    .cte("unfulfilled")
+)
+_waiting = (
+    select(
+        support_tickets.c.priority,
+        func.count().label("waiting"),
+        # Seconds since 1970. An adopted ticket may have no finite time.
+        func.min(func.extract("epoch", support_tickets.c.created_at))
+        .filter(func.isfinite(support_tickets.c.created_at))
+        .label("oldest_at"),
+    )
+    .where(support_tickets.c.status != "closed")
+    .group_by(support_tickets.c.priority)
+    .cte("waiting")
+)
+_is_live = and_(wager_races.c.start_date <= NOW, wager_races.c.end_date > NOW, wager_races.c.cancelled_at.is_(None))
+_FIGURES: dict[str, ColumnElement[Any]] = {
+    **{figure.key: select(figure).scalar_subquery() for figure in (*_members.c, *_unfulfilled.c)},
+    "races.live": _count_where(_is_live),
+    "codes.issued": _estimated_rows(bonus_codes),
+    "codes.claimed": _estimated_rows(code_claims),
+    "mail.queued": _count_where(WAITING),
+    "mail.failed": _count_where(outbox.c.failed_at.is_not(None)),
+}
+
+
+def _figure(name: ColumnElement[str], value: ColumnElement[Any]) -> Select[Any]:
+    return select(name.label("name"), cast(value, Numeric).label("value"))
+
+
+_counted = union_all(
+    *(_figure(literal(name), value) for name, value in _FIGURES.items()),
+    *(
+        _figure(TICKETS + _waiting.c.priority + f".{field}", _waiting.c[field]).select_from(_waiting)
+        for field in ("waiting", "oldest_at")
+    ),
+).subquery("counted")
+# In the order of the names, so that two runs at once lock the rows in one order. The later one wins.
+_insert_counted = upsert(figures).from_select(
+    ["name", "value", "as_of"],
+    select(_counted.c.name, _counted.c.value, NOW).order_by(_counted.c.name),
+)
+_write_figures = _insert_counted.on_conflict_do_update(
+    index_elements=["name"],
+    set_={"value": _insert_counted.excluded.value, "as_of": _insert_counted.excluded.as_of},
+    where=figures.c.as_of < _insert_counted.excluded.as_of,
+)
+# Those of priorities that no open ticket has any more.
+_delete_tickets = delete(figures).where(figures.c.name.startswith(TICKETS), figures.c.as_of < NOW)
+
+
+def write(connection: Connection, *, now: datetime) -> None:
+    """Count, and write the figures as of `now`, unless a run with a later clock has written them."""
+    connection.execute(_write_figures, {"now": now})
+    connection.execute(_delete_tickets, {"now": now})
