@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -47,11 +48,12 @@ class Workload:
 
     Parameters
     ----------
-    url: the database, for its owner.
+    url, owner_url: the database, for functions and for its owner.
     members: how many there are.
     """
 
     url: str
+    owner_url: str
     members: int
     first_user: int
     first_session: int
@@ -64,7 +66,7 @@ class Workload:
 
     def event(self, function: str, number: int) -> dict[str, Any]:
         """Return the function's sample event as a member sends it; the number of the event selects the member."""
-        made: dict[str, Any] = json.loads((ROOT / "events" / f"{function}.json").read_text())
+        made: dict[str, Any] = json.loads(_sample(function))
         member = number % self.members
         context = made["requestContext"]
         if "identitySource" in made:
@@ -83,6 +85,11 @@ class Workload:
         values = template.build_parameters(self.url, "http://127.0.0.1:3000", {})
         loaded = template.load(values, "http://127.0.0.1:3000", build.checkout / "template.yaml")
         return BASE_VARIABLES | loaded.function(function).variables | {"PATH": os.environ.get("PATH", os.defpath)}
+
+
+@cache
+def _sample(function: str) -> str:
+    return (ROOT / "events" / f"{function}.json").read_text()
 
 
 def prepare(postgres: Server, build: Build, members: int) -> Workload:
@@ -112,4 +119,5 @@ def prepare(postgres: Server, build: Build, members: int) -> Workload:
     with engine(url).begin() as connection:
         connection.exec_driver_sql(MEMBERS.replace(":members", str(members)).replace(":codes", str(CODES)))
         first_user, first_session, race = connection.execute(FIRST_IDS).one()
-    return Workload(make_url(url).set(username="api").render_as_string(), members, first_user, first_session, race)
+    functions_url = make_url(url).set(username="api").render_as_string()
+    return Workload(functions_url, url, members, first_user, first_session, race)
