@@ -19,7 +19,7 @@ FIND_PYTHON = for python in python3 /usr/bin/python3 python3.13 python; do \
 	done
 
 .DEFAULT_GOAL := help
-.PHONY: help run port test check bench invoke sam-build sam-invoke sam-api staff outbox-retry openapi statements db-check db-adopt db-upgrade db-reset format requirements clean
+.PHONY: help run port test check simulate bench invoke sam-build sam-invoke sam-api staff outbox-retry openapi statements db-check db-adopt db-upgrade db-reset format requirements clean
 
 help:               ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -30,7 +30,10 @@ run: port $(READY)  ## the platform on http://127.0.0.1:3000 (PORT=…), until C
 test: $(READY)      ## every test, in parallel (ARGS="-k spin")
 	@$(PYTHON) -m pytest -n auto $(ARGS)
 
-bench: $(READY)     ## a benchmark: WHAT=cold_start (benchmarks/README.md has all) [ARGS=…]
+simulate: $(READY)  ## a simulation on a database of its own: WHAT=wheel [SIZE=1000] [SEED=7]
+	@$(PYTHON) -m tests.simulations "$(or $(WHAT),wheel)" "$(or $(SIZE),1000)" "$(SEED)"
+
+bench: $(READY)     ## a benchmark: WHAT=imports, log_in_timing, newsletter_timing or upgrade_under_load
 	@$(PYTHON) -m benchmarks "$(or $(WHAT),imports)" $(ARGS)
 
 invoke: $(READY)    ## one function on Lambda's runtime client: FUNCTION=spin_wheel [EVENT=file.json]

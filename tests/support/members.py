@@ -36,7 +36,14 @@ class Members:
 
     database: sa.Engine
 
-    def new(self, *, seeds: bool = True, is_staff: bool = False, **columns: Any) -> Member:
+    def new(
+        self,
+        *,
+        seeds: bool = True,
+        is_staff: bool = False,
+        session_lifetime: timedelta = timedelta(days=30),
+        **columns: Any,
+    ) -> Member:
         """Make a member as `register` does; without seeds, one as adoption leaves them."""
         name, token = f"member-{secrets.token_hex(6)}", f"gvp_{secrets.token_urlsafe(32)}"
         given = {
@@ -57,7 +64,7 @@ class Members:
                     "user_id": row.id,
                     "token_hash": hashlib.sha256(token.encode()).digest(),
                     "created_at": now,
-                    "expires_at": now + timedelta(days=30),
+                    "expires_at": now + session_lifetime,
                 }
             )
             session_id = connection.execute(

@@ -1,0 +1,18 @@
+"""`make simulate WHAT=wheel`, in a small size."""
+
+import os
+import secrets
+
+import pytest
+
+from tests.simulations import wheel
+from tests.support import stack
+
+FIXED_SEED = 21
+
+
+@pytest.mark.parametrize("seed", [FIXED_SEED, None], ids=["fixed seed", "random seed"])
+def test_every_spin_of_a_week_is_reproduced(servers: stack.Stack, seed: int | None) -> None:
+    number = secrets.randbelow(2**32) if seed is None else seed
+    print(f"SEED={number}")
+    wheel.run(servers, os.environ["TEST_DATABASE"], size=50, seed=number, days=7)
