@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from struct import Struct
 from time import monotonic, perf_counter
 
-from goatedvips.postgres_errors import message, sqlstate
+from goatedvips.postgres_errors import fields_of, message, sqlstate
 from goatedvips.postgres_messages import INT16, INT32, extended_query
 from goatedvips.postgres_messages import message as make_message
 from goatedvips.postgres_server import Server
@@ -47,6 +47,10 @@ class ConnectionLost(DatabaseError):
     """The connection broke during a statement: whether the statement took effect is unknown."""
 
 
+class UnreadableAnswer(DatabaseError):
+    """The server answered what this client cannot read, such as a column of another type."""
+
+
 class Refused(DatabaseError):
     """The server refused the statement; the connection can go on. The argument is a dict of the error's fields."""
 
@@ -63,7 +67,7 @@ class Database:
         self.server = server
         self._log_queries = log_queries
         self._connection: _Connection | None = None
-        self._used = 0.0  # when the last statement was answered
+        self._used = 0.0  # when the last statement ended
         self._read_began = 0.0
 
     def read(self, statement: Statement, parameters: Parameters) -> Rows:
@@ -110,7 +114,8 @@ class Database:
             if not isinstance(error, Refused):  # the unread rest would be taken for the next answer
                 self.close()
             raise
-        self._used = monotonic()
+        finally:
+            self._used = monotonic()
         if self._log_queries:
             milliseconds = round((perf_counter() - started) * 1000, 2)
             logger.info("query", extra={"statement": statement[0], "milliseconds": milliseconds, "rows": len(rows)})
@@ -128,24 +133,17 @@ class _Connection:
     def __init__(self, server: Server) -> None:
         try:
             self._socket = server.open_socket()
-        except OSError as error:
-            raise Unreachable(str(error)) from error
-        self._answers = self._socket.makefile("rb")
-        try:
+            self._answers = self._socket.makefile("rb")
             self._start(server)
-        except (OSError, Refused) as error:
-            self.close()
-            raise Unreachable(*error.args) from error
-        except BaseException:
-            self.close()
-            raise
+        except Exception as error:  # whatever went wrong, no statement was sent
+            raise Unreachable(fields_of(error) or str(error)) from error
 
     def run(self, statement: Statement, parameters: Parameters) -> Rows:
         """Send a statement and return its rows.
 
         Raises
         ------
-        ConnectionLost, Refused
+        ConnectionLost, Refused, UnreadableAnswer
         """
         text, names = statement
         flight = extended_query(text.encode(), [_encode(parameters[name]) for name in names])
@@ -158,8 +156,12 @@ class _Connection:
                     columns = _types(body)
                 elif kind == b"D":
                     rows.append(_row(body, columns))
+        except DatabaseError:
+            raise
         except OSError as error:
-            raise ConnectionLost(*error.args) from error
+            raise ConnectionLost(fields_of(error) or str(error)) from error
+        except Exception as error:
+            raise UnreadableAnswer(f"{type(error).__name__}: {error}") from error
         return rows
 
     def close(self) -> None:

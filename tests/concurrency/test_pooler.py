@@ -1,4 +1,4 @@
-"""Behind a transaction pooler every statement gets its own answer, with either dialect."""
+"""Behind a transaction pooler every statement gets its own answer, with either dialect and without SQLAlchemy."""
 
 import os
 import threading
@@ -12,6 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import postgres  # noqa: F401 - registers the dialects
+from goatedvips.light_connection import Database
+from goatedvips.postgres_server import Server
 from tests.support import stack
 
 THREADS = 24
@@ -50,6 +52,26 @@ def test_six_thousand_statements_get_six_thousand_right_answers(
     with ThreadPoolExecutor(THREADS) as pool:
         total = sum(pool.map(ask, range(THREADS)), Counter[str]())
     engine.dispose()
+    assert total == {"right": THREADS * STATEMENTS}
+
+
+def test_a_light_connection_gets_six_thousand_right_answers(pooled_servers: stack.Stack) -> None:
+    url = pooled_servers.pooled(os.environ["TEST_DATABASE"])
+    start = threading.Barrier(THREADS)
+
+    def ask(thread: int) -> Counter[str]:
+        found: Counter[str] = Counter()
+        database = Database(Server(url, iam=False, ca_file="", timeout=30.0))
+        start.wait(30)
+        for turn in range(STATEMENTS):
+            expected = thread * 10_000 + turn
+            rows = database.read((f"select $1::int, {expected} as s{thread}", ("x",)), {"x": expected})
+            found["right" if rows == [[expected, expected]] else "wrong"] += 1
+        database.close()
+        return found
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        total = sum(pool.map(ask, range(THREADS)), Counter[str]())
     assert total == {"right": THREADS * STATEMENTS}
 
 

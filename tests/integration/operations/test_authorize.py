@@ -13,11 +13,12 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.domain.accounts import compiled_sessions
-from goatedvips.light_connection import Database
+from goatedvips.light_connection import Database, Parameters, Statement
 from goatedvips.models.accounts import sessions, users
 from goatedvips.postgres_server import Server
 from tests.support import stack
 from tests.support.functions import Functions, event, load
+from tests.support.lives import PASSWORD, STORED
 from tests.support.members import Member, Members
 from tests.support.wire import Wire
 
@@ -157,6 +158,96 @@ def test_it_does_not_wait_for_a_locked_row(functions: Functions, members: Member
     last_active, _, expires_at = rows(database, member)
     assert last_active is None
     assert expires_at == later + timedelta(days=30)
+
+
+def test_it_does_not_wait_for_a_locked_session(functions: Functions, members: Members, database: sa.Engine) -> None:
+    member, later = members.new(), datetime.now(UTC) + timedelta(minutes=10)
+    before = rows(database, member)
+    lock = sa.select(sessions).where(sessions.c.id == member.session_id).with_for_update()
+    with database.connect().execution_options(isolation_level="READ COMMITTED") as other, other.begin():
+        other.execute(lock)
+        assert ask(functions, bearer(member), now=later)["context"] == member.caller
+        assert rows(database, member) == (later, True, before[2])
+        other.execute(sa.select(users).where(users.c.id == member.id).with_for_update())
+        assert ask(functions, bearer(member), now=later + timedelta(minutes=10))["context"] == member.caller
+    assert rows(database, member) == (later, True, before[2])
+
+
+def test_a_member_is_known_though_a_table_is_locked_against_writes(
+    functions: Functions,
+    members: Members,
+    database: sa.Engine,
+    servers: stack.Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As by the building of an index; the write then waits, but no longer than the socket's time-out."""
+    member = members.new()
+    use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"]), timeout=0.5)
+    with database.connect().execution_options(isolation_level="READ COMMITTED") as other, other.begin():
+        other.exec_driver_sql("LOCK TABLE sessions IN SHARE MODE")
+        assert ask(functions, bearer(member))["context"] == member.caller
+    assert "lost: timed out" in caplog.text
+
+
+@pytest.mark.parametrize("change", ["suspended", "ended", "expired", "erased"])
+def test_nothing_is_recorded_for_a_session_that_ends_after_it_was_read(
+    functions: Functions, members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    member = members.new()
+    module = load("authorize")
+    write = module.database.try_write
+
+    def change_then_write(statement: Statement, parameters: Parameters) -> None:
+        with database.connect() as connection:
+            if change == "suspended":
+                connection.execute(sa.update(users).where(users.c.id == member.id).values(suspended_at=NOW))
+            else:
+                values = {"expires_at": NOW} if change == "expired" else {"ended_at": NOW}
+                mine = sa.update(sessions).where(sessions.c.id == member.session_id)
+                connection.execute(mine.values(values))
+            if change == "erased":
+                connection.execute(sa.update(users).where(users.c.id == member.id).values(erased_at=NOW))
+        write(statement, parameters)
+
+    monkeypatch.setattr(module.database, "try_write", change_then_write)
+    before = rows(database, member)
+    assert ask(functions, bearer(member), now=NOW + timedelta(minutes=10))["context"] == member.caller
+    after = rows(database, member)
+    assert after[:2] == before[:2] == (None, False)
+    assert after[2] == (NOW if change == "expired" else before[2])
+
+
+def test_an_erased_member_is_nobody(functions: Functions, members: Members) -> None:
+    members.staff()
+    member = members.new(password=STORED)
+    assert functions.call("erase_me", by=member, body={"password": PASSWORD}).status == 204
+    assert ask(functions, bearer(member)) == NOBODY
+
+
+def test_a_change_of_rights_is_reported_at_once(functions: Functions, members: Members) -> None:
+    member = members.new()
+    for is_staff in (True, False):
+        members.change(member, is_admin=is_staff)
+        assert ask(functions, bearer(member))["context"]["is_staff"] is is_staff
+
+
+def test_each_token_is_its_own_member_s(functions: Functions, members: Members) -> None:
+    made = [members.new(seeds=False) for _ in range(20)]
+    for member in (*made, *reversed(made)):
+        assert ask(functions, bearer(member))["context"] == member.caller
+
+
+def test_it_never_fails_whatever_the_server_answers(
+    functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    member = members.new()
+    text, names = compiled_sessions.FIND_LIVE
+    with monkeypatch.context() as patched:
+        patched.setattr(compiled_sessions, "FIND_LIVE", (text.replace("sessions.id AS", "'text'::text AS"), names))
+        assert ask(functions, bearer(member)) == UNDECIDED
+    assert "undecided: KeyError: 25" in caplog.text
+    assert ask(functions, bearer(member))["context"] == member.caller
 
 
 @pytest.fixture
