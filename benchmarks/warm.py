@@ -19,19 +19,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import text
-
 from benchmarks.report import Line, print_heading, show_all
 from benchmarks.runtime import Runtime, cpu_seconds
 from benchmarks.subjects import Bench, Subject, prepared
-from migrations.upgrade import engine
+from benchmarks.workload import server_processes
 
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
 EVENTS = 100
 """Events of one turn."""
 WARM_UP = 50
 MEMBERS = 20_000
-SERVER_PROCESSES = text("SELECT pid FROM pg_stat_activity WHERE usename = 'api'")
 
 
 @dataclass
@@ -92,12 +89,10 @@ def alternate(*subjects: Subject) -> list[Warm]:
 
 def warm_up(subject: Subject, runtime: Runtime) -> Warm:
     """Send the first events, and find the process of PostgreSQL that serves the handler's connection."""
-    with engine(subject.workload.owner_url).connect() as connection:
-        before = set(connection.scalars(SERVER_PROCESSES))
+    with server_processes(subject.workload) as find:
         for _ in range(WARM_UP):
             subject.send(runtime)
-        connection.rollback()  # the activity is read once in a transaction
-        (server_process,) = set(connection.scalars(SERVER_PROCESSES)) - before
+        (server_process,) = find()
     return Warm(subject, runtime, server_process)
 
 

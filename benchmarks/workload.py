@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
@@ -40,6 +42,7 @@ CODES = 100
 FIRST_IDS = text(
     "SELECT (SELECT min(id) FROM users), (SELECT min(id) FROM sessions), (SELECT min(id) FROM wager_races)"
 )
+SERVER_PROCESSES = text("SELECT pid FROM pg_stat_activity WHERE usename = 'api'")
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,15 @@ class Workload:
         values = template.build_parameters(self.url, "http://127.0.0.1:3000", {})
         loaded = template.load(values, "http://127.0.0.1:3000", build.checkout / "template.yaml")
         return BASE_VARIABLES | loaded.function(function).variables | {"PATH": os.environ.get("PATH", os.defpath)}
+
+
+@contextmanager
+def server_processes(workload: Workload) -> Iterator[Callable[[], set[int]]]:
+    """Yield a function that returns the processes of PostgreSQL whose connections were opened within the block."""
+    with engine(workload.owner_url).connect() as connection:
+        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+        before = set(autocommit.scalars(SERVER_PROCESSES))
+        yield lambda: set(autocommit.scalars(SERVER_PROCESSES)) - before
 
 
 @cache

@@ -1,0 +1,240 @@
+"""How many requests for a leaderboard a second of CPU serves, compared with Express and drizzle-orm.
+
+`make bench WHAT=leaderboard` loads a race of a million ranked participants, with another race of a million participants
+without a rank beside it, and reads the first page of the ranked race, while members join that race. Counted is the CPU
+of the serving process and of PostgreSQL's processes for its connections: on a machine without idle cores it decides
+how many requests a second are served. Express answers eight requests at a time, which costs it less for each; a
+function answers one at a time, as on Lambda. The cheapest turn counts. Noise is a second Express divided by the first.
+
+PARTICIPANTS=… takes another number, ROUNDS=… another number of turns. It needs Node.js with npm. The status is 1 if the
+limit is missed.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPConnection
+from pathlib import Path
+from threading import Event, Thread
+
+from sqlalchemy import text
+
+from benchmarks.report import Line, print_heading, show_all
+from benchmarks.runtime import cpu_seconds
+from benchmarks.subjects import Bench, Subject, prepared
+from benchmarks.workload import Workload, server_processes
+from migrations.upgrade import engine
+
+FUNCTION = "get_leaderboard"
+PARTICIPANTS = int(os.environ.get("PARTICIPANTS", "1000000"))
+ROUNDS = int(os.environ.get("ROUNDS", "15"))
+CLIENTS, REQUESTS = 8, 25
+"""The connections to Express, and the requests of each in one turn."""
+JOINS_PER_SECOND = 20
+JOINERS = 20_000
+MUST, MOONSHOT = 0.9, 1.2
+
+FILL = (
+    "SET session_replication_role = replica",  # past the triggers, which see to each row
+    """
+    INSERT INTO users (username, username_key, email, email_key, password)
+        SELECT 'p' || n, 'p' || n, 'p' || n || '@example.com', 'p' || n || '@example.com', 'unusable'
+        FROM generate_series(1, {participants}) n
+    """,
+    """
+    INSERT INTO wager_race_participants (race_id, user_id, member_key, total_wager, rank)
+        SELECT {race}, id, id, 1000000 - rank, rank
+        FROM (SELECT id, row_number() OVER (ORDER BY id DESC) AS rank FROM users WHERE password = 'unusable'
+            AND username LIKE 'p%') ranked ORDER BY id
+    """,
+    """
+    INSERT INTO wager_races (title, type, status, prize_pool, start_date, end_date, min_wager, prize_distribution)
+        VALUES ('Neighbour', 'weekly', 'live', 500, now(), '2999-01-01', 0, '{{"1": 60}}')
+    """,
+    """
+    INSERT INTO wager_race_participants (race_id, user_id, member_key, total_wager)
+        SELECT (SELECT max(id) FROM wager_races), id, id, 0 FROM users WHERE username LIKE 'p%' ORDER BY id
+    """,
+    "SET session_replication_role = DEFAULT",
+    "VACUUM ANALYZE",
+)
+JOIN = text("""
+    INSERT INTO wager_race_participants (race_id, user_id, member_key, total_wager)
+    SELECT :race, :user, :user, 0 ON CONFLICT DO NOTHING
+""")
+
+
+@dataclass
+class Served:
+    """A server with the CPU seconds that one request took in each turn, PostgreSQL's included.
+
+    Parameters
+    ----------
+    process: its id.
+    server_processes: PostgreSQL's, of its connections.
+    serve: carries out one turn, and returns the number of requests.
+    """
+
+    process: int
+    server_processes: set[int]
+    serve: Callable[[], int]
+    cpu: list[tuple[float, float]] = field(default_factory=list)
+
+    def turn(self) -> None:
+        """Carry out one turn."""
+        own, postgres = cpu_seconds(self.process), sum(map(cpu_seconds, self.server_processes))
+        requests = self.serve()
+        own, postgres = cpu_seconds(self.process) - own, sum(map(cpu_seconds, self.server_processes)) - postgres
+        self.cpu.append((own / requests, postgres / requests))
+
+    @property
+    def least(self) -> float:
+        """The CPU seconds of a request in the cheapest turn."""
+        return min(map(sum, self.cpu))
+
+    @property
+    def detail(self) -> str:
+        """The milliseconds of the server and of PostgreSQL in the cheapest turn."""
+        own, postgres = min(self.cpu, key=sum)
+        return f"{own * 1000:.2f} + {postgres * 1000:.2f} ms"
+
+
+def main() -> int:
+    """Measure, print the line, and return the process's status."""
+    with tempfile.TemporaryDirectory() as name, prepared(Path(name), JOINERS) as bench:
+        for workload in bench.workloads:
+            fill(workload)
+        print_heading()
+        application = install(bench.folder / "express")
+        if application is None:
+            return int(
+                show_all([Line("leaderboard, requests ÷ Express's", None, MUST, MOONSHOT, None, "npm is missing")])
+            )
+        return int(show_all([measure(bench, application)]))
+
+
+def fill(workload: Workload) -> None:
+    """Add both races' participants."""
+    with engine(workload.owner_url).connect() as connection:
+        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+        for statement in FILL:
+            autocommit.exec_driver_sql(statement.format(participants=PARTICIPANTS, race=workload.race))
+
+
+def install(folder: Path) -> Path | None:
+    """Install the Express application in a folder, as its lock file says; return None if npm is missing."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return None
+    shutil.copytree(
+        Path(__file__).with_name("peers") / "express", folder, ignore=shutil.ignore_patterns("node_modules")
+    )
+    command = [npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(command, cwd=folder, check=True)
+    return folder
+
+
+def measure(bench: Bench, application: Path) -> Line:
+    """Serve the leaderboard in turns by this build, by the baseline and by Express, and return the result."""
+    this, baseline = bench.workloads[0], bench.baseline(FUNCTION)
+    with ExitStack() as resources:
+        ours = resources.enter_context(function(bench.this(FUNCTION)))
+        express, again = (resources.enter_context(node(application, this)) for _ in range(2))
+        before = resources.enter_context(function(baseline)) if baseline else None
+        servers = [server for server in (ours, express, again, before) if server is not None]
+        for workload in bench.workloads:
+            resources.enter_context(joining(workload))
+        for _ in range(ROUNDS):
+            for server in servers:
+                server.turn()
+    details = [f"{ours.detail}; Express {express.detail}"]
+    if before is not None:
+        details.append(f"baseline {before.detail}, ratio {express.least / before.least:.2f}")
+    return Line(
+        "leaderboard, requests ÷ Express's",
+        express.least / ours.least,
+        MUST,
+        MOONSHOT,
+        again.least / express.least,
+        "; ".join(details),
+        at_least=True,
+    )
+
+
+@contextmanager
+def function(subject: Subject) -> Iterator[Served]:
+    """Run a build's handler."""
+    with server_processes(subject.workload) as find, subject.start() as runtime:
+
+        def serve() -> int:
+            for _ in range(CLIENTS * REQUESTS):
+                subject.send(runtime)
+            return CLIENTS * REQUESTS
+
+        serve()
+        yield Served(runtime.pid, find(), serve)
+
+
+@contextmanager
+def node(application: Path, workload: Workload) -> Iterator[Served]:
+    """Run the Express application on a database, with connected clients."""
+    environment = os.environ | {"DATABASE_URL": workload.url, "PORT": "0", "NODE_ENV": "production"}
+    process = subprocess.Popen(
+        ["node", "server.js"], cwd=application, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        port = int(process.stdout.readline())
+        with server_processes(workload) as find, ThreadPoolExecutor(CLIENTS) as pool:
+            clients = [HTTPConnection("127.0.0.1", port) for _ in range(CLIENTS)]
+
+            def read(client: HTTPConnection) -> int:
+                for _ in range(REQUESTS):
+                    client.request("GET", f"/v1/races/{workload.race}/leaderboard")
+                    answer = client.getresponse()
+                    answer.read()
+                    if answer.status != HTTPStatus.OK:
+                        raise RuntimeError(f"Express answered {answer.status}")
+                return REQUESTS
+
+            def serve() -> int:
+                return sum(pool.map(read, clients))
+
+            serve()
+            yield Served(process.pid, find(), serve)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def joining(workload: Workload) -> Iterator[None]:
+    """Let one member after the other join the race, until the block ends."""
+    ended = Event()
+
+    def join() -> None:
+        with engine(workload.owner_url).connect() as connection:
+            autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+            for number in range(workload.members):
+                if ended.wait(1 / JOINS_PER_SECOND):
+                    return
+                autocommit.execute(JOIN, {"race": workload.race, "user": workload.first_user + number})
+
+    thread = Thread(target=join)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
