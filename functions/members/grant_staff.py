@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from goatedvips import resume_garbage_collection
 from goatedvips.db import transaction
 from goatedvips.domain.members import changes
 from goatedvips.schedule import logger
@@ -16,3 +17,6 @@ def handler(event: dict[str, Any], _: object) -> dict[str, Any]:
         grant = changes.grant_staff(connection, wanted.username)
     logger.info("made staff" if grant.granted else "is already staff", extra={"user_id": grant.user_id})
     return asdict(grant)
+
+
+resume_garbage_collection()

@@ -1,12 +1,13 @@
 """The API's authorizer: it reports who calls and allows every request; the routes themselves answer 401 and 403.
 
-It imports little, because its cold start adds to that of the route's function. It never fails: an error would be
-answered by API Gateway, without a problem document. If the database is out of reach it reports `undecided` (an empty
-context would mean "not signed in"), and the route's function authenticates the caller itself.
+It imports little, because its cold start adds to that of the route's function. It never fails: API Gateway would answer
+an error without a problem document. If the database is out of reach it reports `undecided`, not an empty context, which
+would mean "not signed in", and the route's function authenticates the caller itself.
 """
 
 import logging
 
+from goatedvips import resume_garbage_collection
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.domain.accounts import authentication
@@ -14,7 +15,6 @@ from goatedvips.light_connection import Database, DatabaseError, describe
 from goatedvips.postgres_server import Server
 
 logger = logging.getLogger(__name__)
-
 server = Server(
     settings.database_url,
     iam=settings.database_iam,
@@ -22,6 +22,7 @@ server = Server(
     timeout=settings.database_socket_timeout,
 )
 database = Database(server, log_queries=settings.query_log)
+resume_garbage_collection()
 
 
 def handler(event: dict[str, list[str] | None], _: object) -> dict[str, object]:

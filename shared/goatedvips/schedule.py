@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from goatedvips import resume_garbage_collection
+
 logger = Logger(service="goatedvips")
 metrics = Metrics(namespace="GoatedVIPs", service="goatedvips")
 
@@ -38,7 +40,7 @@ def seconds_left() -> float:
 
 
 def lambda_handler(work: Callable[[], Mapping[str, int]]) -> Callable[[Event, _Context], dict[str, int]]:
-    """Return what Lambda calls.
+    """Return what Lambda calls. A handler's module ends with this call.
 
     Parameters
     ----------
@@ -68,6 +70,7 @@ def lambda_handler(work: Callable[[], Mapping[str, int]]) -> Callable[[Event, _C
                 metrics.add_metric("Duration", MetricUnit.Milliseconds, _milliseconds_since(started))
                 metrics.flush_metrics()
 
+    resume_garbage_collection()
     return handler
 
 

@@ -19,7 +19,17 @@ POWERTOOLS_RESPONSE = "aws_lambda_powertools.event_handler"
 # What each place may import, beside Python's own modules.
 MAY_IMPORT = {
     # An answer with a status or headers of its own is Powertools' Response.
-    "functions": ("clock", "config", "db", "domain", "http", "schedule", "validators", POWERTOOLS_RESPONSE),
+    "functions": (
+        "resume_garbage_collection",
+        "clock",
+        "config",
+        "db",
+        "domain",
+        "http",
+        "schedule",
+        "validators",
+        POWERTOOLS_RESPONSE,
+    ),
     "domain": ("domain", "errors", "models", "time_zones", "sqlalchemy", "argon2"),
     "models": ("models", "sqlalchemy"),
     # Query and header parameters are declared in Powertools' words.

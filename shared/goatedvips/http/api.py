@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.metrics import MetricUnit
 
+from goatedvips import resume_garbage_collection
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import ConnectionLost, reading
@@ -140,7 +141,8 @@ class HttpApi(APIGatewayHttpResolver):
 
 
 def lambda_handler(api: HttpApi) -> Callable[[Event, Any], Answer]:
-    """Return what Lambda calls."""
+    """Return what Lambda calls. A handler's module ends with this call."""
+    resume_garbage_collection()
     return api.resolve
 
 
