@@ -81,9 +81,10 @@ WITHOUT_TEXTS = """
 # Our log-in verifies argon2id, and scrypt hashes in the format of the legacy application.  Mail reaches an ASCII
 # address with a dot in its domain, unless the domain is reserved (RFC 2606, RFC 6762) or one of the placeholders that
 # the legacy application made up.  example.com is not among them: it stands for real addresses in demo data and tests.
-# No bounded repetition such as {128}: on 100,000 rows it takes 10 to 30 times as long.
+# Patterns are slow on 100,000 rows: a bounded repetition such as {128} takes 10 to 30 times as long as one without, and
+# a pattern that is not anchored at the start about twice as long as a comparison of strings.
 LACKS_PROOF = (
-    "NOT (substr(password, 129, 1) = '.' AND length(password) > 129 AND left(password, 128) !~* '[^0-9a-f]'"
+    "NOT (strpos(password, '.') = 129 AND length(password) > 129 AND password ~* '^[0-9a-f]+[.]'"
     " OR password LIKE '$argon2%')"
 )
 IS_SHELL = f"""
@@ -92,8 +93,9 @@ IS_SHELL = f"""
 IS_MAILABLE = r"""
     SELECT email ~* '^[a-z0-9!#$%&''*+/=?^_`{|}~.-]+@[a-z0-9-]+(\.[a-z0-9-]+)+$'
         AND position('@' IN email) <= 65 AND octet_length(email) <= 254
-        AND email !~* '[@.]placeholder\.com$'
-        AND email !~* '\.(test|example|invalid|localhost|local|placeholder)$'
+        AND lower(split_part(email, '.', -1))
+            NOT IN ('test', 'example', 'invalid', 'localhost', 'local', 'placeholder')
+        AND lower(right(email, 16)) NOT IN ('@placeholder.com', '.placeholder.com')
 """
 MARK_SHELL = """
 BEGIN
