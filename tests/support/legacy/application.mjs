@@ -5,8 +5,8 @@ import * as operators from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { createInsertSchema, createSelectSchema } from "drizzle-zod";
 import pg from "pg";
-import * as schema from "./guide.mjs";
 
+const schema = await import(process.env.SCHEMA);
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL });
 const db = drizzle(pool, { schema });
 const tables = Object.values(schema).filter((value) => operators.is(value, operators.Table));

@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,12 +37,31 @@ def install(folder: Path) -> Path:
 
 def push(packages: Path, url: str) -> None:
     """Make the guide's tables as its `npm run db:push` does."""
+    _run_kit(packages, "push", "--dialect=postgresql", "--schema=./guide.ts", f"--url={url}")
+
+
+def pull(packages: Path, folder: Path, url: str, tables: Sequence[str] = ()) -> Path:
+    """Let `drizzle-kit pull` write its schema file for a database, with a configuration as docs/adopting.md shows it.
+
+    Parameters
+    ----------
+    folder: where it writes.
+    tables: the tables that it reads; all when empty.
+    """
+    config = {"dialect": "postgresql", "out": os.path.relpath(folder, packages), "dbCredentials": {"url": url}}
+    filters = {"tablesFilter": [*tables]} if tables else {}
+    (packages / "pull.json").write_text(json.dumps(config | filters))
+    _run_kit(packages, "pull", "--config=pull.json")
+    return folder / "schema.ts"
+
+
+def _run_kit(packages: Path, subcommand: str, *options: str) -> None:
     kit = packages / "node_modules" / ".bin" / "drizzle-kit"
-    command = [str(kit), "push", "--dialect=postgresql", "--schema=./guide.ts", f"--url={url}"]
-    pushed = subprocess.run(
+    command = [str(kit), subcommand, *options]
+    done = subprocess.run(
         command, cwd=packages, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120
     )
-    assert pushed.returncode == 0, pushed.stdout + pushed.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 class LegacyApplication:
@@ -52,13 +71,14 @@ class LegacyApplication:
     ----------
     packages: what `install` returned.
     url: of the database.
+    schema: the schema file, in the folder of the packages.
     """
 
-    def __init__(self, packages: Path, url: str) -> None:
+    def __init__(self, packages: Path, url: str, schema: str = "guide.mjs") -> None:
         self._process = subprocess.Popen(
             ["node", "application.mjs"],
             cwd=packages,
-            env={"PATH": os.environ["PATH"], "DATABASE_URL": url},
+            env={"PATH": os.environ["PATH"], "DATABASE_URL": url, "SCHEMA": f"./{schema}"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
