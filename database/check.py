@@ -155,12 +155,10 @@ def _decide(connection: Connection, report: Report) -> None:
             continue
         try:
             with connection.begin_nested():
-                found = answer(connection, question)
+                report.undecided += answer(connection, question)
         except DBAPIError as error:  # such as a column of another type, which has a line of its own
-            what = f"{question.table} could not be searched for {question.what}"
+            what = f"{question.table} could not be searched for {' or '.join(kind.what for kind in question.kinds)}"
             report.remarks.append(Finding(what, message(error.orig)))
-        else:
-            report.undecided += [found] if found else []
     report.undecided.sort(key=lambda kind: [*guide().tables].index(kind.table))
 
 

@@ -1,13 +1,23 @@
 """Queries for rows that need a decision, and the rows that they find."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Select
 
-type Found = Select[int, int | None]
 type Columns = Mapping[str, set[str]]
 """The names of each table's columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What some rows have in common, and the decision that they need."""
+
+    what: str
+    do: str
+    is_note: bool = False
+    """Nothing has to be decided: the platform works with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +30,34 @@ class Undecided:
     rows: list[tuple[int, int | None]]
     """The id of each row, and the id of the row that has the key that it would have, if any."""
     is_note: bool = False
-    """Nothing has to be decided: the platform works with them."""
+    """As in `Kind`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query for rows of one table that need the same decision."""
+    """A query for rows of one table that need a decision.
+
+    Parameters
+    ----------
+    needs: the columns that it needs.
+    rows: `id`, the id of the row that has the key that it would have, and, if there are several kinds, whether it is of
+        the kind, for each in their order.
+    """
 
     table: str
     needs: frozenset[str]
-    """The columns that it needs."""
-    what: str
-    do: str
-    rows: Found
-    is_note: bool = False
+    kinds: tuple[Kind, ...]
+    rows: Select[*tuple[Any, ...]]
 
 
-def answer(connection: Connection, question: Question) -> Undecided | None:
-    """Return the rows of a question; None if there are none."""
+def answer(connection: Connection, question: Question) -> Iterator[Undecided]:
+    """Yield the rows of a question by their kinds; nothing for a kind without rows."""
     first = question.rows.selected_columns[0]
-    rows = [(id_, other) for id_, other in connection.execute(question.rows.order_by(first))]
-    return Undecided(question.table, question.what, question.do, rows, question.is_note) if rows else None
+    found: list[list[tuple[int, int | None]]] = [[] for _ in question.kinds]
+    for id_, other, *is_of in connection.execute(question.rows.order_by(first)):
+        for rows, is_one in zip(found, is_of or [True], strict=True):
+            if is_one:
+                rows.append((id_, other))
+    for kind, rows in zip(question.kinds, found, strict=True):
+        if rows:
+            yield Undecided(question.table, kind.what, kind.do, rows, kind.is_note)

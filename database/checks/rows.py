@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     MetaData,
     Numeric,
+    Select,
     Table,
     and_,
     cast,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.types import Date, Text
 
 from database.checks import accounts
-from database.checks.questions import Columns, Found, Question
+from database.checks.questions import Columns, Kind, Question
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.newsletter import newsletter_subscriptions
@@ -128,8 +129,12 @@ def questions(guide: MetaData, columns: Columns, *, keyed: bool) -> Iterator[Que
     yield Question(
         "users",
         frozenset({"username", "email"}),
-        "usernames that are another member's e-mail address, ignoring case",
-        "who logs in with that address may mean either; rename them with their consent",
+        (
+            Kind(
+                "usernames that are another member's e-mail address, ignoring case",
+                "who logs in with that address may mean either; rename them with their consent",
+            ),
+        ),
         _named_as_another(),
     )
     yield from accounts.questions(keyed=keyed)
@@ -138,8 +143,13 @@ def questions(guide: MetaData, columns: Columns, *, keyed: bool) -> Iterator[Que
     yield Question(
         "notification_preferences",
         frozenset(),
-        "preferences without an owner",
-        "the guide's table doesn't say whose they are, so they mean nothing; members you know of may set theirs anew",
+        (
+            Kind(
+                "preferences without an owner",
+                "the guide's table doesn't say whose they are, so they mean nothing; members you know of may set theirs"
+                " anew",
+            ),
+        ),
         select(ownerless.id, null()).where(literal_column("user_id IS NULL" if has_owner else "true")),
     )
     for table in guide.sorted_tables:
@@ -149,7 +159,8 @@ def questions(guide: MetaData, columns: Columns, *, keyed: bool) -> Iterator[Que
 def _of_key(key: Key, columns: set[str], *, keyed: bool) -> Iterator[Question]:
     table, needs = key.column.table.name, frozenset({key.made_of.name, *(column.name for column in key.scope)})
     if not keyed:
-        yield Question(table, needs, key.what, key.do, _late(key, has_column=key.column.name in columns))
+        late = _late(key, has_column=key.column.name in columns)
+        yield Question(table, needs, (Kind(key.what, key.do),), late)
         return
     holder = key.column.table.alias("holder")
     same = (holder.c[column.name] == column for column in key.scope)
@@ -159,18 +170,16 @@ def _of_key(key: Key, columns: set[str], *, keyed: bool) -> Iterator[Question]:
         .select_from(key.column.table.outerjoin(holder, and_(holder.c[key.column.name] == key.reads, *same)))
         .where(*keyless)
     )
-    yield Question(table, needs, key.what, key.do, found.where(holder.c.id.is_not(None)))
-    yield Question(
-        table,
-        needs,
+    yield Question(table, needs, (Kind(key.what, key.do),), found.where(holder.c.id.is_not(None)))
+    free = Kind(
         f"rows without {key.column.name}, though no other row has theirs any more",
         f"UPDATE {table} SET {key.made_of.name} = {key.made_of.name} WHERE {key.column.name} IS NULL"  # noqa: S608
         " gives it to the oldest of them",
-        found.where(holder.c.id.is_(None)),
     )
+    yield Question(table, needs, (free,), found.where(holder.c.id.is_(None)))
 
 
-def _late(key: Key, *, has_column: bool) -> Found:
+def _late(key: Key, *, has_column: bool) -> Select[*tuple[Any, ...]]:
     """Find the rows of each group except the one that has the key, or will have it."""
     table = key.column.table
     order = [
@@ -179,12 +188,12 @@ def _late(key: Key, *, has_column: bool) -> Found:
         table.c.id,
     ]
     first = func.first_value(table.c.id).over(partition_by=[*key.scope, key.reads], order_by=order)
-    given = key.reads.is_not(None), *(column.is_not(None) for column in key.scope)
+    given = key.made_of.is_not(None), *(column.is_not(None) for column in key.scope)  # reading it may take long
     rows = select(table.c.id, first.label("holder")).where(*given).subquery()
     return select(rows.c.id, rows.c.holder).where(rows.c.id != rows.c.holder)
 
 
-def _named_as_another() -> Found:
+def _named_as_another() -> Select[*tuple[Any, ...]]:
     other = users.alias("other")
     same = func.lower(users.c.username) == func.lower(other.c.email)
     return select(users.c.id, func.min(other.c.id)).where(same, users.c.id != other.c.id).group_by(users.c.id)
@@ -198,12 +207,15 @@ def _of_values(table: Table) -> Iterator[Question]:
                 column < literal_column("timestamp '0001-01-01'"),
                 column >= literal_column("timestamp '10000-01-01'"),
             )
-            what = f"times in {column.name} outside the years 1 to 9999, or infinite"
-            do = "they are answered as the nearest year; write the time that is meant"
+            kind = Kind(
+                f"times in {column.name} outside the years 1 to 9999, or infinite",
+                "they are answered as the nearest year; write the time that is meant",
+            )
         elif isinstance(column.type, Numeric):
             outside = column == literal_column("numeric 'NaN'")
-            what = f"NaN in {column.name}"
-            do = "no sum or rank comes out right with it; write the number that is meant"
+            kind = Kind(
+                f"NaN in {column.name}", "no sum or rank comes out right with it; write the number that is meant"
+            )
         else:
             continue
-        yield Question(table.name, frozenset({column.name}), what, do, select(table.c.id, null()).where(outside))
+        yield Question(table.name, frozenset({column.name}), (kind,), select(table.c.id, null()).where(outside))
