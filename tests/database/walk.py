@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from goatedvips import db
 from goatedvips.config import settings
 from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.light_connection import Database
+from goatedvips.postgres_server import Server
 from tests.support.credentials import network_address
-from tests.support.functions import Answer, Functions
+from tests.support.functions import Answer, Functions, load
 from tests.support.members import Member
 
 type Expect = Callable[[int, str, Answer], Answer]
@@ -26,6 +28,8 @@ def functions_on(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Function
     """Let the functions use this database, as the role `api`."""
     api = sa.make_url(url).set(username="api", password=None)
     monkeypatch.setattr(db, "settings", replace(settings, database_url=api.render_as_string()))
+    server = Server(api.render_as_string(), iam=False, ca_file="", timeout=10)
+    monkeypatch.setattr(load("authorize"), "database", Database(server))
     db.engine.cache_clear()
     try:
         yield Functions(monkeypatch)
