@@ -14,7 +14,7 @@ class Line:
     ----------
     what: what was measured, with the unit unless it is a ratio.
     measured: the result; None: it cannot be measured here, for the reason in `detail`.
-    must: the limit.
+    must: the limit; None: there is none.
     moonshot: what would be excellent; None: there is no such goal.
     noise: the ratio of a thing to itself, measured in the same run.
     detail: the figures behind the result.
@@ -23,7 +23,7 @@ class Line:
 
     what: str
     measured: float | None
-    must: float
+    must: float | None = None
     moonshot: float | None = None
     noise: float | None = None
     detail: str = ""
@@ -32,7 +32,7 @@ class Line:
     @property
     def fails(self) -> bool:
         """Whether the result misses the limit."""
-        if self.measured is None:
+        if self.measured is None or self.must is None:
             return False
         return self.measured < self.must if self.at_least else self.measured > self.must
 
@@ -47,7 +47,7 @@ def show(line: Line) -> bool:
     sign = "≥" if line.at_least else "≤"
     cells = (
         f"{_figure(line.measured):>9}",
-        f"{sign + _figure(line.must):>9}",
+        f"{'' if line.must is None else sign + _figure(line.must):>9}",
         f"{'' if line.moonshot is None else sign + _figure(line.moonshot):>9}",
         f"{'' if line.noise is None else f'{line.noise:.2f}':>7}",
     )

@@ -67,13 +67,20 @@ class Workload:
         """Return the function's sample event as the next member sends it."""
         return self.event(function, next(self.numbers))
 
+    def next_bearer(self) -> str:
+        """Return the Authorization header of the next member."""
+        return self._bearer(next(self.numbers) % self.members)
+
+    def _bearer(self, member: int) -> str:
+        return f"Bearer gvp_{member + 1:043}"
+
     def event(self, function: str, number: int) -> dict[str, Any]:
         """Return the function's sample event as a member sends it; the number of the event selects the member."""
         made: dict[str, Any] = json.loads(_sample(function))
         member = number % self.members
         context = made["requestContext"]
         if "identitySource" in made:
-            made["identitySource"] = [f"Bearer gvp_{member + 1:043}"]
+            made["identitySource"] = [self._bearer(member)]
         if "authorizer" in context:
             caller = {"user_id": self.first_user + member, "session_id": self.first_session + member, "is_staff": False}
             context["authorizer"] = {"lambda": caller}
