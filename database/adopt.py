@@ -32,6 +32,7 @@ LOCKS = {
     "pending_subscriptions": "An index is built while others write.",
     "given_up_identities": "users is locked for a moment.",
     "figures": "A table is made; no other is locked.",
+    "payouts": "The platform's ledger is locked for a moment; an index of bonus_codes is built while others write.",
 }
 """How each step affects concurrent work on the tables."""
 

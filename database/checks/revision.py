@@ -23,6 +23,7 @@ LAST_MADE = {
     "given_up_identities": "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'extend_given_up'"
     " AND tgrelid = to_regclass('users'))",
     "figures": "to_regclass('figures') IS NOT NULL",
+    "payouts": "to_regclass('bonus_codes_expires_at_idx') IS NOT NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -23,10 +23,12 @@ from goatedvips.domain.races import participation
 from goatedvips.domain.wheel import spins
 from goatedvips.errors import ExclusionShorter, SelfExcluded
 from goatedvips.models.accounts import users
+from goatedvips.models.wheel import wheel_spins
 from tests.concurrency.together import at_once_behind
 from tests.support.codes import Codes
 from tests.support.members import Member, Members
 from tests.support.races import Races
+from tests.support.rows import insert_row
 
 NOW = datetime.now(UTC)
 
@@ -182,6 +184,32 @@ def test_an_exclusion_waits_for_a_play_that_has_passed_its_checks(
             play(connection)
     for engine in (player, excluder):
         engine.dispose()
+
+
+def test_a_claim_of_one_s_own_win_waits_for_an_exclusion_and_succeeds(
+    direct: str, members: Members, codes: Codes, database: sa.Engine
+) -> None:
+    """The right to play is checked again on the updated row; a win does not need it."""
+    member = members.new()
+    spin_id = insert_row(database, wheel_spins, user_id=member.id, segment_index=0)
+    won = codes.new(user_id=member.id, spin_id=spin_id, max_claims=1).code
+    engine, begun = db.make_engine(direct), threading.Event()
+
+    def run() -> claims.Claim:
+        with engine.begin() as connection:
+            connection.execute(sa.text("SELECT 1"))
+            begun.set()
+            return claims.claim(connection, caller(member), won, client_network="test", now=NOW)
+
+    with database.connect() as holder, ThreadPoolExecutor(1) as pool:
+        holder.execution_options(isolation_level="READ COMMITTED")
+        exclusions.exclude(holder, caller(member), 1, now=NOW)
+        claiming = pool.submit(run)
+        assert begun.wait(10)
+        assert not _has_ended(claiming), "it must wait for the lock"
+        holder.commit()
+        assert claiming.result(10).created
+    engine.dispose()
 
 
 def _has_ended(future: Future[Any]) -> bool:

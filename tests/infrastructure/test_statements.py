@@ -105,7 +105,7 @@ def test_an_ignored_conflict_has_a_target() -> None:
 
 
 # A table, the only module that inserts into it, and at least how many statements do so with that module's CTEs.
-OWNERS = {"outbox": ("notifications.outbox", 5), "rewards": ("rewards.ledger", 2)}
+OWNERS = {"outbox": ("notifications.outbox", 5), "rewards": ("rewards.ledger", 1)}
 # Notes for each insert which module of the domain builds it, whatever the names of the table and of `insert` are there.
 BUILDERS = """
 import importlib, json, pkgutil, sys

@@ -23,6 +23,7 @@ from goatedvips.models.every import (
     wagers,
     wheel,
 )
+from tests.support.ledger import payout
 from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -193,6 +194,11 @@ def _play(life: Life) -> None:
     )
     life.add(codes.code_claims, code_id=code, user_id=me, claimed_at=NOON)
     life.add(rewards.rewards, user_id=me, source_type="spin", source_id=spins[0], amount=50, created_at=NOON)
+    grant = life.add(rewards.reward_grants, user_id=me, amount=50, created_at=NOON, created_by=me)
+    reward = life.add(rewards.rewards, user_id=me, source_type="grant", source_id=grant, amount=50, created_at=NOON)
+    life.rows[rewards.payouts].append(
+        payout(life.database, me, "50", reward, uid=life.uid, reference=f"paid to {life.uid}")
+    )
 
 
 def _race(life: Life) -> None:

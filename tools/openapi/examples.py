@@ -22,7 +22,6 @@ PLAUSIBLE: dict[str, object] = {
     "ExclusionShorterProblem.excluded_until": "2026-06-01T00:00:00Z",
     "expected": "one_draw",
     "expires_at": "2026-06-01T00:00:00Z",
-    "fulfilled_at": None,
     "IdempotencyKeyReusedProblem.errors": [
         {"pointer": "", "detail": "This Idempotency-Key was used with another body"}
     ],
@@ -33,6 +32,7 @@ PLAUSIBLE: dict[str, object] = {
     "next_cursor": None,
     "next_spin_at": "2026-05-02T00:00:00Z",
     "odds": "0.25",
+    "payout_id": None,
     "pointer": "/username",
     "profile_color": "#D7FF00",
     "Race.description": "The five highest wagers of the week share the pool.",

@@ -55,6 +55,7 @@ def is_excluded(account: ReadOnlyColumnCollection[str, Any] = users.c) -> Column
 
 _excluded = is_excluded()
 _unverified = and_(VERIFIED_EMAIL_REQUIRED, users.c.email_verified.is_not(True))
+_may_play = and_(~_excluded, ~_unverified)
 _select_caller: Select[int] = (
     select(users.c.id)
     .join(sessions, sessions.c.user_id == users.c.id)
@@ -89,7 +90,15 @@ def player() -> CTE:
     play that waits re-checks these conditions on the updated row (READ COMMITTED). So no play commits after an
     exclusion.
     """
-    return _select_caller.where(~_excluded, ~_unverified).with_for_update(of=users, read=True).cte("caller")
+    return _select_caller.where(_may_play).with_for_update(of=users, read=True).cte("caller")
+
+
+def claimant() -> CTE:
+    """As `member`, with `may_play`: whether they meet the conditions of `player`, whose lock this takes too.
+
+    Every member can claim what they have won; what else a statement allows needs `may_play`.
+    """
+    return _select_caller.add_columns(_may_play.label("may_play")).with_for_update(of=users, read=True).cte("caller")
 
 
 def staff() -> CTE:
@@ -152,7 +161,8 @@ def one_or_none(
     Parameters
     ----------
     parameters: what the statement is bound to besides `Caller.parameters`.
-    playing, staff: which CTE the statement starts from: `player`, `staff`, or neither of them.
+    playing, staff: which CTE the statement starts from: `player` (or `claimant`, if no row means that the caller may
+        not play), `staff`, or neither of them.
 
     Raises
     ------

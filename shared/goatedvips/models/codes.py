@@ -24,6 +24,10 @@ bonus_codes = Table(
     # The winning spin whose code it is.
     Column("spin_id", Integer, ForeignKey("wheel_spins.id", ondelete="SET NULL"), unique=True),
     Index("bonus_codes_user_id_id_idx", "user_id", "id"),
+    # Not of `claims`: an update of an indexed column writes all indexes anew.
+    Index(
+        "bonus_codes_expires_at_idx", "expires_at", postgresql_where=text("value IS NOT NULL AND revoked_at IS NULL")
+    ),
     Index("bonus_codes_without_key_idx", text("code_key(code)"), postgresql_where=text("code_key IS NULL")),
 )
 

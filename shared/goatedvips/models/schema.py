@@ -14,10 +14,11 @@ def _referent(key: Constraint, _: Table) -> str:
 
 
 # The revision that the database must have for this code. A test checks that it is the newest migration.
-REVISION = "figures"
+REVISION = "payouts"
 
 # The legacy application can delete its rows as before. Foreign keys of our tables to them have ON DELETE CASCADE or SET
-# NULL. Only the ledger of rewards and the audit log prevent that a member is deleted.
+# NULL. Only the ledger of rewards, its grants and payouts, and the audit log prevent that a member
+# is deleted.
 #
 # The naming convention is Drizzle's, so that adopted and new databases have constraints of the same names.
 metadata = MetaData(

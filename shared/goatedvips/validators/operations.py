@@ -85,9 +85,9 @@ class OverviewCodes(AnswerBody):
 
 
 class OverviewRewards(AnswerBody):
-    """Rewards that have not been paid out yet. A wheel win counts once its code was claimed."""
+    """Rewards that have not been paid yet: open ones, and those of payouts that have no reference yet."""
 
-    unfulfilled: int
+    unpaid: int
     """The number of these rewards."""
     amount: Money
     """The sum of these rewards."""

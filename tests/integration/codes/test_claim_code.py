@@ -230,18 +230,89 @@ def test_a_code_that_the_legacy_application_used_cannot_be_claimed(
     assert stored(database, text)[1] == []
 
 
-def test_claiming_the_code_of_a_win_adds_no_second_reward(
-    members: Members, functions: Functions, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fairness, "draw", lambda *_: 2)
-    member = members.new()
-    won = functions.call("spin_wheel", by=member, now=NOON).json["reward_code"]
-    assert_not_claimable(claim(functions, members.new(), won))
-    answer = claim(functions, member, won)
-    assert (answer.status, answer.json["value"]) == (201, "25.00")
+@pytest.fixture
+def win(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> Callable[[Member], tuple[int, str]]:
+    """Let a member win 25 dollars, and return the ids of the spin and the code's text."""
+
+    def win(member: Member) -> tuple[int, str]:
+        with monkeypatch.context() as patch:
+            patch.setattr(fairness, "draw", lambda *_: 2)
+            spin = functions.call("spin_wheel", by=member, now=NOON).json
+        return spin["id"], spin["reward_code"]
+
+    return win
+
+
+def ledger_of(database: sa.Engine, member: Member) -> list[tuple[str, int, str]]:
+    rows = sa.select(rewards).where(rewards.c.user_id == member.id).order_by(rewards.c.id)
     with database.connect() as connection:
-        granted = connection.execute(sa.select(rewards.c.source_type).where(rewards.c.user_id == member.id))
-        assert granted.scalars().all() == ["spin"]
+        return [(row.source_type, row.source_id, str(row.amount)) for row in connection.execute(rows)]
+
+
+def test_the_ledger_gets_the_row_of_a_win_when_its_code_is_claimed(
+    members: Members, functions: Functions, database: sa.Engine, win: Callable[[Member], tuple[int, str]]
+) -> None:
+    member = members.new()
+    spin_id, won = win(member)
+    assert ledger_of(database, member) == []
+    assert_not_claimable(claim(functions, members.new(), won))
+    answers = [claim(functions, member, won) for _ in range(2)]
+    assert [(answer.status, answer.json["value"]) for answer in answers] == [(201, "25.00"), (200, "25.00")]
+    assert ledger_of(database, member) == [("spin", spin_id, "25.00")]
+
+
+BARRED: dict[str, dict[str, Any]] = {
+    "excluded": {"excluded_until": LATER},
+    "permanently": {"excluded_permanently": True},
+    "unverified": {"email_verified": False},
+}
+
+
+@pytest.mark.parametrize("barred", BARRED)
+def test_who_may_not_play_can_still_claim_what_they_won_and_no_other_code(
+    members: Members,
+    functions: Functions,
+    database: sa.Engine,
+    code: Callable[..., str],
+    win: Callable[[Member], tuple[int, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    barred: str,
+) -> None:
+    member, winner = members.new(), members.new()
+    spin_id, won = win(member)
+    _, anothers = win(winner)
+    owned, claimed = code(user_id=member.id, max_claims=1), code()
+    assert claim(functions, member, claimed).status == 201
+    members.change(member, **BARRED[barred])
+    monkeypatch.setattr(api, "settings", replace(settings, verified_email_required=True))
+    expected = (403, "email_unverified" if barred == "unverified" else "self_excluded")
+
+    for other in (owned, anothers, code(), claimed, "no such code"):
+        refused = claim(functions, member, other)
+        assert (refused.status, refused.json["code"]) == expected, "the same for every code, so none can be told apart"
+    assert failures(database, member) == 0
+    assert [claim(functions, member, won).status for _ in range(2)] == [201, 200]
+    assert ledger_of(database, member)[1:] == [("spin", spin_id, "25.00")]
+
+
+def test_an_expired_win_of_an_excluded_member_is_refused_like_any_other(
+    members: Members, functions: Functions, database: sa.Engine, win: Callable[[Member], tuple[int, str]]
+) -> None:
+    member = members.new()
+    _, won = win(member)
+    members.change(member, excluded_permanently=True)
+    assert_not_claimable(claim(functions, member, won, NOON + timedelta(days=1)))
+    assert failures(database, member) == 1
+    assert ledger_of(database, member) == []
+
+
+def test_a_suspended_winner_cannot_claim_what_they_won(
+    members: Members, functions: Functions, win: Callable[[Member], tuple[int, str]]
+) -> None:
+    member = members.new()
+    _, won = win(member)
+    members.change(member, suspended_at=NOON)
+    assert claim(functions, member, won).json["code"] == "account_suspended"
 
 
 def test_ten_failures_in_ten_minutes_close_claiming_until_the_window_has_passed(

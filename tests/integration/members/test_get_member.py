@@ -17,6 +17,7 @@ from goatedvips.models.rewards import rewards
 from goatedvips.models.tickets import support_tickets
 from goatedvips.models.wheel import wheel_spins
 from tests.support.functions import Answer, Functions
+from tests.support.ledger import payout
 from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -75,7 +76,9 @@ def test_a_new_member_has_nothing_yet(members: Members, functions: Functions) ->
     }
 
 
-def test_the_details_have_every_field_and_count(members: Members, functions: Functions, add: Any) -> None:
+def test_the_details_have_every_field_and_count(
+    members: Members, functions: Functions, database: sa.Engine, add: Any
+) -> None:
     member, staff, tag = members.new(), members.staff(), secrets.token_hex(5)
     spin = add(wheel_spins, user_id=member.id, segment_index=3, reward_code=f"WIN-{tag}", timestamp=NOON)
     code = add(bonus_codes, code=f"WIN-{tag}", expires_at=NOON, value=Decimal("12345678901234.56"))
@@ -104,8 +107,8 @@ def test_the_details_have_every_field_and_count(members: Members, functions: Fun
         source_id=code,
         amount=Decimal("-2.5"),
         created_at=NOON,
-        fulfilled_at=NOON,
     )
+    paid_by = payout(database, member.id, "-2.5", reward, reference="TX-1")
     link = add(
         account_links,
         id=member.id + 1_000_000,
@@ -165,7 +168,8 @@ def test_the_details_have_every_field_and_count(members: Members, functions: Fun
             "amount": "-2.50",
             "currency": "USD",
             "created_at": AT_NOON,
-            "fulfilled_at": AT_NOON,
+            "state": "paid",
+            "payout_id": paid_by,
         }
     ]
     assert details["links"] == [
@@ -287,4 +291,5 @@ def test_times_of_what_has_not_happened_are_null(members: Members, functions: Fu
     add(rewards, user_id=member.id, source_type="grant", source_id=member.id, amount=5, created_at=NOON)
     add(account_links, user_id=member.id, uid=secrets.token_hex(8), requested_at=NOON)
     details = get(functions, members.staff(), member.id).json
-    assert (details["rewards"][0]["fulfilled_at"], details["links"][0]["decided_at"]) == (None, None)
+    assert details["links"][0]["decided_at"] is None
+    assert (details["rewards"][0]["state"], details["rewards"][0]["payout_id"]) == ("open", None)

@@ -19,11 +19,10 @@ from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import figures as figures_table
 from goatedvips.models.races import wager_race_participants, wager_races
-from goatedvips.models.rewards import rewards
+from goatedvips.models.rewards import payouts, rewards
 from goatedvips.models.tickets import support_tickets, ticket_messages
 from goatedvips.models.wagers import wager_accounts
-from goatedvips.models.wheel import wheel_spins
-from tests.support import stack
+from tests.support import ledger, stack
 from tests.support.functions import Functions
 from tests.support.members import Members
 from tests.support.plans import fill, plan, read_whole, rows_read
@@ -35,7 +34,7 @@ DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
 @pytest.fixture(autouse=True)
 def _no_other_rows(database: sa.Engine) -> None:
     """Remove the rows of other tests, because the figures are of all rows."""
-    tables = (code_claims, bonus_codes, rewards, outbox, wager_race_participants, wager_races, ticket_messages)
+    tables = (code_claims, bonus_codes, payouts, rewards, outbox, wager_race_participants, wager_races, ticket_messages)
     with database.connect() as connection:
         for table in (*tables, support_tickets, wager_accounts, figures_table):
             connection.execute(sa.delete(table))
@@ -84,7 +83,7 @@ def test_an_empty_platform_has_a_zero_for_each_figure(functions: Functions, memb
         "races": {"live": 0},
         "tickets": [{"priority": name, "waiting": 0, "oldest_at": None} for name in ("high", "medium", "low")],
         "codes": {"approximate": ["issued", "claimed"]},
-        "rewards": {"unfulfilled": 0, "amount": "0.00"},
+        "rewards": {"unpaid": 0, "amount": "0.00"},
         "mail": {"queued": 0, "failed": 0},
         "feed": {"read_at": None, "age_seconds": None},
     }
@@ -95,7 +94,7 @@ def test_before_the_first_count_all_figures_are_zero(functions: Functions, membe
     assert answer["as_of"] is None
     assert answer["members"] == {"all": 0, "new_today": 0, "new_this_week": 0, "active": 0, "approximate": []}
     assert answer["wagers"] == {"today": "0.00", "week": "0.00", "month": "0.00"}
-    assert (answer["codes"]["issued"], answer["rewards"]) == (0, {"unfulfilled": 0, "amount": "0.00"})
+    assert (answer["codes"]["issued"], answer["rewards"]) == (0, {"unpaid": 0, "amount": "0.00"})
 
 
 def test_figures_are_those_of_the_latest_count(functions: Functions, members: Members, add: Any) -> None:
@@ -189,23 +188,15 @@ def test_it_counts_tickets_by_priority(functions: Functions, members: Members, a
     ]
 
 
-def test_a_wheel_win_is_unfulfilled_only_after_its_code_was_claimed(
-    functions: Functions, members: Members, add: Any
+def test_a_reward_is_unpaid_until_its_payout_has_a_reference(
+    functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     member = members.new(seeds=False)
-
-    def reward(source_type: str, source_id: int, amount: str, fulfilled_at: datetime | None = None) -> None:
-        given = {"user_id": member.id, "created_at": NOW, "amount": Decimal(amount), "fulfilled_at": fulfilled_at}
-        add(rewards, source_type=source_type, source_id=source_id, **given)
-
-    for claims, amount in ((1, "2.00"), (0, "25.00")):
-        spin = add(wheel_spins, user_id=member.id, segment_index=0)
-        add(bonus_codes, code=secrets.token_hex(8), expires_at=NOW, spin_id=spin, claims=claims)
-        reward("spin", spin, amount)
-    reward("code", 1, "5.50")
-    reward("code", 2, "7.00", fulfilled_at=NOW)
-    reward("correction", 3, "-0.50")
-    assert figures(functions, members)["rewards"] == {"unfulfilled": 3, "amount": "7.00"}
+    for amount in ("2.00", "-0.50"):
+        ledger.reward(database, member.id, amount)
+    for amount, reference in (("5.50", None), ("7.00", "TX-1")):
+        ledger.payout(database, member.id, amount, ledger.reward(database, member.id, amount), reference=reference)
+    assert figures(functions, members)["rewards"] == {"unpaid": 3, "amount": "7.00"}
 
 
 def test_it_counts_queued_and_failed_mail(functions: Functions, members: Members, add: Any) -> None:
@@ -277,10 +268,8 @@ INSERT INTO code_claims (code_id, user_id, claimed_at)
 INSERT INTO outbox (kind, created_at, due_at, sent_at)
     SELECT 'verification', '2026-05-01', '2026-05-01', CASE WHEN n % 100 <> 0 THEN '2026-05-01'::timestamp END
     FROM generate_series(1, 50000) AS n;
-INSERT INTO rewards (user_id, source_type, source_id, amount, created_at, fulfilled_at)
-    SELECT 1, CASE WHEN n % 2 = 0 THEN 'spin' ELSE 'code' END, n, 1, '2026-05-01',
-        CASE WHEN n % 50 <> 0 THEN '2026-05-01'::timestamp END
-    FROM generate_series(1, 50000) AS n;
+INSERT INTO rewards (user_id, source_type, source_id, amount, created_at)
+    SELECT 1, CASE WHEN n % 2 = 0 THEN 'spin' ELSE 'code' END, n, 1, '2026-05-01' FROM generate_series(1, 50000) AS n;
 INSERT INTO support_tickets (subject, description, status, priority)
     SELECT 's', 'd', CASE WHEN n % 100 = 0 THEN 'open' ELSE 'closed' END, 'low' FROM generate_series(1, 50000) AS n;
 INSERT INTO wager_accounts (uid, total_wager, wager_today, wager_week, wager_month, read_at)
@@ -312,6 +301,6 @@ def test_a_request_reads_no_table_that_it_counts(
     assert read.total() <= 100, read
 
 
-def test_counting_scans_only_the_members(servers: stack.Stack, crowd: None) -> None:
+def test_counting_scans_only_the_members_and_the_ledger(servers: stack.Stack, crowd: None) -> None:
     url = servers.direct(os.environ["TEST_DATABASE"], "jobs")
-    assert BIG & read_whole(plan(url, sa.select(domain._counted), {"now": NOW})) == {"users"}
+    assert BIG & read_whole(plan(url, sa.select(domain._counted), {"now": NOW})) == {"users", "rewards"}

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     String,
     and_,
@@ -54,13 +55,17 @@ class Claim:
     created: bool
 
 
-_player = access.player()
+_claimant = access.claimant()
 _opens_at = FAILED_CLAIMS.opens_at(attempt_rows.c.subject == CALLER_ID.cast(String))
-_throttle = select(_player.c.id, _opens_at.label("opens_at")).cte("throttle")
+_throttle = select(_claimant.c.id, _claimant.c.may_play, _opens_at.label("opens_at")).cte("throttle")
 # The key of an adopted code may be empty, if its text has only spaces and dashes. Such a code cannot be claimed.
 _IS_TYPED_CODE = bonus_codes.c.code_key == func.nullif(func.code_key(bindparam("typed")), "")
 _existing = code_claims.alias("existing")
 _IS_CALLERS = and_(_existing.c.code_id == bonus_codes.c.id, _existing.c.user_id == CALLER_ID)
+# The code of a win is its winner's, even if they have excluded themselves since. Every other code needs the right to
+# play; without it the statement has no row, so nobody learns by an exclusion which codes exist.
+_IS_OWN_WIN = and_(bonus_codes.c.spin_id.is_not(None), bonus_codes.c.user_id == CALLER_ID)
+_IS_ALLOWED = or_(_throttle.c.may_play, _IS_OWN_WIN)
 # The reasons why a code cannot be claimed, by their names in the log. A code that is used without any claim was used by
 # the legacy application.
 _OBSTACLES = (
@@ -84,6 +89,7 @@ _lock_code = (
     .select_from(_throttle)
     .join(bonus_codes, _IS_TYPED_CODE)
     .where(
+        _IS_ALLOWED,
         _throttle.c.opens_at.is_(None),
         ~exists().where(_IS_CALLERS),
         *(obstacle.is_not(true()) for _, obstacle in _OBSTACLES),
@@ -110,16 +116,17 @@ _count_claim = (
     )
     .cte("count_claim")
 )
-# The code of a win has no reward of its own, because its spin has one. The value of an adopted code is unknown.
+# The source of a win is its spin. The value of an adopted code is unknown, so it gets no row.
+_SOURCE: ColumnElement[str] = case((_lock_code.c.spin_id.is_(None), "code"), else_="spin")
 _reward = (
     select(
         _insert_claim.c.user_id,
-        _lock_code.c.id.label("source_id"),
+        func.coalesce(_lock_code.c.spin_id, _lock_code.c.id).label("source_id"),
         _lock_code.c.value.label("amount"),
         _lock_code.c.currency,
     )
     .join(_lock_code, _lock_code.c.id == _insert_claim.c.code_id)
-    .where(_lock_code.c.value.is_not(None), _lock_code.c.spin_id.is_(None))
+    .where(_lock_code.c.value.is_not(None))
 )
 _claim_code = (
     select(
@@ -137,13 +144,16 @@ _claim_code = (
     .outerjoin(bonus_codes, _IS_TYPED_CODE)
     .outerjoin(_existing, _IS_CALLERS)
     .outerjoin(_insert_claim, true())
-    .add_cte(_count_claim, *granted("code", _reward))
+    .where(_IS_ALLOWED)
+    .add_cte(_count_claim, *granted(_SOURCE, _reward))
     .execution_options(commit_in_flight=True)
 )
 
 
 def claim(connection: Connection, caller: Caller, code: str, *, client_network: str, now: datetime) -> Claim:
     """Claim the code for the member. A member who has claimed it gets their claim again, even if the code has expired.
+
+    A member who has excluded themselves, or whose e-mail address is not verified, can still claim what they won.
 
     Parameters
     ----------

@@ -22,7 +22,6 @@ from sqlalchemy import (
     delete,
     func,
     literal,
-    or_,
     select,
     table,
     union_all,
@@ -32,6 +31,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications.outbox import WAITING
+from goatedvips.domain.rewards.ledger import IS_PAID, WITH_PAYOUT
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.notifications import outbox
@@ -83,15 +83,11 @@ _members = (
     .where(users.c.erased_at.is_(None), ~users.c.is_shell)
     .cte("members")
 )
-# A wheel win is handed over only after its code was claimed. This is a correlated subquery, so that no plan reads the
-# whole table of codes.
-_claims_of_win = select(bonus_codes.c.claims).where(bonus_codes.c.spin_id == rewards.c.source_id).scalar_subquery()
-_unfulfilled = (
-    select(
-        func.count().label("rewards.unfulfilled"), func.coalesce(func.sum(rewards.c.amount), 0).label("rewards.amount")
-    )
-    .where(rewards.c.fulfilled_at.is_(None), or_(rewards.c.source_type != "spin", _claims_of_win > 0))
-    .cte("unfulfilled")
+_unpaid = (
+    select(func.count().label("rewards.unpaid"), func.coalesce(func.sum(rewards.c.amount), 0).label("rewards.amount"))
+    .select_from(WITH_PAYOUT)
+    .where(~IS_PAID)
+    .cte("unpaid")
 )
 _waiting = (
     select(
@@ -108,7 +104,7 @@ _waiting = (
 )
 _is_live = and_(wager_races.c.start_date <= NOW, wager_races.c.end_date > NOW, wager_races.c.cancelled_at.is_(None))
 _FIGURES: dict[str, ColumnElement[Any]] = {
-    **{figure.key: select(figure).scalar_subquery() for figure in (*_members.c, *_unfulfilled.c)},
+    **{figure.key: select(figure).scalar_subquery() for figure in (*_members.c, *_unpaid.c)},
     "races.live": _count_where(_is_live),
     "codes.issued": _estimated_rows(bonus_codes),
     "codes.claimed": _estimated_rows(code_claims),

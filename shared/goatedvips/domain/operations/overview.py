@@ -57,7 +57,7 @@ def get(connection: Connection, caller: Caller, *, now: datetime) -> Mapping[str
             "approximate": ["issued", "claimed"],
         },
         "rewards": {
-            "unfulfilled": _count(values, "rewards.unfulfilled"),
+            "unpaid": _count(values, "rewards.unpaid"),
             "amount": values.get("rewards.amount", 0),
         },
         "mail": {"queued": _count(values, "mail.queued"), "failed": _count(values, "mail.failed")},

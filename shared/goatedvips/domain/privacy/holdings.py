@@ -49,7 +49,7 @@ from goatedvips.models.newsletter import newsletter_subscriptions
 from goatedvips.models.notifications import notification_preferences, outbox, sender_state
 from goatedvips.models.operations import audit_log, figures, idempotency_records
 from goatedvips.models.races import historical_races, wager_race_participants, wager_races
-from goatedvips.models.rewards import rewards
+from goatedvips.models.rewards import payout_items, payouts, reward_grants, rewards
 from goatedvips.models.tickets import support_tickets, ticket_messages
 from goatedvips.models.wagers import tier_versions, wager_accounts
 from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions
@@ -70,6 +70,8 @@ _on_own_ticket = ticket_messages.c.ticket_id == func.any(func.array(_own_tickets
 _by_member = ticket_messages.c.user_id == CALLER_ID
 _own_link = account_links.c.user_id == CALLER_ID
 _about_member = audit.about(CALLER_ID)
+_own_grant = reward_grants.c.user_id == CALLER_ID
+_own_payout = payouts.c.user_id == CALLER_ID
 
 
 def _client_seed(table: Table) -> ColumnElement[str]:
@@ -183,7 +185,41 @@ HOLDINGS = (
         not_personal=("currency",),
     ),
     PersonalData(code_claims, rows=code_claims.c.user_id == CALLER_ID),
-    PersonalData(rewards, rows=rewards.c.user_id == CALLER_ID, not_personal=("source_type", "currency")),
+    PersonalData(
+        rewards,
+        rows=rewards.c.user_id == CALLER_ID,
+        also_exported={
+            "payout_id": select(payout_items.c.payout_id)
+            .where(payout_items.c.reward_id == rewards.c.id)
+            .scalar_subquery()
+        },
+        not_personal=("source_type", "currency"),
+    ),
+    PersonalData(
+        reward_grants,
+        rows=or_(_own_grant, reward_grants.c.created_by == CALLER_ID),
+        exported_if={
+            "user_id": _own_grant,
+            "amount": _own_grant,
+            "created_by": reward_grants.c.created_by == CALLER_ID,
+        },
+    ),
+    PersonalData(
+        payouts,
+        rows=or_(_own_payout, payouts.c.created_by == CALLER_ID),
+        exported_if={
+            "user_id": _own_payout,
+            "uid": _own_payout,
+            "amount": _own_payout,
+            "reference": _own_payout,
+            "created_by": payouts.c.created_by == CALLER_ID,
+        },
+        overwrite={
+            "uid": null(),
+            "reference": case((names_member(payouts.c.reference), literal(ERASED)), else_=payouts.c.reference),
+        },
+        overwrite_where=_own_payout,
+    ),
     PersonalData(
         wager_races,  # created by the member while they were staff
         rows=wager_races.c.created_by == CALLER_ID,
@@ -250,6 +286,7 @@ WITHOUT_PERSONAL_DATA = (
     figures,
     identity_key,
     notification_preferences,  # the guide's table has no reference to a member
+    payout_items,  # ids; the export shows them with the rewards
     sender_state,
     tier_versions,
     wheel_versions,

@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.codes import generator
-from goatedvips.domain.rewards.ledger import granted
 from goatedvips.domain.wheel import fairness, seeds
 from goatedvips.domain.wheel.seeds import ACTIVE, IS_ACTIVE
 from goatedvips.domain.wheel.versions import Segment, Wheel, select_newest_version
@@ -123,13 +122,14 @@ _insert_code = (
     )
     .cte("code")
 )
-_reward = select(_insert_spin.c.user_id, _insert_spin.c.id.label("source_id"), _WON_VALUE.label("amount"))
 _record_loss = select(_insert_spin.c.id).add_cte(_increment_nonce).execution_options(commit_in_flight=True)
-_record_win = _record_loss.add_cte(_insert_code, *granted("spin", _reward))
+_record_win = _record_loss.add_cte(_insert_code)
 
 
 def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now: datetime) -> Spin:
-    """Draw the member's spin of this UTC day. The spin, its nonce and a win's code and reward commit together.
+    """Draw the member's spin of this UTC day. The spin, its nonce and a win's code commit together.
+
+    The ledger gets a win's row when the code is claimed.
 
     Parameters
     ----------

@@ -98,18 +98,20 @@ class MemberReward(AnswerBody):
 
     id: int
     """The id of the reward."""
-    source_type: Annotated[str, one_of("spin", "code")]
+    source_type: Annotated[str, one_of("spin", "code", "race", "tier", "grant", "correction")]
     """What the reward was granted for, such as `spin` or `code`."""
     source_id: int
-    """The id of the spin or the code, by `source_type`."""
+    """The id of what the reward was granted for, such as the spin or the code, by `source_type`."""
     amount: Money
     """The amount; negative if it was taken back."""
     currency: Currency
     """The currency of `amount` (ISO 4217)."""
     created_at: datetime
     """When the reward was granted."""
-    fulfilled_at: datetime | None
-    """When the reward was paid; null if it has not been paid."""
+    state: Annotated[str, one_of("open", "in_payout", "paid")]
+    """`open`: in no payout; `in_payout`: in a payout that has no reference yet; `paid`: its payout has a reference."""
+    payout_id: int | None
+    """The id of the payout that the reward is in; null if it is open."""
 
 
 class MemberLink(AnswerBody):
