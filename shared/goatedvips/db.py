@@ -28,11 +28,9 @@ from goatedvips.errors import (
 from goatedvips.one_flight import UnreadableAnswer
 from goatedvips.postgres import DRIVER, ONE_FLIGHT
 from goatedvips.postgres_errors import is_id_clash, message, sqlstate
-from goatedvips.postgres_server import Server
+from goatedvips.postgres_server import IDLE_LIMIT, Server
 
 logger = logging.getLogger("goatedvips.db")
-
-_IDLE_LIMIT = 60.0  # seconds; after a frozen environment wakes, the server may have closed the connection long ago
 
 _enclosing: ContextVar[Connection | None] = ContextVar("enclosing", default=None)
 
@@ -189,7 +187,7 @@ def _note_use(_: object, record: Any) -> None:
 
 
 def _refuse_stale(_: object, record: Any, __: object) -> None:
-    if time.monotonic() - record.info.get("used", time.monotonic()) > _IDLE_LIMIT:
+    if time.monotonic() - record.info.get("used", time.monotonic()) > IDLE_LIMIT:
         raise DisconnectionError("unused for too long")
 
 

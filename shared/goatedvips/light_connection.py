@@ -14,13 +14,11 @@ from struct import Struct
 from time import monotonic, perf_counter
 
 from goatedvips.postgres_errors import fields_of, message, sqlstate
-from goatedvips.postgres_messages import INT16, INT32, extended_query
-from goatedvips.postgres_messages import message as make_message
-from goatedvips.postgres_server import Server
+from goatedvips.postgres_messages import INT16, INT32, extended_query, frame
+from goatedvips.postgres_server import IDLE_LIMIT, Server
 
 logger = logging.getLogger("goatedvips.db")
 
-IDLE_LIMIT = 60.0  # seconds; after a frozen environment wakes, the server may have closed the connection long ago
 WRITE_WITHIN = 1.0  # seconds that a read may have taken before a write that may be lost
 
 _PROTOCOL = INT32.pack(196608)  # version 3.0
@@ -134,7 +132,11 @@ class _Connection:
         try:
             self._socket = server.open_socket()
             self._answers = self._socket.makefile("rb")
-            self._start(server)
+            try:
+                self._start(server)
+            except BaseException:
+                self.close()
+                raise
         except Exception as error:  # whatever went wrong, no statement was sent
             raise Unreachable(fields_of(error) or str(error)) from error
 
@@ -167,7 +169,7 @@ class _Connection:
     def close(self) -> None:
         """Close the socket; say goodbye if that is possible."""
         with suppress(OSError):
-            self._socket.sendall(make_message(b"X"))
+            self._socket.sendall(frame(b"X"))
         self._answers.close()
         self._socket.close()
 
@@ -203,7 +205,7 @@ class _Connection:
             raise ConnectionError(f"the server asks for authentication by method {method}")
 
     def _answer(self, credential: bytes) -> None:
-        self._socket.sendall(make_message(b"p", credential))
+        self._socket.sendall(frame(b"p", credential))
 
     def _messages(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield the kind and body of each message up to ReadyForQuery, then raise the error that was among them.

@@ -13,17 +13,17 @@ INT32, INT16 = Struct("!i"), Struct("!H")
 _UNNAMED = b"\0"  # of a prepared statement and of a portal; a pooler can share a server connection only without names
 
 
-def message(kind: bytes, body: bytes = b"") -> bytes:
+def frame(kind: bytes, body: bytes = b"") -> bytes:
     """Return a message: its kind (one byte), its length without the kind, and its body."""
     return kind + INT32.pack(len(body) + 4) + body
 
 
-_DESCRIBE_EXECUTE_SYNC = message(b"D", b"P" + _UNNAMED) + message(b"E", _UNNAMED + INT32.pack(0)) + message(b"S")
+_DESCRIBE_EXECUTE_SYNC = frame(b"D", b"P" + _UNNAMED) + frame(b"E", _UNNAMED + INT32.pack(0)) + frame(b"S")
 
 
 def simple_query(statement: bytes) -> bytes:
     """Return the message of a statement without parameters, which may consist of several commands."""
-    return message(b"Q", statement + b"\0")
+    return frame(b"Q", statement + b"\0")
 
 
 def extended_query(statement: bytes, values: Sequence[bytes | None], oids: Sequence[int] = ()) -> bytes:
@@ -41,4 +41,4 @@ def extended_query(statement: bytes, values: Sequence[bytes | None], oids: Seque
     for value in values:
         bind += INT32.pack(-1) if value is None else INT32.pack(len(value)) + value
     bind += INT16.pack(0)  # all columns in the text format
-    return message(b"P", parse) + message(b"B", bytes(bind)) + _DESCRIBE_EXECUTE_SYNC
+    return frame(b"P", parse) + frame(b"B", bytes(bind)) + _DESCRIBE_EXECUTE_SYNC

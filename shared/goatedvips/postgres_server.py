@@ -15,6 +15,9 @@ from goatedvips.clock import utc_now
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "host.docker.internal"}
 """This machine; the last is its name in a Docker container. Connections to all others use TLS with verification."""
 
+IDLE_LIMIT = 60.0
+"""Seconds without use after which a connection is replaced: the server may have closed it while Lambda froze us."""
+
 AMAZON_ROOTS = os.path.join(os.path.dirname(__file__), "amazon_roots.pem")  # noqa: PTH118, PTH120 - pathlib takes 3 ms
 """Certificate authorities of Amazon Trust Services: an RDS Proxy's certificate is from AWS Certificate Manager.
 
