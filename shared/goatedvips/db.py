@@ -87,9 +87,12 @@ def enclosing_transaction() -> Iterator[Connection]:
 def reading() -> Iterator[Connection]:
     """A connection for the only statement of a handler that only reads: in autocommit mode where that is safe."""
     with _translated(), engine().connect() as connection:
-        if ONE_FLIGHT:  # see `goatedvips.postgres`
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")  # noqa: PLW2901 - the same one
-        yield connection
+        driver: Any = connection.connection.dbapi_connection
+        driver.autocommit = ONE_FLIGHT  # see `goatedvips.postgres`; SQLAlchemy's own option takes longer
+        try:
+            yield connection
+        finally:
+            driver.autocommit = False
 
 
 @contextmanager
@@ -129,7 +132,6 @@ def make_engine(url: str) -> Engine:
     )
     event.listen(made, "checkin", _note_use)
     event.listen(made, "checkout", _refuse_stale)
-    event.listen(made, "before_cursor_execute", _commit_in_flight)
 
     @event.listens_for(made, "do_connect")
     def set_password(_: object, __: object, ___: object, parameters: dict[str, Any]) -> None:
@@ -189,12 +191,6 @@ def _note_use(_: object, record: Any) -> None:
 def _refuse_stale(_: object, record: Any, __: object) -> None:
     if time.monotonic() - record.info.get("used", time.monotonic()) > IDLE_LIMIT:
         raise DisconnectionError("unused for too long")
-
-
-def _commit_in_flight(connection: Connection, _: object, __: str, ___: object, context: Any, ____: bool) -> None:
-    options = context.execution_options
-    if options.get("commit_in_flight") and not options.get("enclosed"):
-        connection.connection.dbapi_connection.commit_with_next = True  # type: ignore[union-attr]
 
 
 def _start_clock(_: object, __: object, ___: str, ____: object, context: Any, _____: bool) -> None:

@@ -10,7 +10,7 @@ Protocol: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FL
 """
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -93,8 +93,22 @@ class OneFlightConnection(Connection):
     begin_statement = BEGIN  # with the isolation level in it: a SET would pin the session of a proxy
     commit_with_next = False  # set right before the last statement of a transaction
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._descriptions: dict[bytes, tuple[list[dict[str, object]], list[Callable[[str], object]]]] = {}
+        super().__init__(*arguments, **options)
+
     def cursor(self) -> "_Cursor":
         return _Cursor(self)
+
+    def handle_ROW_DESCRIPTION(self, data: bytes, context: Context) -> None:  # noqa: N802 - pg8000's name
+        """Note the columns of the rows that follow. Each statement's description is parsed once."""
+        known = self._descriptions.get(data)
+        if known is None:
+            super().handle_ROW_DESCRIPTION(data, context)
+            self._descriptions[data] = context.columns, context.input_funcs
+        else:
+            context.columns, context.input_funcs = known
+            context.rows = []
 
     def fly(self, statement: str, values: Sequence[object], oids: Sequence[int]) -> Context:
         """Send a statement, with BEGIN before it and COMMIT after it as needed; return pg8000's context with its rows.

@@ -34,15 +34,19 @@ class _Dialect(PGDialect_pg8000):
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """Execute a statement; send a transaction's first one again when the `id` that it inserts is taken.
 
+        The option `commit_in_flight` sends COMMIT behind it; within the option `enclosed` it has no effect.
+
         The ids of the guide's tables come from sequences, and the legacy application also inserts ids of its own
         choice ahead of them.  A retry takes the sequence's next number.  Before the first statement there is nothing
         that a roll-back loses; a clash in a later one is raised, and the HTTP edge runs the whole request again.
         """
         connection = cursor._c
         is_first = not connection._in_transaction
-        commit_with_next, types = getattr(connection, "commit_with_next", False), cursor._input_oids
+        options, types = context.execution_options, cursor._input_oids
+        commits = options.get("commit_in_flight", False) and not options.get("enclosed")
         give_up = time.monotonic() + RETRY_ID_CLASH_SECONDS
         while True:
+            connection.commit_with_next, cursor._input_oids = commits, types
             try:
                 super().do_execute(cursor, statement, parameters, context)  # type: ignore[no-untyped-call]
             except pg8000.DatabaseError as error:
@@ -51,7 +55,6 @@ class _Dialect(PGDialect_pg8000):
             else:
                 return
             connection.rollback()
-            connection.commit_with_next, cursor._input_oids = commit_with_next, types
 
 
 class OneFlightDialect(_Dialect):

@@ -27,14 +27,6 @@ def engine(wire: Wire) -> Iterator[sa.Engine]:
     """An engine with one connection through the proxy."""
     url = f"postgresql+oneflight://postgres@127.0.0.1:{wire.port}/{os.environ['TEST_DATABASE']}"
     engine = sa.create_engine(url, pool_size=1, max_overflow=0, connect_args={"ssl_context": False})
-
-    @sa.event.listens_for(engine, "before_cursor_execute")
-    def set_commit_with_next(
-        connection: sa.Connection, _: object, __: str, ___: object, context: sa.ExecutionContext, ____: bool
-    ) -> None:
-        if context.execution_options.get("commit_in_flight"):
-            connection.connection.dbapi_connection.commit_with_next = True  # type: ignore[union-attr]
-
     yield engine
     engine.dispose()
 
@@ -144,6 +136,20 @@ def test_an_instant_that_no_calendar_of_ours_holds_is_its_nearest(servers: stack
         ):
             value = sa.literal_column(f"timestamp '{stored}'", Instant())
             assert connection.execute(sa.select(value)).scalar_one() == read, stored
+
+
+def test_a_description_that_was_read_before_belongs_to_the_same_columns_only(engine: sa.Engine) -> None:
+    statements = {
+        "select 1 as value": 1,
+        "select cast(1 as numeric) as value": Decimal(1),
+        "select cast(1 as text) as value": "1",
+        "select 1 as value where false": None,
+    }
+    with engine.connect() as connection:
+        for _ in range(3):
+            for statement, value in statements.items():
+                read = connection.execute(sa.text(statement)).scalar_one_or_none()
+                assert (type(read), read) == (type(value), value)
 
 
 def test_many_rows_need_one_round_trip(wire: Wire, engine: sa.Engine) -> None:
