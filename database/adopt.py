@@ -33,6 +33,7 @@ LOCKS = {
     "given_up_identities": "users is locked for a moment.",
     "figures": "A table is made; no other is locked.",
     "payouts": "The platform's ledger is locked for a moment; an index of bonus_codes is built while others write.",
+    "client_seeds_and_versions": "Indexes are built while others write; the platform's own tables get two columns.",
 }
 """How each step affects concurrent work on the tables."""
 

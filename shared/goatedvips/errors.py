@@ -71,10 +71,7 @@ class Unauthenticated(Problem):
 
 
 class InvalidCredentials(Problem):
-    """No account has this login and this password; the answer does not say which of the two is wrong.
-
-    On routes that take the current password: that password is wrong.
-    """
+    """No account has this login and this password. On routes that take the current password: it is wrong."""
 
     status, code, title = 401, "invalid_credentials", "The login or the password is wrong"
 
@@ -211,10 +208,7 @@ class LinkPending(Problem):
 
 
 class UidTaken(Problem):
-    """The casino account is linked to another member.
-
-    Refuse the request, or settle with both members whose account it is.
-    """
+    """The casino account is linked to another member. Refuse the request, or settle with both whose account it is."""
 
     status, code, title = 409, "uid_taken", "This casino account belongs to another member"
 
@@ -223,6 +217,12 @@ class RaceClosed(Problem):
     """The race has ended or was cancelled."""
 
     status, code, title = 409, "race_closed", "This race does not take participants any more"
+
+
+class SeedUnused(Problem):
+    """No spin was drawn from the active server seed yet, so a rotation would reveal a seed that verifies nothing."""
+
+    status, code, title = 409, "seed_unused", "There is no spin yet that a rotation would make verifiable"
 
 
 class IdempotencyInProgress(Problem):

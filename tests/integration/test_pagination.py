@@ -20,6 +20,7 @@ from tests.support.functions import ROOT, Answer, Functions
 from tests.support.members import Member, Members
 from tests.support.races import END, START, Races
 from tests.support.rows import insert_row
+from tests.support.spins import Spins
 from tests.support.tickets import Tickets
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -73,6 +74,18 @@ def fill_codes(world: World, count: int) -> Filled:
     return Filled([world.codes.claimed(member.id, NOON) for _ in range(count)][::-1], member)
 
 
+def fill_spins(world: World, count: int) -> Filled:
+    member = world.members.new()
+    spins = Spins(world.database)
+    return Filled([spins.new(member.id, NOON + timedelta(days=day)) for day in range(count)][::-1], member)
+
+
+def fill_seeds(world: World, count: int) -> Filled:
+    member = world.members.new(seeds=False)
+    spins = Spins(world.database)
+    return Filled([spins.revealed_seed(member.id, NOON) for _ in range(count)][::-1], member)
+
+
 def fill_tickets(world: World, count: int) -> Filled:
     member = world.members.new()
     return Filled([world.tickets.new(member.id) for _ in range(count)][::-1], member)
@@ -123,6 +136,8 @@ LISTS = {
     "races": PagedList("list_races", fill_races),
     "leaderboard": PagedList("get_leaderboard", fill_leaderboard, "username"),
     "codes": PagedList("list_codes", fill_codes),
+    "spins": PagedList("list_spins", fill_spins),
+    "seeds": PagedList("list_seeds", fill_seeds),
     "tickets": PagedList("list_tickets", fill_tickets),
     "messages": PagedList("get_ticket", fill_messages, field="messages"),
     "members": PagedList("list_members", fill_members),

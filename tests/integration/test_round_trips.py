@@ -20,6 +20,7 @@ from tests.support import stack
 from tests.support.functions import Functions, load
 from tests.support.lives import PASSWORD, STORED
 from tests.support.members import Members
+from tests.support.spins import remove_versions
 from tests.support.wire import Wire
 
 
@@ -59,6 +60,28 @@ def test_a_spin_needs_two_round_trips_and_four_with_a_key(
 def test_a_wheel_is_read_in_one_round_trip(wire: Wire, functions: Functions, members: Members) -> None:
     assert trips(wire, functions, "get_wheel", 200) == 1
     assert trips(wire, functions, "get_my_wheel", 200, by=members.new()) == 1
+
+
+def test_spins_and_seeds_are_read_and_a_seed_is_rotated_in_one_round_trip(
+    wire: Wire, functions: Functions, members: Members
+) -> None:
+    """A rotation that is refused looks once more for the seed of a concurrent rotation, then for the reason."""
+    member = members.new()
+    assert trips(wire, functions, "rotate_seed", 409, by=member) == 4
+    spin = functions.call("spin_wheel", by=member).json
+    assert trips(wire, functions, "list_spins", 200, by=member) == 1
+    assert trips(wire, functions, "get_spin", 200, by=member, path=f"/v1/wheel/spins/{spin['id']}") == 1
+    assert trips(wire, functions, "list_seeds", 200, by=member) == 1
+    assert trips(wire, functions, "rotate_seed", 201, by=member) == 1
+
+
+def test_a_wheel_is_published_in_one_round_trip(
+    wire: Wire, functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    try:
+        assert trips(wire, functions, "publish_wheel", 201, by=members.staff()) == 1
+    finally:
+        remove_versions(database)
 
 
 def test_a_caller_is_authenticated_in_one_round_trip_and_two_once_in_five_minutes(

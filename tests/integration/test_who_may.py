@@ -22,6 +22,7 @@ from tests.support.functions import Functions
 from tests.support.members import Member, Members
 from tests.support.races import Races
 from tests.support.rows import insert_row
+from tests.support.spins import Spins
 from tests.support.tickets import Tickets
 
 ROUTES = {route: function for function in FUNCTIONS for route in function.template_routes}
@@ -58,6 +59,11 @@ ANSWERS = {
     "GET /v1/wheel": (200, 200, 200, 200, 200, 200),
     "GET /v1/me/wheel": (401, 200, 200, 200, 200, 401),
     "POST /v1/wheel/spins": (401, 201, 201, 201, 403, 401),
+    "GET /v1/wheel/spins": (401, 200, 200, 200, 200, 401),
+    "GET /v1/wheel/spins/{id}": (401, 404, 404, 200, 200, 401),
+    "GET /v1/wheel/seeds": (401, 200, 200, 200, 200, 401),
+    "POST /v1/wheel/seeds": (401, 409, 409, 201, 201, 401),
+    "PUT /v1/admin/wheel": (401, 403, 201, 403, 403, 401),
     "POST /v1/codes/claim": (401, 201, 201, 201, 403, 401),
     "GET /v1/codes": (401, 200, 200, 200, 200, 401),
     "POST /v1/admin/codes": (401, 403, 201, 403, 403, 401),
@@ -119,6 +125,9 @@ class Things:
     def ticket(self) -> int:
         return Tickets(self.database).new(self.owner.id)
 
+    def spin(self) -> int:
+        return Spins(self.database).new(self.owner.id, NOW)
+
     def race(self) -> int:
         return Races(self.database).new(start_date=NOW + timedelta(days=1), end_date=NOW + timedelta(days=8))
 
@@ -162,6 +171,8 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
         "path": f"/v1/admin/account-links/{things.link()}/decision",
         "body": {"decision": "approved", "reason": "It is theirs."},
     },
+    "GET /v1/wheel/spins/{id}": lambda things: {"path": f"/v1/wheel/spins/{things.spin()}"},
+    "POST /v1/wheel/seeds": lambda things: {"body": {"client_seed": f"after-spin-{things.spin()}"}},
     "POST /v1/codes/claim": lambda things: {"body": {"code": things.code()}},
     "POST /v1/admin/codes": lambda _: {"body": {"value": "5.00", "expires_at": "2999-01-01T00:00:00Z"}},
     "GET /v1/races/{id}": lambda things: {"path": f"/v1/races/{things.race()}"},

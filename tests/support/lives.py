@@ -28,6 +28,7 @@ from tests.support.members import Member, Members
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=365)
+FIRST_VERSION = 1  # of the wheel, which the migrations made
 PASSWORD = "goats like long walks"
 STORED = passwords.hash_password(PASSWORD, legacy=False)
 
@@ -171,10 +172,12 @@ def _play(life: Life) -> None:
         user_id=me,
         server_seed=secrets.token_bytes(32),
         client_seed=life.words,
+        chosen_client_seed=life.words,
         created_at=NOON,
         activated_at=NOON,
         revealed_at=NOON,
     )
+    life.rows[wheel.wheel_versions].append(FIRST_VERSION)
     spins = [
         life.add(
             wheel.wheel_spins,
@@ -183,6 +186,7 @@ def _play(life: Life) -> None:
             reward_code=f"{name}-50",
             timestamp=NOON,
             spin_day=NOON.date(),
+            version_id=FIRST_VERSION,
             seed_id=seed,
             nonce=0,
             client_seed=life.words,

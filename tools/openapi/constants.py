@@ -29,6 +29,7 @@ TAGS = {
     "operations": "The state of this API.",
     "admin-accounts": "For staff: requests to link casino accounts.",
     "admin-members": "For staff: members.",
+    "admin-wheel": "For staff: versions of the wheel.",
     "admin-codes": "For staff: bonus codes.",
     "admin-races": "For staff: wager races.",
     "admin-operations": "For staff: the platform at a glance.",

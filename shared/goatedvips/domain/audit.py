@@ -20,7 +20,7 @@ ABOUT_MEMBERS: dict[str, Column[Any]] = {
 
 The SQL function redact_audit_log has the same list.
 """
-ABOUT_NO_MEMBER = frozenset({"create_race", "release_shell_uid"})
+ABOUT_NO_MEMBER = frozenset({"create_race", "publish_wheel", "release_shell_uid"})
 """The other actions."""
 
 

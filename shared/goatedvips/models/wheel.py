@@ -20,6 +20,14 @@ wheel_spins = Table(
     Column("nonce", Integer),
     Column("client_seed", Text),
     UniqueConstraint("user_id", "spin_day"),
+    Index("wheel_spins_user_id_id_idx", "user_id", "id"),
+    Index(
+        "wheel_spins_client_seed_idx",
+        "user_id",
+        "client_seed",
+        "timestamp",
+        postgresql_where=text("client_seed IS NOT NULL"),
+    ),
     Index(
         "wheel_spins_without_day_idx",
         "user_id",
@@ -35,6 +43,7 @@ wheel_versions = Table(
     Column("id", Integer, primary_key=True),
     Column("segments", JSONB, nullable=False),  # [{"label": "$100", "weight": 1, "value": "100.00"}, …]
     Column("created_at", Instant, nullable=False, server_default=func.now()),
+    Column("in_force_from", Instant),  # null: since the wheel began
 )
 
 # A member has one upcoming seed (not activated), one active seed (activated, not revealed) and any number of revealed
@@ -50,7 +59,16 @@ wheel_seeds = Table(
     Column("created_at", Instant, nullable=False),
     Column("activated_at", Instant),
     Column("revealed_at", Instant),
-    Index("wheel_seeds_user_id_idx", "user_id"),
+    # The client seed that the member chose with the rotation that activated this seed. Never changed.
+    Column("chosen_client_seed", Text),
+    Index("wheel_seeds_user_id_id_idx", "user_id", "id"),
+    Index(
+        "wheel_seeds_chosen_client_seed_idx",
+        "user_id",
+        "chosen_client_seed",
+        "activated_at",
+        postgresql_where=text("chosen_client_seed IS NOT NULL"),
+    ),
     Index("wheel_seeds_upcoming_key", "user_id", unique=True, postgresql_where=text("activated_at IS NULL")),
     Index(
         "wheel_seeds_active_key",

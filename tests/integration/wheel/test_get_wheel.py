@@ -1,12 +1,16 @@
-"""GET /v1/wheel shows anyone the segments of the wheel and their odds."""
+"""GET /v1/wheel shows anyone the segments of the wheel and their odds, and the version that comes next."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import sqlalchemy as sa
 
-from goatedvips.models.wheel import wheel_versions
 from tests.support.functions import Functions
 from tests.support.members import Members
+from tests.support.spins import Spins
+
+HALVES = [{"label": "Half", "weight": 1, "value": "3.00"}, {"label": "Nothing", "weight": 2, "value": "0.00"}]
+MIDNIGHT = datetime(2031, 5, 2, tzinfo=UTC)
 
 
 def test_the_default_wheel_has_these_segments_and_odds(functions: Functions) -> None:
@@ -23,29 +27,36 @@ def test_the_default_wheel_has_these_segments_and_odds(functions: Functions) -> 
         ("No win", 3467, "0.00", "0.6934"),
     ]
     assert sum(Decimal(odds) for *_, odds in shown) == 1
+    assert (answer.json["in_force_from"], answer.json["next"]) == (None, None)
 
 
 def test_a_member_gets_the_same_answer_as_an_anonymous_caller(functions: Functions, members: Members) -> None:
     assert functions.call("get_wheel").text == functions.call("get_wheel", by=members.new()).text
 
 
-def test_a_new_version_is_shown_and_spun(functions: Functions, members: Members, database: sa.Engine) -> None:
-    segments = [{"label": "Half", "weight": 1, "value": "3.00"}, {"label": "Nothing", "weight": 2, "value": "0.00"}]
-    with database.connect() as connection:
-        version = connection.execute(
-            sa.insert(wheel_versions).values(segments=segments).returning(wheel_versions.c.id)
-        ).scalar_one()
-    try:
-        wheel = functions.call("get_wheel").json
-        assert wheel["version"] == version
-        assert [part["odds"] for part in wheel["segments"]] == [
+def test_a_version_is_shown_as_the_next_one_until_it_is_in_force_and_then_spun(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    before = MIDNIGHT - timedelta(microseconds=1)
+    with Spins(database).version(HALVES, MIDNIGHT) as version:
+        wheel = functions.call("get_wheel", now=before).json
+        assert (wheel["version"], wheel["next"]["version"]) == (1, version)
+        assert wheel["next"]["in_force_from"] == "2031-05-02T00:00:00Z"
+        assert [part["odds"] for part in wheel["next"]["segments"]] == [
             "0.3333333333333333333333333333",
             "0.6666666666666666666666666667",
         ]
-        assert functions.call("spin_wheel", by=members.new()).json["segment"]["label"] in {"Half", "Nothing"}
-    finally:
-        with database.connect() as connection:
-            connection.execute(
-                sa.text("update wheel_spins set version_id = 1 where version_id = :version"), {"version": version}
-            )
-            connection.execute(sa.delete(wheel_versions).where(wheel_versions.c.id == version))
+        spin = functions.call("spin_wheel", by=members.new(session_lifetime=timedelta(days=3650)), now=before).json
+        assert spin["segment"]["label"] not in {"Half", "Nothing"}
+
+        wheel = functions.call("get_wheel", now=MIDNIGHT).json
+        assert (wheel["version"], wheel["in_force_from"], wheel["next"]) == (version, "2031-05-02T00:00:00Z", None)
+        spin = functions.call("spin_wheel", by=members.new(session_lifetime=timedelta(days=3650)), now=MIDNIGHT).json
+        assert spin["segment"]["label"] in {"Half", "Nothing"}
+
+
+def test_of_two_versions_of_one_day_only_the_last_is_shown_and_used(functions: Functions, database: sa.Engine) -> None:
+    spins = Spins(database)
+    with spins.version(HALVES, MIDNIGHT), spins.version(HALVES[::-1], MIDNIGHT) as last:
+        assert functions.call("get_wheel", now=MIDNIGHT - timedelta(hours=1)).json["next"]["version"] == last
+        assert functions.call("get_wheel", now=MIDNIGHT).json["version"] == last

@@ -31,6 +31,7 @@ def test_a_spin_agrees_with_the_commitment_that_was_shown_before_it(
     assert spin.json["fairness"] == {
         "server_seed_hash": before["server_seed_hash"],
         "client_seed": "lucky",
+        "client_seed_by": "member",
         "nonce": 0,
         "server_seed": None,
     }

@@ -5,6 +5,8 @@ reference to a member or a new text column until the entry covers it.  Condition
 `Caller.parameters`.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     ColumnElement,
     Table,
@@ -74,12 +76,11 @@ _own_grant = reward_grants.c.user_id == CALLER_ID
 _own_payout = payouts.c.user_id == CALLER_ID
 
 
-def _client_seed(table: Table) -> ColumnElement[str]:
+def _client_seed(seed: ColumnElement[Any]) -> ColumnElement[Any]:
     """The client seed without the member's own text: the default seed, which is the member's id, is not changed.
 
     Spins drawn with an overwritten seed can no longer be verified; their results do not change.
     """
-    seed = table.c.client_seed
     return case((or_(seed.is_(None), seed == cast(CALLER_ID, Text)), seed), else_=ERASED)
 
 
@@ -155,7 +156,7 @@ HOLDINGS = (
         wheel_spins,
         rows=wheel_spins.c.user_id == CALLER_ID,
         overwrite={
-            "client_seed": _client_seed(wheel_spins),
+            "client_seed": _client_seed(wheel_spins.c.client_seed),
             "reward_code": case(
                 (names_member(wheel_spins.c.reward_code), literal(ERASED)), else_=wheel_spins.c.reward_code
             ),
@@ -166,7 +167,15 @@ HOLDINGS = (
         rows=wheel_seeds.c.user_id == CALLER_ID,
         exported_if={"server_seed": wheel_seeds.c.revealed_at.is_not(None)},
         also_exported={"server_seed_hash": func.encode(func.sha256(wheel_seeds.c.server_seed), "hex")},
-        overwrite={"client_seed": _client_seed(wheel_seeds)},
+        overwrite={
+            "client_seed": _client_seed(wheel_seeds.c.client_seed),
+            "chosen_client_seed": _client_seed(wheel_seeds.c.chosen_client_seed),
+        },
+    ),
+    PersonalData(
+        wheel_versions,  # nobody's data, but what the member's spins are verified with
+        rows=wheel_versions.c.id.in_(select(wheel_spins.c.version_id).where(wheel_spins.c.user_id == CALLER_ID)),
+        not_personal=("segments",),
     ),
     PersonalData(
         bonus_codes,
@@ -253,11 +262,7 @@ HOLDINGS = (
         overwrite_where=or_(_on_own_ticket, and_(_by_member, ~ticket_messages.c.is_staff_reply)),
         scrub_email_in=("message",),
     ),
-    _deleted(
-        newsletter_subscriptions,
-        by_email(newsletter_subscriptions.c.email),
-        "email_key",
-    ),
+    _deleted(newsletter_subscriptions, by_email(newsletter_subscriptions.c.email), "email_key"),
     _deleted(outbox, or_(outbox.c.user_id == CALLER_ID, and_(outbox.c.user_id.is_(None), by_email(outbox.c.address)))),
     PersonalData(
         idempotency_records,
@@ -289,6 +294,5 @@ WITHOUT_PERSONAL_DATA = (
     payout_items,  # ids; the export shows them with the rewards
     sender_state,
     tier_versions,
-    wheel_versions,
 )
 """Tables without personal data."""

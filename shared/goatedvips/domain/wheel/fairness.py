@@ -3,7 +3,28 @@
 import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, count
+
+from goatedvips.domain.wheel.client_seeds import ChosenBy
+
+
+@dataclass(frozen=True, slots=True)
+class Fairness:
+    """The inputs of a spin's draw.
+
+    Parameters
+    ----------
+    server_seed_hash: SHA-256 of the server seed, in hex.
+    client_seed_by: who chose the client seed; see `client_seeds`.
+    server_seed: in hex; None until it is revealed.
+    """
+
+    server_seed_hash: str
+    client_seed: str
+    client_seed_by: ChosenBy
+    nonce: int
+    server_seed: str | None = None
 
 
 def draw(server_seed: bytes, client_seed: str, nonce: int, weights: Sequence[int]) -> int:

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, select
 from goatedvips.domain import access
 from goatedvips.domain.access import Caller
 from goatedvips.domain.wheel import fairness, seeds
+from goatedvips.domain.wheel.days import next_day
 from goatedvips.domain.wheel.seeds import ACTIVE, IS_ACTIVE
-from goatedvips.domain.wheel.spins import next_spin_after, select_todays_spin
+from goatedvips.domain.wheel.spins import select_todays_spin
 from goatedvips.models.wheel import wheel_seeds
 
 
@@ -65,5 +66,5 @@ def get(connection: Connection, caller: Caller, *, now: datetime) -> MyWheel:
         next_server_seed_hash=fairness.commitment(row.next_server_seed),
         nonce=row.nonce,
         client_seed=row.client_seed,
-        next_spin_at=next_spin_after(now) if row.todays_spin_id else None,
+        next_spin_at=next_day(now) if row.todays_spin_id else None,
     )

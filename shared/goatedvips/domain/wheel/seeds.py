@@ -17,7 +17,8 @@ from goatedvips.models.wheel import wheel_seeds
 ACTIVE = wheel_seeds.alias("active")
 IS_ACTIVE = (ACTIVE.c.activated_at.is_not(None), ACTIVE.c.revealed_at.is_(None))
 
-_IS_ACTIVE_ROW = and_(wheel_seeds.c.activated_at.is_not(None), wheel_seeds.c.revealed_at.is_(None))
+IS_ACTIVE_ROW = and_(wheel_seeds.c.activated_at.is_not(None), wheel_seeds.c.revealed_at.is_(None))
+IS_UPCOMING_ROW = wheel_seeds.c.activated_at.is_(None)
 
 # The casts are needed: PostgreSQL gives an untyped parameter in a SELECT the type text.
 _ACTIVE_SEED = cast(bindparam("active_seed"), LargeBinary)
@@ -42,7 +43,7 @@ def insert_first_seeds(owner: CTE) -> Insert:
         )
         .on_conflict_do_nothing(
             index_elements=["user_id"],
-            index_where=_IS_ACTIVE_ROW,
+            index_where=IS_ACTIVE_ROW,
         )
         .returning(wheel_seeds.c.user_id)
         .cte("active_seed_row")
@@ -54,9 +55,14 @@ def insert_first_seeds(owner: CTE) -> Insert:
     )
 
 
+def new_seed() -> bytes:
+    """Return a new random server seed of 32 bytes."""
+    return secrets.token_bytes(32)
+
+
 def new_seeds() -> dict[str, bytes]:
-    """Two new random server seeds of 32 bytes, as parameters of `insert_first_seeds`."""
-    return {"active_seed": secrets.token_bytes(32), "upcoming_seed": secrets.token_bytes(32)}
+    """Two new random server seeds, as parameters of `insert_first_seeds`."""
+    return {"active_seed": new_seed(), "upcoming_seed": new_seed()}
 
 
 _owner = select(bindparam("owner", type_=users.c.id.type).label("id")).cte("owner")

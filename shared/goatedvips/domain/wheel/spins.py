@@ -1,7 +1,7 @@
 """Spins of the wheel: one for each member and UTC day, drawn from server seeds whose hashes were published before."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -10,29 +10,16 @@ from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.codes import generator
 from goatedvips.domain.wheel import fairness, seeds
+from goatedvips.domain.wheel.client_seeds import chosen_by, is_members_choice
+from goatedvips.domain.wheel.days import next_day
+from goatedvips.domain.wheel.fairness import Fairness
 from goatedvips.domain.wheel.seeds import ACTIVE, IS_ACTIVE
-from goatedvips.domain.wheel.versions import Segment, Wheel, select_newest_version
+from goatedvips.domain.wheel.versions import Segment, segments_of, select_version_in_force
 from goatedvips.errors import AlreadySpun
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
 
 WIN_CODE_LIFETIME = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Fairness:
-    """The inputs of a spin's draw.
-
-    Parameters
-    ----------
-    server_seed_hash: SHA-256 of the server seed, in hex.
-    server_seed: in hex; None until it is revealed.
-    """
-
-    server_seed_hash: str
-    client_seed: str
-    nonce: int
-    server_seed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +39,19 @@ class Spin:
     next_spin_at: datetime
 
 
-def next_spin_after(now: datetime) -> datetime:
-    """The start of the next UTC day."""
-    return datetime.combine(now.date() + timedelta(days=1), time(), UTC)
-
-
 select_todays_spin = select(wheel_spins.c.id).where(
     wheel_spins.c.user_id == CALLER_ID, wheel_spins.c.spin_day == bindparam("today")
 )
 _player = access.player()
-_wheel = select_newest_version.subquery("wheel")
+_wheel = select_version_in_force.subquery("wheel")
+_CLIENT_SEED = func.coalesce(bindparam("given_client_seed", type_=ACTIVE.c.client_seed.type), ACTIVE.c.client_seed)
 # FOR UPDATE on the seed's row until commit: two spins never draw with the same nonce.
 _lock_active_seed = (
     select(
         ACTIVE.c.id.label("seed_id"),
         ACTIVE.c.server_seed,
-        ACTIVE.c.client_seed,
+        _CLIENT_SEED.label("client_seed"),
+        is_members_choice(_player.c.id, _CLIENT_SEED, ACTIVE.c.created_at, NOW).label("is_members_choice"),
         ACTIVE.c.nonce,
         _wheel.c.id.label("version_id"),
         _wheel.c.segments,
@@ -140,24 +124,23 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
     AlreadySpun: carries today's spin's id and when the next spin is allowed.
     Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
     """
-    parameters = caller.parameters(now)
+    parameters = caller.parameters(now) | {"given_client_seed": client_seed}
     seed = access.one_or_none(connection, _lock_active_seed, caller, parameters, now=now, playing=True)
-    if seed is None:
+    if seed is None:  # an adopted member without seeds, or a concurrent rotation revealed the seed
         seeds.ensure(connection, caller.user_id, now=now)
         seed = connection.execute(_lock_active_seed, parameters).one()
 
-    wheel = Wheel.from_row(seed.version_id, seed.segments)
-    client_seed = client_seed or seed.client_seed
-    index = fairness.draw(seed.server_seed, client_seed, seed.nonce, [segment.weight for segment in wheel.segments])
-    segment = wheel.segments[index]
+    segments = segments_of(seed.segments)
+    index = fairness.draw(seed.server_seed, seed.client_seed, seed.nonce, [segment.weight for segment in segments])
+    segment = segments[index]
     code = generator.new_code() if segment.wins else None
     parameters |= {
         "today": now.date(),
         "drawn_index": index,
-        "drawn_version": wheel.version,
+        "drawn_version": seed.version_id,
         "drawn_seed": seed.seed_id,
         "drawn_nonce": seed.nonce,
-        "drawn_client_seed": client_seed,
+        "drawn_client_seed": seed.client_seed,
         "won_code": code,
         "won_value": segment.value,
         "code_expires_at": now + WIN_CODE_LIFETIME,
@@ -165,12 +148,17 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
     spin_id = connection.execute(_record_win if segment.wins else _record_loss, parameters).scalar_one_or_none()
     if spin_id is None:
         earlier = connection.execute(select_todays_spin, parameters).scalar_one()
-        raise AlreadySpun(spin_id=earlier, next_spin_at=next_spin_after(now))
+        raise AlreadySpun(spin_id=earlier, next_spin_at=next_day(now))
     return Spin(
         id=spin_id,
         segment_index=index,
         segment=segment,
         reward_code=code,
-        fairness=Fairness(fairness.commitment(seed.server_seed), client_seed, seed.nonce),
-        next_spin_at=next_spin_after(now),
+        fairness=Fairness(
+            server_seed_hash=fairness.commitment(seed.server_seed),
+            client_seed=seed.client_seed,
+            client_seed_by=chosen_by(seed.is_members_choice),
+            nonce=seed.nonce,
+        ),
+        next_spin_at=next_day(now),
     )
