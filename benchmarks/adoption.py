@@ -16,10 +16,10 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from benchmarks.builds import ROOT, worktree
 from database.embedded import Server, running
 from migrations.upgrade import engine
 
-ROOT = Path(__file__).resolve().parent.parent
 BASE = os.environ.get("BASE", "8432132")
 MEMBERS = int(os.environ.get("MEMBERS", "100000"))
 RUNS = 3
@@ -102,13 +102,10 @@ def _processor_seconds() -> float:
 
 def main() -> int:
     """Print the costs and their ratio; return the process's status."""
-    with tempfile.TemporaryDirectory() as folder:
-        cluster, earlier = Path(folder) / "postgres", Path(folder) / "earlier"
+    with tempfile.TemporaryDirectory() as folder, worktree(BASE, Path(folder) / "earlier") as earlier:
+        cluster = Path(folder) / "postgres"
         with running(cluster, durable=False) as server:
             fill(server)
-        earlier.mkdir()
-        archive = subprocess.run(["git", "-C", str(ROOT), "archive", BASE], stdout=subprocess.PIPE, check=True).stdout
-        subprocess.run(["tar", "-x", "-C", str(earlier)], input=archive, check=True)
         costs: dict[str, list[Cost]] = {"earlier": [], "now": []}
         for _ in range(RUNS):
             for name, checkout in (("earlier", earlier), ("now", ROOT)):

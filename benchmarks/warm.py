@@ -9,7 +9,7 @@
 
 All run on Lambda's runtime client, whose own share of the CPU is in each figure. The result is the cheapest turn,
 because other work on the machine only adds. Noise is a second process with the same handler divided by the first.
-ROUNDS=… takes another number of turns. The status is 1 if a limit is missed.
+ROUNDS=… takes another number of turns, MEMBERS=… of members. The status is 1 if a limit is missed.
 """
 
 import os
@@ -28,7 +28,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "20"))
 EVENTS = 100
 """Events of one turn."""
 WARM_UP = 50
-MEMBERS = 20_000
+MEMBERS = int(os.environ.get("MEMBERS", "20000"))
 
 
 @dataclass
@@ -63,8 +63,12 @@ def main() -> int:
 
 def compare(bench: Bench, function: str, peer: Subject, name: str, goal: tuple[float, float]) -> bool:
     """Compare the CPU of this build's handler with a peer's; return whether the limit is missed."""
-    this, again, other = (min(each.cpu) for each in alternate(bench.this(function), bench.this(function), peer))
+    baseline = bench.baseline(function)
+    subjects = [bench.this(function), bench.this(function), peer, *([baseline] if baseline else [])]
+    this, again, other, *before = (min(each.cpu) for each in alternate(*subjects))
     detail = f"{this * 1000:.2f} and {other * 1000:.2f} ms"
+    if before:
+        detail += f"; baseline {before[0] * 1000:.2f} ms, ratio {before[0] / other:.2f}"
     return show_all([Line(f"{function}, CPU ÷ {name}", this / other, *goal, again / this, detail)])
 
 

@@ -23,7 +23,7 @@ engine = create_engine(
     max_overflow=0,
     pool_pre_ping=True,
 )
-DatabaseSession = sessionmaker(engine, expire_on_commit=False)
+DatabaseSession = sessionmaker(engine)
 email_must_be_verified = os.environ.get("VERIFIED_EMAIL_REQUIRED") == "true"
 
 
