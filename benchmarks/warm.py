@@ -28,7 +28,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "20"))
 EVENTS = 100
 """Events of one turn."""
 WARM_UP = 50
-MEMBERS = int(os.environ.get("MEMBERS", "20000"))
+MEMBERS = int(os.environ.get("MEMBERS", "1000000"))
 
 
 @dataclass
