@@ -34,6 +34,7 @@ LOCKS = {
     "figures": "A table is made; no other is locked.",
     "payouts": "The platform's ledger is locked for a moment; an index of bonus_codes is built while others write.",
     "client_seeds_and_versions": "Indexes are built while others write; the platform's own tables get two columns.",
+    "code_batches": "users and bonus_codes are locked for a moment; an index is built while others write.",
 }
 """How each step affects concurrent work on the tables."""
 

@@ -57,7 +57,9 @@ BEGIN
         (action = 'update_member' AND subject_id = member)
         OR (action = 'decide_link' AND subject_id IN (SELECT id FROM account_links WHERE user_id = member))
         OR (action IN ('issue_code', 'revoke_code')
-            AND subject_id IN (SELECT id FROM bonus_codes WHERE user_id = member));
+            AND subject_id IN (SELECT id FROM bonus_codes WHERE user_id = member))
+        OR (action IN ('issue_batch', 'revoke_batch')
+            AND subject_id IN (SELECT id FROM code_batches WHERE user_id = member));
     IF erased.email_verified AND erased.email ~ '^[^@\s"\\]+@[^@\s"\\]+\.[^@\s"\\]+$' THEN
         -- Only as a whole address, not as a part of a longer one.
         address := '(?<![\w.%+-])' || regexp_replace(erased.email, '(\W)', '\\\1', 'g') || '(?![\w-]|\.\w)';

@@ -26,6 +26,7 @@ LAST_MADE = {
     "payouts": "to_regclass('bonus_codes_expires_at_idx') IS NOT NULL",
     "client_seeds_and_versions": "to_regclass('wheel_seeds_user_id_id_idx') IS NOT NULL"
     " AND to_regclass('wheel_seeds_user_id_idx') IS NULL",
+    "code_batches": "to_regclass('bonus_codes_batch_id_id_idx') IS NOT NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

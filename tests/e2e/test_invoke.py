@@ -37,6 +37,8 @@ STATUS = {
     "request_password_reset": 202,
     "request_verification": 202,
     "reset_password": 404,
+    "revoke_batch": 404,  # there is no such batch
+    "revoke_code": 404,  # there is no such code
     "spin_wheel": 201,
     "subscribe": 202,
     "verify_email": 404,

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.accounts import account_links
+from goatedvips.models.codes import bonus_codes
 from tests.support.codes import Codes
 from tests.support.functions import ROOT, Answer, Functions
 from tests.support.members import Member, Members
@@ -86,6 +87,14 @@ def fill_seeds(world: World, count: int) -> Filled:
     return Filled([spins.revealed_seed(member.id, NOON) for _ in range(count)][::-1], member)
 
 
+def fill_batch(world: World, count: int) -> Filled:
+    batch = world.codes.batch(count)
+    with world.database.connect() as connection:
+        ids = connection.scalars(sa.select(bonus_codes.c.id).where(bonus_codes.c.batch_id == batch))
+        newest_first = sorted(ids, reverse=True)
+    return Filled(newest_first, world.members.staff(), query={"batch_id": str(batch)})
+
+
 def fill_tickets(world: World, count: int) -> Filled:
     member = world.members.new()
     return Filled([world.tickets.new(member.id) for _ in range(count)][::-1], member)
@@ -138,6 +147,7 @@ LISTS = {
     "codes": PagedList("list_codes", fill_codes),
     "spins": PagedList("list_spins", fill_spins),
     "seeds": PagedList("list_seeds", fill_seeds),
+    "issued codes": PagedList("list_issued_codes", fill_batch),
     "tickets": PagedList("list_tickets", fill_tickets),
     "messages": PagedList("get_ticket", fill_messages, field="messages"),
     "members": PagedList("list_members", fill_members),

@@ -67,6 +67,9 @@ ANSWERS = {
     "POST /v1/codes/claim": (401, 201, 201, 201, 403, 401),
     "GET /v1/codes": (401, 200, 200, 200, 200, 401),
     "POST /v1/admin/codes": (401, 403, 201, 403, 403, 401),
+    "GET /v1/admin/codes": (401, 403, 200, 403, 403, 401),
+    "DELETE /v1/admin/codes": (401, 403, 200, 403, 403, 401),
+    "DELETE /v1/admin/codes/{id}": (401, 403, 204, 403, 403, 401),
     "GET /v1/races": (200, 200, 200, 200, 200, 200),
     "GET /v1/races/{id}": (200, 200, 200, 200, 200, 200),
     "GET /v1/races/{id}/leaderboard": (200, 200, 200, 200, 200, 200),
@@ -175,6 +178,10 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "POST /v1/wheel/seeds": lambda things: {"body": {"client_seed": f"after-spin-{things.spin()}"}},
     "POST /v1/codes/claim": lambda things: {"body": {"code": things.code()}},
     "POST /v1/admin/codes": lambda _: {"body": {"value": "5.00", "expires_at": "2999-01-01T00:00:00Z"}},
+    "DELETE /v1/admin/codes": lambda things: {"query": {"batch_id": str(Codes(things.database).batch())}},
+    "DELETE /v1/admin/codes/{id}": lambda things: {
+        "path": f"/v1/admin/codes/{Codes(things.database).new(user_id=things.owner.id).id}"
+    },
     "GET /v1/races/{id}": lambda things: {"path": f"/v1/races/{things.race()}"},
     "GET /v1/races/{id}/leaderboard": lambda things: {"path": f"/v1/races/{things.race()}/leaderboard"},
     "POST /v1/races/{id}/participants": lambda things: {"path": f"/v1/races/{things.race()}/participants"},

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from goatedvips.models.codes import bonus_codes, code_claims
+from goatedvips.models.codes import bonus_codes, code_batches, code_claims
 from tests.support.rows import insert_row
 
 ISSUED_AT = datetime(2026, 4, 30, 12, tzinfo=UTC)
@@ -42,6 +42,13 @@ class Codes:
         with self.database.connect() as connection:
             key = connection.execute(sa.select(sa.func.code_key(row["code"]))).scalar_one()
         return Code(insert_row(self.database, bonus_codes, **{"code_key": key} | row), row["code"])
+
+    def batch(self, size: int = 3, **columns: Any) -> int:
+        """Insert a batch of codes, with the given columns of them changed, and return its id."""
+        batch_id = insert_row(self.database, code_batches, size=size, created_at=ISSUED_AT)
+        for _ in range(size):
+            self.new(**{"batch_id": batch_id, "max_claims": 1} | columns)
+        return batch_id
 
     def claimed(self, user_id: int, at: datetime) -> int:
         """Insert a code that the member has claimed, and return the id of the claim."""

@@ -193,8 +193,15 @@ def _play(life: Life) -> None:
         ),
         life.add(wheel.wheel_spins, user_id=me, segment_index=2, timestamp=NOON, client_seed=str(me)),
     ]
+    batch = life.add(codes.code_batches, user_id=me, size=1, created_at=NOON)
     code = life.add(
-        codes.bonus_codes, code=f"birthday of {name}", user_id=me, expires_at=LATER, value=5, spin_id=spins[0]
+        codes.bonus_codes,
+        code=f"birthday of {name}",
+        user_id=me,
+        expires_at=LATER,
+        value=5,
+        spin_id=spins[0],
+        batch_id=batch,
     )
     life.add(codes.code_claims, code_id=code, user_id=me, claimed_at=NOON)
     life.add(rewards.rewards, user_id=me, source_type="spin", source_id=spins[0], amount=50, created_at=NOON)
@@ -272,10 +279,12 @@ def _talk(life: Life, staff: Member) -> None:
         decided_by=me,
     )
     (code,) = life.rows[codes.bonus_codes]
+    (batch,) = life.rows[codes.code_batches]
     for action, staff_id, subject, after in (
         ("update_member", staff.id, me, {"suspended": True, "reason": f"{name} was rude"}),
         ("decide_link", staff.id, link, {"uid": life.uid, "decision": "refused"}),
         ("issue_code", staff.id, code, {"code": f"birthday of {name}", "value": 5}),
+        ("issue_batch", staff.id, batch, {"user_id": me, "currency": f"for {name}"}),
         ("update_member", me, staff.id, {"reason": f"Asked by {email}"}),
     ):
         life.add(

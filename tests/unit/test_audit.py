@@ -5,9 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
-
 from goatedvips.domain.audit import ABOUT_MEMBERS, ABOUT_NO_MEMBER
+from migrations.routines import REDACT_AUDIT_LOG
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,11 +24,8 @@ def recorded() -> Iterator[str]:
 
 
 def redacted() -> set[str]:
-    """The actions that the newest `redact_audit_log` takes the texts out of."""
-    steps = ScriptDirectory(str(ROOT / "migrations")).walk_revisions()  # the newest first
-    definition = re.compile(r"FUNCTION redact_audit_log\(.*?\$\$(.*?)\$\$", re.DOTALL)
-    newest = next(filter(None, (definition.search(Path(step.path).read_text()) for step in steps)))
-    conditions = re.findall(r"\baction (?:= '\w+'|IN \([^)]*\))", newest[1])
+    """The actions that `redact_audit_log` takes the texts out of."""
+    conditions = re.findall(r"\baction (?:= '\w+'|IN \([^)]*\))", REDACT_AUDIT_LOG)
     return {action for condition in conditions for action in re.findall(r"'(\w+)'", condition)}
 
 

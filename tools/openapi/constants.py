@@ -61,6 +61,10 @@ COMPONENTS: dict[str, Any] = {
     },
     "headers": {
         "ETag": {"description": "Changes with the response's content.", "schema": {"type": "string"}},
+        "NextPage": {
+            "description": 'The next page of CSV, as `<…>; rel="next"` (RFC 8288). It is absent on the last page.',
+            "schema": {"type": "string"},
+        },
         "XRequestId": {"description": "The id of the request, for support.", "schema": {"type": "string"}},
         "IdempotencyReplayed": {
             "description": "`true` if this is the stored response of the first request with this key.",

@@ -15,11 +15,12 @@ from copy import deepcopy
 from http import HTTPStatus
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from aws_lambda_powertools.event_handler.openapi.merge import OpenAPIMerge
 
 from goatedvips.http import HttpApi, created_once, revalidated
+from goatedvips.http.csv_pages import csv_page
 from tools.openapi.constants import COMPONENTS, CONTACT, DESCRIPTION, LICENSE, TAGS
 from tools.openapi.examples import example
 from tools.openapi.problems import problem_examples, problem_responses, problem_schemas
@@ -194,6 +195,8 @@ def notes(operation: Json, module: ModuleType, api: HttpApi, *, keyed: bool) -> 
         yield "An `Idempotency-Key` has no effect, because the body has a password."
     if getattr(module, "created_once", None) is created_once:
         yield "The same request again is answered with 200 instead of 201."
+    if getattr(module, "csv_page", None) is csv_page:
+        yield "As CSV, each page begins with the names of the columns, and no text begins like a formula."
     if getattr(module, "revalidated", None) is revalidated:
         yield "With `If-None-Match` an unchanged response is 304 without a body."
 
@@ -212,6 +215,14 @@ def without_null(schema: Json, models: Json) -> Json:
 
 def complete_responses(responses: Json, models: Json, parameters: list[Json], module: ModuleType) -> None:
     """Add what the success responses of all operations have in common, and what `goatedvips.http.responses` adds."""
+    if getattr(module, "csv_page", None) is csv_page:  # the handler returns a page, or text
+        content = responses["200"]["content"]
+        page, text = content["application/json"]["schema"]["anyOf"]
+        (item,) = cast("Json", example(page, models))["items"]
+        rows = (
+            ",".join(item) + "\r\n" + ",".join("" if value is None else str(value) for value in item.values()) + "\r\n"
+        )
+        content |= {"application/json": {"schema": page}, "text/csv": {"schema": text, "example": rows}}
     for status, response in responses.items():
         response["description"] = HTTPStatus(int(status)).phrase
         if int(status) == HTTPStatus.NO_CONTENT:
@@ -219,10 +230,12 @@ def complete_responses(responses: Json, models: Json, parameters: list[Json], mo
         for media in response.get("content", {}).values():
             if media["schema"].get("type") == "object" and "properties" not in media["schema"]:
                 media["schema"]["additionalProperties"] = True  # else generators make an object without fields of it
-            media["example"] = example(media["schema"], models)
+            media.setdefault("example", example(media["schema"], models))
         response["headers"] = {"X-Request-Id": {"$ref": "#/components/headers/XRequestId"}}
     if getattr(module, "created_once", None) is created_once:
         responses["200"] = deepcopy(responses["201"]) | {"description": "It existed already"}
+    if getattr(module, "csv_page", None) is csv_page:
+        responses["200"]["headers"]["Link"] = {"$ref": "#/components/headers/NextPage"}
     if getattr(module, "revalidated", None) is revalidated:
         parameters.append({"$ref": "#/components/parameters/IfNoneMatch"})
         responses["200"]["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.domain.access import CALLER_ID, NOW
 from goatedvips.models.accounts import account_links, users
-from goatedvips.models.codes import bonus_codes
+from goatedvips.models.codes import bonus_codes, code_batches
 from goatedvips.models.operations import audit_log
 
 ABOUT_MEMBERS: dict[str, Column[Any]] = {
@@ -15,6 +15,8 @@ ABOUT_MEMBERS: dict[str, Column[Any]] = {
     "decide_link": account_links.c.user_id,
     "issue_code": bonus_codes.c.user_id,
     "revoke_code": bonus_codes.c.user_id,
+    "issue_batch": code_batches.c.user_id,
+    "revoke_batch": code_batches.c.user_id,
 }
 """The actions that concern a member, each with the column that identifies the member of its subject.
 

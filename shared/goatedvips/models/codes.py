@@ -4,6 +4,18 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Numeric, Tab
 
 from goatedvips.models.schema import Instant, metadata
 
+# Codes that were generated together.
+code_batches = Table(
+    "code_batches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("size", Integer, nullable=False),
+    # The owner of its codes, for the audit log; null: anyone can claim them.
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="SET NULL")),
+    Column("created_at", Instant, nullable=False),
+    Index("code_batches_user_id_idx", "user_id", postgresql_where=text("user_id IS NOT NULL")),
+)
+
 bonus_codes = Table(
     "bonus_codes",
     metadata,
@@ -23,11 +35,13 @@ bonus_codes = Table(
     Column("revoked_at", Instant),
     # The winning spin whose code it is.
     Column("spin_id", Integer, ForeignKey("wheel_spins.id", ondelete="SET NULL"), unique=True),
+    Column("batch_id", Integer, ForeignKey("code_batches.id")),  # null: issued alone
     Index("bonus_codes_user_id_id_idx", "user_id", "id"),
     # Not of `claims`: an update of an indexed column writes all indexes anew.
     Index(
         "bonus_codes_expires_at_idx", "expires_at", postgresql_where=text("value IS NOT NULL AND revoked_at IS NULL")
     ),
+    Index("bonus_codes_batch_id_id_idx", "batch_id", "id", postgresql_where=text("batch_id IS NOT NULL")),
     Index("bonus_codes_without_key_idx", text("code_key(code)"), postgresql_where=text("code_key IS NULL")),
 )
 

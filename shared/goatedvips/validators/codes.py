@@ -1,9 +1,11 @@
-"""Request and answer bodies of bonus codes."""
+"""Requests and answers of bonus codes."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import BeforeValidator, Field
 
 from goatedvips.validators.fields import (
     CLEAN,
@@ -17,6 +19,8 @@ from goatedvips.validators.fields import (
     matching,
 )
 
+LARGEST_BATCH = 100_000  # codes
+_ID = re.compile(r"[0-9]{1,10}", re.ASCII)
 _NAME = r"^[A-Za-z0-9_]+([ -]+[A-Za-z0-9_]+)*$"
 
 
@@ -71,6 +75,24 @@ class IssueRequest(RequestBody):
     once."""
     user_id: Annotated[int | None, Field(strict=True, ge=1, le=LARGEST_ID)] = None
     """The id of the only member who can claim the code. If it is null, any member can claim it."""
+    count: Annotated[int | None, Field(strict=True, ge=1, le=LARGEST_BATCH)] = None
+    """How many codes are generated, as one batch with these terms. If it is absent, one code is issued alone."""
+
+
+class IssuedBatch(AnswerBody):
+    """A batch of bonus codes that was issued."""
+
+    batch_id: int
+    """The id of the batch, by which its codes are listed and revoked."""
+    count: int
+    """The number of its codes."""
+
+
+class RevokedCodes(AnswerBody):
+    """What the revocation of a batch did."""
+
+    count: int
+    """The number of codes that were revoked. Codes that had been revoked before do not count."""
 
 
 class IssuedCode(AnswerBody):
@@ -94,3 +116,29 @@ class IssuedCode(AnswerBody):
     """The number of members who have claimed the code."""
     user_id: int | None
     """The id of the only member who can claim the code. It is null if any member can claim it."""
+
+
+class ListedCode(IssuedCode):
+    """A bonus code in the list for staff."""
+
+    batch_id: int | None
+    """The batch that the code was generated in. It is null if the code was issued alone, won, or is older than this
+    platform."""
+    revoked_at: datetime | None
+    """When the code was revoked. It is null if the code was not revoked."""
+
+
+def _id(value: object) -> object:
+    if isinstance(value, str) and not _ID.fullmatch(value):
+        raise ValueError("must be a positive integer")
+    return value
+
+
+type BatchId = Annotated[int, Query(ge=1, le=LARGEST_ID), BeforeValidator(_id)]
+"""The id of the batch."""
+
+type BatchFilter = Annotated[int | None, Query(ge=1, le=LARGEST_ID), BeforeValidator(_id)]
+"""Finds the codes of this batch."""
+
+type CodeFilter = Annotated[str | None, Query(min_length=1, max_length=1000), CLEAN]
+"""Finds this code. Case, spaces, dashes and invisible characters are ignored."""

@@ -1,7 +1,7 @@
 """Query parameters and answers of lists."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BeforeValidator
@@ -22,6 +22,10 @@ type Limit = Annotated[int, Query(ge=1, le=100), BeforeValidator(_limit)]
 
 type Cursor = Annotated[str | None, Query(max_length=100)]
 """The `next_cursor` of the previous page; absent for the first page."""
+
+
+type Format = Annotated[Literal["json", "csv"], Query()]
+"""`csv` answers a page of at most 20,000 rows, whatever `limit` is; its header `Link` leads to the next page."""
 
 
 class Page[Item](AnswerBody):

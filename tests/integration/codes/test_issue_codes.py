@@ -193,7 +193,6 @@ def test_only_a_caller_who_is_staff_in_the_database_issues_codes(
         ("user_id", 0),
         ("user_id", 2**31),
         ("user_id", True),
-        ("count", 2),
         ("claims", 1),
     ],
 )

@@ -180,10 +180,12 @@ def test_audit_entries_keep_their_action_and_lose_their_texts(
         {"suspended": True, "reason": "(erased)"},
         {"uid": "(erased)", "decision": "(erased)"},
         {"code": "(erased)", "value": 5},
+        {"user_id": life.member.id, "currency": "(erased)"},
         {"reason": "Asked by (erased)"},
     ]
     assert entries[0].before == {"reason": "(erased)"}
-    assert [entry.action for entry in entries] == ["update_member", "decide_link", "issue_code", "update_member"]
+    actions = ["update_member", "decide_link", "issue_code", "issue_batch", "update_member"]
+    assert [entry.action for entry in entries] == actions
 
 
 def test_the_audit_log_can_be_redacted_only_for_an_erased_member(life: Life) -> None:

@@ -1,17 +1,24 @@
-"""Staff issue bonus codes."""
+"""Staff issue bonus codes: one, named or generated, or a batch of generated ones."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Executable,
+    Integer,
+    Row,
+    Text,
     bindparam,
     exists,
     func,
     insert,
     or_,
     select,
+    true,
 )
 from sqlalchemy.exc import IntegrityError
 
@@ -20,7 +27,7 @@ from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.codes import generator
 from goatedvips.errors import CodeTaken, OwnRights, ValidationFailed
 from goatedvips.models.accounts import users
-from goatedvips.models.codes import bonus_codes
+from goatedvips.models.codes import bonus_codes, code_batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +66,62 @@ class Code(Terms):
     claims: int
 
 
-_new_values = {
-    field.name: bindparam(f"new_{field.name}", type_=bonus_codes.c[field.name].type) for field in fields(Terms)
-}
-_HAS_NO_OWNER = _new_values["user_id"].is_(None)
-_OWNER_EXISTS = exists().where(users.c.id == _new_values["user_id"], users.c.erased_at.is_(None))
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch of codes that was issued."""
+
+    batch_id: int
+    count: int
+
+
+_given = {field.name: bindparam(f"new_{field.name}", type_=bonus_codes.c[field.name].type) for field in fields(Terms)}
+_shared = {name: value for name, value in _given.items() if name != "code"}
+"""The terms that all codes of a batch have."""
 _staff = access.staff()
+_owner_exists = exists().where(users.c.id == _given["user_id"], users.c.erased_at.is_(None))
+_CAN_BE_ISSUED = or_(_given["user_id"].is_(None), _owner_exists)
 # The unique keys `code` and `code_key` decide.
 _insert_code = (
     insert(bonus_codes)
     .from_select(
-        [*_new_values, "code_key", "claimed_at"],
-        select(*_new_values.values(), func.code_key(_new_values["code"]), NOW)
-        .select_from(_staff)
-        .where(or_(_HAS_NO_OWNER, _OWNER_EXISTS)),
+        [*_given, "code_key", "claimed_at"],
+        select(*_given.values(), func.code_key(_given["code"]), NOW).select_from(_staff).where(_CAN_BE_ISSUED),
     )
     .returning(*(bonus_codes.c[field.name] for field in fields(Code)))
     .cte("issued")
 )
 _issue_code = (
     select(_insert_code).add_cte(audit.recorded("issue_code", _insert_code)).execution_options(commit_in_flight=True)
+)
+_SIZE = bindparam("size", type_=Integer)
+_insert_batch = (
+    insert(code_batches)
+    .from_select(
+        ["size", "user_id", "created_at"],
+        select(_SIZE, _given["user_id"], NOW).select_from(_staff).where(_CAN_BE_ISSUED),
+    )
+    .returning(code_batches.c.id)
+    .cte("batch")
+)
+# All codes in one parameter, separated by spaces. `code_key` would only take their dashes away.
+_codes = func.string_to_table(bindparam("codes", type_=Text), " ").table_valued("code").render_derived(name="codes")
+_insert_codes = (
+    insert(bonus_codes)
+    .from_select(
+        ["code", "code_key", "batch_id", "claimed_at", *_shared],
+        select(
+            _codes.c.code, func.replace(_codes.c.code, "-", ""), _insert_batch.c.id, NOW, *_shared.values()
+        ).select_from(_insert_batch.join(_codes, true())),
+    )
+    .cte("insert_codes")
+)
+_batch_terms = select(
+    _insert_batch.c.id, _SIZE.label("count"), *(value.label(name) for name, value in _shared.items())
+).cte("batch_terms")
+_issue_batch = (
+    select(_insert_batch.c.id)
+    .add_cte(_insert_codes, audit.recorded("issue_batch", _batch_terms))
+    .execution_options(commit_in_flight=True)
 )
 
 
@@ -92,22 +135,59 @@ def issue(connection: Connection, caller: Caller, terms: Terms, *, now: datetime
     OwnRights: its owner is the caller.
     Unauthenticated, AccountSuspended, Forbidden
     """
+    code = {"new_code": terms.code or generator.new_code()}
+    try:
+        return Code(**_issued(connection, _issue_code, caller, terms, code, now=now)._mapping)
+    except IntegrityError as error:
+        if unique_keys.violates(error, "code"):
+            raise CodeTaken from error
+        raise
+
+
+def issue_batch(connection: Connection, caller: Caller, terms: Terms, count: int, *, now: datetime) -> Batch:
+    """Issue a batch of generated codes with equal terms: one statement, whatever their number.
+
+    Parameters
+    ----------
+    count: how many codes.
+
+    Raises
+    ------
+    ValidationFailed: the codes have a name, expire before they start or have expired, or their owner does not exist.
+    OwnRights: their owner is the caller.
+    Unauthenticated, AccountSuspended, Forbidden
+    """
+    if terms.code is not None:
+        raise ValidationFailed(errors=[{"pointer": "/code", "detail": "must be absent, because count is given"}])
+    codes = {"size": count, "codes": " ".join(generator.new_codes(count))}
+    return Batch(_issued(connection, _issue_batch, caller, terms, codes, now=now).id, count)
+
+
+def _issued(
+    connection: Connection,
+    statement: Executable,
+    caller: Caller,
+    terms: Terms,
+    texts: Mapping[str, object],
+    *,
+    now: datetime,
+) -> Row[*tuple[Any, ...]]:
+    """Execute one of the statements above, and return its row.
+
+    Raises
+    ------
+    ValidationFailed: a code expires before it starts or has expired, or its owner does not exist.
+    OwnRights: the owner is the caller.
+    Unauthenticated, AccountSuspended, Forbidden
+    """
     if terms.user_id == caller.user_id:
         raise OwnRights("Staff cannot issue a code that only they can claim")
     if terms.expires_at <= max(now, terms.starts_at or now):
         detail = "must be in the future and after starts_at"
         raise ValidationFailed(errors=[{"pointer": "/expires_at", "detail": detail}])
-    given = asdict(terms) | {
-        "code": terms.code or generator.new_code(),
-        "max_claims": terms.max_claims if terms.user_id is None else 1,
-    }
-    parameters = caller.parameters(now) | {f"new_{name}": value for name, value in given.items()}
-    try:
-        issued = access.one_or_none(connection, _issue_code, caller, parameters, now=now, staff=True)
-    except IntegrityError as error:
-        if unique_keys.violates(error, "code"):
-            raise CodeTaken from error
-        raise
-    if issued is None:  # the owner does not exist, which is the only other reason
+    given = asdict(terms) | {"max_claims": terms.max_claims if terms.user_id is None else 1}
+    bound = {f"new_{name}": value for name, value in given.items()}
+    row = access.one_or_none(connection, statement, caller, {**bound, **texts}, now=now, staff=True)
+    if row is None:  # the owner does not exist, which is the only other reason
         raise ValidationFailed(errors=[{"pointer": "/user_id", "detail": "there is no such member"}])
-    return Code(**issued._mapping)
+    return row

@@ -46,7 +46,7 @@ from goatedvips.models.accounts import (
     sessions,
     users,
 )
-from goatedvips.models.codes import bonus_codes, code_claims
+from goatedvips.models.codes import bonus_codes, code_batches, code_claims
 from goatedvips.models.newsletter import newsletter_subscriptions
 from goatedvips.models.notifications import notification_preferences, outbox, sender_state
 from goatedvips.models.operations import audit_log, figures, idempotency_records
@@ -193,6 +193,7 @@ HOLDINGS = (
         },
         not_personal=("currency",),
     ),
+    PersonalData(code_batches, rows=code_batches.c.user_id == CALLER_ID),
     PersonalData(code_claims, rows=code_claims.c.user_id == CALLER_ID),
     PersonalData(
         rewards,
