@@ -36,8 +36,8 @@ class Body(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-def get_caller(session: Session, *, playing: bool = False) -> User:
-    """Return the member whom the authorizer reported, if they may still do what they ask for."""
+def get_caller(session: Session, *, lock: bool = False) -> User:
+    """Return the member whom the authorizer reported, if they are still signed in."""
     context = app.current_event.request_context.authorizer.get_lambda or {}
     if "session_id" not in context:
         raise UnauthorizedError("not signed in")
@@ -47,7 +47,7 @@ def get_caller(session: Session, *, playing: bool = False) -> User:
         .options(contains_eager(UserSession.user))
         .where(UserSession.id == context["session_id"])
     )
-    if playing:
+    if lock:
         statement = statement.with_for_update(of=User, read=True)
     found = session.scalars(statement).one_or_none()
     if (
@@ -58,11 +58,14 @@ def get_caller(session: Session, *, playing: bool = False) -> User:
         or found.user.erased_at is not None
     ):
         raise UnauthorizedError("not signed in")
-    user = found.user
-    if user.suspended_at is not None:
+    if found.user.suspended_at is not None:
         raise ForbiddenError("suspended")
-    if playing and (user.excluded_permanently or user.excluded_until is not None):
+    return found.user
+
+
+def refuse_unless_may_play(user: User) -> None:
+    """Refuse a member who is excluded, or whose e-mail address must be verified first."""
+    if user.excluded_permanently or user.excluded_until is not None:
         raise ForbiddenError("excluded")
-    if playing and email_must_be_verified and not user.email_verified:
+    if email_must_be_verified and not user.email_verified:
         raise ForbiddenError("e-mail address not verified")
-    return user

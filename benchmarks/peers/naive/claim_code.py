@@ -12,7 +12,16 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from benchmarks.peers.naive.app import Body, DatabaseSession, Money, app, get_caller, logger, metrics
+from benchmarks.peers.naive.app import (
+    Body,
+    DatabaseSession,
+    Money,
+    app,
+    get_caller,
+    logger,
+    metrics,
+    refuse_unless_may_play,
+)
 from benchmarks.peers.naive.models import Attempt, BonusCode, CodeClaim, Reward, User
 
 FAILURES, WINDOW = 10, timedelta(minutes=10)
@@ -42,10 +51,12 @@ def claim_code(body: ClaimRequest) -> Claim:
     """Claim a code, at most once."""
     now = datetime.now(UTC)
     with DatabaseSession() as session:
-        user = get_caller(session, playing=True)
+        user = get_caller(session, lock=True)
         _refuse_too_many_failures(session, user, now)
         key = re.sub(r"[\s-]", "", body.code).upper()
         code = session.scalars(select(BonusCode).where(BonusCode.code_key == key).with_for_update()).one_or_none()
+        if code is None or code.spin_id is None or code.user_id != user.id:  # every winner may claim what they won
+            refuse_unless_may_play(user)
         claim = None
         if code is not None:
             own = select(CodeClaim).where(CodeClaim.code_id == code.id, CodeClaim.user_id == user.id)
@@ -98,12 +109,12 @@ def _claim(session: Session, code: BonusCode, user: User, now: datetime) -> Code
     code.is_used = True
     if code.max_claims == 1:
         code.user_id = user.id
-    if code.value is not None and code.spin_id is None:
+    if code.value is not None:
         session.add(
             Reward(
                 user_id=user.id,
-                source_type="code",
-                source_id=code.id,
+                source_type="code" if code.spin_id is None else "spin",
+                source_id=code.spin_id or code.id,
                 amount=code.value,
                 currency=code.currency,
                 created_at=now,

@@ -79,6 +79,7 @@ class WheelVersion(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     segments: Mapped[list[dict[str, Any]]]
+    in_force_from: Mapped[datetime | None]
 
 
 class WheelSeed(Base):

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import secrets
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -12,12 +11,21 @@ from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, StringConstraints
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from benchmarks.peers.naive.app import Body, DatabaseSession, Money, app, get_caller, logger, metrics
-from benchmarks.peers.naive.models import BonusCode, Reward, User, WheelSeed, WheelSpin, WheelVersion
+from benchmarks.peers.naive.app import (
+    Body,
+    DatabaseSession,
+    Money,
+    app,
+    get_caller,
+    logger,
+    metrics,
+    refuse_unless_may_play,
+)
+from benchmarks.peers.naive.models import BonusCode, User, WheelSeed, WheelSpin, WheelVersion
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
@@ -63,9 +71,11 @@ def spin_wheel(body: SpinRequest) -> Spin:
     """Draw the member's spin of this UTC day."""
     now = datetime.now(UTC)
     with DatabaseSession() as session:
-        user = get_caller(session, playing=True)
+        user = get_caller(session, lock=True)
+        refuse_unless_may_play(user)
         seed = _active_seed(session, user, now)
-        wheel = session.scalars(select(WheelVersion).order_by(WheelVersion.id.desc()).limit(1)).one()
+        in_force = or_(WheelVersion.in_force_from.is_(None), WheelVersion.in_force_from <= now)
+        wheel = session.scalars(select(WheelVersion).where(in_force).order_by(WheelVersion.id.desc()).limit(1)).one()
         client_seed = body.client_seed or seed.client_seed
         index = _draw(seed.server_seed, client_seed, seed.nonce, [segment["weight"] for segment in wheel.segments])
         segment = Segment.model_validate(wheel.segments[index])
@@ -92,7 +102,18 @@ def spin_wheel(body: SpinRequest) -> Spin:
         seed.nonce += 1
         seed.client_seed = client_seed
         if code is not None:
-            _grant(session, spin, code, segment.value, now)
+            session.add(
+                BonusCode(
+                    code=code,
+                    code_key=func.code_key(code),
+                    user_id=user.id,
+                    claimed_at=now,
+                    expires_at=now + timedelta(hours=24),
+                    value=segment.value,
+                    max_claims=1,
+                    spin_id=spin.id,
+                )
+            )
         session.commit()
         return Spin(
             id=spin.id,
@@ -132,22 +153,6 @@ def _draw(server_seed: bytes, client_seed: str, nonce: int, weights: list[int]) 
                         return index
                     place -= weight
         round_number += 1
-
-
-def _grant(session: Session, spin: WheelSpin, code: str, value: Decimal, now: datetime) -> None:
-    session.add(
-        BonusCode(
-            code=code,
-            code_key=func.code_key(code),
-            user_id=spin.user_id,
-            claimed_at=now,
-            expires_at=now + timedelta(hours=24),
-            value=value,
-            max_claims=1,
-            spin_id=spin.id,
-        )
-    )
-    session.add(Reward(user_id=spin.user_id, source_type="spin", source_id=spin.id, amount=value, created_at=now))
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_HTTP)
