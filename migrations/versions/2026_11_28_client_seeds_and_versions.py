@@ -13,7 +13,9 @@ def upgrade() -> None:
     """Add two columns, and indexes for a member's spins and seeds; no row changes."""
     online.add_columns("wheel_seeds", "chosen_client_seed text")
     online.add_columns("wheel_versions", "in_force_from timestamp")
-    online.add_index("wheel_spins_user_id_id_idx", "wheel_spins (user_id, id)")
+    # The condition holds for every spin; only the list of spins states it. Without it the trigger that fills spin_day
+    # would read all spins of a member: the planner prefers the newest index where it has no statistics.
+    online.add_index("wheel_spins_user_id_id_idx", "wheel_spins (user_id, id) WHERE id > 0")
     online.add_index(
         "wheel_spins_client_seed_idx",
         'wheel_spins (user_id, client_seed, "timestamp") WHERE client_seed IS NOT NULL',

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, literal_column, select
 
 from goatedvips.domain import pagination
 from goatedvips.domain.access import CALLER_ID, Caller
@@ -61,7 +61,8 @@ _select_spins = (
     .where(wheel_spins.c.user_id == CALLER_ID)
 )
 _NEWEST_FIRST = Keyset(wheel_spins.c.id)
-_select_page = _NEWEST_FIRST.page_of(_select_spins)
+# The second condition is that of the index on a member's spins.
+_select_page = _NEWEST_FIRST.page_of(_select_spins.where(wheel_spins.c.id > literal_column("0")))
 _select_spin = _select_spins.where(wheel_spins.c.id == bindparam("spin_id", type_=wheel_spins.c.id.type))
 
 
