@@ -14,8 +14,10 @@ import sqlalchemy as sa
 
 from goatedvips import db
 from goatedvips.config import settings
+from goatedvips.light_connection import Database
 from goatedvips.models.every import metadata
 from goatedvips.models.rewards import rewards
+from goatedvips.postgres_server import Server
 from tests.support import stack
 from tests.support.functions import Functions, load
 from tests.support.legacy.application import PASSWORD, Adopted, Checksum, LegacyApplication, checksum
@@ -64,6 +66,8 @@ def functions(
     url = servers.pooled(str(adopted.database.url.database))
     monkeypatch.setattr(db, "settings", replace(settings, database_url=url))
     db.engine.cache_clear()
+    server = Server(url, iam=False, ca_file="", timeout=10)
+    monkeypatch.setattr(load("authorize"), "database", Database(server))
     yield functions
     db.engine().dispose()
     db.engine.cache_clear()
