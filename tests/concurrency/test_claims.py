@@ -3,19 +3,22 @@
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from benchmarks import claim_together
 from goatedvips.domain.access import Caller
 from goatedvips.domain.codes import claims, issue
 from goatedvips.errors import CodeNotClaimable, CodeTaken
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.rewards import rewards
-from tests.concurrency.together import at_once, at_once_behind
+from tests.concurrency.together import at_once, at_once_behind, await_waiting
 from tests.support.codes import Codes
 from tests.support.members import Member, Members
 
@@ -63,6 +66,40 @@ def test_fifty_concurrent_claims_of_one_member_give_one_claim_and_one_answer(
     assert len(answers) == 1, results
     assert Counter(result.created for result in results if isinstance(result, claims.Claim)) == {True: 1, False: 49}
     assert_claimed(database, code.id, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"revoked_at": NOW}, {"max_claims": 1, "claims": 1, "is_used": True}, {"max_claims": 1, "is_used": True}],
+    ids=["revoked", "exhausted", "used by the legacy application"],
+)
+def test_a_claim_that_waits_for_a_change_of_the_code_leaves_nothing_if_the_code_cannot_be_claimed_afterwards(
+    direct: str, members: Members, codes: Codes, database: sa.Engine, change: dict[str, Any]
+) -> None:
+    code, claimers = codes.new(), [members.new(seeds=False) for _ in range(3)]
+    callers = [Caller(member.id, member.session_id, "test") for member in claimers]
+    works = [partial(claims.claim, caller=caller, code=code.code, client_network="test", now=NOW) for caller in callers]
+    with database.connect() as holder, ThreadPoolExecutor(1) as pool:
+        holder.execution_options(isolation_level="READ COMMITTED")
+        holder.execute(sa.update(bonus_codes).where(bonus_codes.c.id == code.id).values(change))
+        results = pool.submit(at_once, direct, works)
+        await_waiting(database, len(works))
+        holder.commit()
+        assert [type(result) for result in results.result()] == [CodeNotClaimable] * 3
+    with database.connect() as connection:
+        assert connection.execute(sa.select(code_claims).where(code_claims.c.code_id == code.id)).all() == []
+        ids = [member.id for member in claimers]
+        assert connection.execute(sa.select(rewards).where(rewards.c.user_id.in_(ids))).all() == []
+
+
+def test_a_thousand_members_claim_one_code_at_once_from_two_processes(
+    direct: str, members: Members, codes: Codes, database: sa.Engine
+) -> None:
+    code, callers = codes.new(), claim_together.new_callers(database, 1000)
+    done = claim_together.claim_all(direct, [(caller, code.code) for caller in callers])
+    assert done.failures == []
+    assert done.claims == 1000
+    assert_claimed(database, code.id, 1000)
 
 
 def test_ten_concurrent_staff_issue_one_code_of_a_name(direct: str, members: Members, database: sa.Engine) -> None:

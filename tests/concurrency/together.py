@@ -56,17 +56,25 @@ def at_once_behind[T](
 @contextmanager
 def locked_until_waiting(database: sa.Engine, row: sa.Select[Any], count: int) -> Iterator[None]:
     """Lock a row FOR UPDATE while the block starts work that needs it, and until `count` sessions wait for a lock."""
-    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
-    with database.connect() as holder, database.connect() as watcher:
+    with database.connect() as holder:
         holder.execution_options(isolation_level="READ COMMITTED")
         holder.execute(row.with_for_update()).one()
         yield
-        end, waited = time.monotonic() + 60, 0
+        try:
+            await_waiting(database, count)
+        finally:
+            holder.commit()
+
+
+def await_waiting(database: sa.Engine, count: int) -> None:
+    """Return once `count` sessions of the database wait for a lock; fail if they don't within a minute."""
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
+    end, waited = time.monotonic() + 60, 0
+    with database.connect() as watcher:
         while waited < count and time.monotonic() < end:
             time.sleep(0.05)
             waited = watcher.execute(waiting, {"name": os.environ["TEST_DATABASE"]}).scalar_one()
-        holder.commit()
-        assert waited == count
+    assert waited == count
 
 
 def call_at_once(url: str, name: str, count: int, **changes: Any) -> list[dict[str, Any]]:
