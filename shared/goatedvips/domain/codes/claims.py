@@ -179,6 +179,7 @@ _select_reason = (
     .select_from(_one_row)
     .outerjoin(bonus_codes, _IS_TYPED_CODE)
     .outerjoin(code_claims, _IS_CALLERS)
+    .execution_options(commit_in_flight=True)
 )
 
 
