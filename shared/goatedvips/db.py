@@ -110,6 +110,18 @@ def engine() -> Engine:
     return make_engine(settings.database_url)
 
 
+def compile_ahead(statement: Executable, parameters: tuple[str, ...]) -> None:
+    """Compile a statement into the engine's cache, where its first execution finds it.
+
+    Parameters
+    ----------
+    parameters: the sorted names of all parameters with which it is executed.
+    """
+    # The engine does the same at the first execution. SQLAlchemy has no public function that does only this.
+    cache = engine()._compiled_cache  # noqa: SLF001
+    statement._compile_w_cache(engine().dialect, compiled_cache=cache, column_keys=list(parameters))  # noqa: SLF001
+
+
 def make_engine(url: str) -> Engine:
     """Return an engine with one connection; verified TLS unless the host is local, an IAM token if that is configured.
 

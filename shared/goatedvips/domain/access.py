@@ -38,6 +38,9 @@ class Caller:
         }
 
 
+CALLER_PARAMETERS = {"caller_id", "caller_session_id", "caller_request_id", "now", "verified_email_required"}
+"""The names in `Caller.parameters`."""
+
 CALLER_ID = bindparam("caller_id", type_=users.c.id.type)
 NOW = bindparam("now", type_=sessions.c.expires_at.type)
 

@@ -13,7 +13,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from goatedvips import resume_garbage_collection
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
-from goatedvips.db import ConnectionLost, reading
+from goatedvips.db import ConnectionLost, compile_ahead, reading
+from goatedvips.domain import first_statements
 from goatedvips.domain.access import Caller
 from goatedvips.errors import Forbidden, NotFound, TransactionConflict, Unauthenticated, ValidationFailed
 from goatedvips.http.bodies import parse, prepare
@@ -52,6 +53,11 @@ class HttpApi(APIGatewayHttpResolver):
         self.key_required = key_required
         self.use([_reject_unknown_fields, _retry, _answer_once])
         self.exception_handler([Exception])(self._refuse)
+
+    def prepare(self) -> None:
+        """Find out the parameters and the body of each route, which Powertools does at the first request."""
+        for route in (*self._static_routes, *self._dynamic_routes):
+            _ = route.body_field
 
     @property
     def caller(self) -> Caller:
@@ -141,7 +147,11 @@ class HttpApi(APIGatewayHttpResolver):
 
 
 def lambda_handler(api: HttpApi) -> Callable[[Event, Any], Answer]:
-    """Return what Lambda calls. A handler's module ends with this call."""
+    """Return what Lambda calls. A handler's module ends with this call, which prepares what the first request needs."""
+    api.prepare()
+    if settings.database_url:
+        for first in first_statements.noted[-1:]:
+            compile_ahead(first.statement, first.parameters)
     resume_garbage_collection()
     return api.resolve
 

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, Row, Select, bindparam, case, func, select, update
 
 from goatedvips.domain import access
-from goatedvips.domain.access import Caller
+from goatedvips.domain.access import CALLER_PARAMETERS, Caller
+from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.wagers import tiers
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
@@ -50,6 +51,7 @@ _ME = (
 _member = access.member()
 _reader = access.member(only_reads=True)
 _select_me: Select[Any] = select(*_ME).join(_reader, _reader.c.id == users.c.id)
+compile_at_import(_select_me, CALLER_PARAMETERS)
 
 
 def read_me(connection: Connection, caller: Caller, *, now: datetime) -> Row[Any]:

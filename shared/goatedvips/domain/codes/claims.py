@@ -25,7 +25,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
 from goatedvips.domain import access, attempts, pagination
-from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.domain.access import CALLER_ID, CALLER_PARAMETERS, NOW, Caller
+from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.pagination import Keyset
 from goatedvips.domain.rewards.ledger import granted
 from goatedvips.errors import CodeNotClaimable
@@ -181,6 +182,7 @@ _select_reason = (
     .outerjoin(code_claims, _IS_CALLERS)
     .execution_options(commit_in_flight=True)
 )
+compile_at_import(_claim_code, CALLER_PARAMETERS | {"typed"})
 
 
 def claim(connection: Connection, caller: Caller, code: str, *, client_network: str, now: datetime) -> Claim:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Row, bindparam, case, func, literal, select, union_all
 
 from goatedvips.domain import pagination
+from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.pagination import PAGE_ROWS, Keyset, Page
 from goatedvips.domain.races.races import RACE_ID
 from goatedvips.errors import NotFound
@@ -77,6 +78,7 @@ _select_standings = (
     .order_by(_page.c.place, _page.c.id)
     .limit(PAGE_ROWS)
 )
+compile_at_import(_select_standings, {*_BY_PLACE.parameters(1, None), "race_id"})
 
 
 def get_page(connection: Connection, race_id: int, *, limit: int, cursor: str | None) -> Page[Standing]:

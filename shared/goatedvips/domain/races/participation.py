@@ -16,7 +16,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import access
-from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.domain.access import CALLER_ID, CALLER_PARAMETERS, NOW, Caller
+from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.races.races import RACE_ID
 from goatedvips.errors import NotFound, RaceClosed
 from goatedvips.models.races import wager_race_participants as participants
@@ -74,6 +75,7 @@ _existing = select(*_columns, false().label("created")).where(*_IS_CALLERS).subq
 _join_race = union_all(
     select(_insert_participation, true().label("created")), select(_existing).join(_player, true())
 ).execution_options(commit_in_flight=True)
+compile_at_import(_join_race, CALLER_PARAMETERS | {"race_id"})
 _select_race_and_participation = (
     select(*_existing.c).select_from(races).outerjoin(_existing, true()).where(races.c.id == RACE_ID)
 )

@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.domain import access, audit, pagination
 from goatedvips.domain.access import NOW, Caller
+from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.pagination import Keyset, Page
 from goatedvips.errors import NotFound, ValidationFailed
 from goatedvips.models.races import wager_race_participants as participants
@@ -117,6 +118,7 @@ _LATEST_START_FIRST = Keyset(races.c.start_date, races.c.id)
 _select_page = _LATEST_START_FIRST.page_of(
     _select_races.where(or_(_WANTED_STATUS.is_(None), status_by_clock == _WANTED_STATUS))
 )
+compile_at_import(_select_page, {*_LATEST_START_FIRST.parameters(1, None), "wanted_status", "now"})
 
 
 def newest(connection: Connection, status: str | None, *, limit: int, cursor: str | None, now: datetime) -> Page[Race]:

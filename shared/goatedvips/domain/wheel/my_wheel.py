@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from goatedvips.domain import access
-from goatedvips.domain.access import Caller
+from goatedvips.domain.access import CALLER_PARAMETERS, Caller
+from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.wheel import fairness, seeds
 from goatedvips.domain.wheel.days import next_day
 from goatedvips.domain.wheel.seeds import ACTIVE, IS_ACTIVE
@@ -47,6 +48,7 @@ _select_my_wheel = (
     .where(*IS_ACTIVE, _upcoming.c.activated_at.is_(None))
     .execution_options(commit_in_flight=True)
 )
+compile_at_import(_select_my_wheel, CALLER_PARAMETERS | {"today"})
 
 
 def get(connection: Connection, caller: Caller, *, now: datetime) -> MyWheel:

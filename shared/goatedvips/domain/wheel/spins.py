@@ -7,8 +7,9 @@ from sqlalchemy import Connection, bindparam, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import access
-from goatedvips.domain.access import CALLER_ID, NOW, Caller
+from goatedvips.domain.access import CALLER_ID, CALLER_PARAMETERS, NOW, Caller
 from goatedvips.domain.codes import generator
+from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.wheel import fairness, seeds
 from goatedvips.domain.wheel.client_seeds import chosen_by, is_members_choice
 from goatedvips.domain.wheel.days import next_day
@@ -62,6 +63,7 @@ _lock_active_seed = (
     .where(*IS_ACTIVE)
     .with_for_update(of=ACTIVE)
 )
+compile_at_import(_lock_active_seed, CALLER_PARAMETERS | {"given_client_seed"})
 
 # The unique key (user_id, spin_day) decides. The other CTEs read the inserted row, so a second spin writes nothing.
 _insert_spin = (

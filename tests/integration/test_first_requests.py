@@ -1,0 +1,70 @@
+"""The first request of a process compiles no statement, and the import of a handler opens no connection."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.support.codes import Codes
+from tests.support.functions import ROOT, event
+from tests.support.members import Members
+from tests.support.races import Races
+
+FAR = datetime(2099, 1, 1, tzinfo=UTC)
+PROGRAM = """
+import json, runpy, sys
+from types import SimpleNamespace
+file, event = sys.argv[1:]
+handler = runpy.run_path(file)["handler"]
+from goatedvips.db import engine
+connections = engine().pool.checkedin() + engine().pool.checkedout()
+compiled = len(engine()._compiled_cache)
+answer = handler(json.loads(event), SimpleNamespace(function_name="First"))
+print(json.dumps([answer["statusCode"], connections, compiled, len(engine()._compiled_cache)]))
+"""
+
+
+def first_request(name: str, **changes: Any) -> list[int]:
+    """Send a process its first request.
+
+    Return the answer's status, the connections after the import, and the sizes of the cache of compiled statements
+    after the import and after the request.
+    """
+    (file,) = (ROOT / "functions").glob(f"*/{name}.py")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(file), json.dumps(event(name, **changes))],
+        env=os.environ | {"PYTHONPATH": str(ROOT / "shared")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    values: list[int] = json.loads(done.stdout.splitlines()[-1])
+    return values
+
+
+type Arrange = Callable[[Members, Races, Codes], dict[str, Any]]
+REQUESTS: dict[tuple[str, int], Arrange] = {
+    ("get_me", 200): lambda members, _, __: {"by": members.new()},
+    ("get_my_wheel", 200): lambda members, _, __: {"by": members.new()},
+    ("list_races", 200): lambda _, __, ___: {},
+    ("get_leaderboard", 200): lambda _, races, __: {"path": f"/v1/races/{races.new()}/leaderboard"},
+    ("join_race", 201): lambda members, races, _: {
+        "by": members.new(),
+        "path": f"/v1/races/{races.new(end_date=FAR)}/participants",
+    },
+    ("claim_code", 201): lambda members, _, codes: {"by": members.new(), "body": {"code": codes.new().code}},
+}
+
+
+@pytest.mark.parametrize(("name", "status"), REQUESTS)
+def test_the_first_request_compiles_nothing_and_the_import_connects_to_nothing(
+    members: Members, races: Races, codes: Codes, name: str, status: int
+) -> None:
+    answered, connections, imported, requested = first_request(name, **REQUESTS[name, status](members, races, codes))
+    assert (answered, connections) == (status, 0)
+    assert 0 < imported == requested
