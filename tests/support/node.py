@@ -1,8 +1,9 @@
-"""Packages of Node.js for tests, installed from a lock file."""
+"""Node.js for tests: packages that are installed from a lock file, and the draw of the wheel on its crypto."""
 
+import json
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,19 @@ def install(source: Path, folder: Path, files: Iterable[str] = ()) -> Path:
     if installed.returncode != 0:
         pytest.skip(f"npm could not install the packages of {source.name}: {installed.stderr.strip()[-300:]}")
     return folder
+
+
+def draw(draws: Sequence[Mapping[str, object]]) -> list[int]:
+    """Return the segments that the independent implementation of the draw on Node's crypto selects.
+
+    Parameters
+    ----------
+    draws: each has `server_seed` in hex, `client_seed`, `nonce` and `weights`.
+    """
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("Node.js is not installed")
+    program = Path(__file__).with_name("draw.mjs")
+    done = subprocess.run([node, str(program)], input=json.dumps(draws), capture_output=True, text=True, check=True)
+    indices: list[int] = json.loads(done.stdout)
+    return indices
