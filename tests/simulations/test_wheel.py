@@ -15,4 +15,5 @@ FIXED_SEED = 21
 def test_every_spin_of_a_week_is_reproduced(servers: stack.Stack, seed: int | None) -> None:
     number = secrets.randbelow(2**32) if seed is None else seed
     print(f"SEED={number}")
-    wheel.run(servers, os.environ["TEST_DATABASE"], size=50, seed=number, days=7)
+    summary = wheel.run(servers, os.environ["TEST_DATABASE"], size=50, seed=number, days=7)
+    assert summary.startswith("50 members, 7 days: ")
