@@ -54,7 +54,9 @@ BEGIN
         RAISE EXCEPTION 'member % is not erased', member;
     END IF;
     UPDATE audit_log SET before = without_texts(before), after = without_texts(after) WHERE
-        (action = 'update_member' AND subject_id = member)
+        (action IN ('update_member', 'withdraw_payout') AND subject_id = member)
+        OR (action = 'grant_reward' AND subject_id IN (SELECT id FROM reward_grants WHERE user_id = member))
+        OR (action = 'reference_payout' AND subject_id IN (SELECT id FROM payouts WHERE user_id = member))
         OR (action = 'decide_link' AND subject_id IN (SELECT id FROM account_links WHERE user_id = member))
         OR (action IN ('issue_code', 'revoke_code')
             AND subject_id IN (SELECT id FROM bonus_codes WHERE user_id = member))

@@ -22,17 +22,21 @@ STATUS = {
     "erase_me": 204,
     "claim_code": 201,
     "confirm_subscription": 404,  # the sample's token was never mailed
+    "create_payouts": 201,
     "create_race": 201,
     "decide_link": 404,  # there is no such request
     "end_exclusion": 204,
     "exclude_me": 201,
+    "get_payout": 404,  # there is no such payout
     "get_ticket": 404,  # there is no such ticket
+    "grant_reward": 201,
     "issue_codes": 201,
     "join_race": 201,
     "link_account": 202,
     "log_in": 201,
     "log_out": 204,
     "open_ticket": 201,
+    "reference_payout": 404,
     "register": 201,
     "request_password_reset": 202,
     "request_verification": 202,
@@ -42,6 +46,7 @@ STATUS = {
     "spin_wheel": 201,
     "subscribe": 202,
     "verify_email": 404,
+    "withdraw_payout": 404,
 }
 
 

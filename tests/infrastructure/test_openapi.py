@@ -10,7 +10,7 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
 
-from goatedvips.domain.rewards.ledger import Source
+from goatedvips.domain.rewards.ledger import Source, State
 from goatedvips.validators.fields import RequestBody
 from tests.infrastructure.described import operations, resolved
 from tests.infrastructure.project import FUNCTIONS, Function
@@ -177,7 +177,9 @@ def test_a_field_with_a_fixed_set_of_values_lists_them(document: Json) -> None:
     for model in ("Ticket", "TicketWithMessages", "MemberTicket"):
         assert values(model, "status") == ["open", "in_progress", "closed"]
         assert values(model, "priority") == ["low", "medium", "high"]
-    assert values("MemberReward", "source_type") == list(get_args(Source.__value__))
+    for model in ("MemberReward", "Reward", "GrantedReward"):
+        assert values(model, "source_type") == list(get_args(Source.__value__))
+        assert values(model, "state") == list(get_args(State.__value__))
     assert values("MemberLink", "decision") == ["approved", "refused"]
     for model in ("CodeClaim", "IssuedCode", "MemberClaim", "MemberReward"):
         assert values(model, "currency") == ["USD"]
@@ -192,6 +194,7 @@ def test_a_body_is_optional_if_all_its_fields_are(document: Json) -> None:
     bodies = {route: one["requestBody"] for route, one in operations(document).items() if "requestBody" in one}
     assert {route for route, body in bodies.items() if not body["required"]} == {
         "PATCH /v1/me",
+        "POST /v1/admin/payouts",
         "POST /v1/wheel/seeds",
         "POST /v1/wheel/spins",
     }

@@ -17,6 +17,7 @@ from goatedvips.domain.accounts import passwords
 from goatedvips.models.accounts import account_links, mailed_tokens
 from goatedvips.models.newsletter import newsletter_subscriptions
 from tests.infrastructure.project import FUNCTIONS
+from tests.support import ledger
 from tests.support.codes import Codes
 from tests.support.functions import Functions
 from tests.support.members import Member, Members
@@ -70,6 +71,14 @@ ANSWERS = {
     "GET /v1/admin/codes": (401, 403, 200, 403, 403, 401),
     "DELETE /v1/admin/codes": (401, 403, 200, 403, 403, 401),
     "DELETE /v1/admin/codes/{id}": (401, 403, 204, 403, 403, 401),
+    "GET /v1/me/rewards": (401, 200, 200, 200, 200, 401),
+    "GET /v1/admin/rewards": (401, 403, 200, 403, 403, 401),
+    "POST /v1/admin/rewards": (401, 403, 201, 403, 403, 401),
+    "GET /v1/admin/payouts": (401, 403, 200, 403, 403, 401),
+    "POST /v1/admin/payouts": (401, 403, 201, 403, 403, 401),
+    "GET /v1/admin/payouts/{id}": (401, 403, 200, 403, 403, 401),
+    "DELETE /v1/admin/payouts/{id}": (401, 403, 204, 403, 403, 401),
+    "POST /v1/admin/payouts/{id}/reference": (401, 403, 200, 403, 403, 401),
     "GET /v1/races": (200, 200, 200, 200, 200, 200),
     "GET /v1/races/{id}": (200, 200, 200, 200, 200, 200),
     "GET /v1/races/{id}/leaderboard": (200, 200, 200, 200, 200, 200),
@@ -134,6 +143,9 @@ class Things:
     def race(self) -> int:
         return Races(self.database).new(start_date=NOW + timedelta(days=1), end_date=NOW + timedelta(days=8))
 
+    def payout(self) -> int:
+        return ledger.payout(self.database, self.owner.id, "5.00", ledger.reward(self.database, self.owner.id, "5.00"))
+
     def code(self) -> str:
         return Codes(self.database).new().code
 
@@ -182,6 +194,12 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "DELETE /v1/admin/codes/{id}": lambda things: {
         "path": f"/v1/admin/codes/{Codes(things.database).new(user_id=things.owner.id).id}"
     },
+    "POST /v1/admin/rewards": lambda things: {
+        "body": {"user_id": things.owner.id, "amount": "5.00", "reason": "Thank you."}
+    },
+    "GET /v1/admin/payouts/{id}": lambda things: {"path": f"/v1/admin/payouts/{things.payout()}"},
+    "DELETE /v1/admin/payouts/{id}": lambda things: {"path": f"/v1/admin/payouts/{things.payout()}"},
+    "POST /v1/admin/payouts/{id}/reference": lambda things: {"path": f"/v1/admin/payouts/{things.payout()}/reference"},
     "GET /v1/races/{id}": lambda things: {"path": f"/v1/races/{things.race()}"},
     "GET /v1/races/{id}/leaderboard": lambda things: {"path": f"/v1/races/{things.race()}/leaderboard"},
     "POST /v1/races/{id}/participants": lambda things: {"path": f"/v1/races/{things.race()}/participants"},

@@ -23,6 +23,7 @@ TAGS = {
     "privacy": "A member's data: export and erasure.",
     "wheel": "The provably fair wheel.",
     "codes": "Bonus codes.",
+    "rewards": "Rewards.",
     "races": "Wager races and their leaderboards.",
     "tickets": "Support.",
     "newsletter": "Subscriptions, which a link in a mail confirms.",
@@ -31,6 +32,7 @@ TAGS = {
     "admin-members": "For staff: members.",
     "admin-wheel": "For staff: versions of the wheel.",
     "admin-codes": "For staff: bonus codes.",
+    "admin-rewards": "For staff: rewards and payouts.",
     "admin-races": "For staff: wager races.",
     "admin-operations": "For staff: the platform at a glance.",
 }

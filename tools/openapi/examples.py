@@ -37,6 +37,7 @@ PLAUSIBLE: dict[str, object] = {
     "profile_color": "#D7FF00",
     "Race.description": "The five highest wagers of the week share the pool.",
     "RaceRequest.description": "The five highest wagers of the week share the pool.",
+    "reference": "TX-20261201-0001",
     "reason": "The member sent a screenshot.",
     "request_id": "a1b2c3",
     "reward_code": "SPIN-7K4M-9QXD",

@@ -9,6 +9,7 @@ from goatedvips.domain.access import CALLER_ID, NOW
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.codes import bonus_codes, code_batches
 from goatedvips.models.operations import audit_log
+from goatedvips.models.rewards import payouts, reward_grants
 
 ABOUT_MEMBERS: dict[str, Column[Any]] = {
     "update_member": users.c.id,
@@ -17,12 +18,15 @@ ABOUT_MEMBERS: dict[str, Column[Any]] = {
     "revoke_code": bonus_codes.c.user_id,
     "issue_batch": code_batches.c.user_id,
     "revoke_batch": code_batches.c.user_id,
+    "grant_reward": reward_grants.c.user_id,
+    "reference_payout": payouts.c.user_id,
+    "withdraw_payout": users.c.id,
 }
 """The actions that concern a member, each with the column that identifies the member of its subject.
 
 The SQL function redact_audit_log has the same list.
 """
-ABOUT_NO_MEMBER = frozenset({"create_race", "publish_wheel", "release_shell_uid"})
+ABOUT_NO_MEMBER = frozenset({"create_payouts", "create_race", "publish_wheel", "release_shell_uid"})
 """The other actions."""
 
 

@@ -88,6 +88,12 @@ def _amount(value: object) -> object:
     return value
 
 
+def _signed_amount(value: object) -> object:
+    if not (isinstance(value, str) and _AMOUNT.fullmatch(value.removeprefix("-"))):
+        raise ValueError('must be a decimal string with at most two decimals, such as "12.50" or "-12.50"')
+    return value
+
+
 def ascii_domain(domain: str) -> str | None:
     """Return a domain as mail is sent to it: in ASCII (the IDNA A-label, by UTS 46); None if it is no domain.
 
@@ -176,6 +182,13 @@ type Amount = Annotated[
     Decimal, BeforeValidator(_amount), WithJsonSchema({"type": "string", "examples": ["12.50"]}, mode="validation")
 ]
 """Money in a request: a decimal string with at most two decimals."""
+
+type SignedAmount = Annotated[
+    Decimal,
+    BeforeValidator(_signed_amount),
+    WithJsonSchema({"type": "string", "examples": ["12.50", "-12.50"]}, mode="validation"),
+]
+"""Money in a request, which may be below zero: a decimal string with at most two decimals."""
 
 type Money = Annotated[
     Decimal,

@@ -22,7 +22,7 @@ STATE = case((IS_PAID, "paid"), (payouts.c.id.is_not(None), "in_payout"), else_=
 
 
 def granted(source: Source | ColumnElement[str], rows: Select[Any]) -> tuple[CTE, ...]:
-    """Return the inserts that write one ledger row for each of `rows`.
+    """Return the inserts that write one ledger row for each of `rows`, and return the rows' ids.
 
     The caller adds them to its statement (`.add_cte(*granted(…))`), which is bound to `now`.
 
@@ -37,4 +37,5 @@ def granted(source: Source | ColumnElement[str], rows: Select[Any]) -> tuple[CTE
         f"{name}_rewards"
     )
     values = {column.key: column for column in given.c} | {"created_at": NOW}
-    return (insert(rewards).from_select([*values], select(*values.values())).cte(f"grant_{name}"),)
+    written = insert(rewards).from_select([*values], select(*values.values())).returning(rewards.c.id)
+    return (written.cte(f"grant_{name}"),)
