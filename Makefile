@@ -33,7 +33,7 @@ test: $(READY)      ## every test, in parallel (ARGS="-k spin")
 simulate: $(READY)  ## a simulation on a database of its own: WHAT=wheel [SIZE=1000] [SEED=7]
 	@$(PYTHON) -m tests.simulations "$(or $(WHAT),wheel)" "$(or $(SIZE),1000)" "$(SEED)"
 
-bench: $(READY)     ## a benchmark: WHAT=imports, log_in_timing, newsletter_timing or upgrade_under_load
+bench: $(READY)     ## a benchmark: WHAT=imports, timing, claims …; benchmarks/README.md has all
 	@$(PYTHON) -m benchmarks "$(or $(WHAT),imports)" $(ARGS)
 
 invoke: $(READY)    ## one function on Lambda's runtime client: FUNCTION=spin_wheel [EVENT=file.json]

@@ -1,17 +1,24 @@
-"""Measure whether the durations of requests reveal which of two kinds they are, for the timing benchmarks.
+"""Whether the time of an answer reveals what the answer does not say (`make bench WHAT=timing`).
+
+Each question has two kinds of requests that are answered alike, such as a log-in by a name that has an account and by
+one that has none. 2,000 pairs of them go through the real handler, the pooler and PostgreSQL, in random order.
 
 An attacker can choose a threshold and assign all slower requests to one kind, and all faster ones to the other. The
 best threshold, which is computed from the measured durations, must assign at most `HIGHEST_ACCURACY` of the requests to
 the right kind. If the two distributions are equal, its accuracy is about 52 % for 2,000 pairs.
+
+ARGS="codes" asks only the questions about codes, PAIRS=… takes another number of pairs. `benchmarks.timing_questions`
+has the questions. The status is 1 if the durations reveal the kind.
 """
 
 import io
 import os
 import random
 import secrets
+import sys
 import tempfile
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from time import perf_counter
@@ -19,6 +26,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks.timing_questions import QUESTIONS, Question
 from tests.support import stack
 from tests.support.functions import Context, event, function_name, load
 
@@ -26,6 +34,19 @@ PAIRS = int(os.environ.get("PAIRS", "2000"))
 HIGHEST_ACCURACY = 0.55
 WARM_UP = 5  # pairs that do not count
 DATABASE = "timing"
+
+
+def main(chosen: list[str]) -> int:
+    """Ask the questions, print a line for each, and return the process's status."""
+    if unknown := set(chosen) - QUESTIONS.keys():
+        sys.exit(f"There are no questions about {', '.join(sorted(unknown))}, only about {', '.join(QUESTIONS)}.")
+    with database() as engine:
+        revealed = [
+            is_revealed(question)
+            for name in chosen or QUESTIONS
+            for question in QUESTIONS[name](engine, PAIRS + WARM_UP)
+        ]
+    return int(any(revealed))
 
 
 @contextmanager
@@ -41,51 +62,43 @@ def database() -> Iterator[sa.Engine]:
         engine.dispose()
 
 
-def measure_pairs(
-    function: str,
-    bodies: Callable[[int], Sequence[object]],
-    expected: str,
-    pairs: int = PAIRS,
-    clock: Callable[[], float] = perf_counter,
-) -> tuple[list[float], list[float]]:
-    """Call a function with two bodies in random order, each from its own network; return the seconds of both.
+def is_revealed(question: Question) -> bool:
+    """Measure, print a line, and return whether the durations reveal the kind."""
+    with redirect_stdout(io.StringIO()):  # the metrics
+        one, other = measure_pairs(question, PAIRS)
+    accuracy = best_threshold(one, other)
+    medians = [sorted(times)[len(times) // 2] * 1000 for times in (one, other)]
+    figures = f"{medians[0]:9.2f} ms{medians[1]:9.2f} ms{accuracy:9.1%}  of {HIGHEST_ACCURACY:.0%}"
+    print(f"{question.name:36}{figures}", flush=True)
+    return accuracy > HIGHEST_ACCURACY
 
-    Parameters
-    ----------
-    bodies: a function from the number of a pair to its two bodies.
-    expected: a text that every answer's body contains.
+
+def measure_pairs(
+    question: Question, pairs: int, clock: Callable[[], float] = perf_counter
+) -> tuple[list[float], list[float]]:
+    """Send both requests of each pair in random order, each from its own network; return the seconds of both kinds.
 
     Raises
     ------
-    RuntimeError: an answer does not contain `expected`.
+    RuntimeError: an answer does not contain the expected text.
     """
-    handler, network = load(function).handler, secrets.randbelow(2**32)
-    context: Any = Context(function_name(function), "timing")
+    handler, network = load(question.function).handler, secrets.randbelow(2**32)
+    context: Any = Context(function_name(question.function), "timing")
     times: tuple[list[float], list[float]] = ([], [])
     for number in range(-WARM_UP, pairs):
-        sides = list(enumerate(bodies(number)))
+        sides = list(enumerate(question.pair(number)))
         random.shuffle(sides)
-        for side, body in sides:
+        for side, changes in sides:
             address = f"2001:{network >> 16:x}:{network & 0xFFFF:x}:{2 * number + side & 0xFFFF:x}::1"
-            request = event(function, body=body, address=address)
+            request = event(question.function, address=address, **changes)
             started = clock()
             answer = handler(request, context)
             seconds = clock() - started
-            if expected not in answer["body"]:
+            if question.expected not in answer["body"]:
                 raise RuntimeError(answer["body"])
             if number >= 0:
                 times[side].append(seconds)
     return times
-
-
-def report(name: str, function: str, bodies: Callable[[int], Sequence[object]], expected: str) -> bool:
-    """Measure, print a line, and return whether the durations reveal the kind."""
-    with redirect_stdout(io.StringIO()):  # the metrics
-        one, other = measure_pairs(function, bodies, expected)
-    accuracy = best_threshold(one, other)
-    medians = [sorted(times)[len(times) // 2] * 1000 for times in (one, other)]
-    print(f"{name:28}{medians[0]:9.2f} ms{medians[1]:9.2f} ms{accuracy:9.1%}  of {HIGHEST_ACCURACY:.0%}", flush=True)
-    return accuracy > HIGHEST_ACCURACY
 
 
 def best_threshold(one: list[float], other: list[float]) -> float:
@@ -93,3 +106,7 @@ def best_threshold(one: list[float], other: list[float]) -> float:
     one, other = sorted(one), sorted(other)
     shares = [(bisect_right(one, time) - bisect_right(other, time)) / len(one) for time in one + other]
     return 0.5 + max(map(abs, shares)) / 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

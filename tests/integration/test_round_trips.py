@@ -1,9 +1,10 @@
 """The round trips of each request, on a warm connection through the pooler."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from goatedvips.domain.wheel import fairness
 from goatedvips.light_connection import Database
 from goatedvips.postgres_server import Server
 from tests.support import stack
+from tests.support.codes import Codes
 from tests.support.functions import Functions, load
 from tests.support.lives import PASSWORD, STORED
 from tests.support.members import Members
@@ -239,6 +241,35 @@ def test_a_claim_takes_one_round_trip_three_with_a_key_and_three_to_be_refused_w
     for refused in (issue(user_id=member.id), issue(starts_at="2098-01-01T00:00:00Z"), {"code": "absent"}):
         assert trips(wire, functions, "claim_code", 404, by=members.new(), body=refused) == 3
     assert trips(wire, functions, "list_codes", 200, by=member) == 1
+
+
+def test_codes_that_cannot_be_claimed_are_refused_by_the_same_statements_in_the_same_trips_and_bytes(
+    wire: Wire, functions: Functions, members: Members, codes: Codes
+) -> None:
+    """Only the member's own log-in and the id of the request differ, and these have one length here."""
+    now, member = datetime.now(UTC), members.new()
+    day = timedelta(days=1)
+    refused = {
+        "exhausted": codes.new(max_claims=1, claims=1, is_used=True).code,
+        "expired": codes.new(expires_at=now - day).code,
+        "not started": codes.new(starts_at=now + day).code,
+        "another's": codes.new(user_id=members.new().id, max_claims=1).code,
+        "revoked": codes.new(revoked_at=now).code,
+    }
+    refused["absent"] = f"CODE-{secrets.token_hex(8)}"
+    assert len({len(code) for code in refused.values()}) == 1
+    seen = {}
+    functions.call("claim_code", by=member, body={"code": "connects"})
+    for reason, code in refused.items():
+        before = len(wire.sent)
+        answer = functions.call("claim_code", by=member, body={"code": code}, now=now, address="198.51.100.7")
+        trips = [re.sub(rb"(?i)code-[0-9a-f]{16}", b"", sent) for sent in wire.sent[before:]]
+        document = answer.json | {"request_id": ""}
+        headers = answer.headers | {"X-Request-Id": ""}
+        seen[reason] = (answer.status, document, headers, len(answer.text), [len(sent) for sent in trips], trips)
+    assert len(seen["absent"][-1]) == 3
+    for reason, found in seen.items():
+        assert found == seen["absent"], reason
 
 
 def test_a_code_is_issued_in_three_round_trips_two_of_them_for_the_required_key(
