@@ -28,6 +28,7 @@ STATUS = {
     "end_exclusion": 204,
     "exclude_me": 201,
     "get_payout": 404,  # there is no such payout
+    "get_spin": 404,  # the first spin is another member's, or there is none
     "get_ticket": 404,  # there is no such ticket
     "grant_reward": 201,
     "issue_codes": 201,
@@ -37,12 +38,14 @@ STATUS = {
     "log_out": 204,
     "open_ticket": 201,
     "reference_payout": 404,
+    "publish_wheel": 201,
     "register": 201,
     "request_password_reset": 202,
     "request_verification": 202,
     "reset_password": 404,
     "revoke_batch": 404,  # there is no such batch
     "revoke_code": 404,  # there is no such code
+    "rotate_seed": 409,  # the member has not spun yet
     "spin_wheel": 201,
     "subscribe": 202,
     "verify_email": 404,
