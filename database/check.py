@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from database.checks.differences import differences
 from database.checks.finding import FIRST, Finding, named
-from database.checks.questions import Undecided, answer
+from database.checks.questions import Question, Undecided, answer
 from database.checks.revision import lost
 from database.checks.rights import (
     Login,
@@ -150,16 +150,28 @@ def _decide(connection: Connection, report: Report) -> None:
     inspector = inspect(connection)
     readable = {table.name for table in report.tables if table.is_readable} & guide().tables.keys()
     columns = {name: {column["name"] for column in inspector.get_columns(name)} for name in readable}
-    for question in questions(guide(), columns, keyed=report.state is State.NEWEST):
-        if question.table not in columns or not question.needs <= columns[question.table]:
-            continue
+    asked = [
+        question
+        for question in questions(guide(), columns, keyed=report.state is State.NEWEST)
+        if question.table in columns and question.needs <= columns[question.table]
+    ]
+    try:
+        with connection.begin_nested():
+            report.undecided += [found for question in asked for found in answer(connection, question)]
+    except DBAPIError:
+        _decide_one_by_one(connection, report, asked)
+    report.undecided.sort(key=lambda kind: [*guide().tables].index(kind.table))
+
+
+def _decide_one_by_one(connection: Connection, report: Report, asked: list[Question]) -> None:
+    """Find the rows of each question, and report the questions that fail."""
+    for question in asked:
         try:
             with connection.begin_nested():
                 report.undecided += answer(connection, question)
         except DBAPIError as error:  # such as a column of another type, which has a line of its own
             what = f"{question.table} could not be searched for {' or '.join(kind.what for kind in question.kinds)}"
             report.remarks.append(Finding(what, message(error.orig)))
-    report.undecided.sort(key=lambda kind: [*guide().tables].index(kind.table))
 
 
 def lines(report: Report, *, first: int | None = FIRST) -> Iterator[str]:

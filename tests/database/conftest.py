@@ -1,14 +1,34 @@
 """Databases to check: one that is in order and one with the guide's tables, each a copy of a template."""
 
+import hashlib
+from collections.abc import Iterator
+
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import text
 
 from database.embedded import Server
+from goatedvips.domain.accounts import passwords
 from migrations.roles_and_timeouts import ensure_roles
 from migrations.upgrade import engine, upgrade
 from tests.support.databases import GUIDE_SQL, bare_server, database, guide_url, numbers, run_sql, url
 
 __all__ = ["bare_server", "database", "guide_url", "url"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Hash passwords at the least cost: what it costs to guess them is the business of other tests."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_argon2", lambda: hasher)
+        patch.setattr(passwords, "_DUMMY_ARGON2", hasher.hash("dummy"))
+        patch.setattr(
+            passwords,
+            "_scrypt",
+            lambda password, salt: hashlib.scrypt(password.encode(), salt=salt.encode(), n=2, r=8, p=1, dklen=64),
+        )
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ The databases of `cases.py`, on the embedded PostgreSQL and on a second version 
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -171,8 +171,7 @@ def _body(table: str) -> str:
     return GUIDE_SQL.split(f"CREATE TABLE public.{table} (\n")[1].split("\n);")[0]
 
 
-def expect_lines(report: Report, starts: tuple[str, ...], name: str) -> None:
-    found = list(lines(report))
+def expect_lines(found: Sequence[str], starts: tuple[str, ...], name: str) -> None:
     for start in starts:
         assert any(line.startswith(start.format(database=name)) for line in found), (start, found)
 
@@ -193,34 +192,29 @@ def test_it_is_adopted_whole_or_not_begun(
             run_sql(superuser_url, case.sql.replace("{database}", name))
         url = make_url(superuser_url).set(username=case.login.format(database=name)).render_as_string()
 
-        before, _ = looked_at(url)
-        expect_lines(before, case.before, name)
-        obstacles = [finding for finding in before.obstacles if not finding.is_harmless]
-        assert bool(obstacles) != case.harmless, list(lines(before))
+        followed = set() if case.harmless else mend(case, url, superuser_url)
         if not case.is_begun:
             with pytest.raises(SystemExit, match="Nothing was changed"):
                 adopt(url)
             assert looked_at(url)[0].revision is None
             return
-        if obstacles:
-            followed = follow(before, url, superuser_url)
-            before, _ = looked_at(url)
-            assert not followed & whats(before)
-            assert not [finding for finding in before.obstacles if not finding.is_harmless]
-
         content = read_checksums(superuser_url)
         capsys.readouterr()
         assert adopt(url).startswith("Adopted")
         assert read_checksums(superuser_url) == content
-        after = capsys.readouterr().out.split(f"revision {steps().get_current_head()}: ")[1].splitlines()
-        assert after[0] == State.NEWEST.value
+        # What db-check says before and after is what the adoption prints before and after.
+        before, after = (part.splitlines() for part in capsys.readouterr().out.split("\nThe tables, with rows"))
+        if case.harmless:
+            expect_lines(before, case.before, name)
+        assert not [line for line in before if line.startswith("MEND") or any(what in line for what in followed)]
+        assert f"revision {steps().get_current_head()}: {State.NEWEST.value}" in after
         assert not [line for line in after if line.startswith(("MEND", "DO "))]
 
         damage, expected = case.after
         if damage:
             run_sql(superuser_url, damage.replace("{database}", name))
             broken, _ = looked_at(url)
-            expect_lines(broken, expected, name)
+            expect_lines([*lines(broken)], expected, name)
             assert follow(broken, url, superuser_url) == whats(broken)
 
         with functions_on(superuser_url, monkeypatch) as functions:
@@ -231,6 +225,14 @@ def test_it_is_adopted_whole_or_not_begun(
         assert later == ("later later@a.io", "LATERCODE", "later@a.io")
         finally_, _ = looked_at(url)
         assert not whats(finally_), list(lines(finally_))
+
+
+def mend(case: Case, url: str, superuser_url: str) -> set[str]:
+    """Check that `db-check` prints what prevents the adoption, and run its commands; return the lines that had some."""
+    report, _ = looked_at(url)
+    expect_lines([*lines(report)], case.before, str(make_url(superuser_url).database))
+    assert [finding for finding in report.obstacles if not finding.is_harmless]
+    return follow(report, url, superuser_url) if case.is_begun else set()
 
 
 def test_there_are_enough_of_them() -> None:
