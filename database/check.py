@@ -16,7 +16,7 @@ from sqlalchemy import Connection, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from database.checks.differences import differences
-from database.checks.finding import FIRST, Finding, named
+from database.checks.finding import FIRST, Command, Finding, named
 from database.checks.questions import Question, Undecided, answer
 from database.checks.revision import lost
 from database.checks.rights import (
@@ -114,18 +114,27 @@ def _progress(report: Report) -> Iterator[Finding]:
     """Yield the next step for a database whose schema is not the newest."""
     match report.state, report.revision:
         case State.EMPTY, _:
-            yield Finding(report.state.value, "`make db-upgrade` makes the tables")
+            yield Finding(report.state.value, "`make db-upgrade` makes the tables", Command.MAKE_TABLES)
         case State.GUIDE, _:
-            yield Finding(report.state.value, "`make db-adopt` does that, and says beforehand what will happen")
+            yield Finding(
+                report.state.value, "`make db-adopt` does that, and says beforehand what will happen", Command.ADOPT
+            )
         case State.BEHIND, at:
             yield Finding(
                 f"{report.state.value}, at {at}",
                 "`make db-adopt` goes on with an adoption that was cut off, `make db-upgrade` with any other",
+                Command.GO_ON,
             )
         case State.UNKNOWN, None:
             yield Finding(f"{report.login.name} may not read alembic_version", "connect as the owner of the tables")
         case State.UNKNOWN, at if at and "," in at:
-            yield Finding(f"{report.state.value}, {at}", "only one can be: DELETE FROM alembic_version the others")
+            known = [step.revision for step in steps().walk_revisions() if step.revision in at.split(", ")]
+            others = f"DELETE FROM alembic_version WHERE version_num <> '{known[0]}'" if known else ""  # noqa: S608
+            yield Finding(
+                f"{report.state.value}, {at}",
+                f"only one can be: {others}" if known else "only one can be, and this checkout knows none of them",
+                Command.KEEP_ONE_REVISION if known else None,
+            )
         case State.UNKNOWN, at:
             yield Finding(f"{report.state.value}, {at}", "take a newer checkout, or see that this database is meant")
 

@@ -6,6 +6,7 @@ server and not to one database, so only what differs is changed: two databases o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import dialect
@@ -70,6 +71,24 @@ _CALLERS = text("""
 """)
 
 
+class FaultKind(Enum):
+    """How a role can differ from its declaration."""
+
+    MISSING = auto()
+    MAY_NOT_LOG_IN = auto()
+    IS_LIMITED = auto()
+    ENDS = auto()
+    IS_SUPERUSER = auto()
+    PASSES_ROW_SECURITY = auto()
+    LACKS_SETTING = auto()
+    HAS_ANOTHER_SETTING_HERE = auto()
+    LACKS_RIGHT = auto()
+    HAS_RIGHT = auto()
+    LACKS_USE = auto()
+    LACKS_EXECUTE = auto()
+    HAS_EXECUTE = auto()
+
+
 @dataclass(frozen=True)
 class Fault:
     """What a role lacks, or has and must not have.
@@ -81,6 +100,7 @@ class Fault:
     is_of_role: whether it takes the right to alter the role; else it takes the owner of this database's things.
     """
 
+    kind: FaultKind
     what: str
     repair: str
     is_of_role: bool = True
@@ -97,17 +117,18 @@ def faults(connection: Connection, tables: list[str]) -> Iterator[Fault]:
     for role, settings in ROLES.items():
         found = connection.execute(_ROLE, {"role": role}).one_or_none()
         if found is None:
-            yield Fault(f"role {role}, as which functions log in, is missing", f"CREATE ROLE {role} LOGIN")
+            what = f"role {role}, as which functions log in, is missing"
+            yield Fault(FaultKind.MISSING, what, f"CREATE ROLE {role} LOGIN")
             continue
-        for is_wrong, what, change in (
-            (not found.rolcanlogin, "may not log in", "LOGIN"),
-            (found.is_limited, "has a limit of connections", "CONNECTION LIMIT -1"),
-            (found.ends, "has an end (VALID UNTIL)", "VALID UNTIL 'infinity'"),
-            (found.rolsuper, "is a superuser", "NOSUPERUSER"),
-            (found.rolbypassrls, "passes over row level security", "NOBYPASSRLS"),
+        for is_wrong, kind, what, change in (
+            (not found.rolcanlogin, FaultKind.MAY_NOT_LOG_IN, "may not log in", "LOGIN"),
+            (found.is_limited, FaultKind.IS_LIMITED, "has a limit of connections", "CONNECTION LIMIT -1"),
+            (found.ends, FaultKind.ENDS, "has an end (VALID UNTIL)", "VALID UNTIL 'infinity'"),
+            (found.rolsuper, FaultKind.IS_SUPERUSER, "is a superuser", "NOSUPERUSER"),
+            (found.rolbypassrls, FaultKind.PASSES_ROW_SECURITY, "passes over row level security", "NOBYPASSRLS"),
         ):
             if is_wrong:
-                yield Fault(f"role {role} {what}", f"ALTER ROLE {role} {change}")
+                yield Fault(kind, f"role {role} {what}", f"ALTER ROLE {role} {change}")
         yield from _of_settings(role, settings, _parsed(found.settings), _parsed(found.settings_here), database)
         yield from _of_rights(connection, role, tables)
     yield from _of_functions(connection)
@@ -122,10 +143,12 @@ def _of_settings(
 ) -> Iterator[Fault]:
     for name, value in wanted.items():
         if own.get(name) != value:
-            yield Fault(f"role {role} lacks its {name} of {value}", f"ALTER ROLE {role} SET {name} = '{value}'")
+            what = f"role {role} lacks its {name} of {value}"
+            yield Fault(FaultKind.LACKS_SETTING, what, f"ALTER ROLE {role} SET {name} = '{value}'")
         if here.get(name, value) != value:
             what = f"role {role} has another {name} in this database, {here[name]}"
-            yield Fault(what, f"ALTER ROLE {role} IN DATABASE {database} RESET {name}")
+            repair = f"ALTER ROLE {role} IN DATABASE {database} RESET {name}"
+            yield Fault(FaultKind.HAS_ANOTHER_SETTING_HERE, what, repair)
 
 
 def _of_rights(connection: Connection, role: str, tables: list[str]) -> Iterator[Fault]:
@@ -137,12 +160,13 @@ def _of_rights(connection: Connection, role: str, tables: list[str]) -> Iterator
         listed = ", ".join(rights)
         if has:
             repair = f"REVOKE {listed} ON public.{table} FROM {role}"
-            yield Fault(f"role {role} has and must not have {listed} on {table}", repair, is_of_role=False)
+            what = f"role {role} has and must not have {listed} on {table}"
+            yield Fault(FaultKind.HAS_RIGHT, what, repair, is_of_role=False)
         else:
             repair = f"GRANT {listed} ON public.{table} TO {role}"
-            yield Fault(f"role {role} lacks {listed} on {table}", repair, is_of_role=False)
+            yield Fault(FaultKind.LACKS_RIGHT, f"role {role} lacks {listed} on {table}", repair, is_of_role=False)
     for right in connection.scalars(_USE, {"role": role}):
-        yield Fault(f"role {role} lacks {right}", f"GRANT {right} TO {role}", is_of_role=False)
+        yield Fault(FaultKind.LACKS_USE, f"role {role} lacks {right}", f"GRANT {right} TO {role}", is_of_role=False)
 
 
 def _of_functions(connection: Connection) -> Iterator[Fault]:
@@ -157,10 +181,12 @@ def _of_functions(connection: Connection) -> Iterator[Fault]:
             name = "everybody" if role == EVERYBODY else f"role {role}"
             if has is False and is_caller and (role == EVERYBODY or EVERYBODY not in function.callers):
                 repair = f"GRANT EXECUTE ON FUNCTION {function.signature} TO {role}"
-                yield Fault(f"{name} lacks EXECUTE on {function.name}", repair, is_of_role=False)
+                what = f"{name} lacks EXECUTE on {function.name}"
+                yield Fault(FaultKind.LACKS_EXECUTE, what, repair, is_of_role=False)
             elif has and not is_caller:
                 repair = f"REVOKE EXECUTE ON FUNCTION {function.signature} FROM {role}"
-                yield Fault(f"{name} has and must not have EXECUTE on {function.name}", repair, is_of_role=False)
+                what = f"{name} has and must not have EXECUTE on {function.name}"
+                yield Fault(FaultKind.HAS_EXECUTE, what, repair, is_of_role=False)
 
 
 def ensure_roles(connection: Connection) -> None:

@@ -6,6 +6,7 @@ keep the versions that they created in their time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy import Connection, Row, text
@@ -195,6 +196,17 @@ _TRIGGERS = text("""
 _TABLES = text("SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p')")
 
 
+class DifferenceKind(Enum):
+    """How a function or trigger can differ from its declaration."""
+
+    FUNCTION_MISSING = auto()
+    FUNCTION_HAS_ANOTHER_BODY = auto()
+    FUNCTION_HAS_OTHER_OPTIONS = auto()
+    TRIGGER_MISSING = auto()
+    TRIGGER_IS_ANOTHER = auto()
+    TRIGGER_DISABLED = auto()
+
+
 @dataclass(frozen=True)
 class Difference:
     """A function or trigger that is not as it is declared.
@@ -206,6 +218,7 @@ class Difference:
     repair: the statements that make it so.
     """
 
+    kind: DifferenceKind
     what: str
     repair: str
     table: str = ""
@@ -218,23 +231,26 @@ def differences(connection: Connection) -> Iterator[Difference]:
     for function in FUNCTIONS:
         row = present.get(function.name)
         if row is None:
-            yield Difference(f"function {function.name} is missing", function.create)
+            yield Difference(DifferenceKind.FUNCTION_MISSING, f"function {function.name} is missing", function.create)
         elif row.prosrc != function.body:
-            yield Difference(f"function {function.name} has another body", function.create)
+            what = f"function {function.name} has another body"
+            yield Difference(DifferenceKind.FUNCTION_HAS_ANOTHER_BODY, what, function.create)
         elif not _has_options(function, row):
-            yield Difference(f"function {function.name} has other options or settings", function.create)
+            what = f"function {function.name} has other options or settings"
+            yield Difference(DifferenceKind.FUNCTION_HAS_OTHER_OPTIONS, what, function.create)
     tables = set(connection.scalars(_TABLES))
     found = {(table, name): (definition, is_on) for table, name, definition, is_on in connection.execute(_TRIGGERS)}
     for trigger in TRIGGERS:
         if trigger.table not in tables:
             continue
         definition, is_on = found.get((trigger.table, trigger.name), ("", True))
+        of = f"trigger {trigger.name} of {trigger.table}"
         if not definition:
-            yield Difference(f"trigger {trigger.name} of {trigger.table} is missing", trigger.create, trigger.table)
+            yield Difference(DifferenceKind.TRIGGER_MISSING, f"{of} is missing", trigger.create, trigger.table)
         elif definition != trigger.definition:
-            yield Difference(f"trigger {trigger.name} of {trigger.table} is another one", trigger.create, trigger.table)
+            yield Difference(DifferenceKind.TRIGGER_IS_ANOTHER, f"{of} is another one", trigger.create, trigger.table)
         elif not is_on:
-            yield Difference(f"trigger {trigger.name} of {trigger.table} is disabled", trigger.create, trigger.table)
+            yield Difference(DifferenceKind.TRIGGER_DISABLED, f"{of} is disabled", trigger.create, trigger.table)
 
 
 def _has_options(function: Function, row: Row[Any]) -> bool:

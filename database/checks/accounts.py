@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Boolean, and_, func, literal_column, null, or_, select
 
+from database.checks.finding import Command
 from database.checks.questions import Kind, Question
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions
@@ -29,6 +30,7 @@ _WITHOUT_MAIL = Kind(
 _WRONG_MARK = Kind(
     "rows whose mark is_shell is wrong",
     "UPDATE users SET email = email WHERE is_shell <> (erased_at IS NULL AND is_shell(password, email)) sets it right",
+    command=Command.MARK_SHELLS,
 )
 
 

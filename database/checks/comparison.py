@@ -16,7 +16,7 @@ from sqlalchemy.sql.ddl import ExecutableDDLElement
 from sqlalchemy.types import NullType
 
 from database.checks import broken_keys as broken
-from database.checks.finding import Finding
+from database.checks.finding import Command, Finding
 from database.checks.schema import names_of
 from goatedvips.models import every
 
@@ -101,18 +101,21 @@ class _Comparison:
     def of_column(self, op: ops.MigrateOperation) -> Iterator[Finding]:
         match op:
             case ops.AddColumnOp(table_name=table, column=column):
-                do = self._addition(table, column)
+                do, kind = self._addition(table, column), Command.ADD_COLUMN
                 if new := self.renamed.get((table, column.name)):
                     new = self.connection.dialect.identifier_preparer.quote(new)
                     do = f"ALTER TABLE {table} RENAME COLUMN {new} TO {column.name}, if that is it, or else {do}"
-                yield Finding(f"column {table}.{column.name} is missing", do)
+                    kind = Command.RENAME_COLUMN
+                yield Finding(f"column {table}.{column.name} is missing", do, kind)
             case ops.AlterColumnOp(table_name=table, column_name="id") if self._counts_by_itself(table):
                 return  # by an identity column, which serves as well as a sequence of its own
             case ops.AlterColumnOp(table_name=table, column_name=name, modify_nullable=False):
                 rows = broken.nulls(self.connection, self.expected.tables[table], name)
-                yield Finding(f"column {table}.{name} {', '.join(self._altered(op))}", self.sql(op), broken_by=rows)
+                what = f"column {table}.{name} {', '.join(self._altered(op))}"
+                yield Finding(what, self.sql(op), Command.SET_NOT_NULL, broken_by=rows)
             case ops.AlterColumnOp(table_name=table, column_name=name):
-                yield Finding(f"column {table}.{name} {', '.join(self._altered(op))}", self.sql(op))
+                what = f"column {table}.{name} {', '.join(self._altered(op))}"
+                yield Finding(what, self.sql(op), Command.ALTER_COLUMN)
             case ops.DropColumnOp(table_name=table, column_name=name):
                 found = self._found(op)
                 is_filled = found["nullable"] or found["default"] is not None or {"identity", "computed"} & found.keys()
@@ -124,6 +127,7 @@ class _Comparison:
                     yield Finding(
                         f"column {table}.{name} is not ours, and no row can be added without it",
                         f"ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL, or SET DEFAULT …",
+                        Command.LET_COLUMN_BE_NULL,
                     )
 
     def _addition(self, table: str, column: Column[object]) -> str:
@@ -144,18 +148,23 @@ class _Comparison:
                 # Other tools give keys other names.
                 if [*columns] not in self._keys_of(table) and not self._goes_with_renamed(table, columns):
                     rows = broken.doubled(self.connection, self.expected.tables[table], columns)
-                    yield Finding(f"{table} lacks its unique key ({', '.join(columns)})", make, broken_by=rows)
+                    yield Finding(
+                        f"{table} lacks its unique key ({', '.join(columns)})",
+                        make,
+                        Command.ADD_UNIQUE_KEY,
+                        broken_by=rows,
+                    )
             case ops.CreateForeignKeyOp(source_table=table, local_cols=columns, referent_table=other):
                 # A missing or moved table has a line of its own, and its foreign keys move with it.
                 if self.inspector.has_table(other) and not self._goes_with_renamed(table, columns):
                     rows = broken.orphans(self.connection, self.expected.tables[table], columns[0])
                     key = f"({', '.join(columns)}) to {other}"
                     how = "has another foreign key" if name in self.replaced else "lacks its foreign key"
-                    yield Finding(f"{table} {how} {key}", make, broken_by=rows)
+                    yield Finding(f"{table} {how} {key}", make, Command.ADD_FOREIGN_KEY, broken_by=rows)
             case ops.CreateIndexOp(table_name=table):
                 how = "another than it should be" if name in self.replaced else "missing"
                 rows = broken.by_name(self.connection, self.expected.tables[table], name)
-                yield Finding(f"index {name} of {table} is {how}", make, broken_by=rows)
+                yield Finding(f"index {name} of {table} is {how}", make, Command.BUILD_INDEX, broken_by=rows)
             case ops.DropConstraintOp(table_name=table) | ops.DropIndexOp(table_name=table, kw={"unique": True}):
                 if not self._is_known(str(table), name):
                     yield Finding(f"constraint {name} of {table} is not ours", "our rows obey it too", is_harmless=True)

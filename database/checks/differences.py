@@ -10,14 +10,14 @@ from sqlalchemy.schema import AddConstraint, CreateTable
 
 from database.checks import broken_keys as broken
 from database.checks.comparison import compared, ddl
-from database.checks.finding import Finding
+from database.checks.finding import Command, Finding
 from database.checks.schema import guide, names_of
 from goatedvips.models import every
 
 # Queries of the catalogue are text: there are no models of its tables.
 _HALF_DONE = text(r"""
     SELECT format('constraint %s of %s does not hold old rows to it (NOT VALID)', conname, relname),
-        format('ALTER TABLE %I VALIDATE CONSTRAINT %I', relname, conname), relname, conname
+        format('ALTER TABLE %I VALIDATE CONSTRAINT %I', relname, conname), 'VALIDATE_CONSTRAINT', relname, conname
     FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
     WHERE NOT convalidated AND relnamespace = current_schema()::regnamespace AND relname = ANY(:tables)
     UNION ALL
@@ -25,13 +25,13 @@ _HALF_DONE = text(r"""
             built.relname, pg_class.relname),
         format('%s INDEX CONCURRENTLY %I',
             CASE WHEN built.relname ~ '_cc(new|old)\d*$' THEN 'DROP' ELSE 'REINDEX' END, built.relname),
-        pg_class.relname, built.relname
+        'REBUILD_INDEX', pg_class.relname, built.relname
     FROM pg_index JOIN pg_class built ON built.oid = indexrelid JOIN pg_class ON pg_class.oid = indrelid
     WHERE NOT (indisvalid AND indisready) AND pg_class.relnamespace = current_schema()::regnamespace
         AND pg_class.relname = ANY(:tables)
     UNION ALL
     SELECT format('row level security of %s hides its rows from the functions', relname),
-        format('ALTER TABLE %I DISABLE ROW LEVEL SECURITY', relname), relname, NULL
+        format('ALTER TABLE %I DISABLE ROW LEVEL SECURITY', relname), 'DISABLE_ROW_SECURITY', relname, NULL
     FROM pg_class WHERE relrowsecurity AND relnamespace = current_schema()::regnamespace AND relname = ANY(:tables)
     ORDER BY 1
 """)
@@ -68,16 +68,17 @@ def differences(connection: Connection, expected: MetaData) -> Iterator[Finding]
     present = set(inspector.get_table_names())
     for table in expected.sorted_tables:
         if table.name not in present:
-            yield Finding(f"table {table.name} is missing", _where_it_is(connection, inspector, table))
+            yield Finding(f"table {table.name} is missing", *_where_it_is(connection, inspector, table))
     unseen = _unseen(connection, inspector, [table for table in expected.sorted_tables if table.name in present])
     others = [*unseen, *compared(connection, inspector, expected)]
     yield from sorted([*others, *_types(connection, inspector, expected, others)], key=_turn)
     yield from _storage(connection, expected)
     yield from _weak_keys(connection, expected)
-    for what, do, table, name in connection.execute(_HALF_DONE, {"tables": [*expected.tables]}):
+    for what, do, kind, table, name in connection.execute(_HALF_DONE, {"tables": [*expected.tables]}):
         # A step that was cut off creates its own constraints and indexes again.
         if name not in names_of(every.metadata.tables[table]) - names_of(expected.tables[table]):
-            yield Finding(what, do, broken_by=broken.by_name(connection, expected.tables[table], name))
+            rows = broken.by_name(connection, expected.tables[table], name)
+            yield Finding(what, do, Command[kind], broken_by=rows)
 
 
 def _turn(finding: Finding) -> tuple[bool, bool, str]:
@@ -85,18 +86,21 @@ def _turn(finding: Finding) -> tuple[bool, bool, str]:
     return not finding.what.startswith("column "), " foreign key " in finding.what, finding.what
 
 
-def _where_it_is(connection: Connection, inspector: Inspector, table: Table) -> str:
+def _where_it_is(connection: Connection, inspector: Inspector, table: Table) -> tuple[str, Command | None]:
     """Say where a missing table may be, under another name or in another schema, or else how to restore it."""
     if schema := connection.scalar(_ELSEWHERE, {"name": table.name}):
-        return f"ALTER TABLE {schema}.{table.name} SET SCHEMA public, if that is the one, or bring it from a backup"
+        do = f"ALTER TABLE {schema}.{table.name} SET SCHEMA public, if that is the one, or bring it from a backup"
+        return do, Command.MOVE_TABLE_TO_PUBLIC
     columns = set((guide().tables.get(table.name, table)).columns.keys())
     for (_, other), found in inspector.get_multi_columns().items():
         if other not in every.metadata.tables and columns <= {column["name"] for column in found}:
             old = connection.dialect.identifier_preparer.quote(str(other))
-            return f"ALTER TABLE {old} RENAME TO {table.name}, if that is the one, or bring it from a backup"
+            do = f"ALTER TABLE {old} RENAME TO {table.name}, if that is the one, or bring it from a backup"
+            return do, Command.RENAME_TABLE
     if table.name in guide().tables:
-        return f"bring it back from a backup, or make an empty one: {ddl(connection, CreateTable(table))}"
-    return "bring it back from a backup"
+        do = f"bring it back from a backup, or make an empty one: {ddl(connection, CreateTable(table))}"
+        return do, Command.MAKE_TABLE
+    return "bring it back from a backup", None
 
 
 def _unseen(connection: Connection, inspector: Inspector, tables: list[Table]) -> Iterator[Finding]:
@@ -109,18 +113,17 @@ def _unseen(connection: Connection, inspector: Inspector, tables: list[Table]) -
         if keys[name]["constrained_columns"] != primary.columns.keys():
             key = ", ".join(primary.columns.keys())
             rows = broken.primary(connection, table)
-            yield Finding(
-                f"{name} lacks its primary key ({key})", ddl(connection, AddConstraint(primary)), broken_by=rows
-            )
+            add = ddl(connection, AddConstraint(primary))
+            yield Finding(f"{name} lacks its primary key ({key})", add, Command.ADD_PRIMARY_KEY, broken_by=rows)
         for column in columns[name]:
             is_counted = column["default"] is not None or "identity" in column
             if counted is not None and column["name"] == counted.name and not is_counted:
-                yield Finding(f"column {counted} lacks its default", _counting(name, counted.name))
+                yield Finding(f"column {counted} lacks its default", _counting(name, counted.name), Command.COUNT_IDS)
         present = {check["name"] for check in checks[name]}
         for constraint in table.constraints.union(*(column.constraints for column in table.columns)):
             if isinstance(constraint, CheckConstraint) and constraint.name not in present:
                 check = f"ALTER TABLE {name} ADD CONSTRAINT {constraint.name} CHECK ({constraint.sqltext})"
-                yield Finding(f"{name} lacks its check {constraint.name}", check)
+                yield Finding(f"{name} lacks its check {constraint.name}", check, Command.ADD_CHECK)
 
 
 def _types(
@@ -138,7 +141,9 @@ def _types(
             if actual != wanted:
                 rounded = broken.rounded(connection, table, column)
                 do = f"ALTER TABLE {table.name} ALTER COLUMN {column.name} TYPE {wanted}"
-                yield Finding(f"column {column} is {actual}, not {wanted}", do, broken_by=rounded)
+                yield Finding(
+                    f"column {column} is {actual}, not {wanted}", do, Command.ALTER_PRECISION, broken_by=rounded
+                )
 
 
 def _storage(connection: Connection, expected: MetaData) -> Iterator[Finding]:
@@ -155,6 +160,7 @@ def _storage(connection: Connection, expected: MetaData) -> Iterator[Finding]:
             yield Finding(
                 f"table {child} inherits from {parent}, whose keys do not cover its rows",
                 f"ALTER TABLE {child} NO INHERIT {parent}",
+                Command.END_INHERITANCE,
             )
     # A table that is logged cannot refer to one that is not.
     unlogged = sorted((row.relname for row in rows if row.relpersistence == "u"), key=order.index)
@@ -162,6 +168,7 @@ def _storage(connection: Connection, expected: MetaData) -> Iterator[Finding]:
         yield Finding(
             f"tables without a write-ahead log, which a crash empties: {', '.join(unlogged)}",
             "; ".join(f"ALTER TABLE {name} SET LOGGED" for name in unlogged),
+            Command.LOG_TABLES,
         )
 
 
@@ -169,7 +176,7 @@ def _weak_keys(connection: Connection, expected: MetaData) -> Iterator[Finding]:
     """Yield the unique keys that are checked late, or that let only one row be without a value."""
     for row in connection.execute(_WEAK_KEYS, {"tables": [*expected.tables]}):
         how = "is DEFERRABLE, and no insert can rely on it" if row.is_late else "lets only one row be without a value"
-        yield Finding(f"unique key {row.name} of {row.relname} {how}", row.do)
+        yield Finding(f"unique key {row.name} of {row.relname} {how}", row.do, Command.REPLACE_KEY)
 
 
 def _by_name[Found](reflected: Mapping[tuple[str | None, str], Found]) -> dict[str, Found]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select
 
+from database.checks.finding import Command
+
 type Columns = Mapping[str, set[str]]
 """The names of each table's columns."""
 
@@ -18,6 +20,8 @@ class Kind:
     do: str
     is_note: bool = False
     """Nothing has to be decided: the platform works with them."""
+    command: Command | None = None
+    """As in `Finding.kind`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Undecided:
     """The id of each row, and the id of the row that has the key that it would have, if any."""
     is_note: bool = False
     """As in `Kind`."""
+    command: Command | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +65,4 @@ def answer(connection: Connection, question: Question) -> Iterator[Undecided]:
                 rows.append((id_, other))
     for kind, rows in zip(question.kinds, found, strict=True):
         if rows:
-            yield Undecided(question.table, kind.what, kind.do, rows, kind.is_note)
+            yield Undecided(question.table, kind.what, kind.do, rows, kind.is_note, kind.command)

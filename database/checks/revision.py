@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, inspect, text
 
-from database.checks.finding import Finding
+from database.checks.finding import Command, Finding
 from database.checks.schema import guide
 from goatedvips.models import every
 
@@ -41,6 +41,7 @@ def lost(connection: Connection) -> Finding | None:
     return Finding(
         f"tables of the platform are there without their revision, by what is there {newest}",
         f"{make}INSERT INTO alembic_version VALUES ('{newest}'), then look again",  # noqa: S608  it is shown, not sent
+        Command.RESTORE_REVISION,
     )
 
 

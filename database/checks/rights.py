@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import dialect
 
-from database.checks.finding import Finding
+from database.checks.finding import Command, Finding
 from goatedvips.models import every
 from migrations import roles_and_timeouts as roles
 from migrations.roles_and_timeouts import ROLES
@@ -112,45 +112,52 @@ def rights(login: Login, tables: list[Owned]) -> Iterator[Finding]:
     """Yield the rights that an upgrade needs and the login lacks, and unsuitable properties of the server."""
     name, database = _quoted(login.name), _quoted(login.database)
     yield from read_only(login)
-    for is_wrong, what, do in (
+    for is_wrong, what, do, kind in (
         (
             login.version_number < OLDEST_POSTGRES,
             f"the server is PostgreSQL {login.version}",
             "bring it to 15 or newer first",
+            None,
         ),
         (
             login.encoding != "UTF8",
             f"the database's encoding is {login.encoding}",
             "restore a dump of it into a database of UTF8",
+            None,
         ),
         (
             not login.lowers_i,
             "in the database's locale the lower case of I is not i, so names and addresses with an I are not found",
             "restore a dump of it into a database of another locale, such as C.UTF-8",
+            None,
         ),
         (
             not login.has_public,
             "the schema public is missing",
             f"CREATE SCHEMA public AUTHORIZATION {name}",
+            Command.MAKE_PUBLIC,
         ),
         (
             login.has_public and not login.creates_tables,
             f"{name} may not create tables in the schema public",
             f"GRANT CREATE ON SCHEMA public TO {name}, or connect as its owner",
+            Command.GRANT_CREATE,
         ),
         (
             not login.owns_database,
             f"{name} does not own the database, which an upgrade sets to UTC",
             f"ALTER DATABASE {database} OWNER TO {name}, or connect as its owner",
+            Command.OWN_DATABASE,
         ),
         (
             not login.creates_roles,
             f"{name} may not create roles, as which the functions log in",
             f"ALTER ROLE {name} CREATEROLE, or connect as a login that has it",
+            Command.CREATE_ROLES,
         ),
     ):
         if is_wrong:
-            yield Finding(what, do)
+            yield Finding(what, do, kind)
     relevant = [table for table in tables if table.name in {*every.metadata.tables, "alembic_version"}]
     for owner in sorted({table.owner for table in relevant if not table.is_ours}):
         theirs = [table for table in relevant if table.owner == owner]
@@ -159,11 +166,12 @@ def rights(login: Login, tables: list[Owned]) -> Iterator[Finding]:
             give = "; ".join(f"ALTER TABLE {table.name} OWNER TO {name}" for table in theirs)
         else:
             give = f"GRANT {of} TO {name}"
-        yield Finding(f"{name} does not own {which}", f"connect as {of}, who does, or {give}")
+        yield Finding(f"{name} does not own {which}", f"connect as {of}, who does, or {give}", Command.OWN_TABLES)
     if hidden := ", ".join(table.name for table in relevant if not table.is_readable):
         yield Finding(
             f"{name} may not read {hidden}, whose rows nobody looked at",
             f"GRANT SELECT ON {hidden} TO {name}, or connect as the owner",
+            Command.READ_TABLES,
         )
 
 
@@ -178,7 +186,8 @@ def read_only(login: Login) -> Iterator[Finding]:
             "user": f"ALTER ROLE {name} RESET {setting}",
             "database user": f"ALTER ROLE {name} IN DATABASE {database} RESET {setting}",
         }.get(login.read_only_by, f"take {setting} out of the server's configuration")
-        yield Finding("the database is read-only", f"if it should not be: SET {setting} TO off; {reset}")
+        do = f"if it should not be: SET {setting} TO off; {reset}"
+        yield Finding("the database is read-only", do, Command.WRITE_AGAIN)
 
 
 def clocks(connection: Connection, login: Login, *, is_adopted: bool) -> Iterator[Finding]:
@@ -188,6 +197,7 @@ def clocks(connection: Connection, login: Login, *, is_adopted: bool) -> Iterato
         yield Finding(
             f"the time zone is {login.zone}, so times that now() stores are misread as UTC",
             f"ALTER DATABASE {name} SET timezone TO 'UTC', connect anew, and shift what was stored meanwhile",
+            Command.SET_TIME_ZONE,
         )
     elif login.zone not in UTC:
         yield Finding(
@@ -199,6 +209,7 @@ def clocks(connection: Connection, login: Login, *, is_adopted: bool) -> Iterato
             yield Finding(
                 f"role {role} has a time zone of its own, {zone}, so times that its now() stores are misread as UTC",
                 f"ALTER ROLE {role} RESET timezone; ALTER ROLE {role} IN DATABASE {name} RESET timezone",
+                Command.RESET_TIME_ZONE_OF_ROLE,
             )
 
 
@@ -207,7 +218,7 @@ def functions_roles(connection: Connection, login: Login) -> Iterator[Finding]:
     for fault in roles.faults(connection, [*every.metadata.tables, "alembic_version"]):
         role = next((role for role in _unalterable(connection) if f"ROLE {role} " in fault.repair), None)
         first = f"{_admin(role, login)}; then " if role else ""
-        yield Finding(fault.what, f"{first}{REPAIRED}")
+        yield Finding(fault.what, f"{first}{REPAIRED}", fault.kind)
 
 
 def unalterable_roles(connection: Connection, login: Login) -> Iterator[Finding]:
@@ -217,7 +228,7 @@ def unalterable_roles(connection: Connection, login: Login) -> Iterator[Finding]
     for role in unalterable:
         if any(f"ROLE {role} " in repair for repair in wrong):
             what = f"role {role}, as which functions log in, is there, and {_quoted(login.name)} may not alter it"
-            yield Finding(what, _admin(role, login))
+            yield Finding(what, _admin(role, login), Command.LET_ALTER_ROLES)
 
 
 def _unalterable(connection: Connection) -> list[str]:
@@ -237,4 +248,5 @@ def triggers_off(connection: Connection) -> Iterator[Finding]:
         yield Finding(
             f"{of}{where} has session_replication_role replica, with which no trigger fires",
             f"ALTER {of}{where} RESET session_replication_role",
+            Command.FIRE_TRIGGERS,
         )

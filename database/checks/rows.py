@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.types import Date, Text
 
 from database.checks import accounts
+from database.checks.finding import Command
 from database.checks.questions import Columns, Kind, Question
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes
@@ -175,6 +176,7 @@ def _of_key(key: Key, columns: set[str], *, keyed: bool) -> Iterator[Question]:
         f"rows without {key.column.name}, though no other row has theirs any more",
         f"UPDATE {table} SET {key.made_of.name} = {key.made_of.name} WHERE {key.column.name} IS NULL"  # noqa: S608
         " gives it to the oldest of them",
+        command=Command.GIVE_FREE_KEY,
     )
     yield Question(table, needs, (free,), found.where(holder.c.id.is_(None)))
 

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Constraint, Index, MetaData, Table, exists, inspect, select, text
 from sqlalchemy import table as named_table
 
-from database.checks.finding import Finding
+from database.checks.finding import Command, Finding
 from goatedvips.models import every
 from migrations import routines, sequences
 from migrations import upgrade as migrations
@@ -74,7 +74,7 @@ def names_of(table: Table) -> set[str]:
 def machinery(connection: Connection) -> Iterator[Finding]:
     """Yield the functions and triggers that are missing or differ, and the sequences behind the ids of their tables."""
     for difference in routines.differences(connection):
-        yield Finding(difference.what, REPAIRED)
+        yield Finding(difference.what, REPAIRED, difference.kind)
     yield from sequences_behind(connection, "`make db-upgrade` moves it forward")
 
 
@@ -82,7 +82,7 @@ def sequences_behind(connection: Connection, do: str, *, is_harmless: bool = Fal
     """Yield the sequences whose next ids are taken."""
     for lag in sequences.lagging(connection, [*every.metadata.tables]):
         what = f"sequence {lag.sequence} gives {lag.next_id} next, and ids of {lag.table} go up to {lag.highest}"
-        yield Finding(what, do, is_harmless=is_harmless)
+        yield Finding(what, do, None if is_harmless else Command.MOVE_SEQUENCE, is_harmless=is_harmless)
 
 
 def added(connection: Connection) -> Iterator[Finding]:
@@ -99,7 +99,9 @@ def emptied(connection: Connection, readable: set[str]) -> Iterator[Finding]:
     """Yield the empty ones among the readable tables that a migration fills."""
     for name, (what, insert) in _filled().items():
         if name in readable and not connection.scalar(select(exists().select_from(named_table(name)))):
-            yield Finding(f"{name} is empty: {what}", f"bring it back from a backup, or {insert}")
+            yield Finding(
+                f"{name} is empty: {what}", f"bring it back from a backup, or {insert}", Command.INSERT_FIRST_ROW
+            )
 
 
 def _filled() -> dict[str, tuple[str, str]]:
@@ -126,6 +128,7 @@ def elsewhere(connection: Connection) -> Finding | None:
     return Finding(
         f"the guide's tables are in the schema {found.schema}, and not in public",
         f"{'; '.join(moves)}, and see that the search path of the legacy application has public",
+        Command.MOVE_TABLES_TO_PUBLIC,
     )
 
 
@@ -142,9 +145,11 @@ def in_the_way(connection: Connection, guide: MetaData) -> Iterator[Finding]:
                 yield Finding(
                     f"column {name}.{column['name']} is where one of ours will be",
                     f"ALTER TABLE {name} RENAME COLUMN {column['name']} TO …, or drop it if nobody needs it",
+                    Command.RENAME_THEIR_COLUMN,
                 )
     taken = FUNCTIONS.union(*map(names_of, every.metadata.tables.values()))
     taken = taken.difference(*map(names_of, guide.tables.values()))
     for kind, name in connection.execute(_NAMES):
         if name in taken:
-            yield Finding(f"{kind} {name} is where one of ours will be", f"ALTER {kind.upper()} {name} RENAME TO …")
+            do = f"ALTER {kind.upper()} {name} RENAME TO …"
+            yield Finding(f"{kind} {name} is where one of ours will be", do, Command.RENAME_THEIRS)

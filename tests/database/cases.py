@@ -53,6 +53,7 @@ class Case:
     has_own_cluster: it touches roles or the server, which other databases share.
     login: who adopts.
     since: the oldest version of PostgreSQL that this is true of.
+    options: of CREATE DATABASE.
     """
 
     sql: str = ""
@@ -63,6 +64,12 @@ class Case:
     has_own_cluster: bool = False
     login: str = "postgres"
     since: int = 15
+    options: str = ""
+
+    @property
+    def needs_icu(self) -> bool:
+        """Whether it takes a PostgreSQL that is built with ICU, as Debian's is and the embedded one is not."""
+        return "icu" in self.options
 
 
 def mended(sql: str, *before: str) -> Case:
@@ -296,6 +303,21 @@ CASES = {
     ),
     "a time zone": Case(
         "ALTER DATABASE {database} SET timezone TO 'America/New_York'", ("DO      the time zone is America/",)
+    ),
+    # Made otherwise
+    "a Turkish database": Case(
+        before=("MEND    in the database's locale the lower case of I is not i, so names and addresses with an I",),
+        harmless=False,
+        is_begun=False,
+        options="LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR'",
+    ),
+    "a database of another ICU locale": Case(options="LOCALE_PROVIDER icu ICU_LOCALE 'de-DE'"),
+    "a database of the locale C": Case(options="LOCALE_PROVIDER libc LOCALE 'C'"),
+    "a database of another encoding": Case(
+        before=("MEND    the database's encoding is LATIN1",),
+        harmless=False,
+        is_begun=False,
+        options="LOCALE_PROVIDER libc LOCALE 'C' ENCODING 'LATIN1'",
     ),
     # After the adoption
     "a function with another body": broken_later(
