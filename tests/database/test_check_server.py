@@ -139,10 +139,12 @@ def test_another_revision_is_told(adopted: str, revision: str, line: str) -> Non
 
 def test_two_revisions_at_once_are_told(adopted: str) -> None:
     run_sql(adopted, "INSERT INTO alembic_version VALUES ('another')")
-    both = ", ".join(sorted(["another", str(steps().get_current_head())]))
-    assert reported(adopted) == [
-        f"its schema is unknown to this checkout, {both}: only one can be: DELETE FROM alembic_version the others"
-    ]
+    head = str(steps().get_current_head())
+    both = ", ".join(sorted(["another", head]))
+    others = f"DELETE FROM alembic_version WHERE version_num <> '{head}'"
+    assert reported(adopted) == [f"its schema is unknown to this checkout, {both}: only one can be: {others}"]
+    run_sql(adopted, "UPDATE alembic_version SET version_num = 'a_third' WHERE version_num <> 'another'")
+    assert reported(adopted)[0].endswith("only one can be, and this checkout knows none of them")
 
 
 MADE_ALEMBIC = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "
