@@ -113,8 +113,8 @@ def test_a_predictor_of_what_is_public_before_a_spin_does_no_better_than_chance(
             "parity of the commitment": int(public, 16) % 2,
         }
         guesses = {
-            "commitment as key": fairness.draw(bytes.fromhex(public), client_seed, nonce, halves),
-            "previous seed as key": fairness.draw(previous_seed, client_seed, nonce, halves),
+            "commitment as key": verify_spin.draw(bytes.fromhex(public), client_seed, nonce, halves)[1],
+            "previous seed as key": verify_spin.draw(previous_seed, client_seed, nonce, halves)[1],
             "repeats": last,
             "alternates": 1 - last,
         }
