@@ -26,11 +26,8 @@ def list_payouts(
     cursor: Cursor = None,
 ) -> Response[Page[Payout] | str]:
     """Withdrawn payouts are not in the list."""
-    wanted: dict[str, Any] = {
-        "batch_id": batch_id,
-        "user_id": user_id,
-        "paid": None if paid is None else paid == "true",
-    }
+    is_paid = None if paid is None else paid == "true"
+    wanted: dict[str, Any] = {"batch_id": batch_id, "user_id": user_id, "paid": is_paid}
     rows = CSV_ROWS if format == "csv" else limit
     with reading() as connection:
         page = payments.newest(connection, api.caller, **wanted, limit=rows, cursor=cursor, now=utc_now())
