@@ -124,7 +124,7 @@ def prepared(folder: Path, members: int) -> Iterator[Bench]:
     """
     with running(folder / "postgres", durable=False) as postgres, build_both(folder) as builds:
         client = copy_runtime_client(folder / "runtime")
-        workloads = [prepare(postgres, build, members) for build in builds]
+        workloads = [prepare(postgres, build, members, build.name.replace(" ", "_")) for build in builds]
         yield Bench(folder, builds, workloads, client)
 
 
