@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from migrations import online
+from migrations import list_routines, online
 from migrations.declarations import EVERYBODY, SAFE_PATH, Function, Key, Trigger
 
 KEYS = (
@@ -168,18 +168,13 @@ FUNCTIONS = (
         callers=("api",),
     ),
     Function("without_texts", "noted jsonb", "jsonb", "sql", WITHOUT_TEXTS, "IMMUTABLE PARALLEL SAFE"),
+    *list_routines.FUNCTIONS,
     *(function for key in KEYS for function in key.functions()),
 )
 TRIGGERS = (
     *(trigger for key in KEYS for trigger in key.triggers()),
     Trigger("users", "mark_shell", "BEFORE INSERT OR UPDATE OF password, email", "", "mark_shell"),
-    Trigger(
-        "users",
-        "extend_given_up",
-        "AFTER UPDATE OF excluded_until, excluded_permanently",
-        "(new.excluded_permanently OR (new.excluded_until IS NOT NULL))",
-        "extend_given_up",
-    ),
+    *list_routines.TRIGGERS,
 )
 
 _FUNCTIONS = text("""

@@ -1,4 +1,4 @@
-"""GET /v1/admin/members: staff find members by name, id and state, newest first."""
+"""GET /v1/admin/members: staff find members by name, id and state."""
 
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
@@ -23,7 +23,10 @@ def list_members(  # noqa: PLR0913 - one for each parameter of the query
     limit: Limit = 20,
     cursor: Cursor = None,
 ) -> Page[ListedMember]:
-    """All filters that are given must match. `q` is the beginning of a username or an e-mail address."""
+    """All filters that are given must match. `q` is the beginning of a username or an e-mail address.
+
+    With `q` the members are in the order of the usernames or addresses that begin with it, otherwise the newest first.
+    """
     search = members.Search(id, q, uid, verified, excluded, suspended, tier)
     with reading() as connection:
         page = members.find_members(connection, api.caller, search, limit=limit, cursor=cursor, now=utc_now())

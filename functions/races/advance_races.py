@@ -9,13 +9,14 @@ from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import transaction
 from goatedvips.domain.operations import figures
-from goatedvips.domain.races import recurrence
+from goatedvips.domain.races import participant_counts, recurrence
 from goatedvips.schedule import lambda_handler
 
 
 def advance_races() -> dict[str, int]:
     with transaction() as connection:
         advance = recurrence.advance(connection, legacy_app=settings.legacy_app, now=utc_now())
+        participant_counts.fold(connection)
     with transaction() as connection:  # another one, so that counting holds no lock on races up
         figures.write(connection, now=utc_now())
     return asdict(advance)

@@ -20,8 +20,8 @@ DAMAGES = {
     "ALTER TABLE users ALTER created_at TYPE timestamptz": [
         "column users.created_at is TIMESTAMP WITH TIME ZONE, not TIMESTAMP WITHOUT TIME ZONE"
     ],
-    "ALTER TABLE users ALTER total_wager TYPE numeric(18,2)": [
-        "column users.total_wager is NUMERIC(18, 2), not NUMERIC(18, 8)"
+    "ALTER TABLE users ALTER wager_month TYPE numeric(18,2)": [
+        "column users.wager_month is NUMERIC(18, 2), not NUMERIC(18, 8)"
     ],
     "ALTER TABLE wager_races ALTER prize_distribution TYPE json": [
         "column wager_races.prize_distribution is JSON, not JSONB"
@@ -66,8 +66,8 @@ DAMAGES_OF_ADOPTED = {
     "DROP INDEX users_active_idx; CREATE INDEX users_active_idx ON users (email)": [
         "index users_active_idx of users is another than it should be"
     ],
-    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'users_suspended_idx'::regclass": [
-        "index users_suspended_idx of users is not valid, as a build that was cut off leaves it"
+    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'users_created_at_idx'::regclass": [
+        "index users_created_at_idx of users is not valid, as a build that was cut off leaves it"
     ],
     "ALTER TABLE users DROP CONSTRAINT users_username_key_unique": ["users lacks its unique key (username_key)"],
     "ALTER TABLE users DROP COLUMN hide_name": ["column users.hide_name is missing"],
@@ -106,8 +106,13 @@ def told_and_mended(url: str, damages: dict[str, list[str]]) -> None:
 
 def test_damages_to_an_adopted_database_are_told_and_mended(adopted: str) -> None:
     # Ours refers to the races too.
-    follows = {"SELECT": ["wager_races lacks its foreign key (follows_id) to wager_races"]}
-    told_and_mended(adopted, DAMAGES | DAMAGES_OF_ADOPTED | follows)
+    referring = {
+        "SELECT": [
+            "wager_races lacks its foreign key (follows_id) to wager_races",
+            "participant_changes lacks its foreign key (race_id) to wager_races",
+        ]
+    }
+    told_and_mended(adopted, DAMAGES | DAMAGES_OF_ADOPTED | referring)
 
 
 def test_damages_to_the_guides_database_are_told_and_mended(bare: str) -> None:

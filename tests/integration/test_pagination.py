@@ -26,7 +26,7 @@ from tests.support.tickets import Tickets
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 LIMITS = ["0", "101", "1000", "-1", "+1", "1.0", "1e1", " 1", "٣", "one", ""]
-CURSORS = ["", "x", "é", "null", "MQ==", "MSwy", "MDAwMDE=", "MTAw!!!!", "A" * 101]
+CURSORS = ["", "x", "é", "null", "MQ==", "MSwy", "MDAwMDE=", "MTAw!!!!", "A" * 101, "A" * 8001]
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def fill_messages(world: World, count: int) -> Filled:
 
 def fill_members(world: World, count: int) -> Filled:
     tag = secrets.token_hex(5)
-    ids = [world.members.new(username=f"{tag}-{number}", seeds=False).id for number in range(count)]
-    return Filled(ids[::-1], world.members.staff(), query={"q": tag})
+    ids = [world.members.new(username=f"{tag}-{number:03}", seeds=False).id for number in range(count)]
+    return Filled(ids, world.members.staff(), query={"q": tag})
 
 
 def fill_links(world: World, count: int, *, decided: bool) -> Filled:

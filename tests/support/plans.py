@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -57,11 +57,47 @@ def rows_read(url: str, statement: sa.Executable, parameters: dict[str, Any]) ->
     with engine.connect() as connection:
         (found,) = connection.execute(explain, parameters).scalar_one()
     engine.dispose()
+    return _count_rows(found)
+
+
+class Requests:
+    """What handlers send to the database while this is in use, and what the database reads for it."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._sent: list[tuple[str, Any]] = []
+
+    def __enter__(self) -> Self:
+        sa.event.listen(self._engine, "before_cursor_execute", self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sa.event.remove(self._engine, "before_cursor_execute", self._note)
+
+    def _note(self, _: object, __: object, statement: str, parameters: Any, ___: object, ____: bool) -> None:
+        self._sent.append((statement, parameters))
+
+    def rows_read(self) -> Counter[str]:
+        """Execute the statements once more, roll them back, and return how many rows were read of each table."""
+        read: Counter[str] = Counter()
+        with self._engine.connect() as connection:
+            for statement, parameters in self._sent:
+                explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
+                read += _count_rows(connection.exec_driver_sql(explain, parameters).scalar_one()[0])
+        return read
+
+    @property
+    def statements(self) -> list[tuple[str, Any]]:
+        """The statements, with their parameters as the driver got them."""
+        return self._sent
+
+
+def _count_rows(found: dict[str, Any]) -> Counter[str]:
     read: Counter[str] = Counter()
     for node in _nodes(found["Plan"]):
         if node["Node Type"].endswith("Scan") and "Relation Name" in node:
-            rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
-            read[node["Relation Name"]] += round(rows * node["Actual Loops"])
+            removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+            read[node["Relation Name"]] += round((node["Actual Rows"] + removed) * node["Actual Loops"])
     return read
 
 

@@ -10,17 +10,16 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, BindParameter, ColumnElement, Connection, Row, Select, bindparam, tuple_
+from sqlalchemy import BigInteger, BindParameter, ColumnElement, Connection, Row, Select, Text, bindparam, tuple_
+from sqlalchemy.types import TypeEngine
 
 from goatedvips.errors import ValidationFailed
 from goatedvips.models.schema import Instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CURSOR = re.compile(r"[0-9]{1,10}(,-?[0-9]{1,18})+")
-_FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
-_LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
+_CURSOR = re.compile(r"[0-9]{1,10}(,(-?[0-9]{1,18}|x([0-9a-f]{2})*))+")
 _BEYOND_ALL = 2**63 - 1  # larger than any id
 
 PAGE_ROWS = bindparam("page_rows", type_=BigInteger)
@@ -35,12 +34,51 @@ class Page[Item]:
     next_cursor: str | None
 
 
+class _Kind(NamedTuple):
+    """How a cursor has the values of a type."""
+
+    type: TypeEngine[Any]
+    first: object
+    last: object
+    encode: Callable[[Any], str]
+    decode: Callable[[str], object]
+
+
+def _decode_text(value: str) -> str:
+    """Decode a text of a cursor.
+
+    Raises
+    ------
+    ValueError: it is none, or not one that the database can have.
+    """
+    text = bytes.fromhex(value.removeprefix("x")).decode() if value.startswith("x") else "\0"
+    if "\0" in text:
+        raise ValueError(value)
+    return text
+
+
+_INTEGER = _Kind(BigInteger(), -_BEYOND_ALL, _BEYOND_ALL, str, int)
+_INSTANT = _Kind(
+    Instant(),
+    datetime.min.replace(tzinfo=UTC),
+    datetime.max.replace(tzinfo=UTC),
+    lambda instant: str((instant - _EPOCH) // timedelta(microseconds=1)),
+    lambda value: _EPOCH + timedelta(microseconds=int(value)),
+)
+_TEXT = _Kind(Text(), "", None, lambda text: f"x{text.encode().hex()}", _decode_text)
+
+
+def _kind_of(column: ColumnElement[Any]) -> _Kind:
+    return _INSTANT if isinstance(column.type, Instant) else _TEXT if isinstance(column.type, Text) else _INTEGER
+
+
 class Keyset:
     """The sort key of a list: columns that no two of its items have the same values in.
 
     Parameters
     ----------
-    columns: integers or instants, the most significant first.
+    columns: integers, instants or texts, the most significant first. Texts only in ascending order, and with the
+        collation "C": the cursor has them.
     ascending: the smallest key comes first; otherwise the largest.
     names: the names of the columns in the rows, if they are not the columns' own.
     """
@@ -49,10 +87,9 @@ class Keyset:
         self.names = tuple(names) or tuple(str(column.key) for column in columns)
         self._columns = columns
         self._ascending = ascending
-        self._are_instants = tuple(isinstance(column.type, Instant) for column in columns)
+        self._kinds = tuple(_kind_of(column) for column in columns)
         self._binds: list[BindParameter[Any]] = [
-            bindparam(f"after_{name}", type_=column.type if is_instant else BigInteger())
-            for name, column, is_instant in zip(self.names, columns, self._are_instants, strict=True)
+            bindparam(f"after_{name}", type_=kind.type) for name, kind in zip(self.names, self._kinds, strict=True)
         ]
         # A cursor has the list's mark in front, so that no list takes another one's cursor.
         self._mark = zlib.crc32(f"{[str(column) for column in columns]} {ascending}".encode())
@@ -60,8 +97,12 @@ class Keyset:
     @property
     def is_after(self) -> ColumnElement[bool]:
         """Whether an item comes after the position that `parameters` gives."""
-        one = len(self._columns) == 1
-        key, position = (self._columns[0], self._binds[0]) if one else (tuple_(*self._columns), tuple_(*self._binds))
+        return self.has_passed(*self._columns)
+
+    def has_passed(self, *columns: ColumnElement[Any]) -> ColumnElement[bool]:
+        """As `is_after`, for other columns or expressions that the list's columns come from."""
+        one = len(columns) == 1
+        key, position = (columns[0], self._binds[0]) if one else (tuple_(*columns), tuple_(*self._binds))
         return key > position if self._ascending else key < position
 
     @property
@@ -89,29 +130,22 @@ class Keyset:
         return page, self._encode(page[-1]._mapping) if len(rows) > limit else None
 
     def _first(self) -> list[object]:
-        before_all = (_FIRST_INSTANT, -_BEYOND_ALL) if self._ascending else (_LAST_INSTANT, _BEYOND_ALL)
-        return [before_all[0] if is_instant else before_all[1] for is_instant in self._are_instants]
+        return [kind.first if self._ascending else kind.last for kind in self._kinds]
 
     def _encode(self, row: Mapping[Any, Any]) -> str:
-        numbers = [
-            (row[name] - _EPOCH) // timedelta(microseconds=1) if is_instant else row[name]
-            for name, is_instant in zip(self.names, self._are_instants, strict=True)
-        ]
-        return base64.urlsafe_b64encode(",".join(map(str, [self._mark, *numbers])).encode()).decode()
+        values = [kind.encode(row[name]) for name, kind in zip(self.names, self._kinds, strict=True)]
+        return base64.urlsafe_b64encode(",".join([str(self._mark), *values]).encode()).decode()
 
     def _decode(self, cursor: str) -> list[object]:
         try:
             text = base64.urlsafe_b64decode(cursor.encode("ascii")).decode("ascii")
         except (binascii.Error, UnicodeError):
             text = ""
-        mark, *numbers = map(int, text.split(",")) if _CURSOR.fullmatch(text) else (None,)
-        is_ours = mark == self._mark and base64.urlsafe_b64encode(text.encode()).decode() == cursor
+        mark, *values = text.split(",") if _CURSOR.fullmatch(text) else ("",)
+        is_ours = mark == str(self._mark) and base64.urlsafe_b64encode(text.encode()).decode() == cursor
         try:
-            position: list[object] = [
-                _EPOCH + timedelta(microseconds=number) if is_instant else number
-                for number, is_instant in zip(numbers, self._are_instants, strict=True)
-            ]
-        except (OverflowError, ValueError):  # an instant that no calendar has; more or fewer numbers than columns
+            position = [kind.decode(value) for value, kind in zip(values, self._kinds, strict=True)]
+        except (OverflowError, ValueError):  # no value of the column's type; more or fewer values than columns
             is_ours = False
         if not is_ours:
             raise ValidationFailed(errors=[{"pointer": "/cursor", "detail": "must be a next_cursor of this list"}])

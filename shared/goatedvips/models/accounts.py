@@ -18,6 +18,16 @@ from sqlalchemy import (
 
 from goatedvips.models.schema import Instant, metadata
 
+_STATE = (
+    text("COALESCE(tier, '')"),
+    "verified",
+    text("(suspended_at IS NOT NULL)"),
+    text("(excluded_permanently OR excluded_until IS NOT NULL)"),
+)
+# As an operator class, because the catalogue has a collation apart from the expression, and so a comparison finds it.
+_BY_CODE_POINTS = {"key": 'COLLATE "C"'}
+_IS_MEMBER = text("NOT is_shell AND erased_at IS NULL")
+
 users = Table(
     "users",
     metadata,
@@ -53,6 +63,8 @@ users = Table(
     # A row that the legacy application made for a uid of the feed: nobody can log in to it, and no mail reaches it.
     # Only the trigger mark_shell writes it.
     Column("is_shell", Boolean, nullable=False, server_default=text("false")),
+    # The highest tier in force that total_wager reaches. Only the triggers set_tier and set_tiers write it.
+    Column("tier", Text),
     Index("users_created_at_idx", "created_at"),
     # For look-ups ignoring case, of rows with and without the key, and for searches by prefix.
     Index(
@@ -61,10 +73,28 @@ users = Table(
         postgresql_ops={"key": "text_pattern_ops"},
     ),
     Index("users_lower_email_idx", func.lower(text("email")).label("key"), postgresql_ops={"key": "text_pattern_ops"}),
-    # Partial indexes with few rows, for staff's filters and figures and for the check of the last staff member.
+    # For staff's lists. The members of each state (tier, verified, suspended, excluded) stand together, by their ids,
+    # usernames or e-mail addresses. A reading of the feed changes none of these columns but the tier, and that seldom.
+    Index("users_listed_idx", *_STATE, "id", postgresql_where=_IS_MEMBER),
+    Index(
+        "users_username_prefix_idx",
+        *_STATE,
+        func.lower(text("username")).label("key"),
+        "id",
+        postgresql_ops=_BY_CODE_POINTS,
+        postgresql_where=_IS_MEMBER,
+    ),
+    Index(
+        "users_email_prefix_idx",
+        *_STATE,
+        text("common_prefix_length(lower(username), lower(email))"),
+        func.lower(text("email")).label("key"),
+        "id",
+        postgresql_ops=_BY_CODE_POINTS,
+        postgresql_where=_IS_MEMBER,
+    ),
+    # Partial indexes with few rows, for the check of the last staff member and for the purge.
     Index("users_staff_idx", "id", postgresql_where=text("is_admin")),
-    Index("users_suspended_idx", "id", postgresql_where=text("suspended_at IS NOT NULL")),
-    Index("users_excluded_idx", "id", postgresql_where=text("excluded_until IS NOT NULL OR excluded_permanently")),
     Index("users_active_idx", "last_active", postgresql_where=text("is_active")),
     Index("users_wager_today_idx", "wager_today", postgresql_where=text("wager_today > 0")),
     Index("users_wager_week_idx", "wager_week", postgresql_where=text("wager_week > 0")),
@@ -126,6 +156,9 @@ account_links = Table(
     Column("decided_by", Integer, ForeignKey("users.id", ondelete="SET NULL"), index=True),
     Index("account_links_user_id_id_idx", "user_id", "id"),
     Index("account_links_pending_key", "user_id", unique=True, postgresql_where=text("decision IS NULL")),
+    Index("account_links_pending_uid_idx", "uid", postgresql_where=text("decision IS NULL")),
+    Index("account_links_pending_idx", "id", postgresql_where=text("decision IS NULL")),
+    Index("account_links_decided_idx", "id", postgresql_where=text("decision IS NOT NULL")),
 )
 
 # Keyed hashes of erased members' e-mail addresses and uids, and of those that excluded members gave up. Exclusions

@@ -52,6 +52,6 @@ figures = Table(
     "figures",
     metadata,
     Column("name", Text, primary_key=True),  # as the overview names it, with its section in front: members.active
-    Column("value", Numeric),  # null: unknown, as an estimate of a table that was never analysed
+    Column("value", Numeric(28, 8)),  # null: unknown, as an estimate of a table that was never analysed
     Column("as_of", Instant, nullable=False),  # when it was counted
 )

@@ -1,6 +1,19 @@
 """Wager races, their participants, and the archive of past races."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Numeric, Table, Text, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.models.schema import Instant, metadata
@@ -28,7 +41,12 @@ wager_races = Table(
     # Of a repeating race: the zone of its windows, and the race before it. Unique, so that no race has two successors.
     Column("time_zone", Text),
     Column("follows_id", Integer, ForeignKey("wager_races.id", ondelete="SET NULL"), unique=True),
+    # How many participants are listed, without `participant_changes`.
+    Column("participant_count", Integer, nullable=False, server_default=text("0")),
     Index("wager_races_start_date_id_idx", "start_date", "id"),
+    Index("wager_races_end_date_idx", "end_date", postgresql_where=text("cancelled_at IS NULL")),
+    Index("wager_races_not_cancelled_idx", "start_date", "id", postgresql_where=text("cancelled_at IS NULL")),
+    Index("wager_races_cancelled_idx", "start_date", "id", postgresql_where=text("cancelled_at IS NOT NULL")),
 )
 
 wager_race_participants = Table(
@@ -43,8 +61,10 @@ wager_race_participants = Table(
     Column("updated_at", Instant, nullable=False, server_default=func.now()),
     Column("wager_history", JSONB),
     Column("member_key", Integer),  # key column: the member; null in an adopted row that repeats an older one
+    # In leaderboards and counted: with a key, and no shell's. Only the trigger mark_listed writes it.
+    Column("is_listed", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("race_id", "member_key"),
-    Index("wager_race_participants_race_id_rank_id_idx", "race_id", "rank", "id"),
+    Index("wager_race_participants_listed_idx", "race_id", "rank", "id", postgresql_where=text("is_listed")),
     Index("wager_race_participants_user_id_id_idx", "user_id", "id"),
     Index(
         "wager_race_participants_without_key_idx",
@@ -52,6 +72,16 @@ wager_race_participants = Table(
         "user_id",
         postgresql_where=text("member_key IS NULL"),
     ),
+)
+
+# How the number of a race's listed participants has changed since `participant_count` was written. The trigger
+# count_participant inserts a row for each participant; `participant_counts.fold` adds them up.
+participant_changes = Table(
+    "participant_changes",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("race_id", Integer, ForeignKey("wager_races.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("change", Integer, nullable=False),
 )
 
 historical_races = Table(

@@ -20,7 +20,7 @@ def _limit(value: object) -> object:
 type Limit = Annotated[int, Query(ge=1, le=100), BeforeValidator(_limit)]
 """The largest number of items on the page."""
 
-type Cursor = Annotated[str | None, Query(max_length=100)]
+type Cursor = Annotated[str | None, Query(max_length=8000)]
 """The `next_cursor` of the previous page; absent for the first page."""
 
 

@@ -1,22 +1,16 @@
 """Staff look for members."""
 
-import os
+import base64
 import secrets
-from collections.abc import Iterator
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from goatedvips.domain import access
-from goatedvips.domain.members import search as domain
-from tests.support import stack
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
-from tests.support.plans import fill, plan, read_whole
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -199,34 +193,54 @@ def test_a_shell_is_not_listed(functions: Functions, members: Members) -> None:
         assert search(functions, members.staff(), **query).json["items"] == []
 
 
-@pytest.fixture(scope="module")
-def crowd(database: sa.Engine) -> Iterator[None]:
-    """A hundred thousand members."""
-    fill(
-        database,
-        "INSERT INTO users (username, email, password)"
-        " SELECT md5(n::text), md5(n::text) || '@crowd.example.com', '' FROM generate_series(1, 100000) AS n",
-    )
-    yield
-    fill(database, "DELETE FROM users WHERE email LIKE '%@crowd.example.com'")
+def test_with_a_prefix_the_order_is_that_of_the_names_it_was_found_in(members: Members, functions: Functions) -> None:
+    tag, staff = secrets.token_hex(5), members.staff()
+
+    def new(username: str, email: str) -> int:
+        return members.new(username=username.format(tag), email=f"{email.format(tag)}@example.com", seeds=False).id
+
+    expected = [
+        new("{}-B", "other-1-{}"),
+        new("other-2-{}", "{}-c"),
+        new("{}-d", "{}-a"),
+        new("other-3-{}", "{}-e"),
+        new("{}-\U0001f410", "other-4-{}"),
+    ]
+    assert ids(search(functions, staff, q=tag)) == expected
+    found: list[int] = []
+    cursor: str | None = None
+    for _ in expected:
+        answer = search(functions, staff, q=tag, limit="1", **({"cursor": cursor} if cursor else {}))
+        found += ids(answer)
+        cursor = answer.json["next_cursor"]
+    assert (found, cursor) == (expected, None)
+    by_address = ids(search(functions, staff, q=f"{tag}-a"))
+    assert by_address == [expected[2]], "whose username has the shorter prefix only"
 
 
-SEARCHES = {
-    "prefix": ("c4ca4238%", "lower(username)"),
-    "wanted_id": (7, "id = 7"),
-    "wanted_uid": ("uid-7", "uid = "),
-}
+def test_a_cursor_with_a_spoilt_name_is_refused(members: Members, functions: Functions) -> None:
+    tag, staff = secrets.token_hex(5), members.staff()
+    for number in range(2):
+        members.new(username=f"{tag}-{number}", seeds=False)
+    cursor = search(functions, staff, q=tag, limit="1").json["next_cursor"]
+    mark, _, member_id = base64.urlsafe_b64decode(cursor).decode().split(",")
+    for name in ("x00", "xff", "x6", "", "x", "61"):
+        spoilt = base64.urlsafe_b64encode(f"{mark},{name},{member_id}".encode()).decode()
+        answer = search(functions, staff, q=tag, cursor=spoilt)
+        if name == "x":  # an empty name is before all names
+            assert len(ids(answer)) == 2
+        else:
+            assert [error["pointer"] for error in answer.json["errors"]] == ["/cursor"], name
 
 
-@pytest.mark.parametrize("parameter", SEARCHES)
-def test_a_search_by_name_or_id_is_by_index(
-    servers: stack.Stack, members: Members, crowd: None, parameter: str
-) -> None:
-    staff = members.staff()
-    value, condition = SEARCHES[parameter]
-    nothing = dict.fromkeys(["prefix", "tier", *(f"wanted_{field.name}" for field in fields(domain.Search))])
-    parameters = access.Caller(staff.id, staff.session_id, "test").parameters(NOON) | nothing
-    parameters |= domain._NEWEST_FIRST.parameters(20, None) | {parameter: value}
-    found = plan(servers.direct(os.environ["TEST_DATABASE"], "api"), domain._select_members, parameters)
-    assert "users" not in read_whole(found), found
-    assert any(condition in node.get("Index Cond", "") for node in found), found
+def test_members_of_every_state_are_in_one_order(members: Members, functions: Functions) -> None:
+    tag, staff = secrets.token_hex(5), members.staff()
+    made = []
+    for number, (verified, suspended, excluded, total) in enumerate(
+        product((True, False), (NOON, None), (NOON, None), ("NaN", "0", "40000"))
+    ):
+        member = members.new(username=f"{tag}-{number:02}", verified=verified, suspended_at=suspended, seeds=False)
+        members.change(member, excluded_until=excluded, total_wager=Decimal(total))
+        made.append(member.id)
+    assert ids(search(functions, staff, q=tag, limit="100")) == made
+    assert ids(search(functions, staff, limit="24")) == made[::-1]

@@ -125,10 +125,10 @@ def crowded_race(request: pytest.FixtureRequest, database: sa.Engine) -> Iterato
     ranked, unranked = races.new(), races.new()
     fill(
         database,
-        f"INSERT INTO wager_race_participants (race_id, total_wager, member_key, rank)"
-        f" SELECT {ranked}, 1, n, n FROM generate_series(1, {request.param}) n",
-        f"INSERT INTO wager_race_participants (race_id, total_wager, member_key)"
-        f" SELECT {unranked}, 0, n FROM generate_series(1, {request.param}) n",
+        f"INSERT INTO wager_race_participants (race_id, total_wager, member_key, rank, is_listed)"
+        f" SELECT {ranked}, 1, n, n, true FROM generate_series(1, {request.param}) n",
+        f"INSERT INTO wager_race_participants (race_id, total_wager, member_key, is_listed)"
+        f" SELECT {unranked}, 0, n, true FROM generate_series(1, {request.param}) n",
     )
     yield ranked
     fill(database, f"DELETE FROM wager_race_participants WHERE race_id IN ({ranked}, {unranked})")

@@ -1,4 +1,4 @@
-"""The tier that a lifetime wager reaches."""
+"""The tier that a lifetime wager reaches: written by triggers, whoever writes the total."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -6,10 +6,9 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain.wagers.tiers import is_in_tier, tier_of
 from goatedvips.models.accounts import users
 from goatedvips.models.wagers import tier_versions
-from tests.support.members import Members
+from tests.support.members import Member, Members
 
 TOTALS = {
     "0": "Copper",
@@ -28,7 +27,6 @@ TOTALS = {
     "-0.00000001": None,
     "NaN": None,
 }
-WANTED = sa.bindparam("wanted", type_=sa.Text)
 
 
 @pytest.fixture
@@ -37,28 +35,37 @@ def connection(database: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-@pytest.mark.parametrize(("total", "tier"), TOTALS.items())
+def tier(connection: sa.Connection, member: Member) -> str | None:
+    found: str | None = connection.execute(sa.select(users.c.tier).where(users.c.id == member.id)).scalar_one()
+    return found
+
+
+@pytest.mark.parametrize(("total", "expected"), TOTALS.items())
 def test_a_total_reaches_the_highest_tier_whose_minimum_it_has(
-    connection: sa.Connection, members: Members, total: str, tier: str | None
+    connection: sa.Connection, members: Members, total: str, expected: str | None
 ) -> None:
-    member = members.new(seeds=False)
+    member = members.new(seeds=False, total_wager=Decimal(70_000))
+    assert tier(connection, member) == "Silver"
     members.change(member, total_wager=Decimal(total))
-    row = sa.select(tier_of(users.c.total_wager)).where(users.c.id == member.id)
-    assert connection.execute(row).scalar_one() == tier
-    found = sa.select(users.c.id).where(users.c.id == member.id, is_in_tier(users.c.total_wager, WANTED))
-    names = {name for name in TOTALS.values() if name}
-    assert {name for name in names if connection.scalar(found, {"wanted": name})} == {tier} - {None}
-    assert connection.scalar(found, {"wanted": "Cardboard"}) is None
+    assert tier(connection, member) == expected
+    members.change(member, bio="Grass.", tier="Tin")
+    members.change(member, total_wager=Decimal(total))
+    assert tier(connection, member) == expected, "it follows the total whatever stood there"
 
 
 def test_the_newest_version_of_the_tiers_is_in_force(connection: sa.Connection, members: Members) -> None:
-    member = members.new(seeds=False, total_wager=Decimal(50))
+    totals = {"49.99": None, "50": "Low", "50.01": "High", "NaN": None}
+    old: dict[Member, str | None] = {members.new(seeds=False, total_wager=Decimal(50)): "Low"}
+    for total, expected in totals.items():
+        member = members.new(seeds=False)
+        members.change(member, total_wager=Decimal(total))
+        old[member] = expected
     new = [{"name": name, "min_wager": least, "reward": None} for name, least in (("Low", "50.00"), ("High", "50.01"))]
     version = connection.scalar(sa.insert(tier_versions).values(tiers=new).returning(tier_versions.c.id))
     try:
-        aliased = users.alias()
-        row = sa.select(tier_of(aliased.c.total_wager), is_in_tier(aliased.c.total_wager, WANTED))
-        assert connection.execute(row.where(aliased.c.id == member.id), {"wanted": "Low"}).one() == ("Low", True)
-        assert connection.execute(row.where(aliased.c.id == member.id), {"wanted": "Copper"}).one() == ("Low", None)
+        assert {member: tier(connection, member) for member in old} == old
+        member = members.new(seeds=False, total_wager=Decimal(60))
+        assert tier(connection, member) == "High"
     finally:
         connection.execute(sa.delete(tier_versions).where(tier_versions.c.id == version))
+    assert tier(connection, member) == "Copper"

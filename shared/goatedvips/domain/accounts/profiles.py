@@ -10,7 +10,6 @@ from sqlalchemy import Boolean, Connection, Row, Select, bindparam, case, func, 
 from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_PARAMETERS, Caller
 from goatedvips.domain.first_statements import compile_at_import
-from goatedvips.domain.wagers import tiers
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
 
@@ -105,7 +104,7 @@ _select_profile = select(
     users.c.bio,
     users.c.profile_color,
     users.c.verified,
-    tiers.tier_of(users.c.total_wager).label("tier"),
+    users.c.tier,
     users.c.created_at.label("joined"),
 ).where(
     users.c.id == bindparam("profile_id"),

@@ -50,7 +50,7 @@ from goatedvips.models.codes import bonus_codes, code_batches, code_claims
 from goatedvips.models.newsletter import newsletter_subscriptions
 from goatedvips.models.notifications import notification_preferences, outbox, sender_state
 from goatedvips.models.operations import audit_log, figures, idempotency_records
-from goatedvips.models.races import historical_races, wager_race_participants, wager_races
+from goatedvips.models.races import historical_races, participant_changes, wager_race_participants, wager_races
 from goatedvips.models.rewards import payout_items, payouts, reward_grants, rewards
 from goatedvips.models.tickets import support_tickets, ticket_messages
 from goatedvips.models.wagers import tier_versions, wager_accounts
@@ -293,6 +293,7 @@ WITHOUT_PERSONAL_DATA = (
     identity_key,
     notification_preferences,  # the guide's table has no reference to a member
     payout_items,  # ids; the export shows them with the rewards
+    participant_changes,
     sender_state,
     tier_versions,
 )

@@ -51,7 +51,7 @@ _select_participants = (
         func.coalesce(participants.c.rank.cast(BigInteger), literal(_UNRANKED, BigInteger)).label("place"),
     )
     .outerjoin(users, users.c.id == participants.c.user_id)
-    .where(participants.c.race_id == RACE_ID, participants.c.member_key.is_not(None), users.c.is_shell.is_not(True))
+    .where(participants.c.race_id == RACE_ID, participants.c.is_listed)
     .limit(PAGE_ROWS)
 )
 # Two index range scans: PostgreSQL cannot use one index condition for `rank > x OR rank IS NULL`.  The second one also

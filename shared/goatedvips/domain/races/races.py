@@ -11,17 +11,20 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Select,
     Text,
+    and_,
+    any_,
     bindparam,
     case,
     cast,
     func,
     insert,
     literal,
-    or_,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -29,8 +32,8 @@ from goatedvips.domain import access, audit, pagination
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.pagination import Keyset, Page
+from goatedvips.domain.races.participant_counts import PARTICIPANTS
 from goatedvips.errors import NotFound, ValidationFailed
-from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
 
 
@@ -106,19 +109,26 @@ _columns = (
     races.c.rules,
     races.c.description,
 )
-# An adopted member may have several rows in a race. Only the oldest has a key, and only that one counts.
-_participant_count = (
-    select(func.count())
-    .where(participants.c.race_id == races.c.id, participants.c.member_key.is_not(None))
-    .scalar_subquery()
-)
-_select_races: Select[*tuple[Any, ...]] = select(*_columns, _participant_count.label("participants"))
-_WANTED_STATUS = bindparam("wanted_status", type_=Text)
+_select_races: Select[*tuple[Any, ...]] = select(*_columns, PARTICIPANTS.label("participants"))
 _LATEST_START_FIRST = Keyset(races.c.start_date, races.c.id)
-_select_page = _LATEST_START_FIRST.page_of(
-    _select_races.where(or_(_WANTED_STATUS.is_(None), status_by_clock == _WANTED_STATUS))
+_is_not_cancelled = races.c.cancelled_at.is_(None)
+# An array, because otherwise PostgreSQL could read past races in the order of the list until it has met enough live
+# ones, which would be all past races if an old one lives on.
+_live_ids = func.array(
+    select(races.c.id).where(_is_not_cancelled, races.c.end_date > NOW, races.c.start_date <= NOW).scalar_subquery()
 )
-compile_at_import(_select_page, {*_LATEST_START_FIRST.parameters(1, None), "wanted_status", "now"})
+# For each status a condition that an index finds: the latter reads no race of another status but the few live ones.
+_OF_STATUS: dict[str | None, ColumnElement[bool]] = {
+    None: true(),
+    "upcoming": and_(_is_not_cancelled, races.c.start_date > NOW),
+    "live": races.c.id == any_(_live_ids),
+    "completed": and_(_is_not_cancelled, races.c.start_date <= NOW, races.c.end_date <= NOW),
+    "cancelled": races.c.cancelled_at.is_not(None),
+}
+_select_pages = {
+    status: _LATEST_START_FIRST.page_of(_select_races.where(condition)) for status, condition in _OF_STATUS.items()
+}
+compile_at_import(_select_pages[None], {*_LATEST_START_FIRST.parameters(1, None), "now"})
 
 
 def newest(connection: Connection, status: str | None, *, limit: int, cursor: str | None, now: datetime) -> Page[Race]:
@@ -134,8 +144,8 @@ def newest(connection: Connection, status: str | None, *, limit: int, cursor: st
     """
     return pagination.newest(
         connection,
-        _select_page,
-        {"wanted_status": status, "now": now},
+        _select_pages[status],
+        {"now": now},
         lambda row: Race(**row._mapping),
         by=_LATEST_START_FIRST,
         limit=limit,

@@ -1,0 +1,186 @@
+"""Very many rows for each list: those that its pages list, old ones among them, and neighbours that they don't list."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from tests.support.members import Member, Members
+from tests.support.plans import fill
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+FEW = 30  # rows of each rare kind: more than a page
+
+# The rare members are the oldest. `crowd…` is a prefix of everybody's username and address, `mail…` of addresses only.
+# Each statement reads :rows, the size, and :first, an id that was free before.
+USERS = """
+INSERT INTO users (id, username, email, password, verified, tier, suspended_at, excluded_until, is_shell, created_at)
+SELECT :first + n, name, CASE n % 2 WHEN 0 THEN name ELSE 'mail-' || name END || '@example.com', '', n % 2 = 0,
+    CASE WHEN n <= :few THEN 'Diamond' ELSE 'Copper' END,
+    CASE WHEN n BETWEEN 10 AND 10 + :few THEN '2026-05-01'::timestamp END,
+    CASE WHEN n BETWEEN 20 AND 20 + :few THEN '2026-05-01'::timestamp END,
+    n > :rows, '2026-05-01'::timestamp + n * interval '1 second'
+FROM (SELECT n, CASE WHEN n <= :few THEN 'old-' ELSE 'crowd-' END || n AS name FROM generate_series(1, 2 * :rows) n) x;
+"""
+# A live race began before all others. One race has participants with ranks only, one without, and one shells.
+RACES = """
+INSERT INTO wager_races (id, title, type, status, prize_pool, start_date, end_date, min_wager, prize_distribution,
+    cancelled_at, participant_count)
+SELECT :first + n, 'Race', 'weekly', 'completed', 1, start, start + CASE WHEN n = 1 THEN interval '9999 days'
+        WHEN n > :rows THEN interval '7 days' ELSE interval '1 minute' END, 0, '{"1": 100}',
+    CASE WHEN n % 2 = 0 AND n < :rows THEN start END, CASE WHEN n <= 3 THEN :rows ELSE 0 END
+FROM (SELECT n, CASE WHEN n > :rows THEN '2026-05-01 12:00'::timestamp + (n - :rows - :few) * interval '1 hour'
+    ELSE '2020-01-01'::timestamp + n * interval '1 minute' END AS start
+    FROM generate_series(1, :rows + 2 * :few) n) x;
+INSERT INTO wager_race_participants (race_id, user_id, member_key, total_wager, rank, is_listed)
+SELECT :first + race, :first + n, :first + n, 1, CASE WHEN race <> 2 THEN n END, race <> 3
+FROM generate_series(1, :rows) n, generate_series(1, 3) race;
+INSERT INTO participant_changes (race_id, change) SELECT :first + race, 1
+FROM generate_series(1, 3) race, generate_series(1, 10);
+"""
+CODES = """
+INSERT INTO bonus_codes (id, code, code_key, expires_at, value, batch_id)
+SELECT :first + n, 'crowd-' || n, 'CROWD' || n, '2026-05-01', 1, CASE WHEN n > :few THEN 2 ELSE 1 END
+FROM generate_series(1, :rows) n;
+INSERT INTO code_claims (code_id, user_id, claimed_at)
+SELECT :first + n, holder, '2026-05-01' FROM generate_series(1, :rows) n, unnest(ARRAY[:member, :first + 1]) holder;
+"""
+# Each of the two spins once a day, with a new seed each time.
+SPINS = """
+INSERT INTO wheel_spins (user_id, segment_index, "timestamp", spin_day)
+SELECT holder, 1, day, day::date FROM generate_series(1, :rows) n, unnest(ARRAY[:member, :first + 1]) holder,
+    LATERAL (SELECT '1700-01-01'::timestamp + n * interval '1 day' AS day) x;
+INSERT INTO wheel_seeds (user_id, server_seed, client_seed, created_at, activated_at, revealed_at)
+SELECT holder, '', '', '2026-01-01', '2026-01-01', '2026-01-01'
+FROM generate_series(1, :rows) n, unnest(ARRAY[:member, :first + 1]) holder;
+"""
+# The oldest payouts have no reference yet.
+REWARDS = """
+INSERT INTO rewards (id, user_id, source_type, source_id, amount, created_at)
+SELECT :first + n, CASE n % 2 WHEN 1 THEN :member ELSE :first + 1 END, 'code', n, 1, '2026-05-01'
+FROM generate_series(1, :rows) n;
+INSERT INTO payouts (id, batch_id, user_id, amount, reference, created_at, created_by)
+SELECT :first + n, CASE WHEN n > :few THEN 2 ELSE 1 END, :first + 1, 1, CASE WHEN n > :few THEN 'paid' END,
+    '2026-05-01', :member FROM generate_series(1, :rows) n;
+INSERT INTO payout_items (reward_id, payout_id) SELECT :first + n, :first + n FROM generate_series(1, :rows) n;
+"""
+TICKETS = """
+INSERT INTO support_tickets (id, user_id, subject, description, status)
+SELECT :first + n, CASE n % 2 WHEN 1 THEN :member ELSE :first + 1 END, 's', 'd', 'closed'
+FROM generate_series(1, :rows) n;
+INSERT INTO ticket_messages (ticket_id, user_id, message)
+SELECT ticket, :member, 'm' FROM generate_series(1, :rows) n, unnest(ARRAY[:first + 1, :first + 2]) ticket;
+"""
+# The oldest requests wait for a decision, and so do the newest.
+LINKS = """
+INSERT INTO account_links (user_id, uid, requested_at, decision, decided_at)
+SELECT :first + n, 'uid-' || n, '2026-05-01', decision, CASE WHEN decision <> '' THEN '2026-05-01'::timestamp END
+FROM unnest(ARRAY[NULL, 'refused']) decision, generate_series(1, :rows) n ORDER BY decision NULLS FIRST;
+INSERT INTO account_links (user_id, uid, requested_at)
+SELECT :first + :rows + n, 'uid-' || n, '2026-05-01' FROM generate_series(1, :rows) n;
+"""
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """A database with very many rows.
+
+    Parameters
+    ----------
+    first: an id; the crowd's ids of each table are larger. That of the race with ranked participants is the next one,
+        the race with unranked participants follows, then one with shells.
+    """
+
+    member: Member
+    staff: Member
+    first: int
+
+
+def make_crowd(database: sa.Engine, rows: int) -> Crowd:
+    """Fill a migrated database, and have statistics of it."""
+    members, first = Members(database), 1_000_000
+    crowd = Crowd(members.new(seeds=False), members.staff(seeds=False), first)
+    values = {"rows": rows, "few": FEW, "first": first, "member": crowd.member.id}
+    for script in (USERS, RACES, CODES, SPINS, REWARDS, TICKETS, LINKS):
+        filled = re.sub(r"(?<!:):([a-z]+)", lambda name: str(values[name[1]]), script)
+        fill(database, *filled.split(";")[:-1])
+    return crowd
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A request for a page of a list.
+
+    Parameters
+    ----------
+    by: `member` or `staff` of the crowd; None: nobody.
+    path: with `{first}` and numbers that are added to it.
+    most: how many rows it may read, over all tables.
+    """
+
+    function: str
+    query: dict[str, str]
+    by: str | None = None
+    path: str | None = None
+    most: int = 500
+
+
+def _of_members(**query: str) -> Variant:
+    return Variant("list_members", query, "staff")
+
+
+VARIANTS = {
+    "members": _of_members(),
+    "members, an old prefix": _of_members(q="old-2"),
+    "members, a frequent prefix": _of_members(q="CROWD-"),
+    "members, a prefix of one letter": _of_members(q="c"),
+    "members, a prefix of addresses only": _of_members(q="mail-crowd-1"),
+    "members, no one's prefix": _of_members(q="crowdx"),
+    "members, a rare tier": _of_members(tier="Diamond"),
+    "members, a frequent tier": _of_members(tier="Copper"),
+    "members, nobody's tier": _of_members(tier="Gold"),
+    "members, verified": _of_members(verified="true"),
+    "members, suspended": _of_members(suspended="true"),
+    "members, excluded": _of_members(excluded="true"),
+    "members, rare in all": _of_members(tier="Diamond", verified="true", suspended="true", excluded="true"),
+    "members, a frequent prefix with a rare tier": _of_members(q="crowd", tier="Diamond"),
+    "members, a frequent prefix of the suspended": _of_members(q="c", suspended="true"),
+    "members, by id": _of_members(id="1000007"),
+    "members, by uid": _of_members(uid="nobody's"),
+    **{
+        f"races, {status or 'all'}": Variant("list_races", {"status": status} if status else {}, most=1_000)
+        for status in ("", "upcoming", "live", "completed", "cancelled")
+    },
+    "leaderboard of the ranked": Variant("get_leaderboard", {}, path="/v1/races/{1}/leaderboard", most=200),
+    "leaderboard of the unranked": Variant("get_leaderboard", {}, path="/v1/races/{2}/leaderboard", most=200),
+    "leaderboard of shells": Variant("get_leaderboard", {}, path="/v1/races/{3}/leaderboard", most=200),
+    "codes": Variant("list_codes", {}, "member"),
+    "issued codes": Variant("list_issued_codes", {}, "staff"),
+    "issued codes of an old batch": Variant("list_issued_codes", {"batch_id": "1"}, "staff"),
+    "issued codes of a large batch": Variant("list_issued_codes", {"batch_id": "2"}, "staff"),
+    "an old code": Variant("list_issued_codes", {"code": "crowd-7"}, "staff"),
+    "own rewards": Variant("list_my_rewards", {}, "member"),
+    "rewards": Variant("list_rewards", {}, "staff"),
+    "rewards of a member": Variant("list_rewards", {"user_id": "1000001"}, "staff"),
+    "payouts": Variant("list_payouts", {}, "staff"),
+    "unpaid payouts": Variant("list_payouts", {"paid": "false"}, "staff"),
+    "payouts of an old batch": Variant("list_payouts", {"batch_id": "1"}, "staff"),
+    "spins": Variant("list_spins", {}, "member"),
+    "seeds": Variant("list_seeds", {}, "member"),
+    "tickets": Variant("list_tickets", {}, "member"),
+    "messages": Variant("get_ticket", {}, "member", "/v1/tickets/{1}"),
+    "messages, to staff": Variant("get_ticket", {}, "staff", "/v1/tickets/{2}"),
+    # At 1,000 rows the planner reads the table of members whole for each of three joins.
+    "pending links": Variant("list_links", {"status": "pending"}, "staff", most=7_000),
+    "decided links": Variant("list_links", {"status": "decided"}, "staff", most=7_000),
+}
+"""Requests for each list. A test holds the names of the functions to the OpenAPI document."""
+
+OTHERS = {
+    "a race": Variant("get_race", {}, path="/v1/races/{1}"),
+    "a member": Variant("get_member", {}, "staff", "/v1/admin/members/{5}"),
+    "the overview": Variant("get_overview", {}, "staff"),
+    "a profile": Variant("get_profile", {}, path="/v1/users/{1}"),
+}
+"""Requests for what is no list and could grow with the data."""
