@@ -7,8 +7,6 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-from goatedvips import db
-
 
 class _Explain(sa.Executable, sa.ClauseElement):
     inherit_cache = False
@@ -40,6 +38,8 @@ def plan(url: str, statement: sa.Executable, parameters: dict[str, Any]) -> list
     ----------
     url: of the database, with the role that functions use.
     """
+    from goatedvips import db  # noqa: PLC0415 - it reads settings that pytest_configure makes after this import
+
     engine = db.make_engine(url)
     with engine.connect() as connection:
         (found,) = connection.execute(_Explain(statement), parameters).scalar_one()
@@ -52,6 +52,8 @@ def rows_read(url: str, statement: sa.Executable, parameters: dict[str, Any]) ->
 
     Rows that a filter removed count too.
     """
+    from goatedvips import db  # noqa: PLC0415 - it reads settings that pytest_configure makes after this import
+
     engine = db.make_engine(url)
     explain = _Explain(statement, "ANALYZE, FORMAT JSON")
     with engine.connect() as connection:
