@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from database.checks.differences import differences
 from database.checks.finding import FIRST, Command, Finding, named
 from database.checks.questions import Question, Undecided, answer
+from database.checks.reconciliation import differences as unreconciled
 from database.checks.revision import lost
 from database.checks.rights import (
     Login,
@@ -92,6 +93,8 @@ def look(connection: Connection) -> Report:
     if report.state not in {State.EMPTY, State.LOST, State.ELSEWHERE}:
         _compare(connection, report)
         _decide(connection, report)
+    if report.state is State.NEWEST and not report.obstacles:
+        report.undecided += unreconciled(connection)
     return report
 
 

@@ -1,0 +1,82 @@
+"""`db-check` reconciles the ledger: each difference is found, by its row."""
+
+import pytest
+import sqlalchemy as sa
+
+from database.checks.reconciliation import differences
+from goatedvips.domain.wheel import fairness
+from tests.support import ledger
+from tests.support.functions import Functions
+from tests.support.members import Members
+
+
+@pytest.fixture(autouse=True)
+def _no_other_rows(database: sa.Engine) -> None:
+    ledger.empty(database)
+    with database.connect() as connection:
+        for table in ("code_claims", "bonus_codes", "wheel_spins", "reward_grants"):
+            connection.execute(sa.text(f"DELETE FROM {table}"))
+
+
+@pytest.fixture
+def member_id(members: Members, functions: Functions, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A member with a win that was claimed, a code, a grant and a correction; one payout is paid, one is not."""
+    monkeypatch.setattr(fairness, "draw", lambda *_: 2)
+    member, staff = members.new(), members.staff()
+    won = functions.call("spin_wheel", by=member, now=ledger.NOON).json["reward_code"]
+    functions.call("spin_wheel", by=members.new(), now=ledger.NOON)
+    assert functions.call("claim_code", by=member, body={"code": won}, now=ledger.NOON).status == 201
+    body = {"value": "5.00", "expires_at": "2999-01-01T00:00:00Z"}
+    issued = functions.call("issue_codes", by=staff, body=body, headers={"idempotency-key": "1"}).json["code"]
+    assert functions.call("claim_code", by=member, body={"code": issued}).status == 201
+    for number, amount in enumerate(("9.00", "-1.00")):
+        given = {"user_id": member.id, "amount": amount, "reason": "r"}
+        headers = {"idempotency-key": f"grant-{number}"}
+        assert functions.call("grant_reward", by=staff, body=given, headers=headers).status == 201
+        paid = functions.call("create_payouts", by=staff, body={"user_ids": [member.id]})
+        assert paid.status == 201
+    assert paid.json["count"] == 0, "the correction alone is not paid out"
+    return member.id
+
+
+def found(database: sa.Engine) -> list[tuple[str, str]]:
+    with database.connect() as connection:
+        return [(difference.table, difference.what.split()[0]) for difference in differences(connection)]
+
+
+def test_what_the_platform_writes_reconciles(database: sa.Engine, member_id: int) -> None:
+    assert found(database) == []
+
+
+BREAKS = {
+    "amount": ("UPDATE payouts SET amount = amount + 0.01", {("payouts", "amounts"), ("users", "members")}),
+    "owner": (
+        "UPDATE payouts SET user_id = (SELECT max(id) FROM users)",
+        {("rewards", "rows"), ("users", "members")},
+    ),
+    "item": ("DELETE FROM payout_items", {("payouts", "amounts"), ("users", "members")}),
+    "orphan": (
+        """INSERT INTO rewards (user_id, source_type, source_id, amount, created_at)
+        SELECT user_id, 'code', 2147483647, 1, now() FROM rewards LIMIT 1""",
+        {("rewards", "rows")},
+    ),
+    "grant": (
+        "UPDATE reward_grants SET amount = amount + 1 WHERE amount > 0",
+        {("rewards", "rows"), ("reward_grants", "grants")},
+    ),
+    "claim": (
+        "DELETE FROM payout_items; DELETE FROM payouts; DELETE FROM rewards WHERE source_type IN ('code', 'spin')",
+        {("code_claims", "claims")},
+    ),
+    "counter": ("UPDATE bonus_codes SET claims = claims + 1 WHERE claims > 0", {("bonus_codes", "codes")}),
+    "code": ("UPDATE bonus_codes SET spin_id = NULL WHERE claims = 0", {("wheel_spins", "winning")}),
+}
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_each_difference_is_found(database: sa.Engine, member_id: int, broken: str) -> None:
+    statements, expected = BREAKS[broken]
+    with database.connect() as connection:
+        for statement in statements.split("; "):
+            connection.execute(sa.text(statement))
+    assert set(found(database)) == expected
