@@ -128,9 +128,9 @@ def spin(connection: Connection, caller: Caller, client_seed: str | None, *, now
     """
     parameters = caller.parameters(now) | {"given_client_seed": client_seed}
     seed = access.one_or_none(connection, _lock_active_seed, caller, parameters, now=now, playing=True)
-    if seed is None:  # an adopted member without seeds, or a concurrent rotation revealed the seed
+    while seed is None:  # an adopted member without seeds, or a concurrent rotation revealed the seed
         seeds.ensure(connection, caller.user_id, now=now)
-        seed = connection.execute(_lock_active_seed, parameters).one()
+        seed = access.one_or_none(connection, _lock_active_seed, caller, parameters, now=now, playing=True)
 
     segments = segments_of(seed.segments)
     index = fairness.draw(seed.server_seed, seed.client_seed, seed.nonce, [segment.weight for segment in segments])
