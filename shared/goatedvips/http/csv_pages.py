@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -10,10 +11,11 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from pydantic import BaseModel
 
 from goatedvips.http.bodies import JSON
+from goatedvips.validators.fields import is_visible
 
 CSV_ROWS = 20_000
 """How many rows a page has at most: with 200 bytes a row it stays below the 6 MB that Lambda can answer."""
-_FORMULA = ("=", "+", "-", "@")
+_FORMULA = {"=", "+", "-", "@"}
 
 
 def json_page[P: BaseModel](page: P) -> Response[P | str]:
@@ -48,7 +50,11 @@ def csv_page[Item: BaseModel](
 
 
 def _cell(value: object, written: object) -> object:
-    """Return a cell so that no spreadsheet takes text for a formula (OWASP, "CSV injection"); amounts stay numbers."""
-    if isinstance(value, str) and value.strip().startswith(_FORMULA):
+    """Return a cell so that no spreadsheet takes text for a formula (OWASP, "CSV injection"); amounts stay numbers.
+
+    What decides is the first visible character, because programs drop spaces, controls and zero-width characters before
+    it. Full-width signs count as well: NFKC turns them into ordinary ones.
+    """
+    if isinstance(value, str) and unicodedata.normalize("NFKC", next(filter(is_visible, value), "")) in _FORMULA:
         return f"'{value}"
     return written

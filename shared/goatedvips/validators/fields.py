@@ -121,9 +121,14 @@ def _email(value: str) -> str:
 def _line(value: str) -> str:
     if _BIDIRECTIONAL.search(value):
         raise ValueError("must not contain bidirectional control characters")
-    if all(unicodedata.category(character) in _INVISIBLE for character in _BLANK.sub("", value)):
+    if not any(map(is_visible, value)):
         raise ValueError("must have a visible character")
     return value
+
+
+def is_visible(character: str) -> bool:
+    """Whether a character shows anything: it is no control, no space and no other blank character."""
+    return unicodedata.category(character) not in _INVISIBLE and not _BLANK.match(character)
 
 
 def decimal_string(amount: Decimal) -> str:
