@@ -63,8 +63,6 @@ _claimant = access.claimant()
 _opens_at = FAILED_CLAIMS.opens_at(attempt_rows.c.subject == CALLER_ID.cast(String))
 # The key of an adopted code may be empty, if its text has only spaces and dashes. Such a code cannot be claimed.
 _IS_TYPED_CODE = bonus_codes.c.code_key == func.nullif(func.code_key(bindparam("typed")), "")
-
-
 _IS_CALLERS = and_(code_claims.c.code_id == bonus_codes.c.id, code_claims.c.user_id == CALLER_ID)
 # The reasons why a code cannot be claimed, by their names in the log. A code that is used without any claim was used by
 # the legacy application.
@@ -115,8 +113,8 @@ _insert_claim = (
     .cte("claim")
 )
 # The row of the code is locked from here to COMMIT, as late as possible, because all claims of one code wait for it.
-# PostgreSQL checks what other transactions can change on the locked row again: if these have exhausted or revoked the
-# code meanwhile, no row is counted, and `_ABORT` takes the claim back.
+# On the locked row PostgreSQL checks again what other transactions can change. If they have exhausted or revoked the
+# code since `found` was read, this updates no row.
 _count_claim = (
     update(bonus_codes)
     .where(
@@ -134,8 +132,9 @@ _count_claim = (
     .cte("count_claim")
 )
 _counted = select(func.count()).select_from(_count_claim).scalar_subquery()
+# A claim that was inserted and not counted must not be committed. COMMIT is sent with this statement, so only an error
+# of the statement itself can prevent it, and plain SQL has no RAISE: hence the division by zero (docs/decisions/0003).
 _ABORT = case((_insert_claim.c.id.is_not(None), literal(1).op("/")(_counted)))
-"""Division by zero, which aborts the statement, if a claim was inserted and not counted."""
 _DIVISION_BY_ZERO = "22012"
 # The source of a win is its spin. The value of an adopted code is unknown, so it gets no row.
 _SOURCE: ColumnElement[str] = case((_found.c.spin_id.is_(None), "code"), else_="spin")
@@ -159,7 +158,7 @@ _claim_code = (
         _found.c.expires_at,
         _insert_claim.c.id.is_not(None).label("created"),
         _found.c.opens_at,
-        _ABORT.label("counted"),
+        _ABORT.label("aborts_unless_counted"),
     )
     .select_from(_found)
     .outerjoin(_insert_claim, true())
