@@ -1,14 +1,14 @@
 """Requests and answers of bonus codes."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from goatedvips.validators.fields import (
     CLEAN,
+    ID,
     LARGEST_ID,
     Amount,
     AnswerBody,
@@ -20,7 +20,6 @@ from goatedvips.validators.fields import (
 )
 
 LARGEST_BATCH = 100_000  # codes
-_ID = re.compile(r"[0-9]{1,10}", re.ASCII)
 _NAME = r"^[A-Za-z0-9_]+([ -]+[A-Za-z0-9_]+)*$"
 
 
@@ -128,16 +127,10 @@ class ListedCode(IssuedCode):
     """When the code was revoked. It is null if the code was not revoked."""
 
 
-def _id(value: object) -> object:
-    if isinstance(value, str) and not _ID.fullmatch(value):
-        raise ValueError("must be a positive integer")
-    return value
-
-
-type BatchId = Annotated[int, Query(ge=1, le=LARGEST_ID), BeforeValidator(_id)]
+type BatchId = Annotated[int, Query(ge=1, le=LARGEST_ID), ID]
 """The id of the batch."""
 
-type BatchFilter = Annotated[int | None, Query(ge=1, le=LARGEST_ID), BeforeValidator(_id)]
+type BatchFilter = Annotated[int | None, Query(ge=1, le=LARGEST_ID), ID]
 """Finds the codes of this batch."""
 
 type CodeFilter = Annotated[str | None, Query(min_length=1, max_length=1000), CLEAN]

@@ -174,13 +174,16 @@ AS_TYPED = BeforeValidator(storable)
 CLEAN = BeforeValidator(_clean)
 """For text in a request: refuses NUL and lone surrogates, and normalises to NFC before lengths are checked."""
 
+ID = BeforeValidator(_id)
+"""For an id in a path or a query: refuses all but plain digits, because pydantic would accept `1_0` and `1.0`."""
+
 LINE = AfterValidator(_line)
 """For a line of text that people see, such as a title or a reason: refuses blank lines and bidirectional controls."""
 
 IN_UTC = AfterValidator(_utc)
 """For an aware instant with any offset: converts it to UTC."""
 
-type PathId = Annotated[int, Path(), BeforeValidator(_id), Field(le=LARGEST_ID)]
+type PathId = Annotated[int, Path(), ID, Field(le=LARGEST_ID)]
 """An id in a path. Anything but a positive 32-bit integer is answered with 404."""
 
 type Amount = Annotated[

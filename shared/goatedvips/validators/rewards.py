@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from goatedvips.validators.fields import (
     CLEAN,
+    ID,
     LARGEST_ID,
     LINE,
     Amount,
@@ -129,11 +130,11 @@ class PaymentReference(RequestBody):
     """The reference, such as the id of the transaction at the casino."""
 
 
-type MemberFilter = Annotated[int | None, Query(ge=1, le=LARGEST_ID)]
+type MemberFilter = Annotated[int | None, Query(ge=1, le=LARGEST_ID), ID]
 """Only those of this member."""
 type StateFilter = Annotated[Literal["open", "in_payout", "paid"] | None, Query()]
 """Only rewards in this state. It needs `user_id`."""
-type BatchFilter = Annotated[int | None, Query(ge=1, le=LARGEST_ID)]
+type BatchFilter = Annotated[int | None, Query(ge=1, le=LARGEST_ID), ID]
 """Only payouts of this batch."""
 type PaidFilter = Annotated[Literal["true", "false"] | None, Query()]
 """`true`: only payouts with a reference; `false`: only payouts without one."""

@@ -52,6 +52,9 @@ def test_staff_see_all_payouts_a_batch_a_member_s_and_the_unpaid_ones(
     [
         ({"paid": "maybe"}, "/paid"),
         ({"user_id": "0"}, "/user_id"),
+        ({"user_id": "1_0"}, "/user_id"),
+        ({"user_id": "1.0"}, "/user_id"),
+        ({"batch_id": " 1"}, "/batch_id"),
         ({"batch_id": "x"}, "/batch_id"),
         ({"cursor": "x"}, "/cursor"),
     ],

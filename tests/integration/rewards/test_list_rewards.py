@@ -55,6 +55,7 @@ def test_staff_see_all_rewards_one_member_s_and_those_in_a_state(
         ({"state": "open"}, "/state"),
         ({"state": "lost", "user_id": "1"}, "/state"),
         ({"user_id": "0"}, "/user_id"),
+        ({"user_id": "1_0"}, "/user_id"),
         ({"limit": "101"}, "/limit"),
         ({"cursor": "x"}, "/cursor"),
     ],

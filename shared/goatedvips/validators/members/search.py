@@ -1,22 +1,14 @@
 """Query parameters and answers of the list of members, for staff."""
 
-import re
 from datetime import datetime
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BeforeValidator
 
-from goatedvips.validators.fields import AS_TYPED, CLEAN, LARGEST_ID, AnswerBody, Money
+from goatedvips.validators.fields import AS_TYPED, CLEAN, ID, LARGEST_ID, AnswerBody, Money
 
-_ID = re.compile(r"[0-9]{1,10}", re.ASCII)
 _FLAGS = {"true": True, "false": False}
-
-
-def _id(value: object) -> object:
-    if isinstance(value, str) and not _ID.fullmatch(value):
-        raise ValueError("must be a positive integer")
-    return value
 
 
 def _flag(value: object) -> object:
@@ -25,7 +17,7 @@ def _flag(value: object) -> object:
     return _FLAGS[value] if isinstance(value, str) else value
 
 
-type MemberId = Annotated[int | None, Query(ge=1, le=LARGEST_ID), BeforeValidator(_id)]
+type MemberId = Annotated[int | None, Query(ge=1, le=LARGEST_ID), ID]
 """Finds the member with this id."""
 
 type Prefix = Annotated[str | None, Query(min_length=1, max_length=254), CLEAN]
