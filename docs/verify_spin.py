@@ -10,14 +10,17 @@ commitment with the `server_seed_hash` that you noted before the spin, and the i
 checks all spins of a member. The files are JSON: the answer of GET /v1/me/export, or the answers of GET /v1/me, of all
 pages of GET /v1/wheel/seeds and GET /v1/wheel/spins, and of GET /v1/wheel/spins/{id} for one spin of each version of
 the wheel. What you noted is a commitment, or a file with an answer that you saved before: of GET /v1/me/wheel,
-GET /v1/wheel, POST /v1/wheel/seeds or POST /v1/wheel/spins. The exit status is 1 if anything is refused.
+GET /v1/wheel, POST /v1/wheel/seeds or POST /v1/wheel/spins. The exit status is 1 if anything is refused. Files may be
+compressed by gzip, as the export is sent.
 """
 
+import gzip
 import hashlib
 import hmac
 import json
 import re
 import sys
+import zlib
 from collections import defaultdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,6 +28,10 @@ from typing import Any
 
 MINUTE = timedelta(minutes=1)
 COMMITMENT = re.compile(r"[0-9a-f]{64}")
+# A field of each answer that is read: the export, GET /v1/me, one spin and a list; a spin, GET /v1/wheel, GET
+# /v1/me/wheel and a rotation.
+OF_HISTORY = {"wheel_spins", "username", "segment_index", "items"}
+OF_NOTES = {"segment_index", "segments", "next_server_seed_hash"}
 
 
 def draw(server_seed: bytes, client_seed: str, nonce: int, weights: list[int]) -> tuple[int, int]:
@@ -291,16 +298,26 @@ def _time(instant: str) -> datetime:
     return datetime.fromisoformat(instant)
 
 
+def _answer(file: str, fields: set[str]) -> dict[str, Any]:
+    """Read a saved answer, which must have one of the fields. Its encoding is detected: some shells write UTF-16."""
+    try:
+        content = Path(file).read_bytes()
+        answer = json.loads(gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        sys.exit(f"{file} cannot be read as JSON: {error}")
+    if not isinstance(answer, dict) or not fields & answer.keys():
+        sys.exit(f"{file} is not one of the answers that belong here: {str(answer)[:200]}")
+    return answer
+
+
 def verify_history(arguments: list[str]) -> int:
     """Print what is refused and what is remarked, and return the exit status."""
     border = arguments.index("--noted") if "--noted" in arguments else len(arguments)
     files, noted = arguments[:border], arguments[border + 1 :]
-    history = History([json.loads(Path(file).read_text(encoding="utf-8")) for file in files])
+    history = History([_answer(file, OF_HISTORY) for file in files])
     if history.member is None:
         sys.exit("The member is unknown: add the answer of GET /v1/me.")
-    history.check(
-        [note if COMMITMENT.fullmatch(note) else json.loads(Path(note).read_text(encoding="utf-8")) for note in noted]
-    )
+    history.check([note if COMMITMENT.fullmatch(note) else _answer(note, OF_NOTES) for note in noted])
     for line in history.remarks:
         print("note:", line)
     for line in history.refused:
@@ -321,6 +338,8 @@ def main(arguments: list[str]) -> int:
         weights = [int(weight) for weight in arguments[3:]]
     except ValueError as error:
         sys.exit(f"{error}\n{__doc__}")
+    if nonce < 0 or min(weights) < 1:
+        sys.exit("The nonce must be at least 0, and each weight at least 1.")
     number, segment = draw(seed, arguments[1], nonce, weights)
     print("commitment:", hashlib.sha256(seed).hexdigest())
     print("drawn:", number)

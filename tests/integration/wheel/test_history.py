@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -182,11 +183,13 @@ def test_answers_that_contradict_each_other_are_refused(story: Story) -> None:
     assert refusals([me, seeds, spins, newest, oldest], []) & {"wrong client_seed_by"}
 
 
-def test_the_command_prints_what_is_refused(story: Story, tmp_path: Path) -> None:
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-I", "-S", str(ROOT / "docs/verify_spin.py"), "--history", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+def run_verifier(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-S", str(ROOT / "docs/verify_spin.py"), "--history", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
+
+def test_the_command_prints_what_is_refused(story: Story, tmp_path: Path) -> None:
+    run = partial(run_verifier, tmp_path)
     (tmp_path / "export.json").write_text(json.dumps(story.export))
     (tmp_path / "wheel.json").write_text(json.dumps(story.notes[0]))
     done = run("export.json", "--noted", "wheel.json", story.notes[0]["server_seed_hash"])
@@ -197,6 +200,32 @@ def test_the_command_prints_what_is_refused(story: Story, tmp_path: Path) -> Non
     seeds = tmp_path / "seeds.json"
     seeds.write_text(json.dumps(story.answers[1]))
     assert "add the answer of GET /v1/me" in run("seeds.json").stderr
+    (tmp_path / "export.json.gz").write_bytes(gzip.compress(json.dumps(story.export).encode()))
+    (tmp_path / "windows.json").write_text(json.dumps(story.export), encoding="utf-16")
+    for file in ("export.json.gz", "windows.json"):
+        assert run(file, "--noted", "wheel.json").stdout.endswith("nothing is refused\n"), file
+
+
+def test_the_command_refuses_files_that_it_would_not_check(story: Story, tmp_path: Path) -> None:
+    (tmp_path / "export.json").write_text(json.dumps(story.export))
+    (tmp_path / "wheel.json").write_text(json.dumps(story.notes[0]))
+    (tmp_path / "refusal.json").write_text('{"message": "Unauthorized"}')
+    (tmp_path / "half.json").write_text(json.dumps(story.export)[:-1])
+    (tmp_path / "half.gz").write_bytes(gzip.compress(b"{}" * 1000)[:20])
+    for arguments, file in (
+        (["absent.json"], "absent.json cannot be read"),
+        (["half.json"], "half.json cannot be read"),
+        (["half.gz"], "half.gz cannot be read"),
+        (["wheel.json"], "wheel.json is not one"),
+        (["refusal.json"], "refusal.json is not one"),
+        (["export.json", "--noted", "refusal.json"], "refusal.json is not one"),
+        (["export.json", "--noted", "export.json"], "export.json is not one"),
+        (["export.json", "--noted", "0" * 63], "0 cannot be read"),
+    ):
+        done = run_verifier(tmp_path, *arguments)
+        assert (done.returncode, done.stdout) == (1, ""), arguments
+        assert file in done.stderr, arguments
+        assert "Traceback" not in done.stderr, arguments
 
 
 def find_losing_seed(client_seed: str, weights: list[int], spins: int) -> bytes:
