@@ -1,11 +1,9 @@
 """DELETE /v1/me/exclusion: a member ends their exclusion from play, once its time has passed."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import exclusions
-from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http import HttpApi, Response, lambda_handler
 
 api = HttpApi("member")
 

@@ -1,11 +1,9 @@
 """DELETE /v1/sessions/current: a member logs out: ends the current session."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import sessions
-from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http import HttpApi, Response, lambda_handler
 
 api = HttpApi("member")
 

@@ -3,13 +3,11 @@
 The token is checked first, so that a refused password does not use it up.
 """
 
-from aws_lambda_powertools.event_handler import Response
-
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import reading, transaction
 from goatedvips.domain.accounts import credentials, passwords
-from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http import HttpApi, Response, lambda_handler
 from goatedvips.validators.accounts.accounts import ResetPasswordRequest
 
 api = HttpApi("anyone")

@@ -1,11 +1,9 @@
 """POST /v1/codes/claim: a member claims a bonus code, at most once."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.codes import claims
-from goatedvips.http import HttpApi, created_once, lambda_handler
+from goatedvips.http import HttpApi, Response, created_once, lambda_handler
 from goatedvips.validators.codes import ClaimRequest, CodeClaim
 
 api = HttpApi("member")

@@ -1,11 +1,9 @@
 """GET /v1/admin/codes: staff list bonus codes, newest first, or download them as CSV."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
 from goatedvips.domain.codes import issued
-from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http import HttpApi, Response, lambda_handler
 from goatedvips.http.csv_pages import CSV_ROWS, csv_page, json_page
 from goatedvips.validators.codes import BatchFilter, CodeFilter, ListedCode
 from goatedvips.validators.pagination import Cursor, Format, Limit, Page

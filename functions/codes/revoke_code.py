@@ -1,11 +1,9 @@
 """DELETE /v1/admin/codes/{id}: staff revoke a bonus code."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.codes import issued
-from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http import HttpApi, Response, lambda_handler
 from goatedvips.validators.fields import PathId
 
 api = HttpApi("staff")

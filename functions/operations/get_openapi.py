@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from aws_lambda_powertools.event_handler import Response
-
-from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http import HttpApi, Response, lambda_handler
 
 api = HttpApi("anyone")
 

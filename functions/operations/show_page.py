@@ -8,9 +8,7 @@ import json
 from pathlib import Path
 from string import Template
 
-from aws_lambda_powertools.event_handler import Response
-
-from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http import HttpApi, Response, lambda_handler
 from goatedvips.http.pages import html_page
 
 BODY = Template(Path(__file__).with_suffix(".html").read_text("utf-8"))

@@ -1,8 +1,6 @@
 """GET /problems/{code}: the page that explains an error, to which the `type` of its problem documents leads."""
 
-from aws_lambda_powertools.event_handler import Response
-
-from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http import HttpApi, Response, lambda_handler
 from goatedvips.http.pages import problem_page
 
 api = HttpApi("anyone")

@@ -1,12 +1,10 @@
 """POST /v1/me/erasure: a member erases their personal data, permanently."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import credentials, passwords
 from goatedvips.domain.privacy import erasure
-from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http import HttpApi, Response, lambda_handler
 from goatedvips.validators.accounts.accounts import ErasureRequest
 
 api = HttpApi("member", keyed=False)

@@ -3,12 +3,10 @@
 The answer is compressed with gzip whatever `Accept-Encoding` says: uncompressed it may exceed the gateway's limit.
 """
 
-from aws_lambda_powertools.event_handler import Response
-
 from goatedvips.clock import utc_now
 from goatedvips.db import repeatable_read
 from goatedvips.domain.privacy import export
-from goatedvips.http import HttpApi, download, lambda_handler
+from goatedvips.http import HttpApi, Response, download, lambda_handler
 from goatedvips.validators import privacy
 
 SCHEMA = {

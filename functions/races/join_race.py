@@ -1,11 +1,9 @@
 """POST /v1/races/{id}/participants: a member joins a race, at most once."""
 
-from aws_lambda_powertools.event_handler import Response
-
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.races import participation
-from goatedvips.http import HttpApi, created_once, lambda_handler
+from goatedvips.http import HttpApi, Response, created_once, lambda_handler
 from goatedvips.validators.fields import PathId
 from goatedvips.validators.races import Participation
 

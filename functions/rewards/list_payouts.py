@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from goatedvips.clock import utc_now
 from goatedvips.db import reading
 from goatedvips.domain.rewards import payments
-from goatedvips.http import HttpApi, lambda_handler
+from goatedvips.http import HttpApi, Response, lambda_handler
 from goatedvips.http.csv_pages import CSV_ROWS, csv_page, json_page
 from goatedvips.validators.pagination import Cursor, Format, Limit, Page
 from goatedvips.validators.rewards import BatchFilter, MemberFilter, PaidFilter, Payout
