@@ -4,7 +4,7 @@ from goatedvips.clock import utc_now
 from goatedvips.db import reading
 from goatedvips.domain.accounts import profiles
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.accounts.accounts import Me
+from goatedvips.validators.accounts.profiles import Me
 
 api = HttpApi("member")
 

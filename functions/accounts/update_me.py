@@ -4,8 +4,7 @@ from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.accounts import profiles
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.accounts.accounts import Me
-from goatedvips.validators.accounts.profiles import UpdateMeRequest
+from goatedvips.validators.accounts.profiles import Me, UpdateMeRequest
 
 api = HttpApi("member")
 

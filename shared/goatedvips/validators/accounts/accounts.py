@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from goatedvips.validators.fields import AS_TYPED, CLEAN, AnswerBody, Email, Money, RequestBody, ascii_domain, matching
+from goatedvips.validators.fields import AS_TYPED, CLEAN, AnswerBody, Email, RequestBody, ascii_domain, matching
 
 type NewPassword = Annotated[str, StringConstraints(min_length=12, max_length=128), CLEAN]
 """A new password: 12 to 128 characters, counted in NFC."""
@@ -195,44 +195,3 @@ class ErasureRequest(RequestBody):
 
     password: _TypedText
     """The current password. Case matters."""
-
-
-class Me(AnswerBody):
-    """The signed-in member's own account."""
-
-    id: int
-    """The member's id; other answers call it `user_id`."""
-    username: str
-    """The name that others see, unless `hide_name` is true."""
-    email: str
-    """The member's e-mail address. Other members never see it."""
-    email_verified: bool
-    """Whether the e-mail address is verified. `verified` is about the casino account instead."""
-    is_staff: bool
-    """Whether the member is staff and may call routes under `/v1/admin`."""
-    bio: str | None
-    """The member's description of themselves, as plain text."""
-    profile_color: str | None
-    """The colour of the member's profile as a CSS colour, such as `#D7FF00`."""
-    verified: bool
-    """Whether a casino account is linked. `email_verified` is about the e-mail address instead."""
-    uid: str | None
-    """The member's id at the casino; null if no casino account is linked."""
-    hide_name: bool
-    """Whether leaderboards hide the member's name and id."""
-    total_wager: Money
-    """The amount wagered at the casino over all time."""
-    wager_today: Money
-    """The amount wagered at the casino today."""
-    wager_week: Money
-    """The amount wagered at the casino this week."""
-    wager_month: Money
-    """The amount wagered at the casino this month."""
-    excluded_until: datetime | None
-    """The earliest end of the member's exclusion from play; null if there is none or it is permanent."""
-    excluded_permanently: bool
-    """Whether the member is excluded from play permanently."""
-    created_at: datetime
-    """When the account was registered."""
-    last_active: datetime | None
-    """When the member was last active, exact to a few minutes; null if not known."""
