@@ -128,7 +128,7 @@ _OF_STATUS: dict[str | None, ColumnElement[bool]] = {
 _select_pages = {
     status: _LATEST_START_FIRST.page_of(_select_races.where(condition)) for status, condition in _OF_STATUS.items()
 }
-compile_at_import(_select_pages[None], {*_LATEST_START_FIRST.parameters(1, None), "now"})
+compile_at_import(_select_pages["live"], {*_LATEST_START_FIRST.parameters(1, None), "now"})
 
 
 def newest(connection: Connection, status: str | None, *, limit: int, cursor: str | None, now: datetime) -> Page[Race]:
