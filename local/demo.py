@@ -12,6 +12,7 @@ from goatedvips.domain.access import Caller
 from goatedvips.domain.accounts import passwords, registration
 from goatedvips.domain.codes import issue
 from goatedvips.domain.races import races
+from goatedvips.domain.rewards import grants, payments, payouts
 from goatedvips.models.accounts import sessions, users
 from goatedvips.models.races import wager_race_participants, wager_races
 from goatedvips.validators.tables import insert_schema
@@ -24,6 +25,8 @@ document, has this password and the member's name."""
 SESSION_IDS = {MEMBER: 1, STAFF: 2}
 """The sessions of the callers in events/. Their tokens are random and stored nowhere."""
 SESSION_LIFETIME = timedelta(days=365)
+REFERENCE = "TX-20261201-0001"
+"""The payment of the demo's payout, as the sample event of reference_payout has it."""
 RACERS = 100
 PRIZES = {"1": Decimal(50), "2": Decimal(30), "3": Decimal(20)}
 RACES = {"The week's race": timedelta(days=-2), "The next race": timedelta(days=5)}
@@ -58,6 +61,8 @@ STAFF=$(curl -s $API/v1/sessions {json} \\
   -d '{{"login": "{staff}", "password": "{password}"}}' | {extract})
 curl -sw "\\n" $API/v1/admin/codes -H "Authorization: Bearer $STAFF" -H "Idempotency-Key: $(date +%s)" {json} \\
   -d '{{"value": "5.00", "expires_at": "{next_year}-01-01T00:00:00Z", "max_claims": 10}}'
+curl -sw "\\n" $API/v1/admin/payouts -H "Authorization: Bearer $STAFF" {json} -d '{{}}'
+curl -sw "\\n" "$API/v1/admin/payouts?format=csv" -H "Authorization: Bearer $STAFF"
 """
 
 
@@ -83,6 +88,7 @@ def load(url: str, base: str) -> str:
         if is_empty and staff:
             for code, limit in (("WELCOME-GOAT", None), ("FIRST-TEN", 10)):
                 _issue_code(connection, staff, code, limit, now)
+            _grant_rewards(connection, staff, now)
         live, upcoming = (_announce_race(connection, staff, title, start, now) for title, start in RACES.items())
         if live:
             _enter_racers(connection, live, now)
@@ -145,6 +151,16 @@ def _staff_caller(connection: Connection) -> Caller | None:
 def _issue_code(connection: Connection, staff: Caller, code: str, max_claims: int | None, now: datetime) -> None:
     terms = issue.Terms(code, Decimal(5), "USD", None, now + timedelta(days=365), max_claims, None)
     issue.issue(connection, staff, terms, now=now)
+
+
+def _grant_rewards(connection: Connection, staff: Caller, now: datetime) -> None:
+    """Grant the member two rewards: the first is paid out, with the reference of a sample event; the other is open."""
+    member_id = connection.execute(select(users.c.id).where(users.c.username == MEMBER)).scalar_one()
+    grants.grant(connection, staff, member_id, Decimal(25), "Won the Sunday quiz.", now=now)
+    batch = payouts.create(connection, staff, before=None, min_amount=None, user_ids=[member_id], now=now)
+    if batch.batch_id is not None:
+        payments.set_reference(connection, staff, batch.batch_id, REFERENCE, now=now)
+    grants.grant(connection, staff, member_id, Decimal("7.50"), "Found a bug.", now=now)
 
 
 def _announce_race(connection: Connection, staff: Caller | None, title: str, start: timedelta, now: datetime) -> int:

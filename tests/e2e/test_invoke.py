@@ -27,7 +27,6 @@ STATUS = {
     "decide_link": 404,  # there is no such request
     "end_exclusion": 204,
     "exclude_me": 201,
-    "get_payout": 404,  # there is no such payout
     "get_spin": 404,  # the first spin is another member's, or there is none
     "get_ticket": 404,  # there is no such ticket
     "grant_reward": 201,
@@ -37,7 +36,6 @@ STATUS = {
     "log_in": 201,
     "log_out": 204,
     "open_ticket": 201,
-    "reference_payout": 404,
     "publish_wheel": 201,
     "register": 201,
     "request_password_reset": 202,
@@ -49,7 +47,7 @@ STATUS = {
     "spin_wheel": 201,
     "subscribe": 202,
     "verify_email": 404,
-    "withdraw_payout": 404,
+    "withdraw_payout": 409,  # the demo's payout is paid
 }
 
 
