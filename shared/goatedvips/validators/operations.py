@@ -80,6 +80,13 @@ class OverviewCodes(AnswerBody):
     """The number of codes that were issued, approximate; null if the database has no estimate yet."""
     claimed: int | None
     """The number of claims of all codes, approximate; null if the database has no estimate yet."""
+    outstanding: Money
+    """The value of all claims that are left of live codes: those that are neither revoked nor expired, also before they
+    start. Codes without a limit of claims are not in it, because their value has no bound."""
+    claims_left: int
+    """The number of these claims."""
+    unlimited: int
+    """The number of live codes without a limit of claims."""
     approximate: list[str]
     """The names of the fields of this object that are estimates."""
 
@@ -125,7 +132,7 @@ class Overview(AnswerBody):
     tickets: list[OverviewTickets]
     """Tickets that are not closed, one entry for each priority, the most urgent first."""
     codes: OverviewCodes
-    """Numbers of bonus codes and claims of all time."""
+    """Numbers of bonus codes and claims of all time, and what is left to be claimed."""
     rewards: OverviewRewards
     """Rewards that have not been paid out yet."""
     mail: OverviewMail

@@ -82,7 +82,7 @@ def test_an_empty_platform_has_a_zero_for_each_figure(functions: Functions, memb
         "wagers": {"today": "0.00", "week": "0.00", "month": "0.00"},
         "races": {"live": 0},
         "tickets": [{"priority": name, "waiting": 0, "oldest_at": None} for name in ("high", "medium", "low")],
-        "codes": {"approximate": ["issued", "claimed"]},
+        "codes": {"outstanding": "0.00", "claims_left": 0, "unlimited": 0, "approximate": ["issued", "claimed"]},
         "rewards": {"unpaid": 0, "amount": "0.00"},
         "mail": {"queued": 0, "failed": 0},
         "feed": {"read_at": None, "age_seconds": None},
@@ -199,6 +199,39 @@ def test_a_reward_is_unpaid_until_its_payout_has_a_reference(
     assert figures(functions, members)["rewards"] == {"unpaid": 3, "amount": "7.00"}
 
 
+def test_outstanding_is_what_is_left_of_live_codes(functions: Functions, members: Members, add: Any) -> None:
+    owner = members.new(seeds=False).id
+
+    def issue(**terms: Any) -> None:
+        tag = secrets.token_hex(8)
+        given = {"code": tag, "code_key": tag, "value": Decimal("2.50"), "expires_at": NOW + MOMENT, "max_claims": 10}
+        add(bonus_codes, **given | terms)
+
+    issue(claims=4)
+    issue(starts_at=NOW + DAY, expires_at=NOW + 2 * DAY, max_claims=1, user_id=owner, value=Decimal("0.10"))
+    issue(claims=10)
+    issue(max_claims=2, claims=3)
+    issue(max_claims=None, claims=7)
+    issue(expires_at=NOW)
+    issue(revoked_at=NOW)
+    issue(value=None)
+    codes = figures(functions, members)["codes"]
+    assert {name: codes[name] for name in ("outstanding", "claims_left", "unlimited")} == {
+        "outstanding": "15.10",
+        "claims_left": 7,
+        "unlimited": 1,
+    }
+
+
+def test_codes_of_absurd_terms_do_not_stop_the_count(functions: Functions, members: Members, add: Any) -> None:
+    for _ in range(500):
+        tag = secrets.token_hex(8)
+        given = {"code": tag, "code_key": tag, "value": Decimal("99999999.99"), "expires_at": NOW + DAY}
+        add(bonus_codes, **given, max_claims=2**31 - 1)
+    codes = figures(functions, members)["codes"]
+    assert (codes["outstanding"], codes["claims_left"]) == (f"{domain.LARGEST_SUM}.00", 500 * (2**31 - 1))
+
+
 def test_it_counts_queued_and_failed_mail(functions: Functions, members: Members, add: Any) -> None:
     given = {"kind": "verification", "created_at": NOW, "due_at": NOW + DAY}
     for times in ({}, {"leased_until": NOW}, {"sent_at": NOW}, {"failed_at": NOW}):
@@ -299,6 +332,24 @@ def test_a_request_reads_no_table_that_it_counts(
     read = rows_read(url, overview._select_figures, caller.parameters(NOW))
     assert read.keys() <= {"users", "sessions", "figures", "wager_accounts"}
     assert read.total() <= 100, read
+
+
+@pytest.mark.parametrize("expired", [1_000, 100_000])
+def test_of_the_codes_only_live_ones_are_read(servers: stack.Stack, database: sa.Engine, expired: int) -> None:
+    issue = (
+        "INSERT INTO bonus_codes (code, code_key, value, expires_at, revoked_at) SELECT {tag} || n, {tag} || n, 1,"
+        " '2026-05-01 12:00'::timestamp + {days} * interval '1 day', {revoked} FROM generate_series(1, {count}) AS n"
+    )
+    fill(
+        database,
+        issue.format(tag="'expired-'", days="-n % 365", revoked="NULL", count=expired),
+        issue.format(tag="'revoked-'", days="1", revoked="'2026-05-01'::timestamp", count=expired // 10),
+        issue.format(tag="'live-'", days="n", revoked="NULL", count=20),
+    )
+    url = servers.direct(os.environ["TEST_DATABASE"], "jobs")
+    read = rows_read(url, sa.select(domain._outstanding), {"now": NOW})
+    assert read == {"bonus_codes": 20}
+    fill(database, "DELETE FROM bonus_codes")
 
 
 def test_counting_scans_only_the_members_and_the_ledger(servers: stack.Stack, crowd: None) -> None:

@@ -4,6 +4,7 @@
 """
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -42,6 +43,9 @@ from goatedvips.models.tickets import support_tickets
 
 EXACT_BELOW = 1000  # rows; a table with fewer is counted, a larger one is estimated
 TICKETS = "tickets."
+LARGEST_SUM = Decimal(
+    10**19
+)  # US dollars; what the column can hold, because a few codes of absurd terms are worth more
 
 _pg_class = table("pg_class", column("oid"), column("reltuples"))
 
@@ -89,6 +93,20 @@ _unpaid = (
     .where(~IS_PAID)
     .cte("unpaid")
 )
+# Only live codes are read, by bonus_codes_expires_at_idx. A code that starts later is among them, because a promise of
+# value stands from the day of its issue.
+_claims_left = func.greatest(bonus_codes.c.max_claims - bonus_codes.c.claims, 0)
+_outstanding = (
+    select(
+        func.least(func.coalesce(func.sum(bonus_codes.c.value * _claims_left), 0), LARGEST_SUM).label(
+            "codes.outstanding"
+        ),
+        func.coalesce(func.sum(_claims_left), 0).label("codes.claims_left"),
+        func.count().filter(bonus_codes.c.max_claims.is_(None)).label("codes.unlimited"),
+    )
+    .where(bonus_codes.c.value.is_not(None), bonus_codes.c.revoked_at.is_(None), bonus_codes.c.expires_at > NOW)
+    .cte("outstanding")
+)
 _waiting = (
     select(
         support_tickets.c.priority,
@@ -104,7 +122,7 @@ _waiting = (
 )
 _is_live = and_(wager_races.c.start_date <= NOW, wager_races.c.end_date > NOW, wager_races.c.cancelled_at.is_(None))
 _FIGURES: dict[str, ColumnElement[Any]] = {
-    **{figure.key: select(figure).scalar_subquery() for figure in (*_members.c, *_unpaid.c)},
+    **{figure.key: select(figure).scalar_subquery() for figure in (*_members.c, *_unpaid.c, *_outstanding.c)},
     "races.live": _count_where(_is_live),
     "codes.issued": _estimated_rows(bonus_codes),
     "codes.claimed": _estimated_rows(code_claims),

@@ -54,6 +54,9 @@ def get(connection: Connection, caller: Caller, *, now: datetime) -> Mapping[str
         "codes": {
             "issued": _count(values, "codes.issued"),
             "claimed": _count(values, "codes.claimed"),
+            "outstanding": values.get("codes.outstanding", 0),
+            "claims_left": _count(values, "codes.claims_left"),
+            "unlimited": _count(values, "codes.unlimited"),
             "approximate": ["issued", "claimed"],
         },
         "rewards": {
