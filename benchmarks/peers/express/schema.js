@@ -49,6 +49,7 @@ export const participants = pgTable("wager_race_participants", {
   raceId: integer("race_id").references(() => races.id),
   userId: integer("user_id").references(() => users.id),
   memberKey: integer("member_key"),
+  isListed: boolean("is_listed").default(false).notNull(),
   totalWager: decimal("total_wager", { precision: 18, scale: 2 }).notNull(),
   rank: integer("rank"),
   joinedAt: timestamp("joined_at").defaultNow().notNull(),

@@ -1,6 +1,6 @@
 // An API of three routes: a leaderboard, the member's own account, and joining a race.
 import { createHash } from "node:crypto";
-import { and, asc, eq, isNotNull, isNull, gt } from "drizzle-orm";
+import { and, asc, eq, isNull, gt } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
 import express from "express";
 import pg from "pg";
@@ -62,7 +62,7 @@ app.get("/v1/races/:id/leaderboard", async (request, response) => {
     })
     .from(participants)
     .innerJoin(users, eq(users.id, participants.userId))
-    .where(and(eq(participants.raceId, raceId), isNotNull(participants.memberKey)))
+    .where(and(eq(participants.raceId, raceId), eq(participants.isListed, true)))
     .orderBy(asc(participants.rank), asc(participants.id))
     .limit(limit + 1)
     .offset(offset);
