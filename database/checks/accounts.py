@@ -72,6 +72,8 @@ def questions(*, keyed: bool) -> Iterator[Question]:
 def _of_accounts(*, keyed: bool) -> Question:
     """Return the question about passwords and addresses: one scan, because the patterns take most of its time."""
     is_shell = and_(_LACKS_PROOF, ~_IS_MAILABLE)
+    if keyed:  # an erased member has neither, and is no shell
+        is_shell = and_(users.c.erased_at.is_(None), is_shell)
     kinds = {
         _SHELLS: is_shell,
         _WITHOUT_PROOF: and_(_LACKS_PROOF, _IS_MAILABLE),
@@ -79,7 +81,7 @@ def _of_accounts(*, keyed: bool) -> Question:
     }
     found = [_LACKS_PROOF, ~_IS_MAILABLE]
     if keyed:
-        kinds[_WRONG_MARK] = users.c.is_shell != and_(users.c.erased_at.is_(None), is_shell)
+        kinds[_WRONG_MARK] = users.c.is_shell != is_shell
         found.append(users.c.is_shell)
     needs = frozenset({"password", "email", *(["is_shell"] if keyed else [])})
     return Question("users", needs, (*kinds,), select(users.c.id, null(), *kinds.values()).where(or_(*found)))

@@ -129,6 +129,17 @@ def test_a_row_whose_key_is_free_again_is_told_and_takes_it(adopted: str) -> Non
     assert kind.rows == [(3, 2)]
 
 
+def test_an_erased_member_is_no_shell(adopted: str) -> None:
+    run_sql(
+        adopted,
+        "INSERT INTO users (username, password, email, erased_at) VALUES"
+        " ('erased:1', '(erased)', 'erased:1@erased.invalid', '2026-05-01'), ('shell', 'x', 'none', NULL)",
+    )
+    (kind,) = looked_at(adopted)[0].undecided
+    assert kind.what == "shells, which no log-in can prove and no mail reaches"
+    assert kind.rows == [(2, None)]
+
+
 def test_rows_beyond_the_first_are_counted_unless_all_are_asked_for(
     adopted: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
