@@ -112,7 +112,7 @@ GROUPS = {
             Command.MARK_SHELLS: "UPDATE users SET is_shell = true WHERE id = 3",
             Command.BUILD_INDEX: "DROP INDEX users_staff_idx",
             Command.REBUILD_INDEX: "UPDATE pg_index SET indisvalid = false"
-            " WHERE indexrelid = 'users_suspended_idx'::regclass",
+            " WHERE indexrelid = 'users_active_idx'::regclass",
             Command.ADD_CHECK: "ALTER TABLE identity_key DROP CONSTRAINT identity_key_one_row",
             Command.INSERT_FIRST_ROW: "TRUNCATE sender_state",
             Command.SET_TIME_ZONE: "ALTER DATABASE {database} SET timezone TO 'Europe/London'",
