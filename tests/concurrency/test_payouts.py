@@ -4,6 +4,7 @@ import random
 import secrets
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -15,10 +16,10 @@ import sqlalchemy as sa
 from database.checks.reconciliation import _payouts_of_another_sum, _rewards_in_several_payouts
 from goatedvips.domain.access import Caller
 from goatedvips.domain.rewards import grants, payments, payouts
-from goatedvips.errors import NotFound
+from goatedvips.errors import Conflict, NotFound
 from goatedvips.models.rewards import payout_items, rewards
 from goatedvips.models.rewards import payouts as payout_rows
-from tests.concurrency.together import at_once
+from tests.concurrency.together import at_once, await_waiting, locked_until_waiting
 from tests.support import ledger
 from tests.support.ledger import NOON
 from tests.support.members import Member, Members
@@ -126,3 +127,39 @@ def _assert_no_negative_row_is_left_behind(
         if total > 0 and (wanted["min_amount"] is None or total >= wanted["min_amount"]):
             expected |= {(user_id, row.id) for row in taken}
     assert {(row.user_id, row.reward_id) for row in made} == expected
+
+
+@pytest.mark.parametrize("first", ["withdrawal", "reference"])
+def test_of_a_withdrawal_and_a_reference_at_once_the_first_is_done(
+    patient: str, members: Members, database: sa.Engine, first: str
+) -> None:
+    """Both wait for the payout's row, in an order that the test decides: the first in PostgreSQL's queue goes on."""
+    staff, member = members.staff(seeds=False), members.new(seeds=False)
+    reward = ledger.reward(database, member.id, "5.00")
+    payout_id = ledger.payout(database, member.id, "5.00", reward)
+    by: dict[str, Any] = {"caller": caller(staff), "payout_id": payout_id, "now": NOON}
+    works: dict[str, Callable[[sa.Connection], Any]] = {
+        "withdrawal": partial(payments.withdraw, **by),
+        "reference": partial(payments.set_reference, reference="TX-1", **by),
+    }
+    results = {}
+    row = sa.select(payout_rows.c.id).where(payout_rows.c.id == payout_id)
+    with ThreadPoolExecutor(2) as pool:
+        with locked_until_waiting(database, row, 2):
+            for waiting, name in enumerate(sorted(works, key=lambda name: name != first), 1):
+                results[name] = pool.submit(at_once, patient, [works[name]])
+                await_waiting(database, waiting)
+        (withdrawn,), (referenced,) = results["withdrawal"].result(), results["reference"].result()
+    with database.connect() as connection:
+        left = connection.execute(sa.select(payout_rows.c.reference)).scalars().all()
+        covered = connection.scalars(sa.select(payout_items.c.reward_id)).all()
+    if first == "withdrawal":
+        assert withdrawn is None
+        assert isinstance(referenced, NotFound)
+        assert (left, covered) == ([], [])
+    else:
+        assert isinstance(withdrawn, Conflict)
+        assert isinstance(referenced, payments.Payout)
+        assert (left, covered) == (["TX-1"], [reward])
+    actions = {"withdrawal": "withdraw_payout", "reference": "reference_payout"}
+    assert [entry[0] for entry in ledger.audit_entries(database, staff.id)] == [actions[first]]

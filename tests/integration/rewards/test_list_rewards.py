@@ -70,12 +70,13 @@ def test_only_staff_may_list_them(members: Members, functions: Functions) -> Non
     assert functions.call("list_rewards").status == 401
 
 
+@pytest.mark.parametrize("rows", [1_000, 100_000])
 def test_a_page_reads_as_few_rows_of_a_large_ledger(
-    servers: stack.Stack, members: Members, database: sa.Engine
+    servers: stack.Stack, members: Members, database: sa.Engine, rows: int
 ) -> None:
     ledger.empty(database)
     member, other, staff = members.new(), members.new(), members.staff()
-    ledger.fill(database, 100_000, member.id, other.id)
+    ledger.fill(database, rows, member.id, other.id)
     url = servers.direct(os.environ["TEST_DATABASE"], "api")
     of = Caller(staff.id, staff.session_id, "test").parameters(ledger.NOON) | lists._NEWEST_FIRST.parameters(20, None)
     wanted: tuple[dict[str, Any], ...] = (
