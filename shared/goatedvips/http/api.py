@@ -26,6 +26,7 @@ metrics = Metrics(namespace="GoatedVIPs", service="goatedvips")
 
 type Event = dict[str, Any]
 type Answer = dict[str, Any]
+type Proceed = Callable[[HttpApi], Response[Any]]
 type Who = Literal["anyone", "member", "staff"]
 
 RETRY_WITHIN = 3.0  # seconds; a database that stayed silent for longer is not tried again
@@ -51,7 +52,7 @@ class HttpApi(APIGatewayHttpResolver):
         self.who = who
         self.keyed = keyed and who != "anyone"
         self.key_required = key_required
-        self.use([_reject_unknown_fields, _retry, _answer_once])
+        self.use([_carry_out])
         self.exception_handler([Exception])(self._refuse)
 
     def prepare(self) -> None:
@@ -181,8 +182,19 @@ def _look_up_session(authorization: str) -> dict[str, Any]:
         return sessions.find_principal(connection, token, now=utc_now()) or {}
 
 
-def _reject_unknown_fields(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
-    """Reject body fields on routes that declare no body; pydantic does it on the others."""
+def _carry_out(api: HttpApi, proceed: Proceed) -> Response[Any]:
+    """Middleware of all routes. It is only one, because each that Powertools calls adds to the CPU of every request."""
+    _reject_unknown_fields(api)
+    return _retry(api, lambda: _answer_once(api, proceed))
+
+
+def _reject_unknown_fields(api: HttpApi) -> None:
+    """Reject body fields on routes that declare no body; pydantic does it on the others.
+
+    Raises
+    ------
+    ValidationFailed
+    """
     event = api.current_event
     if event.http_method not in _WITHOUT_BODY and not api.context["_route"].dependant.body_params:
         fields = event.json_body
@@ -191,16 +203,15 @@ def _reject_unknown_fields(api: HttpApi, proceed: Callable[[HttpApi], Response[A
         if fields:
             detail = "Extra inputs are not permitted"
             raise ValidationFailed(errors=[{"pointer": pointer([name]), "detail": detail} for name in fields])
-    return proceed(api)
 
 
 def _idempotency_key(api: HttpApi) -> str | None:
     """Return the Idempotency-Key of a signed-in POST; None where the request has none or the header has no meaning."""
     event = api.current_event
-    return event.headers.get("idempotency-key") if api.keyed and event.http_method == "POST" else None
+    return event["headers"].get("idempotency-key") if api.keyed and event.http_method == "POST" else None
 
 
-def _retry(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
+def _retry(api: HttpApi, attempt: Callable[[], Response[Any]]) -> Response[Any]:
     """Run a request again whose transaction did nothing.
 
     After a lost connection once, if repeating is safe: a GET, or a POST with an Idempotency-Key.  After a clash of ids
@@ -210,7 +221,7 @@ def _retry(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Respons
     may_repeat = api.current_event.http_method == "GET" or _idempotency_key(api) is not None
     while True:
         try:
-            return proceed(api)
+            return attempt()
         except (ConnectionLost, TransactionConflict) as error:
             is_repeatable = may_repeat if isinstance(error, ConnectionLost) else True
             if not is_repeatable or perf_counter() - started > RETRY_WITHIN:
@@ -218,7 +229,7 @@ def _retry(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Respons
             may_repeat = False
 
 
-def _answer_once(api: HttpApi, proceed: Callable[[HttpApi], Response[Any]]) -> Response[Any]:
+def _answer_once(api: HttpApi, proceed: Proceed) -> Response[Any]:
     """Carry out a request with an Idempotency-Key once.
 
     Raises

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from goatedvips.http.bodies import JSON
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _ENTITY_TAG = re.compile(r'"[^"]*"')
 
 
@@ -49,7 +50,7 @@ def revalidated(
     response = proceed(api)
     tag = f'"{hashlib.sha256(serialized(response).encode()).hexdigest()}"'
     response.headers |= {"ETag": tag, "Cache-Control": "no-cache"}  # caches may store it, and revalidate it each time
-    if_none_match = api.current_event.headers.get("if-none-match", "")
+    if_none_match = api.current_event["headers"].get("if-none-match", "")
     # A weak tag, `W/"…"`, matches as well: If-None-Match uses weak comparison.
     if if_none_match.strip() == "*" or tag in _ENTITY_TAG.findall(if_none_match):
         return Response(304, headers={name: response.headers[name] for name in ("ETag", "Cache-Control")})
@@ -58,5 +59,5 @@ def revalidated(
 
 def serialized(response: Response[Any]) -> str:
     """Return the body exactly as it will be sent, and store that text as the response's body."""
-    response.body = "" if response.body is None else json.dumps(response.body, separators=(",", ":"))
+    response.body = "" if response.body is None else _encode(response.body)
     return response.body
