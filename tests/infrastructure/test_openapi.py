@@ -177,11 +177,11 @@ def test_a_field_with_a_fixed_set_of_values_lists_them(document: Json) -> None:
     for model in ("Ticket", "TicketWithMessages", "MemberTicket"):
         assert values(model, "status") == ["open", "in_progress", "closed"]
         assert values(model, "priority") == ["low", "medium", "high"]
-    for model in ("MemberReward", "Reward", "GrantedReward"):
+    for model in ("Reward", "GrantedReward"):
         assert values(model, "source_type") == list(get_args(Source.__value__))
         assert values(model, "state") == list(get_args(State.__value__))
     assert values("MemberLink", "decision") == ["approved", "refused"]
-    for model in ("CodeClaim", "IssuedCode", "MemberClaim", "MemberReward"):
+    for model in ("CodeClaim", "IssuedCode", "MemberClaim", "Reward"):
         assert values(model, "currency") == ["USD"]
 
 

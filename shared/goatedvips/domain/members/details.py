@@ -10,14 +10,15 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import Caller
 from goatedvips.domain.members.search import CALLER_IS_STAFF, MEMBER_COLUMNS, MEMBER_ID, NOT_ERASED
-from goatedvips.domain.rewards.ledger import STATE, WITH_PAYOUT
+from goatedvips.domain.rewards.ledger import WITH_PAYOUT
+from goatedvips.domain.rewards.lists import REWARD_COLUMNS
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.operations import audit_log
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races
-from goatedvips.models.rewards import payouts, rewards
+from goatedvips.models.rewards import rewards
 from goatedvips.models.schema import Instant
 from goatedvips.models.tickets import support_tickets
 from goatedvips.models.wheel import wheel_spins
@@ -60,18 +61,7 @@ _RECORDS: dict[str, Select[Any]] = {
         support_tickets.c.created_at,
         support_tickets.c.updated_at,
     ).where(support_tickets.c.user_id == MEMBER_ID),
-    "rewards": select(
-        rewards.c.id,
-        rewards.c.source_type,
-        rewards.c.source_id,
-        rewards.c.amount,
-        rewards.c.currency,
-        rewards.c.created_at,
-        STATE,
-        payouts.c.id.label("payout_id"),
-    )
-    .select_from(WITH_PAYOUT)
-    .where(rewards.c.user_id == MEMBER_ID),
+    "rewards": select(*REWARD_COLUMNS).select_from(WITH_PAYOUT).where(rewards.c.user_id == MEMBER_ID),
     "links": select(
         account_links.c.id,
         account_links.c.uid,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Connection, Text, bindparam, case, insert, literal, null, select
+from sqlalchemy import ColumnElement, Connection, Text, bindparam, case, insert, literal, null, select, true
 
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
@@ -49,7 +49,7 @@ _grant = (
         literal("open").label("state"),
         null().cast(rewards.c.id.type).label("payout_id"),
     )
-    .select_from(_insert_grant.join(_insert_reward, literal(value=True)))
+    .select_from(_insert_grant.join(_insert_reward, true()))
     .add_cte(audit.recorded("grant_reward", _with_reason))
     .execution_options(commit_in_flight=True)
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ARRAY, Connection, Integer, and_, bindparam, exists, func, insert, literal, or_, select
+from sqlalchemy import ARRAY, Connection, Integer, and_, bindparam, exists, func, insert, literal, or_, select, true
 
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
@@ -66,7 +66,7 @@ _paid_in_order = (
     .subquery("in_order")
 )
 _next_payout_id = func.nextval("payouts_id_seq").cast(Integer).label("payout_id")
-_numbered = select(_paid_in_order, _next_payout_id).select_from(_staff.join(_paid_in_order, literal(value=True)))
+_numbered = select(_paid_in_order, _next_payout_id).select_from(_staff.join(_paid_in_order, true()))
 _paid = _numbered.cte("paid")
 # The unique reward decides what a payout covers, and its amount is the sum of the rows that were inserted.
 _insert_items = (
@@ -115,7 +115,7 @@ _recorded = (
 )
 _create_payouts = (
     select(_batch.c.id.label("batch_id"), _batch.c.count, _batch.c.amount, _batch.c.left_out)
-    .select_from(_batch.join(_staff, literal(value=True)))
+    .select_from(_batch.join(_staff, true()))
     .add_cte(audit.recorded("create_payouts", _recorded))
     .execution_options(commit_in_flight=True)
 )

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import JsonValue, WithJsonSchema
 
-from goatedvips.validators.fields import AnswerBody, Currency, Money, one_of
+from goatedvips.validators.fields import AnswerBody, Currency, Money
 from goatedvips.validators.members.changes import ChangedMember
+from goatedvips.validators.rewards import Reward
 from goatedvips.validators.tickets import TicketPriority, TicketStatus
 
 
@@ -93,27 +94,6 @@ class MemberTicket(AnswerBody):
     """When the ticket last changed."""
 
 
-class MemberReward(AnswerBody):
-    """A reward: a row of the ledger."""
-
-    id: int
-    """The id of the reward."""
-    source_type: Annotated[str, one_of("spin", "code", "race", "tier", "grant", "correction")]
-    """What the reward was granted for, such as `spin` or `code`."""
-    source_id: int
-    """The id of what the reward was granted for, such as the spin or the code, by `source_type`."""
-    amount: Money
-    """The amount; negative if it was taken back."""
-    currency: Currency
-    """The currency of `amount` (ISO 4217)."""
-    created_at: datetime
-    """When the reward was granted."""
-    state: Annotated[str, one_of("open", "in_payout", "paid")]
-    """`open`: in no payout; `in_payout`: in a payout that has no reference yet; `paid`: its payout has a reference."""
-    payout_id: int | None
-    """The id of the payout that the reward is in; null if it is open."""
-
-
 class MemberLink(AnswerBody):
     """A request to link a casino account."""
 
@@ -184,7 +164,7 @@ class MemberDetails(ChangedMember):
     """The races that the member joined last."""
     tickets: list[MemberTicket]
     """The support tickets that the member opened last."""
-    rewards: list[MemberReward]
+    rewards: list[Reward]
     """The last rewards granted to the member."""
     links: list[MemberLink]
     """The last requests to link a casino account."""
