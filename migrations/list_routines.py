@@ -2,7 +2,8 @@
 
 from migrations.declarations import EVERYBODY, SAFE_PATH, Function, Trigger
 
-# A row for which both beginnings are the same is found by its username, and its e-mail address is left out.
+# How many characters two texts have in common at their beginnings. A member whose username and e-mail address both
+# begin with the text that staff search for must be listed once, and this number tells those members apart.
 COMMON_PREFIX_LENGTH = """
     SELECT count(*)::integer FROM generate_series(1, least(length(one), length(other))) n
     WHERE left(one, n) = left(other, n)

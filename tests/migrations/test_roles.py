@@ -44,6 +44,14 @@ def test_roles_read_and_write_rows(role: Engine) -> None:
         connection.execute(text("DELETE FROM notification_preferences"))
 
 
+@pytest.mark.parametrize(
+    "statement", ["UPDATE rewards SET amount = 0", "DELETE FROM rewards", "DELETE FROM reward_grants"]
+)
+def test_roles_only_add_to_the_ledger(role: Engine, statement: str) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"), role.begin() as connection:
+        connection.execute(text(statement))
+
+
 def test_roles_reach_tables_made_later(role: Engine, migrated: Engine) -> None:
     """The next migration's tables need no further grant."""
     with migrated.begin() as connection:

@@ -117,7 +117,7 @@ _is_not_cancelled = races.c.cancelled_at.is_(None)
 _live_ids = func.array(
     select(races.c.id).where(_is_not_cancelled, races.c.end_date > NOW, races.c.start_date <= NOW).scalar_subquery()
 )
-# For each status a condition that an index finds: the latter reads no race of another status but the few live ones.
+# For each status a condition with an index of its own: a page reads no race of another status but the few live ones.
 _OF_STATUS: dict[str | None, ColumnElement[bool]] = {
     None: true(),
     "upcoming": and_(_is_not_cancelled, races.c.start_date > NOW),
