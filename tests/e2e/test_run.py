@@ -52,8 +52,9 @@ def test_the_printed_lines_do_what_they_say(run: Run) -> None:
     lines = run.printed[run.printed.index("API=") : run.printed.index("Ctrl-C")]
     done = subprocess.run(["bash", "-euc", lines], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    answers = list(documents(done.stdout))
-    me, spin, claim, joined, leaderboard, ticket, subscription, account, code = answers
+    answered, header, table = done.stdout.partition("id,batch_id,")
+    answers = list(documents(answered))
+    me, spin, claim, joined, leaderboard, ticket, subscription, account, code, batch = answers
     assert (me["username"], me["is_staff"]) == ("lucky_goat", False)
     assert spin["fairness"]["client_seed"] == "lucky-goat"
     assert claim["code"] == "WELCOME-GOAT"
@@ -63,6 +64,8 @@ def test_the_printed_lines_do_what_they_say(run: Run) -> None:
     assert subscription == {"status": "pending"}
     assert account["username"].startswith("kid")
     assert code["max_claims"] == 10
+    assert (batch["count"], batch["amount"]) == (1, "12.50")
+    assert (header + table).count(f",{me['id']},") == 2, "the payout, and the paid one of the demo data"
 
 
 def test_each_step_and_each_url_has_a_line(run: Run) -> None:
