@@ -185,9 +185,14 @@ def read_only(login: Login) -> Iterator[Finding]:
             "database": f"ALTER DATABASE {database} RESET {setting}",
             "user": f"ALTER ROLE {name} RESET {setting}",
             "database user": f"ALTER ROLE {name} IN DATABASE {database} RESET {setting}",
-        }.get(login.read_only_by, f"take {setting} out of the server's configuration")
-        do = f"if it should not be: SET {setting} TO off; {reset}"
-        yield Finding("the database is read-only", do, Command.WRITE_AGAIN)
+            "global": f"ALTER ROLE ALL RESET {setting}",
+            "configuration file": f"ALTER SYSTEM SET {setting} TO off; SELECT pg_reload_conf()",
+        }.get(login.read_only_by)
+        if reset is None:
+            do, kind = f"if it should not be: take {setting} out of the URL's options, or of the server's start", None
+        else:
+            do, kind = f"if it should not be: SET {setting} TO off; {reset}", Command.WRITE_AGAIN
+        yield Finding("the database is read-only", do, kind)
 
 
 def clocks(connection: Connection, login: Login, *, is_adopted: bool) -> Iterator[Finding]:

@@ -36,14 +36,15 @@ _ELSEWHERE = text("""
     GROUP BY nspname HAVING count(*) > 5 ORDER BY count(*) DESC, nspname LIMIT 1
 """)
 _NAMES = text("""
-    SELECT CASE relkind WHEN 'i' THEN 'index' WHEN 'S' THEN 'sequence' ELSE 'table' END, relname
+    SELECT CASE relkind WHEN 'i' THEN 'index' WHEN 'S' THEN 'sequence' ELSE 'table' END, relname, relname
     FROM pg_class WHERE relkind <> 'c' AND relnamespace = current_schema()::regnamespace
-    UNION ALL SELECT 'function', proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
-    UNION ALL SELECT CASE typtype WHEN 'd' THEN 'domain' ELSE 'type' END, typname FROM pg_type
+    UNION ALL SELECT 'routine', proname, oid::regprocedure::text FROM pg_proc
+    WHERE pronamespace = current_schema()::regnamespace
+    UNION ALL SELECT CASE typtype WHEN 'd' THEN 'domain' ELSE 'type' END, typname, typname FROM pg_type
     WHERE typnamespace = current_schema()::regnamespace AND typtype <> 'c' AND typelem = 0
-    UNION ALL SELECT 'type', relname FROM pg_class
+    UNION ALL SELECT 'type', relname, relname FROM pg_class
     WHERE relkind = 'c' AND relnamespace = current_schema()::regnamespace
-    ORDER BY 1, 2
+    ORDER BY 1, 2, 3
 """)
 
 
@@ -149,7 +150,7 @@ def in_the_way(connection: Connection, guide: MetaData) -> Iterator[Finding]:
                 )
     taken = FUNCTIONS.union(*map(names_of, every.metadata.tables.values()))
     taken = taken.difference(*map(names_of, guide.tables.values()))
-    for kind, name in connection.execute(_NAMES):
+    for kind, name, full_name in connection.execute(_NAMES):
         if name in taken:
-            do = f"ALTER {kind.upper()} {name} RENAME TO …"
-            yield Finding(f"{kind} {name} is where one of ours will be", do, Command.RENAME_THEIRS)
+            do = f"ALTER {kind.upper()} {full_name} RENAME TO …"
+            yield Finding(f"{kind} {full_name} is where one of ours will be", do, Command.RENAME_THEIRS)

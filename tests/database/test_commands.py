@@ -43,6 +43,7 @@ class Group:
         return {*self.damages, *self.also}
 
 
+READ_ONLY = "SET default_transaction_read_only TO on"
 ADOPT = frozenset({Command.ADOPT})
 MEMBERS = """
 INSERT INTO users (username, password, email)
@@ -74,7 +75,14 @@ GROUPS = {
             Command.REPLACE_KEY: "ALTER TABLE users DROP CONSTRAINT users_email_unique,"
             " ADD CONSTRAINT users_email_unique UNIQUE (email) DEFERRABLE",
             Command.RENAME_THEIR_COLUMN: "ALTER TABLE users ADD is_shell text",
-            Command.RENAME_THEIRS: "CREATE TYPE rewards AS ENUM ('free')",
+            Command.RENAME_THEIRS: "CREATE TYPE rewards AS ENUM ('free'); CREATE DOMAIN payouts AS text;"
+            "CREATE TYPE audit_log AS (note text); CREATE TABLE sessions (id integer); CREATE SEQUENCE figures;"
+            "CREATE VIEW sender_state AS SELECT 1 AS one; CREATE MATERIALIZED VIEW tier_versions AS SELECT 1 AS one;"
+            "CREATE INDEX users_listed_idx ON users (username);"
+            "CREATE FUNCTION code_key(code text, salt text) RETURNS text LANGUAGE sql AS 'SELECT code';"
+            "CREATE FUNCTION code_key(code integer) RETURNS integer LANGUAGE sql AS 'SELECT code';"
+            "CREATE PROCEDURE set_tiers() LANGUAGE sql AS 'SELECT 1';"
+            "CREATE AGGREGATE mark_shell(integer) (SFUNC = int4pl, STYPE = integer)",
             Command.FIRE_TRIGGERS: "ALTER DATABASE {database} SET session_replication_role TO replica",
         },
         ADOPT,
@@ -89,9 +97,19 @@ GROUPS = {
         ADOPT | {Command.GRANT_CREATE, Command.CREATE_ROLES, Command.OWN_TABLES, Command.READ_TABLES},
         login="newcomer",
     ),
-    "read only": Group(
-        "adopted", {Command.WRITE_AGAIN: "ALTER DATABASE {database} SET default_transaction_read_only TO on"}
-    ),
+    **{
+        f"read only by {what}": Group("adopted", {Command.WRITE_AGAIN: damage}, login=login)
+        for what, login, damage in (
+            ("its database", "postgres", f"ALTER DATABASE {{database}} {READ_ONLY}"),
+            ("its login", "reader", f"CREATE ROLE reader LOGIN SUPERUSER; ALTER ROLE reader {READ_ONLY}"),
+            (
+                "its login there",
+                "guest",
+                f"CREATE ROLE guest LOGIN SUPERUSER; ALTER ROLE guest IN DATABASE {{database}} {READ_ONLY}",
+            ),
+            ("all logins", "postgres", f"ALTER ROLE ALL {READ_ONLY}"),
+        )
+    },
     "behind": Group(
         "adopted",
         {Command.GO_ON: f"UPDATE alembic_version SET version_num = '{[*steps().walk_revisions()][1].revision}'"},
@@ -111,8 +129,10 @@ GROUPS = {
             .replace("ann", "eve"),
             Command.MARK_SHELLS: "UPDATE users SET is_shell = true WHERE id = 3",
             Command.BUILD_INDEX: "DROP INDEX users_staff_idx",
-            Command.REBUILD_INDEX: "UPDATE pg_index SET indisvalid = false"
-            " WHERE indexrelid = 'users_active_idx'::regclass",
+            # The second is what REINDEX CONCURRENTLY leaves: it is dropped, not rebuilt.
+            Command.REBUILD_INDEX: "CREATE INDEX users_active_idx_ccnew ON users (last_active) WHERE is_active;"
+            "UPDATE pg_index SET indisvalid = false"
+            " WHERE indexrelid IN ('users_wager_today_idx'::regclass, 'users_active_idx_ccnew'::regclass)",
             Command.ADD_CHECK: "ALTER TABLE identity_key DROP CONSTRAINT identity_key_one_row",
             Command.INSERT_FIRST_ROW: "TRUNCATE sender_state",
             Command.SET_TIME_ZONE: "ALTER DATABASE {database} SET timezone TO 'Europe/London'",
@@ -162,6 +182,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_every_kind_of_command_has_a_case() -> None:
     cases = {kind for group in GROUPS.values() for kind in group.kinds}
     assert {*Command, *FaultKind, *DifferenceKind} - cases == set()
+
+
+def test_a_configuration_that_is_read_only_is_mended_as_printed(server: Server) -> None:
+    url = server.url("adopted")
+    with engine(server.url("postgres")).connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql("ALTER SYSTEM SET default_transaction_read_only TO on")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    report, _ = looked_at(url)
+    assert Command.WRITE_AGAIN in kinds(report)
+
+    follow(report, url, url)
+
+    assert Command.WRITE_AGAIN not in kinds(looked_at(url)[0])
 
 
 @pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS)
