@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from goatedvips.models.accounts import account_links
 from goatedvips.models.codes import bonus_codes
+from tests.support import ledger
 from tests.support.codes import Codes
 from tests.support.functions import ROOT, Answer, Functions
 from tests.support.members import Member, Members
@@ -95,6 +96,23 @@ def fill_batch(world: World, count: int) -> Filled:
     return Filled(newest_first, world.members.staff(), query={"batch_id": str(batch)})
 
 
+def fill_own_rewards(world: World, count: int) -> Filled:
+    member = world.members.new(seeds=False)
+    return Filled([ledger.reward(world.database, member.id, "1.00") for _ in range(count)][::-1], member)
+
+
+def fill_rewards(world: World, count: int) -> Filled:
+    own = fill_own_rewards(world, count)
+    assert own.by is not None
+    return Filled(own.items, world.members.staff(), query={"user_id": str(own.by.id)})
+
+
+def fill_payouts(world: World, count: int) -> Filled:
+    member = world.members.new(seeds=False)
+    paid = [ledger.payout(world.database, member.id, "1.00") for _ in range(count)]
+    return Filled(paid[::-1], world.members.staff(), query={"user_id": str(member.id)})
+
+
 def fill_tickets(world: World, count: int) -> Filled:
     member = world.members.new()
     return Filled([world.tickets.new(member.id) for _ in range(count)][::-1], member)
@@ -148,6 +166,9 @@ LISTS = {
     "spins": PagedList("list_spins", fill_spins),
     "seeds": PagedList("list_seeds", fill_seeds),
     "issued codes": PagedList("list_issued_codes", fill_batch),
+    "own rewards": PagedList("list_my_rewards", fill_own_rewards),
+    "rewards": PagedList("list_rewards", fill_rewards),
+    "payouts": PagedList("list_payouts", fill_payouts),
     "tickets": PagedList("list_tickets", fill_tickets),
     "messages": PagedList("get_ticket", fill_messages, field="messages"),
     "members": PagedList("list_members", fill_members),

@@ -81,9 +81,12 @@ class Keyset:
         collation "C": the cursor has them.
     ascending: the smallest key comes first; otherwise the largest.
     names: the names of the columns in the rows, if they are not the columns' own.
+    list_name: tells lists with equal columns apart, so that neither takes the other's cursors.
     """
 
-    def __init__(self, *columns: ColumnElement[Any], ascending: bool = False, names: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *columns: ColumnElement[Any], ascending: bool = False, names: Sequence[str] = (), list_name: str = ""
+    ) -> None:
         self.names = tuple(names) or tuple(str(column.key) for column in columns)
         self._columns = columns
         self._ascending = ascending
@@ -92,7 +95,7 @@ class Keyset:
             bindparam(f"after_{name}", type_=kind.type) for name, kind in zip(self.names, self._kinds, strict=True)
         ]
         # A cursor has the list's mark in front, so that no list takes another one's cursor.
-        self._mark = zlib.crc32(f"{[str(column) for column in columns]} {ascending}".encode())
+        self._mark = zlib.crc32(f"{[str(column) for column in columns]} {ascending} {list_name}".encode())
 
     @property
     def is_after(self) -> ColumnElement[bool]:

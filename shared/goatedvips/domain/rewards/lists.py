@@ -49,7 +49,8 @@ REWARD_COLUMNS = (
     STATE,
     payouts.c.id.label("payout_id"),
 )
-_NEWEST_FIRST = Keyset(rewards.c.id)
+_ALL = Keyset(rewards.c.id, list_name="all")
+_OWN = Keyset(rewards.c.id, list_name="own")
 _select_rewards: Select[Any] = select(*REWARD_COLUMNS).select_from(WITH_PAYOUT)
 _OF_MEMBER = bindparam("of_member", type_=rewards.c.user_id.type)
 _IN_STATE = bindparam("in_state", type_=Text)
@@ -61,14 +62,14 @@ _IS_WANTED = or_(
     and_(_IN_STATE == "in_payout", payouts.c.id.is_not(None), ~IS_PAID),
     and_(_IN_STATE == "paid", IS_PAID),
 )
-_select_for_staff = _NEWEST_FIRST.page_of(
+_select_for_staff = _ALL.page_of(
     _select_rewards.where(
         exists(select(access.staff().c.id)),
         or_(_OF_MEMBER.is_(None), rewards.c.user_id == _OF_MEMBER),
         _IS_WANTED,
     )
 )
-_select_own = _NEWEST_FIRST.page_of(_select_rewards.where(rewards.c.user_id == CALLER_ID))
+_select_own = _OWN.page_of(_select_rewards.where(rewards.c.user_id == CALLER_ID))
 
 
 def newest(
@@ -101,7 +102,7 @@ def newest(
         _select_for_staff,
         caller.parameters(now) | {"of_member": user_id, "in_state": state},
         lambda row: Reward(**row._mapping),
-        by=_NEWEST_FIRST,
+        by=_ALL,
         limit=limit,
         cursor=cursor,
         refuse=lambda: access.explain(connection, caller, now=now, staff=True),
@@ -122,7 +123,7 @@ def newest_of_caller(
         _select_own,
         {"caller_id": caller.user_id},
         lambda row: Reward(**row._mapping),
-        by=_NEWEST_FIRST,
+        by=_OWN,
         limit=limit,
         cursor=cursor,
     )
