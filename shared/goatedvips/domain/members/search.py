@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     Boolean,
     ColumnElement,
     Connection,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Integer,
     Text,
     bindparam,
+    case,
     collate,
     column,
     exists,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
     union_all,
     values,
 )
@@ -148,6 +151,12 @@ _select_newest = (
 # With a prefix, the list is in the order of the names that it was found in. In the order of ids, a page would have to
 # read either all members with a frequent prefix, or all members who are newer than those with a rare one.
 _BY_NAME = Keyset(column("name", Text), column("id", users.c.id.type), ascending=True)
+# A scan of an index starts at the position of the row comparison, even if LIKE has a later lower bound. So the position
+# is never before the prefix. At the prefix itself, it is before every id.
+_after_name = collate(bindparam("after_name", type_=Text), "C")
+_lowest_name = collate(func.lower(bindparam("q", type_=Text)), "C")
+_start_name = func.greatest(_after_name, _lowest_name)
+_start_id = case((_after_name < _lowest_name, 0), else_=bindparam("after_id", type_=BigInteger))
 
 
 def _with_prefix(name: ColumnElement[str], *conditions: ColumnElement[bool]) -> FromClause:
@@ -156,7 +165,11 @@ def _with_prefix(name: ColumnElement[str], *conditions: ColumnElement[bool]) -> 
     return (
         select(key.label("name"), *MEMBER_COLUMNS)
         .where(
-            *_HAS_STATE, *_IS_MEMBER, *conditions, key.like(func.lower(_PREFIX)), _BY_NAME.has_passed(key, users.c.id)
+            *_HAS_STATE,
+            *_IS_MEMBER,
+            *conditions,
+            key.like(func.lower(_PREFIX)),
+            tuple_(key, users.c.id) > tuple_(_start_name, _start_id),
         )
         .order_by(key, users.c.id)
         .limit(PAGE_ROWS)
