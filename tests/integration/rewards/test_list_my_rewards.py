@@ -54,7 +54,7 @@ def test_a_page_reads_as_many_rows_whatever_the_size_of_the_ledger(
     member, other = members.new(), members.new()
     ledger.fill(database, rows, member.id, other.id)
     url = servers.direct(os.environ["TEST_DATABASE"], "api")
-    page = lists._NEWEST_FIRST.parameters(20, None)
+    page = lists._OWN.parameters(20, None)
     read = rows_read(url, lists._select_own, {"caller_id": member.id, **page})
     ledger.empty(database)
     assert read.total() <= 120, read
