@@ -16,7 +16,7 @@ from tests.support.databases import GUIDE_SQL, bare_server, database, guide_url,
 __all__ = ["bare_server", "database", "guide_url", "url"]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def cheap_passwords() -> Iterator[None]:
     """Hash passwords at the least cost: what it costs to guess them is the business of other tests."""
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

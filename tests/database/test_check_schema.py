@@ -345,7 +345,7 @@ def test_a_missing_function_is_reported_and_made_anew_with_its_triggers(adopted:
             "CREATE TABLE other (id integer); ALTER TABLE other ADD CONSTRAINT outbox_pkey UNIQUE (id)",
             "index outbox_pkey",
         ),
-        ("CREATE FUNCTION code_key(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'", "function code_key"),
+        ("CREATE FUNCTION code_key(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'", "routine code_key(integer)"),
     ],
 )
 def test_what_stands_where_ours_will_be_is_told(bare: str, theirs: str, what: str) -> None:

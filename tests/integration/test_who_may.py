@@ -5,7 +5,7 @@ The routes are the template's, so that one added later fails here until it is in
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from tests.support.functions import Functions
 from tests.support.members import Member, Members
 from tests.support.races import Races
 from tests.support.rows import insert_row
-from tests.support.spins import Spins
+from tests.support.spins import Spins, remove_versions
 from tests.support.tickets import Tickets
 
 ROUTES = {route: function for function in FUNCTIONS for route in function.template_routes}
@@ -243,6 +243,12 @@ def scene(kind: str, members: Members, database: sa.Engine) -> Scene:
 def call(functions: Functions, route: str, scene: Scene, by: Member | None) -> Any:
     changes = REQUESTS[route](scene.things) if route in REQUESTS else {}
     return functions.call(ROUTES[route].name, by=by, method=route.partition(" ")[0], **changes)
+
+
+@pytest.fixture(autouse=True)
+def _only_the_first_version_of_the_wheel_stays(database: sa.Engine) -> Iterator[None]:
+    yield
+    remove_versions(database)
 
 
 def test_the_table_has_every_route_of_the_template_and_no_other() -> None:

@@ -110,6 +110,7 @@ ACCOUNT = PersonalData(
         "suspended_reason": null(),
     },
     scrub_email_in=("bio", "suspended_reason"),
+    not_personal=("tier",),  # the database derives it from the total
 )
 """The member's own row. An erasure changes it last, because the conditions of the other tables read it."""
 
