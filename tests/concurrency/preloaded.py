@@ -6,3 +6,4 @@ from tests.support.functions import load
 load("spin_wheel")
 load("log_in")
 load("change_password")
+load("claim_code")

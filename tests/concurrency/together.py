@@ -94,11 +94,16 @@ def call_at_once(url: str, name: str, count: int, **changes: Any) -> list[dict[s
 
 
 def _call(url: str, name: str, given: dict[str, Any], ready: Any, answers: Any) -> None:
-    os.environ["DATABASE_URL"] = url
-    engine = db.make_engine(url)
-    setattr(db, "engine", lambda: engine)  # noqa: B010 - this process has other settings
     handler = load(name).handler
-    with db.engine().connect():
+    with use_database(url).connect():
         pass
     ready.wait(60)
     answers.put(handler(given, Context(function_name(name), "test")))
+
+
+def use_database(url: str) -> sa.Engine:
+    """Let the handlers of this process use another database than its settings say. Return their engine."""
+    os.environ["DATABASE_URL"] = url
+    engine = db.make_engine(url)
+    setattr(db, "engine", lambda: engine)  # noqa: B010 - this process has other settings
+    return engine

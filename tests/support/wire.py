@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -10,13 +11,19 @@ HOST = "127.0.0.1"
 
 
 class Wire:
-    """A port that leads to another, and counts the round trips of every connection through it."""
+    """A port that leads to another, and counts the round trips of every connection through it.
 
-    def __init__(self, upstream: int) -> None:
+    Parameters
+    ----------
+    delay: seconds by which what a client sends is delayed.
+    """
+
+    def __init__(self, upstream: int, *, delay: float = 0) -> None:
         self.trips = 0
         self.connections = 0
         self.sent: list[bytes] = []
         self._upstream = upstream
+        self._delay = delay
         self._listener = socket.create_server((HOST, 0))
         self._open: list[socket.socket] = []
         self.port: int = self._listener.getsockname()[1]
@@ -63,6 +70,7 @@ class Wire:
                     self.trips += answered.is_set()
                     answered.clear()
                     self.sent.append(data)
+                    time.sleep(self._delay)
                 target.sendall(data)
         for end in (source, target):
             with suppress(OSError):
