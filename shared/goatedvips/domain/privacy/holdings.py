@@ -1,8 +1,7 @@
 """The personal data in every table: which rows are a member's, what the export shows, what an erasure changes.
 
-Each table has exactly one entry.  A test compares the entries with the schema: it fails for a new table, a new
-reference to a member or a new text column until the entry covers it.  Conditions and values are bound to
-`Caller.parameters`.
+Each table has exactly one entry. A test fails for a new table, reference to a member or text column until an entry
+covers it. Conditions and values are bound to `Caller.parameters`.
 """
 
 from typing import Any
