@@ -33,7 +33,7 @@ LINK_DELAY = 0.004  # seconds by which the link delays what a process sends
 LONGEST_LIFE = 0.06  # seconds for which the processes go on after each has answered once
 SEEN_WITHIN = 0.2  # seconds in which an open transaction is waited for
 MAX_CLAIMS = 3  # of a limited code, which twice as many members try to claim
-TRY_AGAIN = (409, 503)  # a request with the same key is under way; the database was not reached
+TRY_AGAIN = ("idempotency_in_progress", "database_unavailable")  # codes of problems
 IN_TRANSACTION = sa.text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND usename = 'api' AND xact_start IS NOT NULL"
 )
@@ -106,6 +106,7 @@ def run(servers: Stack, name: str, *, size: int, seed: int) -> str:
         people = [members.new(seeds=number % 2 > 0) for number in range(size // 2)]
         spins = [_request("spin_wheel", person) for person in people]
         _serve(owner, name, through_link, spins, chance, kills)
+        assert all(spin.succeeded for spin in spins), "a spin that was sent again is refused"
         limited = [codes.new(max_claims=MAX_CLAIMS) for _ in range(len(people) // (2 * MAX_CLAIMS) + 1)]
         claims = [
             _request("claim_code", spin.member, spin.body["reward_code"] or limited[number // (2 * MAX_CLAIMS)].code)
@@ -201,11 +202,11 @@ def _collect(worker: Worker, waiting: deque[Request]) -> None:
     assert request is not None
     try:
         answer = worker.channel.recv()
-    except EOFError:  # killed
+    except (EOFError, ConnectionResetError):  # killed, perhaps before it took the request
         waiting.append(request)
         return
     worker.has_answered = True
-    if answer["statusCode"] in TRY_AGAIN:
+    if json.loads(answer["body"]).get("code") in TRY_AGAIN:
         waiting.append(request)
     else:
         request.answer = answer
