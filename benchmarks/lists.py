@@ -34,7 +34,7 @@ from tests.support.functions import event
 FEW_ROWS, ROWS = 1_000, int(os.environ.get("ROWS", "1000000"))
 ROUNDS = int(os.environ.get("ROUNDS", "10"))
 EVENTS, WARM_UP = 20, 20
-# Index entries and rows that were read; a scan of an index alone reads no row.
+# Index entries and rows that were read; an index-only scan reads no row.
 READ = text("""
     SELECT (SELECT sum(seq_tup_read) FROM pg_stat_user_tables) + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)
 """)

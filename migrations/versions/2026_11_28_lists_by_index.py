@@ -55,7 +55,7 @@ def upgrade() -> None:
         "r.tier IS NULL",
         "UPDATE users r SET total_wager = r.total_wager FROM batch WHERE r.id = batch.id RETURNING r.id",
     )
-    # An update of this column alone fires no trigger, so a batch is counted at once and not row by row.
+    # An update of only this column fires no trigger, so a batch is counted at once and not row by row.
     online.fill(
         "wager_race_participants",
         "NOT r.is_listed AND r.race_id IS NOT NULL AND r.member_key IS NOT NULL"

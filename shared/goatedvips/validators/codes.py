@@ -75,7 +75,7 @@ class IssueRequest(RequestBody):
     user_id: Annotated[int | None, Field(strict=True, ge=1, le=LARGEST_ID)] = None
     """The id of the only member who can claim the code. If it is null, any member can claim it."""
     count: Annotated[int | None, Field(strict=True, ge=1, le=LARGEST_BATCH)] = None
-    """How many codes are generated, as one batch with these terms. If it is absent, one code is issued alone."""
+    """How many codes are generated, as one batch with these terms. If it is absent, a single code is issued."""
 
 
 class IssuedBatch(AnswerBody):
@@ -121,7 +121,7 @@ class ListedCode(IssuedCode):
     """A bonus code in the list for staff."""
 
     batch_id: int | None
-    """The batch that the code was generated in. It is null if the code was issued alone, won, or is older than this
+    """The batch that the code was generated in. It is null if the code was issued singly, won, or is older than this
     platform."""
     revoked_at: datetime | None
     """When the code was revoked. It is null if the code was not revoked."""

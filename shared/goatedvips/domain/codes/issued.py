@@ -19,7 +19,7 @@ class IssuedCode(Code):
 
     Parameters
     ----------
-    batch_id: the batch that it was generated in; None: it was issued alone, won, or adopted.
+    batch_id: the batch that it was generated in; None: it was issued as a single code, won, or adopted.
     revoked_at: when staff revoked it.
     """
 
