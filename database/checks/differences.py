@@ -113,7 +113,7 @@ def _unseen(connection: Connection, inspector: Inspector, tables: list[Table]) -
         if keys[name]["constrained_columns"] != primary.columns.keys():
             key = ", ".join(primary.columns.keys())
             rows = broken.primary(connection, table)
-            add = ddl(connection, AddConstraint(primary))
+            add = ddl(connection, AddConstraint(primary, isolate_from_table=False))
             yield Finding(f"{name} lacks its primary key ({key})", add, Command.ADD_PRIMARY_KEY, broken_by=rows)
         for column in columns[name]:
             is_counted = column["default"] is not None or "identity" in column

@@ -4,7 +4,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -40,6 +40,11 @@ def listening(answer: Callable[[socket.socket], object], host: str = "127.0.0.1"
             with connection:
                 connection.recv(1000)
                 answer(connection)
+                # Closing with unread bytes would reset the connection, and the client may then lose the answer.
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(1000):
+                        pass
 
         thread = Thread(target=serve, daemon=True)
         thread.start()
