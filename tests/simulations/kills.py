@@ -141,7 +141,7 @@ def _serve(owner: sa.Engine, name: str, url: str, requests: list[Request], chanc
         while waiting:
             crew = _start(url)
             life, ends_at, open_transactions = chance.uniform(0, LONGEST_LIFE), None, 0
-            while _exchange(crew, waiting) and not open_transactions:
+            while not open_transactions and _exchange(crew, waiting):
                 now = time.monotonic()
                 if ends_at is None and all(worker.has_answered for worker in crew):
                     ends_at = now + life
