@@ -18,7 +18,7 @@ from tests.support.plans import fill, rows_read
 NOW = datetime.now(UTC)
 BATCH, NEIGHBOUR = 1_000_001, 1_000_002
 MEMBER_CLAIMS = 500
-# Of the batch, as many codes as of its neighbour and as of those issued alone, in turns, so their ids are mixed.
+# Of the batch, as many codes as of its neighbour and as of those without a batch, in turns, so their ids are mixed.
 FILL = """
 INSERT INTO bonus_codes (code, code_key, expires_at, batch_id, max_claims)
 SELECT 'plan-' || n || '-' || kind, 'PLAN' || n || 'X' || kind, '2999-01-01', nullif({BATCH} + kind, {BATCH} + 2), NULL
@@ -47,7 +47,7 @@ def readers(database: sa.Engine) -> tuple[Member, Member]:
 
 @pytest.fixture(scope="module", params=[1_000, 100_000])
 def count(request: pytest.FixtureRequest, database: sa.Engine, readers: tuple[Member, Member]) -> Iterator[int]:
-    """How many codes the batch has, its neighbour has, and were issued alone; each has a claim."""
+    """How many codes there are in the batch, in its neighbour and without a batch, each; every code has a claim."""
     staff, member = readers
     fill(
         database,

@@ -35,7 +35,7 @@ def member_id(members: Members, functions: Functions, monkeypatch: pytest.Monkey
         assert functions.call("grant_reward", by=staff, body=given, headers=headers).status == 201
         paid = functions.call("create_payouts", by=staff, body={"user_ids": [member.id]})
         assert paid.status == 201
-    assert paid.json["count"] == 0, "the correction alone is not paid out"
+    assert paid.json["count"] == 0, "a correction without other rewards is not paid out"
     return member.id
 
 
