@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
@@ -23,6 +24,9 @@ from tests.support.tickets import Tickets
 TESTS = Path(__file__).parent
 SLOW_FOLDERS = {"concurrency", "migrations", "database", "e2e", "simulations"}
 SLOW_TIMEOUT = 300  # seconds a test of these folders; pyproject.toml has the others'
+
+# The same examples in each run, no deadline for a loaded machine, and no folder of examples.
+hypothesis.settings.load_profile("ci")
 
 _RUN = pytest.StashKey[ExitStack]()
 
