@@ -5,7 +5,7 @@ from goatedvips.db import transaction
 from goatedvips.domain.races import races
 from goatedvips.domain.races.races import NewRace
 from goatedvips.http import HttpApi, lambda_handler
-from goatedvips.validators.races import Race, RaceRequest
+from goatedvips.validators.races.races import Race, RaceRequest
 
 api = HttpApi("staff")
 

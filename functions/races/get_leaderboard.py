@@ -5,7 +5,7 @@ from goatedvips.domain.races import leaderboard
 from goatedvips.http import HttpApi, lambda_handler, revalidated
 from goatedvips.validators.fields import PathId
 from goatedvips.validators.pagination import Cursor, Limit, Page
-from goatedvips.validators.races import Standing
+from goatedvips.validators.races.standings import Standing
 
 api = HttpApi("anyone")
 

@@ -5,7 +5,7 @@ from goatedvips.db import reading
 from goatedvips.domain.races import races
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.fields import PathId
-from goatedvips.validators.races import Race
+from goatedvips.validators.races.races import Race
 
 api = HttpApi("anyone")
 

@@ -5,7 +5,7 @@ from goatedvips.db import transaction
 from goatedvips.domain.races import participation
 from goatedvips.http import HttpApi, Response, created_once, lambda_handler
 from goatedvips.validators.fields import PathId
-from goatedvips.validators.races import Participation
+from goatedvips.validators.races.standings import Participation
 
 api = HttpApi("member")
 

@@ -5,7 +5,7 @@ from goatedvips.db import reading
 from goatedvips.domain.races import races
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.pagination import Cursor, Limit, Page
-from goatedvips.validators.races import Race, RaceStatus
+from goatedvips.validators.races.races import Race, RaceStatus
 
 api = HttpApi("anyone")
 

@@ -22,6 +22,7 @@ from tests.support.codes import Codes
 from tests.support.functions import Functions, load
 from tests.support.lives import PASSWORD, STORED
 from tests.support.members import Members
+from tests.support.races import Races
 from tests.support.spins import remove_versions
 from tests.support.wire import Wire
 
@@ -314,3 +315,14 @@ def test_a_race_takes_one_round_trip_each_to_be_made_joined_and_read(
     assert trips(wire, functions, "list_races", 200) == 1
     assert trips(wire, functions, "get_race", 200, path=f"/v1/races/{race}") == 1
     assert trips(wire, functions, "get_leaderboard", 200, path=f"/v1/races/{race}/leaderboard") == 1
+
+
+def test_a_race_is_changed_in_two_round_trips_and_cancelled_in_one(
+    wire: Wire, functions: Functions, members: Members, races: Races
+) -> None:
+    """The change locks the race first, so that it sees whether the race has a successor."""
+    staff, race_id = members.staff(), races.new(end_date=datetime.now(UTC) + timedelta(days=1))
+    path = f"/v1/admin/races/{race_id}"
+    assert trips(wire, functions, "update_race", 200, by=staff, path=path, body={"rules": "New."}) == 2
+    assert trips(wire, functions, "cancel_race", 200, by=staff, path=f"{path}/cancellation") == 1
+    assert trips(wire, functions, "cancel_race", 200, by=staff, path=f"{path}/cancellation") == 1

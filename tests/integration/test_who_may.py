@@ -84,6 +84,8 @@ ANSWERS = {
     "GET /v1/races/{id}/leaderboard": (200, 200, 200, 200, 200, 200),
     "POST /v1/races/{id}/participants": (401, 201, 201, 201, 403, 401),
     "POST /v1/admin/races": (401, 403, 201, 403, 403, 401),
+    "PATCH /v1/admin/races/{id}": (401, 403, 200, 403, 403, 401),
+    "POST /v1/admin/races/{id}/cancellation": (401, 403, 200, 403, 403, 401),
     "POST /v1/tickets": (401, 201, 201, 201, 201, 401),
     "GET /v1/tickets": (401, 200, 200, 200, 200, 401),
     "GET /v1/tickets/{id}": (401, 404, 200, 200, 200, 401),
@@ -203,6 +205,8 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "GET /v1/races/{id}": lambda things: {"path": f"/v1/races/{things.race()}"},
     "GET /v1/races/{id}/leaderboard": lambda things: {"path": f"/v1/races/{things.race()}/leaderboard"},
     "POST /v1/races/{id}/participants": lambda things: {"path": f"/v1/races/{things.race()}/participants"},
+    "PATCH /v1/admin/races/{id}": lambda things: {"path": f"/v1/admin/races/{things.race()}"},
+    "POST /v1/admin/races/{id}/cancellation": lambda things: {"path": f"/v1/admin/races/{things.race()}/cancellation"},
     "GET /v1/tickets/{id}": lambda things: {"path": f"/v1/tickets/{things.ticket()}"},
     "POST /v1/newsletter/subscriptions": lambda _: {"body": {"email": fresh_email()}},
     "POST /v1/newsletter/confirmations": lambda things: {

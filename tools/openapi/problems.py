@@ -28,6 +28,9 @@ from goatedvips.errors import (
     Unauthenticated,
     UnsupportedMediaType,
     ValidationFailed,
+    edge,
+    problem,
+    rules,
 )
 from goatedvips.http import HttpApi
 from goatedvips.http.problems import MEDIA_TYPE, explanation, problem_by_code
@@ -151,7 +154,8 @@ def member_schema(kind: type[Problem], name: str) -> Json:
 @cache
 def member_texts() -> dict[str, str]:
     """Return the docstrings under the members of the problems' classes, by `Class.member`."""
-    return dict(attribute_docstrings(ast.parse(inspect.getsource(errors))))
+    modules = (problem, edge, rules)
+    return {name: text for part in modules for name, text in attribute_docstrings(ast.parse(inspect.getsource(part)))}
 
 
 def without_titles(value: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -26,7 +26,9 @@ ABOUT_MEMBERS: dict[str, Column[Any]] = {
 
 The SQL function redact_audit_log has the same list.
 """
-ABOUT_NO_MEMBER = frozenset({"create_payouts", "create_race", "publish_wheel", "release_shell_uid"})
+ABOUT_NO_MEMBER = frozenset(
+    {"cancel_race", "create_payouts", "create_race", "publish_wheel", "release_shell_uid", "update_race"}
+)
 """The other actions."""
 
 

@@ -96,7 +96,7 @@ status_by_clock = case(
 )
 """The status of a race at `now`. The column `status` may lag behind it."""
 
-_columns = (
+RACE_COLUMNS = (
     races.c.id,
     races.c.title,
     races.c.type,
@@ -109,7 +109,8 @@ _columns = (
     races.c.rules,
     races.c.description,
 )
-_select_races: Select[*tuple[Any, ...]] = select(*_columns, PARTICIPANTS.label("participants"))
+"""The columns of `Race` but for `participants`."""
+_select_races: Select[*tuple[Any, ...]] = select(*RACE_COLUMNS, PARTICIPANTS.label("participants"))
 _LATEST_START_FIRST = Keyset(races.c.start_date, races.c.id)
 _is_not_cancelled = races.c.cancelled_at.is_(None)
 # An array, because otherwise PostgreSQL could read past races in the order of the list until it has met enough live
@@ -185,22 +186,29 @@ _new_values = {
         "time_zone",
     )
 }
-# The parameter is JSON text, because the percents are exact decimals and Python's JSON would make floats of them.
-_new_distribution = cast(bindparam("new_prize_distribution", type_=Text), JSONB)
+# JSON text, because the percents are exact decimals and Python's JSON would make floats of them.
+NEW_DISTRIBUTION = cast(bindparam("new_prize_distribution", type_=Text), JSONB)
+"""A prize distribution as the database stores it, of a parameter that `distribution_text` makes."""
 _insert_race = (
     insert(races)
     .from_select(
         [*_new_values, "prize_distribution", "created_by", "created_at", "updated_at"],
-        select(*_new_values.values(), _new_distribution, _staff.c.id, NOW, NOW),
+        select(*_new_values.values(), NEW_DISTRIBUTION, _staff.c.id, NOW, NOW),
     )
-    .returning(*_columns, races.c.time_zone)
+    .returning(*RACE_COLUMNS, races.c.time_zone)
     .cte("created")
 )
 _create_race: Select[*tuple[Any, ...]] = (
-    select(*(_insert_race.c[column.name] for column in _columns), literal(0).label("participants"))
+    select(*(_insert_race.c[column.name] for column in RACE_COLUMNS), literal(0).label("participants"))
     .add_cte(audit.recorded("create_race", _insert_race))
     .execution_options(commit_in_flight=True)
 )
+
+
+def distribution_text(distribution: Mapping[str, Decimal]) -> str:
+    """Return a prize distribution as JSON text with its exact decimals."""
+    percents = ", ".join(f'"{rank}": {percent:f}' for rank, percent in distribution.items())
+    return f"{{{percents}}}"
 
 
 def create(connection: Connection, caller: Caller, race: NewRace, *, now: datetime) -> Race:
@@ -213,10 +221,9 @@ def create(connection: Connection, caller: Caller, race: NewRace, *, now: dateti
     """
     if race.end_date <= now:
         raise ValidationFailed(errors=[{"pointer": "/end_date", "detail": "must be in the future"}])
-    percents = ", ".join(f'"{rank}": {percent:f}' for rank, percent in race.prize_distribution.items())
     parameters = {f"new_{name}": getattr(race, name) for name in _new_values if name != "status"} | {
         "new_status": "live" if race.start_date <= now else "upcoming",
-        "new_prize_distribution": f"{{{percents}}}",
+        "new_prize_distribution": distribution_text(race.prize_distribution),
     }
     row = access.one(connection, _create_race, caller, parameters, now=now, staff=True)
     return Race(**row._mapping)

@@ -1,4 +1,4 @@
-"""Request and answer bodies of wager races."""
+"""Wager races: the request that creates one, and the answer."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -24,8 +24,10 @@ type RaceType = Literal["weekly", "monthly", "weekend"]
 type RaceStatus = Annotated[Literal["upcoming", "live", "completed", "cancelled"] | None, Query()]
 """Only races of this status are listed. If it is absent, races of every status are listed."""
 
-type _Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), CLEAN, LINE]
-type _Text = Annotated[str, StringConstraints(max_length=10_000), CLEAN]
+type Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), CLEAN, LINE]
+"""The name of a race."""
+type Text = Annotated[str, StringConstraints(max_length=10_000), CLEAN]
+"""The rules or the description of a race."""
 
 _HUNDRED_PERCENT = 100
 _PERCENT_DECIMALS = 2
@@ -47,6 +49,14 @@ def _percent(value: object) -> object:
     return percent.quantize(Decimal("0.01")).normalize()
 
 
+def _shares_out_the_pool(percents: dict[str, Decimal]) -> dict[str, Decimal]:
+    if percents.keys() != {str(rank) for rank in range(1, len(percents) + 1)}:
+        raise ValueError('must have the ranks "1", "2" and so on without a gap')
+    if sum(percents.values()) > _HUNDRED_PERCENT:
+        raise ValueError("must add up to at most 100")
+    return percents
+
+
 def _zone(value: str) -> str:
     if value not in time_zones.names():
         raise ValueError("must be an IANA time zone, such as Europe/Berlin")
@@ -59,6 +69,10 @@ type Percent = Annotated[
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _HUNDRED_PERCENT}),
 ]
 """A percentage as a JSON number with at most two decimals."""
+type PrizePool = Annotated[Amount, Field(gt=0, lt=_PRIZE_POOL_BOUND)]
+"""The sum of all prizes of a race, in US dollars."""
+type PrizeDistribution = Annotated[dict[str, Percent], Field(min_length=1), AfterValidator(_shares_out_the_pool)]
+"""The percentage of the prize pool for each rank of a race."""
 
 
 class RaceRepeat(RequestBody):
@@ -75,11 +89,11 @@ class RaceRepeat(RequestBody):
 class RaceRequest(RequestBody):
     """A race to be created."""
 
-    title: _Title
+    title: Title
     """The name of the race."""
     type: RaceType
     """The kind of the race. When it runs follows from its dates."""
-    prize_pool: Annotated[Amount, Field(gt=0, lt=_PRIZE_POOL_BOUND)]
+    prize_pool: PrizePool
     """The sum of all prizes, in US dollars. `prize_distribution` divides it."""
     start_date: Moment
     """When the race begins. If this instant has passed, the race is live at once."""
@@ -88,12 +102,12 @@ class RaceRequest(RequestBody):
     min_wager: Amount
     """The amount, in US dollars, that a participant must wager within the race to win a prize. Members can join without
     it."""
-    prize_distribution: Annotated[dict[str, Percent], Field(min_length=1)]
+    prize_distribution: PrizeDistribution
     """The percentage of the prize pool for each rank. The keys are "1", "2" and so on without a gap. The sum of the
     percentages is at most 100."""
-    rules: _Text | None = None
+    rules: Text | None = None
     """The rules of the race, as plain text."""
-    description: _Text | None = None
+    description: Text | None = None
     """The description of the race, as plain text."""
     repeat: RaceRepeat | None = None
     """How the race repeats. If it is absent, the race takes place once."""
@@ -109,15 +123,6 @@ class RaceRequest(RequestBody):
         if "start_date" in info.data and end <= info.data["start_date"]:
             raise ValueError("must be after start_date")
         return end
-
-    @field_validator("prize_distribution")
-    @classmethod
-    def _shares_out_the_pool(cls, percents: dict[str, Decimal]) -> dict[str, Decimal]:
-        if percents.keys() != {str(rank) for rank in range(1, len(percents) + 1)}:
-            raise ValueError('must have the ranks "1", "2" and so on without a gap')
-        if sum(percents.values()) > _HUNDRED_PERCENT:
-            raise ValueError("must add up to at most 100")
-        return percents
 
     @field_validator("repeat")
     @classmethod
@@ -160,31 +165,3 @@ class Race(AnswerBody):
     """The description of the race, as plain text."""
     participants: int
     """The number of members who have joined the race."""
-
-
-class Standing(AnswerBody):
-    """A participant of a race, as the leaderboard shows them."""
-
-    rank: int | None
-    """The rank within the race; 1 is the best. It is null if the participant is not ranked yet."""
-    user_id: int | None
-    """The id of the member. It is null if the member hides their name."""
-    username: str | None
-    """The name of the member. It is null if the member hides their name."""
-    total_wager: Money
-    """The amount that the participant has wagered within the race, in US dollars."""
-
-
-class Participation(AnswerBody):
-    """The participation of a member in a race."""
-
-    race_id: int
-    """The id of the race."""
-    user_id: int
-    """The id of the member."""
-    joined_at: datetime
-    """When the member joined the race. Joining again does not change it."""
-    total_wager: Money
-    """The amount that the participant has wagered within the race, in US dollars."""
-    rank: int | None
-    """The rank within the race; 1 is the best. It is null if the participant is not ranked yet."""
