@@ -17,6 +17,7 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the runtime inter
 NAMES = sorted(path.stem for path in (ROOT / "functions").glob("*/*.py"))
 # What the sample event of a function with a route is answered with, where that is not 200.
 STATUS = {
+    "cancel_race": 404,  # there is no such race
     "change_email": 202,
     "change_password": 204,
     "erase_me": 204,
@@ -32,6 +33,7 @@ STATUS = {
     "grant_reward": 201,
     "issue_codes": 201,
     "join_race": 201,
+    "leave_race": 404,  # the member has not joined the race
     "link_account": 202,
     "log_in": 201,
     "log_out": 204,

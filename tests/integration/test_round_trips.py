@@ -291,7 +291,7 @@ def test_a_ticket_takes_one_round_trip_each_to_be_opened_and_to_be_read(
     assert trips(wire, functions, "get_ticket", 200, by=member, path=f"/v1/tickets/{ticket['id']}") == 1
 
 
-def test_a_race_takes_one_round_trip_each_to_be_made_joined_and_read(
+def test_a_race_takes_one_round_trip_each_to_be_made_joined_left_and_read(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
     body = {
@@ -312,6 +312,7 @@ def test_a_race_takes_one_round_trip_each_to_be_made_joined_and_read(
     assert trips(wire, functions, "join_race", 200, by=member, path=joining) == 1
     key = {"idempotency-key": "k"}
     assert trips(wire, functions, "join_race", 201, by=members.new(), path=joining, headers=key) == 3
+    assert trips(wire, functions, "leave_race", 204, by=member, path=f"{joining}/me") == 1
     assert trips(wire, functions, "list_races", 200) == 1
     assert trips(wire, functions, "get_race", 200, path=f"/v1/races/{race}") == 1
     assert trips(wire, functions, "get_leaderboard", 200, path=f"/v1/races/{race}/leaderboard") == 1

@@ -83,6 +83,7 @@ ANSWERS = {
     "GET /v1/races/{id}": (200, 200, 200, 200, 200, 200),
     "GET /v1/races/{id}/leaderboard": (200, 200, 200, 200, 200, 200),
     "POST /v1/races/{id}/participants": (401, 201, 201, 201, 403, 401),
+    "DELETE /v1/races/{id}/participants/me": (401, 404, 404, 204, 204, 401),
     "POST /v1/admin/races": (401, 403, 201, 403, 403, 401),
     "PATCH /v1/admin/races/{id}": (401, 403, 200, 403, 403, 401),
     "POST /v1/admin/races/{id}/cancellation": (401, 403, 200, 403, 403, 401),
@@ -145,6 +146,11 @@ class Things:
     def race(self) -> int:
         return Races(self.database).new(start_date=NOW + timedelta(days=1), end_date=NOW + timedelta(days=8))
 
+    def joined(self) -> int:
+        race_id = self.race()
+        Races(self.database).enter(race_id, self.owner.id)
+        return race_id
+
     def payout(self) -> int:
         return ledger.payout(self.database, self.owner.id, "5.00", ledger.reward(self.database, self.owner.id, "5.00"))
 
@@ -205,6 +211,7 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "GET /v1/races/{id}": lambda things: {"path": f"/v1/races/{things.race()}"},
     "GET /v1/races/{id}/leaderboard": lambda things: {"path": f"/v1/races/{things.race()}/leaderboard"},
     "POST /v1/races/{id}/participants": lambda things: {"path": f"/v1/races/{things.race()}/participants"},
+    "DELETE /v1/races/{id}/participants/me": lambda things: {"path": f"/v1/races/{things.joined()}/participants/me"},
     "PATCH /v1/admin/races/{id}": lambda things: {"path": f"/v1/admin/races/{things.race()}"},
     "POST /v1/admin/races/{id}/cancellation": lambda things: {"path": f"/v1/admin/races/{things.race()}/cancellation"},
     "GET /v1/tickets/{id}": lambda things: {"path": f"/v1/tickets/{things.ticket()}"},

@@ -144,7 +144,7 @@ class RaceClosed(Problem):
 
 
 class RaceFrozen(Problem):
-    """The race is live, over or cancelled, or the next race of its series exists; `detail` names what cannot change."""
+    """The race is live, over or cancelled, or belongs to a series, so this cannot change; `detail` has the reason."""
 
     status, code, title = 409, "race_frozen", "This can no longer be changed"
 

@@ -1,4 +1,4 @@
-"""Participation: a member joins a race, at most once."""
+"""Participation: a member joins a race, at most once, and can leave it before it starts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy import (
     Connection,
+    delete,
     exists,
     false,
     literal,
@@ -19,7 +20,7 @@ from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, CALLER_PARAMETERS, NOW, Caller
 from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.races.races import RACE_ID
-from goatedvips.errors import NotFound, RaceClosed
+from goatedvips.errors import NotFound, RaceClosed, RaceFrozen
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
 
@@ -99,3 +100,38 @@ def join(connection: Connection, caller: Caller, race_id: int, *, now: datetime)
     if row.joined_at is None:
         raise RaceClosed
     return Participation(**row._mapping)
+
+
+_leaver = access.member()
+_joined_race = (
+    select(races.c.id, (races.c.start_date <= NOW).label("has_started"))
+    .select_from(_leaver)
+    .join(races, races.c.id == RACE_ID)
+    .where(exists().where(*_IS_CALLERS))
+    .cte("race")
+)
+# All rows of the member: the legacy application may have made several.
+_delete_participation = (
+    delete(participants)
+    .where(
+        participants.c.race_id == _joined_race.c.id, participants.c.user_id == CALLER_ID, ~_joined_race.c.has_started
+    )
+    .cte("left")
+)
+_leave_race = select(_joined_race.c.has_started).add_cte(_delete_participation).execution_options(commit_in_flight=True)
+
+
+def leave(connection: Connection, caller: Caller, race_id: int, *, now: datetime) -> None:
+    """Let the member leave a race that has not started.
+
+    Raises
+    ------
+    NotFound: there is no such race, or the member has not joined it.
+    RaceFrozen: the race has started.
+    Unauthenticated, AccountSuspended
+    """
+    row = access.one_or_none(connection, _leave_race, caller, {"race_id": race_id}, now=now)
+    if row is None:
+        raise NotFound
+    if row.has_started:
+        raise RaceFrozen("A race that has started cannot be left")
