@@ -11,6 +11,11 @@ logger = Logger(service="goatedvips")
 class Alarm(StrEnum):
     """The names of all alarms."""
 
+    RACE_UNSETTLED = "race_unsettled"
+    """A race ended 24 hours ago and is not settled: no whole feed was requested since its end, or staff must settle
+    it."""
+    RACE_WITHOUT_RANKED = "race_without_ranked"
+    """A race with participants was settled, and nobody is ranked."""
     OUTBOX_GIVEN_UP = "outbox_given_up"
     """A mail was not sent after all its tries; `make outbox-retry` queues it again."""
     SES_REFUSES_ACCOUNT = "ses_refuses_account"

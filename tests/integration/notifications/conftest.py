@@ -18,6 +18,7 @@ from tests.support.tickets import Tickets
 
 type Send = Callable[..., dict[str, int]]
 type Sent = Callable[[], list[Any]]
+type Message = tuple[str, str, str, str, str | None]
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
@@ -74,6 +75,14 @@ def send(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> Send:
         return done
 
     return run
+
+
+@pytest.fixture
+def messages(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """The messages that SES was given."""
+    given: list[Message] = []
+    monkeypatch.setattr("goatedvips.clients.ses.send", lambda *message: given.append(message))
+    return given
 
 
 def put(database: sa.Engine, kind: str, **columns: object) -> int:

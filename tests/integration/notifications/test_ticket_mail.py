@@ -10,18 +10,8 @@ from goatedvips.domain.notifications import sending, ticket_mail
 from goatedvips.domain.notifications.sending import CLOCK_SKEW
 from goatedvips.domain.notifications.ticket_mail import INTERVAL, Defer
 from goatedvips.models.notifications import outbox, sender_state
-from tests.integration.notifications.conftest import MOMENT, NONE, NOON, Send, row, ticket
+from tests.integration.notifications.conftest import MOMENT, NONE, NOON, Message, Send, row, ticket
 from tests.support.members import Members
-
-type Message = tuple[str, str, str, str, str | None]
-
-
-@pytest.fixture
-def messages(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
-    """The messages that SES was given."""
-    given: list[Message] = []
-    monkeypatch.setattr(ses, "send", lambda *message: given.append(message))
-    return given
 
 
 def test_it_has_the_ticket_its_member_a_link_and_an_address_for_replies(

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, select
 
+from goatedvips.domain.access import is_excluded
 from goatedvips.domain.notifications import mail_texts, mailed_tokens, ticket_mail
 from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.domain.notifications.sending import TRIES, Mail
 from goatedvips.domain.notifications.ticket_mail import Defer
 from goatedvips.models.accounts import account_links, users
+from goatedvips.models.races import wager_race_participants as participants
+from goatedvips.models.races import wager_races as races
+from goatedvips.models.rewards import rewards
 
 
 class LeaseExpired(Exception):
@@ -47,6 +51,25 @@ _select_link = (
     )
 )
 
+# Not sent to a member who is suspended or excludes themselves from play.
+_select_result = (
+    select(races.c.title, participants.c.rank, participants.c.total_wager, rewards.c.amount.label("prize"))
+    .join(participants, participants.c.race_id == races.c.id)
+    .join(users, users.c.id == participants.c.member_key)
+    .outerjoin(
+        rewards,
+        and_(rewards.c.source_type == "race", rewards.c.source_id == races.c.id, rewards.c.user_id == users.c.id),
+    )
+    .where(
+        races.c.id == bindparam("race_id"),
+        users.c.id == bindparam("participant_id"),
+        users.c.email == bindparam("owner_email"),
+        users.c.email_verified,
+        users.c.suspended_at.is_(None),
+        ~is_excluded(),
+    )
+)
+
 
 def compose(connection: Connection, mail: Mail, links: Links, *, now: datetime) -> Message | Drop | Defer:
     """Return the message, with a new token if its kind has one; or why and until when it is not sent.
@@ -77,6 +100,10 @@ def compose(connection: Connection, mail: Mail, links: Links, *, now: datetime) 
         case Mail(kind="link_decided", email=str(email), payload={"link_id": int(link_id)}):
             decided = connection.execute(_select_link, {"link_id": link_id, "owner_email": email}).one_or_none()
             return mail_texts.link_decided(email, **decided._mapping) if decided else _NOT_WANTED
+        case Mail(kind="race_result", user_id=int(user_id), email=str(email), payload={"race_id": int(race_id)}):
+            given = {"race_id": race_id, "participant_id": user_id, "owner_email": email}
+            result = connection.execute(_select_result, given).one_or_none()
+            return mail_texts.race_result(email, **result._mapping) if result else _NOT_WANTED
         case Mail(kind="ticket_opened", payload={"ticket_id": int()}):
             return _compose_tickets(connection, mail, links, now=now)
     raise LookupError(f"no text for {mail.kind} {sorted(mail.payload)}")

@@ -41,6 +41,7 @@ _ALL = (
     Kind("email_changed", critical=True, priority=Priority.CRITICAL),
     Kind("link_decided", critical=False, priority=Priority.SERVICE),
     Kind("ticket_opened", critical=False, priority=Priority.SERVICE),
+    Kind("race_result", critical=False, priority=Priority.BULK),
     Kind("newsletter_confirmation", critical=False, priority=Priority.CONFIRMATION),
 )
 KINDS: Final = {kind.name: kind for kind in _ALL}

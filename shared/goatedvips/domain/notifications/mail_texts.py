@@ -3,6 +3,7 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from goatedvips.domain.notifications.ticket_mail import NewTicket
 
@@ -112,6 +113,21 @@ def link_decided(to: str, *, uid: str, decision: str, reason: str | None) -> Mes
         subject = "Your casino account was not linked"
         text = f"You asked us to link the casino account {uid}. We have not linked it. You can ask again at any time."
     return _message(to, subject, [text, *([f"Our reason: {reason}"] if reason else [])])
+
+
+def race_result(to: str, *, title: str, rank: int | None, total_wager: Decimal, prize: Decimal | None) -> Message:
+    """Tell a participant how a race ended for them.
+
+    Parameters
+    ----------
+    rank: None: they are not ranked.
+    total_wager: US dollars that they wagered within the race.
+    prize: US dollars that they won; None: nothing.
+    """
+    result = f"You wagered ${total_wager:,.2f} in it"
+    placed = f"{result} and finished at rank {rank:,}." if rank else f"{result}. That was not enough for a rank."
+    won = f"You won ${prize:,.2f}. The prize is in your rewards." if prize else "This time there is no prize for you."
+    return _message(to, f"The result of {title}", [f"The race {_line(title)} is over.", placed, won])
 
 
 def tickets_opened(to: str, tickets: Sequence[NewTicket], url: str) -> Message:
