@@ -1,6 +1,5 @@
 """Runs work concurrently: each piece on its own connection, all released at the same moment."""
 
-import multiprocessing
 import os
 import threading
 import time
@@ -14,6 +13,7 @@ from sqlalchemy import Connection
 
 from goatedvips import db
 from tests.support.functions import Context, event, function_name, load
+from tests.support.processes import fork_server
 
 
 def at_once[T](url: str, works: Sequence[Callable[[Connection], T]]) -> list[T | Exception]:
@@ -79,8 +79,7 @@ def await_waiting(database: sa.Engine, count: int) -> None:
 
 def call_at_once(url: str, name: str, count: int, **changes: Any) -> list[dict[str, Any]]:
     """Send one request to as many Lambda environments: processes, each of which imports the handler for itself."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.concurrency.preloaded"])
+    context = fork_server()
     ready = context.Barrier(count)
     answers: Any = context.SimpleQueue()
     given = event(name, **changes)

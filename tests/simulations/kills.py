@@ -5,7 +5,6 @@ moments all of them get SIGKILL at once, as if their machine had failed, and new
 """
 
 import json
-import multiprocessing
 import os
 import random
 import time
@@ -25,6 +24,7 @@ from tests.concurrency.together import use_database
 from tests.support.codes import Code, Codes
 from tests.support.functions import Context, event, function_name, load
 from tests.support.members import Member, Members
+from tests.support.processes import fork_server
 from tests.support.stack import Stack
 from tests.support.wire import Wire
 
@@ -37,8 +37,6 @@ TRY_AGAIN = ("idempotency_in_progress", "database_unavailable")  # codes of prob
 IN_TRANSACTION = sa.text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND usename = 'api' AND xact_start IS NOT NULL"
 )
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.concurrency.preloaded", "tests.simulations.kills"])
 
 
 @dataclass
@@ -162,8 +160,8 @@ def _serve(owner: sa.Engine, name: str, url: str, requests: list[Request], chanc
 def _start(url: str) -> list[Worker]:
     crew = []
     for _ in range(PROCESSES):
-        ours, theirs = _processes.Pipe()
-        process = _processes.Process(target=_work, args=(url, theirs), daemon=True)
+        ours, theirs = fork_server().Pipe()
+        process = fork_server().Process(target=_work, args=(url, theirs), daemon=True)
         process.start()
         theirs.close()
         crew.append(Worker(process, ours))

@@ -1,0 +1,152 @@
+"""Runs what changes the database: once, twice, from two connections at once, or in a process that is killed.
+
+Whichever it is, the database must be left as by one run.
+"""
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing.connection import Connection as Channel
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from goatedvips import db
+from goatedvips.errors import Problem
+from goatedvips.models.every import metadata
+from tests.concurrency.together import at_once
+from tests.support.processes import fork_server
+from tests.support.stack import Stack
+from tests.support.wire import Wire
+
+LINK_DELAY = 0.002  # seconds by which the link of a process that is killed delays what it sends
+LONGEST_LIFE = 0.03  # seconds that it has left once its transaction is seen open
+LEFT_OUT = {"sessions", "attempts", "idempotency_records"}  # tables that runs of other things write
+TRANSACTION_OF = sa.text("SELECT xact_start IS NOT NULL FROM pg_stat_activity WHERE pid = :process")
+
+type Job[T] = Callable[[sa.Connection], T]
+type Role = Literal["api", "jobs"]
+"""With which rights and time-outs a function reaches the database."""
+
+
+class Runner:
+    """Runs jobs, each in a transaction of its own.
+
+    Parameters
+    ----------
+    kills: how many jobs are to be killed, in all.
+    """
+
+    def __init__(self, servers: Stack, name: str, chance: random.Random, kills: int) -> None:
+        self.counts: Counter[str] = Counter()
+        self._chance, self._kills = chance, kills
+        self._urls: dict[Role, str] = {role: servers.direct(name, role) for role in ("api", "jobs")}
+        self._engines = {role: db.make_engine(url) for role, url in self._urls.items()}
+        self._owner = sa.create_engine(
+            servers.direct(name).replace("postgresql:", "postgresql+pg8000:"), isolation_level="AUTOCOMMIT"
+        )
+        self._watcher = self._owner.connect()
+        self._link = Wire(servers.postgres, delay=LINK_DELAY)
+        self._tables = [table.name for table in metadata.sorted_tables if table.name not in LEFT_OUT]
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._link.close()
+        self._watcher.close()
+        self._owner.dispose()
+        for engine in self._engines.values():
+            engine.dispose()
+
+    def run[T](self, job: Job[T], role: Role = "api") -> T | None:
+        """Run a job in one of the ways, and return what it returned. None: a killed one had done it all.
+
+        Parameters
+        ----------
+        job: can be sent to another process. A second run of it may be refused.
+        """
+        if self._kills > self.counts["killed within a transaction"] and self._chance.random() < 0.5:
+            return self._kill(job, role)
+        way = self._chance.choices(["once", "twice", "at once"], [7, 2, 1])[0]
+        self.counts[way] += 1
+        if way == "at once":
+            results = at_once(self._urls[role], [job, job])
+            done = [result for result in results if not isinstance(result, Exception)]
+            assert all(isinstance(result, Problem) for result in results if isinstance(result, Exception)), results
+            assert done, results
+            self._repeat(job, role)
+            return done[0]
+        result = self.once(job, role)
+        if way == "twice":
+            self._repeat(job, role)
+        return result
+
+    def once[T](self, job: Job[T], role: Role = "api") -> T:
+        """Run a job."""
+        with self._engines[role].begin() as connection:
+            return job(connection)
+
+    def _repeat(self, job: Job[Any], role: Role) -> None:
+        """Run a job again, which must change nothing."""
+        before = self._digest()
+        try:
+            self.once(job, role)
+        except Problem:
+            self.counts["refused again"] += 1
+        assert self._digest() == before, f"a second run of {job} changes something"
+
+    def _kill[T](self, job: Job[T], role: Role) -> T | None:
+        """Run a job in a process that is killed, and then again until its end."""
+        ours, theirs = fork_server().Pipe()
+        url = sa.make_url(self._urls[role]).set(port=self._link.port).render_as_string(hide_password=False)
+        process = fork_server().Process(target=_work, args=(url, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        session = ours.recv()
+        before = self._digest()
+        ours.send(job)
+        while not (in_transaction := self._is_in_transaction(session)) and not ours.poll():
+            time.sleep(0.0005)
+        time.sleep(self._chance.random() * LONGEST_LIFE)
+        in_transaction = in_transaction and self._is_in_transaction(session)
+        process.kill()
+        process.join()
+        self.counts["killed"] += 1
+        self.counts["killed within a transaction"] += in_transaction
+        while self._watcher.execute(TRANSACTION_OF, {"process": session}).first() is not None:
+            time.sleep(0.001)  # until the server has noticed that its client is gone
+        left = self._digest()
+        try:
+            return self.once(job, role)
+        except Problem as problem:
+            if left == before:
+                raise AssertionError(f"{job} is refused, although a killed one has done nothing") from problem
+            return None
+        finally:
+            assert left in (before, self._digest()), f"{job} that was killed has done a part of its work"
+
+    def _is_in_transaction(self, session: int) -> bool:
+        return bool(self._watcher.execute(TRANSACTION_OF, {"process": session}).scalar())
+
+    def _digest(self) -> dict[str, object]:
+        """A figure for each table that changes with its rows."""
+        selects = ", ".join(
+            f"(SELECT sum(hashtextextended(r::text, 0)) FROM {table} r) AS {table}" for table in self._tables
+        )
+        return dict(self._watcher.execute(sa.text(f"SELECT {selects}")).one()._mapping)
+
+
+def _work(url: str, channel: Channel) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the metrics and the log
+    engine = db.make_engine(url)
+    with engine.begin() as connection:
+        session = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
+    channel.send(session)
+    job = channel.recv()
+    try:
+        with engine.begin() as connection:
+            job(connection)
+    except Problem:
+        pass
+    channel.send(None)
