@@ -7,12 +7,13 @@ of an account, who is ranked, and what each place is paid.
 
 import hashlib
 import json
+import re
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -21,6 +22,7 @@ BAD_FROM = Decimal(10**10)  # a figure from here on is bad
 LEAST_SHARE = Fraction(4, 5)  # of the uids of the last whole feed that a whole feed holds
 DELAY = timedelta(minutes=30)  # of a settlement
 FORCED_AFTER = timedelta(hours=24)  # of the end, without its feed
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 FIGURES = ("all_time", "this_week", "this_month", "today")
 ALWAYS = datetime.min.replace(tzinfo=UTC), ""
 
@@ -116,21 +118,20 @@ class Result:
 
 
 class Reports:
-    """Everything that was reported, in the order in which the platform received it.
+    """Everything that was reported, in the order in which the platform received it."""
 
-    Parameters
-    ----------
-    adopted_uids: uids that the legacy application had a total of.
-    """
-
-    def __init__(self, adopted_uids: Iterable[str] = ()) -> None:
+    def __init__(self) -> None:
         self.feeds: list[Feed] = []
         self._keys: set[str] = set()
         self._readings: dict[str, list[Reading]] = {}
         self._falls: dict[str, list[Fall]] = {}
-        self._first_seen: dict[str, Moment] = dict.fromkeys(adopted_uids, ALWAYS)
+        self._first_seen: dict[str, Moment] = {}
         self._erased: set[str] = set()
         self._fixed: dict[datetime, Feed] = {}
+
+    def adopt(self, uid: str) -> None:
+        """The legacy application had a total of an account."""
+        self._first_seen[uid] = ALWAYS
 
     def ingest(
         self, key: str, requested_at: datetime, pages: Sequence[tuple[int, str]], *, ingested_at: datetime
@@ -142,15 +143,13 @@ class Reports:
         answer = read_pages(pages, (requested_at, key))
         if answer is None:
             return
-        good, bad, total_users, last_updated, count = answer
+        good, bad, is_complete, last_updated = answer
         uids = frozenset(good) | bad
         before = [feed for feed in self.feeds if feed.is_whole and feed.moment < (requested_at, key)]
         last = max(before, key=lambda feed: feed.moment, default=None)
         if last is not None and last.uids == uids:
             uids = last.uids  # one object for equal sets
-        is_whole = total_users in (None, count) and (
-            last is None or len(uids & last.uids) >= LEAST_SHARE * len(last.uids)
-        )
+        is_whole = is_complete and (last is None or len(uids & last.uids) >= LEAST_SHARE * len(last.uids))
         self.feeds.append(Feed((requested_at, key), ingested_at, uids, is_whole, last_updated))
         for uid in bad | (self._erased & uids):
             self._first_seen[uid] = min(self._first_seen.get(uid, (requested_at, key)), (requested_at, key))
@@ -255,13 +254,22 @@ class Reports:
         assert start is not None
         assert end is not None
         self._fixed[race.start], self._fixed[race.end] = start, end
+        return self._result(race, people, start, end)
+
+    def board(self, race: Race, people: Mapping[int, Person]) -> Result | None:
+        """The result of a race if the last feed were its end's. None: there is no feed of its start yet."""
+        start, last = self.boundary(race.start), max(self.feeds, key=lambda feed: feed.moment)
+        return None if start is None else self._result(race, people, start, last)
+
+    def _result(self, race: Race, people: Mapping[int, Person], start: Feed, end: Feed) -> Result:
         scores = {}
         for user_id, participant in race.participants.items():
             uid = people[user_id].uid
             score, is_new = (Decimal(0), False) if uid is None else self.score(uid, start, end)
             scores[user_id] = score + participant.carried_over, is_new
         ranked = {user_id: score for user_id, (score, _) in scores.items() if _is_ranked(race, user_id, score, people)}
-        ranks = {user_id: 1 + sum(other > score for other in ranked.values()) for user_id, score in ranked.items()}
+        higher = sorted(ranked.values())
+        ranks = {user_id: 1 + len(ranked) - bisect_right(higher, score) for user_id, score in ranked.items()}
         prizes = pay(race, ranks)
         standings = {
             user_id: Standing(ranks.get(user_id), score, prizes.get(user_id, Decimal(0)), is_new)
@@ -311,11 +319,11 @@ def cents_of_places(pool: Decimal, percents: Sequence[Decimal]) -> list[int]:
     return cents
 
 
-type Answer = tuple[dict[str, Reading], frozenset[str], int | None, datetime | None, int]
+type Answer = tuple[dict[str, Reading], frozenset[str], bool, datetime | None]
 
 
 def read_pages(pages: Sequence[tuple[int, str]], moment: Moment) -> Answer | None:
-    """Read an answer: its good entries, the uids of bad ones, `totalUsers`, `lastUpdated`, and the number of entries.
+    """Read an answer: its good entries, the uids of bad ones, whether it has all it says it has, and `lastUpdated`.
 
     None: it is no feed.
     """
@@ -333,21 +341,20 @@ def read_pages(pages: Sequence[tuple[int, str]], moment: Moment) -> Answer | Non
         metadata |= page.get("metadata", {}) if isinstance(page, dict) else {}
     readings = [_reading(entry, moment) for entry in entries]
     uids = Counter(entry["uid"] for entry in entries if _has_uid(entry))
-    twice = {uid for uid, count in uids.items() if count > 1}
     good = {
         entry["uid"]: reading
         for entry, reading in zip(entries, readings, strict=True)
-        if reading is not None and entry["uid"] not in twice
+        if reading is not None and uids[entry["uid"]] == 1
     }
     if not entries or 2 * (len(entries) - len(good)) > len(entries):
         return None
-    total_users, last_updated = metadata.get("totalUsers"), metadata.get("lastUpdated")
+    has_all = metadata.get("totalUsers", len(entries)) == len(entries) and metadata.get("totalPages", 1) <= len(pages)
+    updated = metadata.get("lastUpdated")
     return (
         good,
         frozenset(uids) - frozenset(good),
-        None if total_users is None else int(total_users),
-        None if last_updated is None else datetime.fromisoformat(last_updated),
-        len(entries),
+        has_all,
+        None if updated is None else datetime.fromisoformat(updated),
     )
 
 
@@ -376,12 +383,9 @@ def _reading(entry: Any, moment: Moment) -> Reading | None:
 
 
 def _amount(given: Any) -> Decimal | None:
-    if not isinstance(given, Decimal | str):
+    if not isinstance(given, Decimal) and not (isinstance(given, str) and NUMBER.fullmatch(given)):
         return None
-    try:
-        amount = Decimal(given)
-    except InvalidOperation:
-        return None
+    amount = Decimal(given)
     if not amount.is_finite() or not 0 <= amount < BAD_FROM:
         return None
     rounded = amount.quantize(STORED, ROUND_HALF_EVEN)
