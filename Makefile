@@ -19,13 +19,16 @@ FIND_PYTHON = for python in python3 /usr/bin/python3 python3.13 python; do \
 	done
 
 .DEFAULT_GOAL := help
-.PHONY: help run port test check simulate bench invoke sam-build sam-invoke sam-api staff outbox-retry openapi statements db-check db-adopt db-upgrade db-reset format requirements clean
+.PHONY: help run port clock test check simulate bench invoke sam-build sam-invoke sam-api staff outbox-retry openapi statements db-check db-adopt db-upgrade db-reset format requirements clean
 
 help:               ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
-run: port $(READY)  ## the platform on http://127.0.0.1:3000 (PORT=…), until Ctrl-C
+run: port $(READY)  ## the platform on http://127.0.0.1:3000 (PORT=…), until Ctrl-C (SPEED=600 lets its clock run faster)
 	@exec $(PYTHON) -m local
+
+clock: $(READY)     ## move the clock of the running `make run` forward: TO=2026-12-01T00:31Z, or TO=end, TO=settlement of the demo's month race
+	@$(PYTHON) -m local.schedules.command "$(TO)"
 
 test: $(READY)      ## every test, in parallel (ARGS="-k spin")
 	@$(PYTHON) -m pytest -n auto $(ARGS)

@@ -6,6 +6,7 @@ import sys
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from database import local
 from database.connection import first_line
 from database.target import chosen, confirm, require_connection
 from database.upgrade import INTERRUPTED, log_steps, upgrade
@@ -55,6 +56,7 @@ def main() -> None:
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
         if "DATABASE_URL" not in os.environ:
+            (local.FOLDER / local.CLOCK_FILE).unlink(missing_ok=True)
             print("The next `make run` loads the demo data again.")
         print(f"Ready: {make_url(url).render_as_string(hide_password=True)}")
 

@@ -28,9 +28,12 @@ SESSION_LIFETIME = timedelta(days=365)
 REFERENCE = "TX-20261201-0001"
 """The payment of the demo's payout, as the sample event of reference_payout has it."""
 RACERS = 100
+WEEK = timedelta(days=7)
 PRIZES = {"1": Decimal(50), "2": Decimal(30), "3": Decimal(20)}
 RACES = {"The week's race": timedelta(days=-2), "The next race": timedelta(days=5)}
-"""The start of each race by title, relative to the midnight (UTC) before the demo announces it."""
+"""The start of each race of a week by title, relative to the midnight (UTC) before the demo announces it."""
+MONTH_RACE = "The month's race"
+"""The title of the race from the 1st of the month to the next one. `make clock` knows its end by name."""
 
 JSON = "-H 'Content-Type: application/json'"
 EXTRACT = "python3 -c 'import json, sys; print(json.load(sys.stdin)[\"token\"])'"
@@ -66,7 +69,7 @@ curl -sw "\\n" "$API/v1/admin/payouts?format=csv" -H "Authorization: Bearer $STA
 """
 
 
-def load(url: str, base: str) -> str:
+def load(url: str, base: str, now: datetime | None = None) -> str:
     """Load the demo data into an empty database, renew what expires, and return the lines to try.
 
     Existing accounts and codes are never overwritten. For each race that has ended, a new one is announced.
@@ -75,8 +78,9 @@ def load(url: str, base: str) -> str:
     ----------
     url: the URL of the database, with the login of its owner.
     base: the URL of the API.
+    now: the present instant by the platform's clock; without it the real one.
     """
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     with engine(url).begin() as connection:
         is_empty = not connection.scalar(select(exists().select_from(users)))
         if is_empty:
@@ -89,9 +93,17 @@ def load(url: str, base: str) -> str:
             for code, limit in (("WELCOME-GOAT", None), ("FIRST-TEN", 10)):
                 _issue_code(connection, staff, code, limit, now)
             _grant_rewards(connection, staff, now)
-        live, upcoming = (_announce_race(connection, staff, title, start, now) for title, start in RACES.items())
-        if live:
-            _enter_racers(connection, live, now)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        live, upcoming = (
+            _announce_race(connection, staff, title, "weekly", midnight + start, midnight + start + WEEK, now)
+            for title, start in RACES.items()
+        )
+        first = midnight.replace(day=1)
+        next_first = (first + timedelta(days=31)).replace(day=1)
+        month = _announce_race(connection, staff, MONTH_RACE, "monthly", first, next_first, now)
+        for race_id in (live, month):
+            if race_id:
+                _enter_racers(connection, race_id, now)
         is_changed = not all(_has_first_password(connection, name) for name in (STAFF, MEMBER))
     return TO_TRY.format(
         base=base,
@@ -163,15 +175,22 @@ def _grant_rewards(connection: Connection, staff: Caller, now: datetime) -> None
     grants.grant(connection, staff, member_id, Decimal("7.50"), "Found a bug.", now=now)
 
 
-def _announce_race(connection: Connection, staff: Caller | None, title: str, start: timedelta, now: datetime) -> int:
+def _announce_race(
+    connection: Connection,
+    staff: Caller | None,
+    title: str,
+    kind: str,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+) -> int:
     """Return the id of the newest race of this title; announce one if it is over and there are staff to do it."""
     titled = select(wager_races.c.id).where(wager_races.c.title == title).order_by(wager_races.c.id.desc()).limit(1)
     open_race = titled.where(wager_races.c.end_date > now, wager_races.c.cancelled_at.is_(None))
     race_id = connection.scalar(open_race if staff else titled)
     if staff is None or race_id is not None:
         return int(race_id or 0)
-    day = now.replace(hour=0, minute=0, second=0, microsecond=0) + start
-    race = races.NewRace(title, "weekly", Decimal(1000), day, day + timedelta(days=7), Decimal(100), PRIZES)
+    race = races.NewRace(title, kind, Decimal(1000), start, end, Decimal(100), PRIZES)
     return races.create(connection, staff, race, now=now).id
 
 

@@ -19,6 +19,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from local.clock import MovableClock
 from local.sources import Sources
 from local.worker import ACCOUNT, REGION, Answer, Call, work
 
@@ -98,10 +99,19 @@ class Pool:
     """Invokes functions by their logical id. Functions with equal environment variables share a group of workers.
 
     A group grows with its load up to `limit` workers. A worker that dies or times out is replaced.
+
+    Parameters
+    ----------
+    log: the file that takes what functions print.
+    clock: what functions read as the present instant; without it the real time.
+
     """
 
-    def __init__(self, functions: Iterable[Function], log: Path, limit: int | None = None) -> None:
+    def __init__(
+        self, functions: Iterable[Function], log: Path, limit: int | None = None, clock: MovableClock | None = None
+    ) -> None:
         """Prepare the groups. No worker is started yet."""
+        self.clock = clock or MovableClock()
         self.functions = {function.name: function for function in functions}
         self.log = log
         log.touch()
@@ -142,6 +152,7 @@ class Pool:
             memory=function.memory,
             request_id=request_id or str(uuid.uuid4()),
             event=json.dumps(event),
+            clock=self.clock.present,
         )
         answer = self._run(self._group(function), call)
         value = json.loads(answer.text)

@@ -8,10 +8,12 @@ from contextlib import ExitStack
 from types import FrameType
 
 from local import pool
+from local.clock import MovableClock, written
 from local.ports import HOST, chosen_port, is_free
 
 # The port for database clients and samconfig.toml. If it is taken, PostgreSQL gets a free one.
 POSTGRES_PORT = 54320
+HIGHEST_SPEED = 3600
 
 
 def main() -> None:
@@ -19,13 +21,19 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupt)
     try:
-        run(chosen_port(), serves_containers=chosen_switch("DOCKER"))
+        run(chosen_port(), chosen_speed(), serves_containers=chosen_switch("DOCKER"))
     except KeyboardInterrupt:
         return
 
 
-def run(port: int, *, serves_containers: bool) -> None:
-    """Start everything in order, and stop it in the opposite order, whatever happens."""
+def run(port: int, speed: int, *, serves_containers: bool) -> None:
+    """Start everything in order, and stop it in the opposite order, whatever happens.
+
+    Parameters
+    ----------
+    speed: how many seconds pass on the platform's clock in a real second.
+
+    """
     pool.prepare()  # loads third-party modules while this process loads its own
     from database import embedded, local  # noqa: PLC0415  importing takes a second
     from database.upgrade import upgrade  # noqa: PLC0415
@@ -40,17 +48,22 @@ def run(port: int, *, serves_containers: bool) -> None:
         upgrade(url)
         if wanted is None:
             print(f"Port {POSTGRES_PORT}, to which samconfig.toml leads, is taken: PostgreSQL listens on {server.port}")
-        serve(url, server.port, port, stack, serves_containers=serves_containers)
+        clock = MovableClock(speed, local.FOLDER / local.CLOCK_FILE)
+        stack.callback(clock.note)
+        serve(url, server.port, port, clock, stack, serves_containers=serves_containers)
 
 
-def serve(url: str, database_port: int, port: int, stack: ExitStack, *, serves_containers: bool) -> None:
+def serve(
+    url: str, database_port: int, port: int, clock: MovableClock, stack: ExitStack, *, serves_containers: bool
+) -> None:
     """Serve the API over its workers and run the schedules, until interrupted."""
     from database.local import FOLDER  # noqa: PLC0415  as above
     from local import demo, running, template  # noqa: PLC0415
     from local.gateway import docs  # noqa: PLC0415
     from local.gateway.api import HttpApi  # noqa: PLC0415
     from local.gateway.server import Server  # noqa: PLC0415
-    from local.schedules import Schedules  # noqa: PLC0415
+    from local.schedules import moves  # noqa: PLC0415
+    from local.schedules.runner import Schedules  # noqa: PLC0415
     from local.stand_ins import mail  # noqa: PLC0415
 
     base = f"http://{HOST}:{port}"
@@ -58,15 +71,16 @@ def serve(url: str, database_port: int, port: int, stack: ExitStack, *, serves_c
     log.write_text("")
     report("Reading template.yaml and starting workers")
     plan = template.load(template.build_parameters(url, base), base)
-    workers = pool.Pool(plan.functions, log)
+    workers = pool.Pool(plan.functions, log, clock=clock)
     stack.callback(workers.stop)
     workers.warm_up()
     api = HttpApi(plan, workers, port)
     mail.serve(api.app, mail.Mailbox())
     docs.serve(api.app)
     report("Loading demo data")
-    hints = demo.load(url, base)
-    schedules = Schedules(plan.schedules, workers)
+    hints = demo.load(url, base, clock.now())
+    schedules = Schedules(plan.schedules, workers, clock)
+    moves.serve(api.app, moves.Moves(clock, schedules, url, demo.MONTH_RACE), print_line)
     http = Server(HOST, port, api.app)
     stack.callback(schedules.stop)
     if serves_containers:
@@ -90,8 +104,9 @@ def serve(url: str, database_port: int, port: int, stack: ExitStack, *, serves_c
     print()
     for what, where in places.items():
         print(f"{what:<16}{where}")
-    for schedule in schedules.without_rate:
-        print(f"Not run here: {schedule.function} ({schedule.expression})")
+    print(f"{'Clock':<16}{describe(clock)}")
+    for schedule, reason in schedules.not_run:
+        print(f"Not run here: {schedule.function}, {schedule.expression}: {reason}")
     print(f"\n{hints}\nCtrl-C stops everything.", flush=True)
     threading.Event().wait()
 
@@ -99,6 +114,28 @@ def serve(url: str, database_port: int, port: int, stack: ExitStack, *, serves_c
 def report(step: str) -> None:
     """Print what is being done, at once."""
     print(f"{step} …", flush=True)
+
+
+def print_line(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+def describe(clock: MovableClock) -> str:
+    """Return what the clock shows, where it differs from the real time."""
+    shown = clock.present
+    if shown.speed == 1 and shown.origin == shown.started:
+        return "the real time; `make clock TO=…` moves it forward"
+    text = f"{written(clock.now())}, {shown.speed} times as fast as the real one"
+    return text if shown.origin == shown.started else f"{text}; `make db-reset` lets it show the real time again"
+
+
+def chosen_speed() -> int:
+    """Return how fast the clock shall run, SPEED; end with a sentence where it is unreadable."""
+    value = os.environ.get("SPEED") or "1"
+    if not value.isdecimal() or not 1 <= int(value) <= HIGHEST_SPEED:
+        sys.exit(f"SPEED must be a whole number from 1 to {HIGHEST_SPEED}, not {value!r}.")
+    return int(value)
 
 
 def chosen_switch(name: str) -> bool:

@@ -1,5 +1,7 @@
 """A worker process stands for one execution environment: it handles one event at a time, and imports a handler once."""
 
+import contextlib
+import importlib
 import importlib.util
 import json
 import os
@@ -9,9 +11,12 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from local.clock import Clock
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 
@@ -29,6 +34,7 @@ class Call:
     memory: int
     request_id: str
     event: str
+    clock: Clock
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,24 @@ class Context:
         return max(0, int((self._end - time.monotonic()) * 1000))
 
 
+class ShownClock:
+    """The clock of the present call, in place of the layer's: handlers read it as `goatedvips.clock.utc_now`."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Show a clock."""
+        self.clock = clock
+
+    def now(self) -> datetime:
+        """Return the instant that the clock shows."""
+        return self.clock.now()
+
+    def install(self) -> None:
+        """Replace the layer's clock. It must happen before a handler is loaded, which takes the function by name."""
+        with contextlib.suppress(ModuleNotFoundError):  # a function without the layer
+            importlib.import_module("goatedvips.postgres_server")  # it signs for AWS, by the real time
+            vars(importlib.import_module("goatedvips.clock"))["utc_now"] = self.now
+
+
 def work(connection: Connection, variables: dict[str, str], path: list[str], log: str) -> None:
     """Answer calls until the other end of the connection is closed.
 
@@ -83,21 +107,25 @@ def work(connection: Connection, variables: dict[str, str], path: list[str], log
     os.dup2(output, 1)
     os.dup2(output, 2)
     handlers: dict[tuple[str, str], Handler] = {}
+    shown: ShownClock | None = None
     while True:
         try:
             call: Call = connection.recv()
         except (EOFError, OSError):
             return
-        connection.send(_answer(call, handlers))
+        shown = shown or ShownClock(call.clock)
+        shown.clock = call.clock
+        connection.send(_answer(call, handlers, shown))
 
 
-def _answer(call: Call, handlers: dict[tuple[str, str], Handler]) -> Answer:
+def _answer(call: Call, handlers: dict[tuple[str, str], Handler], shown: ShownClock) -> Answer:
     """Call the handler as Lambda's runtime does, and report its error as the runtime does."""
     os.environ["AWS_LAMBDA_FUNCTION_NAME"] = call.function
     os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] = str(call.memory)
     key = (call.file, call.attribute)
     try:
         if key not in handlers:
+            shown.install()
             handlers[key] = _load(*key)
         return Answer(json.dumps(handlers[key](json.loads(call.event), Context(call))))
     except BaseException as error:  # noqa: BLE001  a handler that calls sys.exit() fails its event, not the pool

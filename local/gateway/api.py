@@ -94,7 +94,8 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         except KeyError:  # HEAD: Flask adds it to every GET
             raise NotFound from None
         path = PathConverter.convert_path_to_api_gateway(request.endpoint)
-        event = build_http_event(request, self._v2_route_key(request.method, path, route.is_default_route), parameters)
+        route_key = self._v2_route_key(request.method, path, route.is_default_route)
+        event = build_http_event(request, route_key, parameters, self.pool.clock.now())
         if route.authorizer_object:
             event["requestContext"]["authorizer"] = {"lambda": self._authorize(route, event)}
         if self._read_at_start.have_changed():

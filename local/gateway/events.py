@@ -20,7 +20,7 @@ TEXT_TYPES = re.compile(
 )
 
 
-def build_http_event(request: Request, route_key: str, parameters: dict[str, str]) -> dict[str, Any]:
+def build_http_event(request: Request, route_key: str, parameters: dict[str, str], now: datetime) -> dict[str, Any]:
     """Return the event of a request.
 
     Parameters
@@ -28,9 +28,9 @@ def build_http_event(request: Request, route_key: str, parameters: dict[str, str
     request: the request, with its body read completely.
     route_key: method and path of the route in the template, as in `GET /v1/races/{id}`.
     parameters: values of the path's parameters, decoded.
+    now: when the request came, by the platform's clock.
 
     """
-    now = datetime.now(UTC)
     headers = _headers(request)
     path = request.path  # decoded, as on AWS
     event: dict[str, Any] = {
