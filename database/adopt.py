@@ -36,6 +36,7 @@ LOCKS = {
     "client_seeds_and_versions": "Indexes are built while others write; the platform's own tables get two columns.",
     "code_batches": "users and bonus_codes are locked for a moment; an index is built while others write.",
     "lists_by_index": "Three tables are locked for a moment; members and participants are written, 1,000 at a time.",
+    "feed_and_settlement": "Four tables are locked for a moment; participants of live races are written.",
 }
 """How each step affects concurrent work on the tables."""
 

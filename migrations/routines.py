@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from migrations import list_routines, online
+from migrations import list_routines, online, wager_routines
 from migrations.declarations import EVERYBODY, SAFE_PATH, Function, Key, Trigger
 
 KEYS = (
@@ -169,12 +169,14 @@ FUNCTIONS = (
     ),
     Function("without_texts", "noted jsonb", "jsonb", "sql", WITHOUT_TEXTS, "IMMUTABLE PARALLEL SAFE"),
     *list_routines.FUNCTIONS,
+    *wager_routines.FUNCTIONS,
     *(function for key in KEYS for function in key.functions()),
 )
 TRIGGERS = (
     *(trigger for key in KEYS for trigger in key.triggers()),
     Trigger("users", "mark_shell", "BEFORE INSERT OR UPDATE OF password, email", "", "mark_shell"),
     *list_routines.TRIGGERS,
+    *wager_routines.TRIGGERS,
 )
 
 _FUNCTIONS = text("""

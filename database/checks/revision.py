@@ -29,6 +29,8 @@ LAST_MADE = {
     "code_batches": "to_regclass('bonus_codes_batch_id_id_idx') IS NOT NULL",
     "lists_by_index": "to_regclass('account_links_decided_idx') IS NOT NULL"
     " AND to_regclass('wager_race_participants_race_id_rank_id_idx') IS NULL",
+    "feed_and_settlement": "to_regclass('wager_races_unsettled_idx') IS NOT NULL"
+    " AND to_regclass('wager_accounts_read_at_idx') IS NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -132,7 +132,7 @@ GROUPS = {
             # The second is what REINDEX CONCURRENTLY leaves: it is dropped, not rebuilt.
             Command.REBUILD_INDEX: "CREATE INDEX users_active_idx_ccnew ON users (last_active) WHERE is_active;"
             "UPDATE pg_index SET indisvalid = false"
-            " WHERE indexrelid IN ('users_wager_today_idx'::regclass, 'users_active_idx_ccnew'::regclass)",
+            " WHERE indexrelid IN ('users_created_at_idx'::regclass, 'users_active_idx_ccnew'::regclass)",
             Command.ADD_CHECK: "ALTER TABLE identity_key DROP CONSTRAINT identity_key_one_row",
             Command.INSERT_FIRST_ROW: "TRUNCATE sender_state",
             Command.SET_TIME_ZONE: "ALTER DATABASE {database} SET timezone TO 'Europe/London'",

@@ -56,9 +56,10 @@ class Life:
         return [name, name.replace("-", ""), self.member.email, self.uid, self.words, self.home]
 
     def add(self, table: sa.Table, *, of_member: bool = True, **columns: Any) -> int:
-        """Insert a row and return its id; note it in `rows` if it is the member's."""
+        """Insert a row and return the first column of its key; note it in `rows` if it is the member's."""
+        key, *_ = table.primary_key
         with self.database.connect() as connection:
-            row_id = int(connection.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one())
+            row_id = int(connection.execute(sa.insert(table).values(columns).returning(key)).scalar_one())
         if of_member:
             self.rows[table].append(row_id)
         return row_id
@@ -150,9 +151,20 @@ def _account(life: Life) -> None:
         excluded_until=NOON,
         given_up_by=me,
     )
-    life.add(
+    counts: dict[str, Any] = {"entry_count": 1, "bad_count": 0, "uid_count": 1, "missing_count": 0, "is_whole": True}
+    feed = life.add(
+        wagers.feeds,
+        key=secrets.token_hex(8),
+        requested_at=NOON,
+        ingested_at=NOON,
+        sha256="",
+        accepted_by=me,
+        **counts,
+    )
+    account = life.add(
         wagers.wager_accounts,
         uid=life.uid,
+        user_id=me,
         name=f"Casino {life.member.username}",
         total_wager=100,
         wager_today=1,
@@ -160,6 +172,9 @@ def _account(life: Life) -> None:
         wager_month=3,
         read_at=NOON,
     )
+    life.add(wagers.wager_readings, account_id=account, requested_at=NOON, feed_id=feed, total=100)
+    fall: dict[str, Any] = {"from_total": 100, "to_total": 90, "accepted_at": NOON, "accepted_by": me}
+    life.add(wagers.accepted_falls, account_id=account, feed_id=feed, **fall)
 
 
 def _play(life: Life) -> None:

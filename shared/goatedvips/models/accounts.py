@@ -42,7 +42,8 @@ users = Table(
     Column("created_at", Instant, nullable=False, server_default=func.now()),
     Column("last_active", Instant),
     Column("is_active", Boolean, nullable=False, server_default=text("false")),
-    # The member's id at the casino, and the totals that the affiliate's feed reports for it.
+    # The member's id at the casino, and the totals that the affiliate's feed reports for it. The totals have no index:
+    # each reading of the feed writes them, and lists are read by the same totals in `wager_accounts`.
     Column("uid", Text, unique=True),
     Column("total_wager", Numeric(18, 8), nullable=False, server_default=text("'0'")),
     Column("wager_today", Numeric(18, 8), nullable=False, server_default=text("'0'")),
@@ -56,6 +57,7 @@ users = Table(
     # An exclusion lasts until its end has passed and the member has ended it.
     Column("excluded_until", Instant),
     Column("excluded_permanently", Boolean, nullable=False, server_default=text("false")),
+    Column("excluded_since", Instant),  # when the present exclusion began; null in an excluded row: before all races
     Column("hide_name", Boolean, nullable=False, server_default=text("false")),
     Column("suspended_reason", Text),  # written by staff
     Column("credentials_changed_at", Instant),  # password or e-mail; links mailed before are invalid
@@ -96,9 +98,6 @@ users = Table(
     # Partial indexes with few rows, for the check of the last staff member and for the purge.
     Index("users_staff_idx", "id", postgresql_where=text("is_admin")),
     Index("users_active_idx", "last_active", postgresql_where=text("is_active")),
-    Index("users_wager_today_idx", "wager_today", postgresql_where=text("wager_today > 0")),
-    Index("users_wager_week_idx", "wager_week", postgresql_where=text("wager_week > 0")),
-    Index("users_wager_month_idx", "wager_month", postgresql_where=text("wager_month > 0")),
 )
 
 sessions = Table(

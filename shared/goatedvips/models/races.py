@@ -43,8 +43,18 @@ wager_races = Table(
     Column("follows_id", Integer, ForeignKey("wager_races.id", ondelete="SET NULL"), unique=True),
     # How many participants are listed, without `participant_changes`.
     Column("participant_count", Integer, nullable=False, server_default=text("0")),
+    # The legacy application made the race: its inserts leave the column to the server's default. The schedule does not
+    # settle such a race.
+    Column("is_legacy", Boolean, nullable=False, default=False, server_default=text("true")),
+    # The feed that scores and ranks were last computed from. Null: none yet.
+    Column("board_feed_id", Integer, ForeignKey("feeds.id"), index=True),
     Index("wager_races_start_date_id_idx", "start_date", "id"),
     Index("wager_races_end_date_idx", "end_date", postgresql_where=text("cancelled_at IS NULL")),
+    Index(
+        "wager_races_unsettled_idx",
+        "end_date",
+        postgresql_where=text("settled_at IS NULL AND cancelled_at IS NULL"),
+    ),
     Index("wager_races_not_cancelled_idx", "start_date", "id", postgresql_where=text("cancelled_at IS NULL")),
     Index("wager_races_cancelled_idx", "start_date", "id", postgresql_where=text("cancelled_at IS NOT NULL")),
 )
@@ -55,14 +65,23 @@ wager_race_participants = Table(
     Column("id", Integer, primary_key=True),
     Column("race_id", Integer, ForeignKey("wager_races.id")),
     Column("user_id", Integer, ForeignKey("users.id")),
-    Column("total_wager", Numeric(18, 2), nullable=False),
-    Column("rank", Integer),
+    Column("total_wager", Numeric(18, 2), nullable=False),  # the score
+    Column("rank", Integer),  # null: unranked
     Column("joined_at", Instant, nullable=False, server_default=func.now()),
     Column("updated_at", Instant, nullable=False, server_default=func.now()),
     Column("wager_history", JSONB),
     Column("member_key", Integer),  # key column: the member; null in an adopted row that repeats an older one
     # In leaderboards and counted: with a key, and no shell's. Only the trigger mark_listed writes it.
     Column("is_listed", Boolean, nullable=False, server_default=text("false")),
+    # The account whose total at the start of the race is `base`. Where it is another than the member's present one, or
+    # the base is null, the base is computed anew. No foreign key: the index for it would cost a write at each new rank.
+    Column("account_id", Integer),
+    Column("base", Numeric(18, 8)),
+    # The account appeared after the start: its base is the first total less what the feed's own counters say was
+    # wagered in the last week or month.
+    Column("is_new", Boolean, nullable=False, server_default=text("false")),
+    Column("carried_over", Numeric(18, 2), nullable=False, server_default=text("0")),  # counted before the adoption
+    Column("disqualified_at", Instant),
     UniqueConstraint("race_id", "member_key"),
     Index("wager_race_participants_listed_idx", "race_id", "rank", "id", postgresql_where=text("is_listed")),
     Index("wager_race_participants_user_id_id_idx", "user_id", "id"),
@@ -99,4 +118,15 @@ historical_races = Table(
     Column("status", Text, nullable=False, server_default="completed"),
     Column("created_at", Instant, nullable=False, server_default=func.now()),
     Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("race_id", Integer, ForeignKey("wager_races.id", ondelete="SET NULL"), unique=True),  # null: adopted
+)
+
+# The feed that counts as the state of the accounts at the instant of a race's start or end: the first whole one that
+# was requested then or later. Until a settlement fixes it, an earlier one that arrives late takes its place.
+race_boundaries = Table(
+    "race_boundaries",
+    metadata,
+    Column("instant", Instant, primary_key=True),
+    Column("feed_id", Integer, ForeignKey("feeds.id"), nullable=False, index=True),
+    Column("fixed_at", Instant),
 )

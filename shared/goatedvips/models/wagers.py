@@ -1,9 +1,70 @@
 """The accounts of the affiliate feed, and the tiers that members reach by their lifetime wager."""
 
-from sqlalchemy import Column, Integer, Numeric, Table, Text, func
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.models.schema import Instant, metadata
+
+
+def _order_of(figure: str) -> Index:
+    """The index that a leaderboard by a figure is read by: linked accounts, the highest figure first."""
+    return Index(
+        f"wager_accounts_{figure}_idx",
+        text(f"{figure} DESC"),
+        "user_id",
+        postgresql_where=text(f"user_id IS NOT NULL AND {figure} > 0"),
+    )
+
+
+# Each raw feed that was ingested. The order of feeds is that of their requests, then of their keys.
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # of the object in S3
+    Column("requested_at", Instant, nullable=False),
+    Column("ingested_at", Instant, nullable=False),
+    Column("sha256", Text, nullable=False),  # of the uncompressed object, in hexadecimal
+    Column("is_whole", Boolean, nullable=False),
+    Column("problem", Text),  # why it is no feed, or not whole
+    Column("entry_count", Integer, nullable=False),
+    Column("bad_count", Integer, nullable=False),
+    Column(
+        "uid_count", Integer, nullable=False
+    ),  # different uids, those of bad entries included; 0: no feed, so nothing was read from it
+    Column("missing_count", Integer, nullable=False),  # uids of the last whole feed that it lacks
+    Column("total_users", Integer),  # the number of entries that it says it has
+    Column("last_updated", Instant),  # as it says
+    # When staff accepted the feed as whole.
+    Column("accepted_at", Instant),
+    Column("accepted_by", Integer, ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    Index("feeds_requested_at_key_idx", "requested_at", "key"),
+)
+
+# The entries of the feed that a transaction ingests. It deletes them before it commits. A bad entry has no figures.
+feed_entries = Table(
+    "feed_entries",
+    metadata,
+    Column("uid", Text, nullable=False),
+    Column("name", Text),
+    Column("total_wager", Numeric(18, 8)),
+    Column("wager_today", Numeric(18, 8)),
+    Column("wager_week", Numeric(18, 8)),
+    Column("wager_month", Numeric(18, 8)),
+    prefixes=["UNLOGGED"],
+)
 
 # All accounts of the feed at their last reading. A member whose uid is linked takes over the totals of its account.
 wager_accounts = Table(
@@ -11,12 +72,56 @@ wager_accounts = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("uid", Text, nullable=False, unique=True),
+    # The member, not a shell, whom the uid is linked to. Only the trigger link_wager_account and ingest write it.
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="SET NULL"), unique=True),
     Column("name", Text),
     Column("total_wager", Numeric(18, 8), nullable=False),
     Column("wager_today", Numeric(18, 8), nullable=False),
     Column("wager_week", Numeric(18, 8), nullable=False),
     Column("wager_month", Numeric(18, 8), nullable=False),
-    Column("read_at", Instant, nullable=False, index=True),
+    # When the feed was requested that the figures come from. A later feed with the same figures leaves it as it is.
+    Column("read_at", Instant, nullable=False),
+    # The highest total of all readings, less what accepted falls took away. Null: no reading yet.
+    Column("highest", Numeric(18, 8)),
+    # When the feed was requested that first had the uid, if only in a bad entry. Null: adopted, so before all feeds.
+    Column("first_seen_at", Instant),
+    # The first reading.
+    Column("first_read_at", Instant),
+    Column("first_total", Numeric(18, 8)),
+    Column("first_week", Numeric(18, 8)),
+    Column("first_month", Numeric(18, 8)),
+    # When the feed was requested since which the newest feeds lack the uid; null: the newest feed has it.
+    Column("absent_since", Instant),
+    *(_order_of(figure) for figure in ("total_wager", "wager_today", "wager_week", "wager_month")),
+    Index("wager_accounts_fallen_idx", "id", postgresql_where=text("total_wager < highest")),
+)
+
+# Totals of accounts at the request of a feed, stored only where the total changed. No foreign keys: two checks for each
+# row would cost more than its insert.
+wager_readings = Table(
+    "wager_readings",
+    metadata,
+    Column("account_id", Integer),
+    Column("requested_at", Instant),
+    Column("feed_id", Integer, nullable=False),
+    Column("total", Numeric(18, 8), nullable=False),
+    # What falls that were accepted later take away from the total: `total - lowered` counts.
+    Column("lowered", Numeric(18, 8), nullable=False, server_default=text("0")),
+    PrimaryKeyConstraint("account_id", "requested_at"),
+)
+
+# Falls of a total that staff accepted: the account goes on from the lower one. A reading from before the fall that
+# comes in after the acceptance is not stored.
+accepted_falls = Table(
+    "accepted_falls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Integer, ForeignKey("wager_accounts.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("feed_id", Integer, ForeignKey("feeds.id"), nullable=False, index=True),  # that had the lower total
+    Column("from_total", Numeric(18, 8), nullable=False),
+    Column("to_total", Numeric(18, 8), nullable=False),
+    Column("accepted_at", Instant, nullable=False),
+    Column("accepted_by", Integer, ForeignKey("users.id", ondelete="SET NULL"), index=True),
 )
 
 # Rows are never edited. The newest one is in force.

@@ -18,10 +18,10 @@ from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import figures as figures_table
-from goatedvips.models.races import wager_race_participants, wager_races
+from goatedvips.models.races import race_boundaries, wager_race_participants, wager_races
 from goatedvips.models.rewards import payouts, rewards
 from goatedvips.models.tickets import support_tickets, ticket_messages
-from goatedvips.models.wagers import wager_accounts
+from goatedvips.models.wagers import accepted_falls, feeds, wager_accounts
 from tests.support import ledger, stack
 from tests.support.functions import Functions
 from tests.support.members import Members
@@ -36,16 +36,9 @@ def _no_other_rows(database: sa.Engine) -> None:
     """Remove the rows of other tests, because the figures are of all rows."""
     tables = (code_claims, bonus_codes, payouts, rewards, outbox, wager_race_participants, wager_races, ticket_messages)
     with database.connect() as connection:
-        for table in (*tables, support_tickets, wager_accounts, figures_table):
+        for table in (*tables, support_tickets, race_boundaries, accepted_falls, feeds, wager_accounts, figures_table):
             connection.execute(sa.delete(table))
-        nothing = {
-            "wager_today": 0,
-            "wager_week": 0,
-            "wager_month": 0,
-            "is_active": False,
-            "created_at": NOW - 99 * DAY,
-        }
-        connection.execute(sa.update(users).values(nothing))
+        connection.execute(sa.update(users).values(is_active=False, created_at=NOW - 99 * DAY))
 
 
 @pytest.fixture
@@ -126,9 +119,10 @@ def test_it_counts_new_and_active_members(functions: Functions, members: Members
     assert answer["all"] == before + 7, "the six of them who are not erased, and the staff member who read the figures"
 
 
-def test_shells_are_not_counted(functions: Functions, members: Members) -> None:
-    shell = members.shell(f"uid-{secrets.token_hex(6)}")
-    members.change(shell, is_active=True, created_at=NOW, wager_today=5, wager_week=5, wager_month=5)
+def test_shells_are_not_counted(functions: Functions, members: Members, add: Any) -> None:
+    uid = f"uid-{secrets.token_hex(6)}"
+    add(wager_accounts, uid=uid, read_at=NOW, total_wager=5, wager_today=5, wager_week=5, wager_month=5)
+    members.change(members.shell(uid), is_active=True, created_at=NOW)
     answer = figures(functions, members)
     with db.reading() as connection:
         not_shells = connection.scalar(sa.select(sa.func.count()).where(~users.c.is_shell, users.c.erased_at.is_(None)))
@@ -137,12 +131,18 @@ def test_shells_are_not_counted(functions: Functions, members: Members) -> None:
     assert answer["wagers"] == {"today": "0.00", "week": "0.00", "month": "0.00"}
 
 
-def test_it_sums_wagers_exactly(functions: Functions, members: Members) -> None:
-    for amounts in (("0.00000001", "1.5", "9999999999.99999999"), ("0.1", "0", "0.00000001"), ("0", "0", "0")):
-        today, week, month = map(Decimal, amounts)
-        members.new(seeds=False, wager_today=today, wager_week=week, wager_month=month)
-    odd = members.new(seeds=False)
-    members.change(odd, wager_today=Decimal("NaN"), wager_week=Decimal(-1))
+def test_it_sums_wagers_of_linked_accounts_exactly(functions: Functions, members: Members, add: Any) -> None:
+    figures_of = ("total_wager", "wager_today", "wager_week", "wager_month")
+    for amounts in (
+        ("1", "0.00000001", "1.5", "9999999999.99999999"),
+        ("1", "0.1", "0", "0.00000001"),
+        ("0", "0", "0", "0"),
+    ):
+        uid = secrets.token_hex(8)
+        member = members.new(seeds=False, uid=uid)
+        given = dict(zip(figures_of, map(Decimal, amounts), strict=True))
+        add(wager_accounts, uid=uid, user_id=member.id, read_at=NOW, **given)
+    add(wager_accounts, uid=secrets.token_hex(8), read_at=NOW, **dict.fromkeys(figures_of, 7))
     assert figures(functions, members)["wagers"] == {
         "today": "0.10000001",
         "week": "1.50",
@@ -240,11 +240,16 @@ def test_it_counts_queued_and_failed_mail(functions: Functions, members: Members
 
 
 def test_the_age_of_the_feed_is_that_of_its_last_reading(functions: Functions, members: Members, add: Any) -> None:
-    given = {"total_wager": 0, "wager_today": 0, "wager_week": 0, "wager_month": 0}
+    def ingest(requested_at: datetime, uids: int = 1) -> None:
+        counts = {"entry_count": uids, "bad_count": 0, "uid_count": uids, "missing_count": 0}
+        times = {"requested_at": requested_at, "ingested_at": NOW}
+        add(feeds, key=secrets.token_hex(8), sha256="", is_whole=uids > 0, **times, **counts)
+
     for age in (61, 90.5):
-        add(wager_accounts, uid=secrets.token_hex(8), read_at=NOW - timedelta(seconds=age), **given)
+        ingest(NOW - timedelta(seconds=age))
+    ingest(NOW, uids=0)
     assert figures(functions, members)["feed"] == {"read_at": "2026-05-01T11:58:59Z", "age_seconds": 61}
-    add(wager_accounts, uid=secrets.token_hex(8), read_at=NOW + DAY, **given)
+    ingest(NOW + DAY)
     assert figures(functions, members)["feed"]["age_seconds"] == 0
 
 
@@ -291,9 +296,9 @@ def test_only_staff_may_read_it(functions: Functions, members: Members) -> None:
 
 
 FILLING = """
-INSERT INTO users (username, email, password, created_at, is_active, wager_today, wager_week, wager_month)
+INSERT INTO users (username, email, password, created_at, is_active)
     SELECT md5(n::text), md5(n::text) || '@crowd.example', '', '2026-05-01'::timestamp - n * interval '1 hour',
-        n % 20 = 0, (n % 20 = 0)::int, (n % 10 = 0)::int, (n % 7 = 0)::int
+        n % 20 = 0
     FROM generate_series(1, 50000) AS n;
 INSERT INTO bonus_codes (code, expires_at) SELECT md5(n::text), '2026-05-01' FROM generate_series(1, 50000) AS n;
 INSERT INTO code_claims (code_id, user_id, claimed_at)
@@ -307,11 +312,14 @@ INSERT INTO support_tickets (subject, description, status, priority)
     SELECT 's', 'd', CASE WHEN n % 100 = 0 THEN 'open' ELSE 'closed' END, 'low' FROM generate_series(1, 50000) AS n;
 INSERT INTO wager_accounts (uid, total_wager, wager_today, wager_week, wager_month, read_at)
     SELECT md5(n::text), 0, 0, 0, 0, '2026-05-01'::timestamp - n * interval '1 second'
+    FROM generate_series(1, 50000) AS n;
+INSERT INTO feeds (key, requested_at, ingested_at, sha256, is_whole, entry_count, bad_count, uid_count, missing_count)
+    SELECT n::text, '2026-05-01'::timestamp - n * interval '1 second', '2026-05-01', '', true, 1, 0, 1, 0
     FROM generate_series(1, 50000) AS n"""
 EMPTYING = """
 DELETE FROM rewards; DELETE FROM code_claims; DELETE FROM bonus_codes; DELETE FROM outbox; DELETE FROM support_tickets;
-DELETE FROM wager_accounts; DELETE FROM users WHERE email LIKE '%@crowd.example'"""
-BIG = {"users", "bonus_codes", "code_claims", "outbox", "rewards", "support_tickets", "wager_accounts"}
+DELETE FROM wager_accounts; DELETE FROM feeds; DELETE FROM users WHERE email LIKE '%@crowd.example'"""
+BIG = {"users", "bonus_codes", "code_claims", "outbox", "rewards", "support_tickets", "wager_accounts", "feeds"}
 
 
 @pytest.fixture
@@ -330,7 +338,7 @@ def test_a_request_reads_no_table_that_it_counts(
     caller = access.Caller(staff.id, staff.session_id, "test")
     url = servers.direct(os.environ["TEST_DATABASE"], "api")
     read = rows_read(url, overview._select_figures, caller.parameters(NOW))
-    assert read.keys() <= {"users", "sessions", "figures", "wager_accounts"}
+    assert read.keys() <= {"users", "sessions", "figures", "feeds"}
     del read["sessions"]  # as many as other tests have left: the planner scans this table while it is small
     assert read.total() <= 100, read
 

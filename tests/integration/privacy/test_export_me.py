@@ -35,7 +35,7 @@ def exported(member: Member, *, now: datetime | None = None) -> tuple[dict[str, 
 
 
 def ids(rows: list[dict[str, Any]]) -> list[int]:
-    return [row["id"] for row in rows]
+    return [row["id"] if "id" in row else row["account_id"] for row in rows]
 
 
 def references() -> Iterator[sa.Column[Any]]:

@@ -11,7 +11,7 @@ from goatedvips.domain import access
 from goatedvips.domain.access import Caller
 from goatedvips.domain.operations.figures import TICKETS
 from goatedvips.models.operations import figures
-from goatedvips.models.wagers import wager_accounts
+from goatedvips.models.wagers import feeds
 
 PRIORITIES = ("high", "medium", "low")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,7 +22,7 @@ _select_figures: Select[Any] = select(
     figures.c.name,
     figures.c.value,
     figures.c.as_of,
-    select(func.max(wager_accounts.c.read_at)).scalar_subquery().label("read_at"),
+    select(func.max(feeds.c.requested_at)).where(feeds.c.uid_count > 0).scalar_subquery().label("read_at"),
 ).select_from(_staff.outerjoin(figures, true()))
 
 

@@ -2,10 +2,10 @@
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, bindparam, case, func, null, select
+from sqlalchemy import Column, Connection, Select, Table, bindparam, case, func, null, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.domain import access
@@ -15,17 +15,24 @@ from goatedvips.domain.privacy.holdings import ACCOUNT, ARCHIVE, HOLDINGS
 from goatedvips.domain.privacy.personal_data import PersonalData
 from goatedvips.errors import ExportTooLarge
 from goatedvips.models.accounts import users
+from goatedvips.models.schema import Instant
 
 LARGEST = 4_500_000  # octets: 6 MB in base64, the largest answer that Lambda returns
 BATCH = 5_000  # rows that one statement reads
 
 type Row = Mapping[Any, Any]
 
-_AFTER = bindparam("after_id", type_=users.c.id.type)
+FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
+
+
+def _key(table: Table) -> Column[Any]:
+    """The column that orders the rows of a member: the id, or the rest of the key of a table that has one a member."""
+    *_, key = table.primary_key
+    return key
 
 
 def _select_exported(holding: PersonalData) -> Select[Any]:
-    """Build the statement that reads a batch of a table for the export, in the order of ids.
+    """Build the statement that reads a batch of a table for the export, in the order of its key.
 
     A column whose `exported_if` does not hold is null.
     """
@@ -37,8 +44,9 @@ def _select_exported(holding: PersonalData) -> Select[Any]:
         if column.name not in holding.never_exported
     ]
     computed = [value.label(name) for name, value in holding.also_exported.items()]
-    id_ = holding.table.c.id
-    return select(*columns, *computed).where(holding.rows, id_ > _AFTER).order_by(id_).limit(BATCH)
+    key = _key(holding.table)
+    after = bindparam("after", type_=key.type)
+    return select(*columns, *computed).where(holding.rows, key > after).order_by(key).limit(BATCH)
 
 
 _caller = access.member(only_reads=True)
@@ -63,26 +71,27 @@ def everything(connection: Connection, caller: Caller, *, now: datetime) -> Iter
     Unauthenticated, AccountSuspended
     """
     parameters = caller.parameters(now)
-    account = connection.execute(_select_account, parameters | {"after_id": 0}).mappings().all()
+    account = connection.execute(_select_account, parameters | {"after": 0}).mappings().all()
     if not account:
         access.explain(connection, caller, now=now)
     yield ACCOUNT.table, account
     for holding, statement in _select_others:
-        for rows in _batches(connection, statement, parameters):
+        for rows in _batches(connection, holding.table, statement, parameters):
             yield holding.table, [_without_hidden(holding, row) for row in rows]
     person = personal_entries.read_person(connection, caller.user_id)
-    for rows in _batches(connection, _select_archive, {"pattern": person.pattern}):
+    for rows in _batches(connection, ARCHIVE.table, _select_archive, {"pattern": person.pattern}):
         found = [{**row, "entries": [*personal_entries.find_entries(person, row["entries"])]} for row in rows]
         yield ARCHIVE.table, [row for row in found if row["entries"]]
 
 
-def _batches(connection: Connection, statement: Select[Any], parameters: Row) -> Iterator[Sequence[Row]]:
-    after, full = 0, True
+def _batches(connection: Connection, table: Table, statement: Select[Any], parameters: Row) -> Iterator[Sequence[Row]]:
+    key = _key(table)
+    after, full = FIRST_INSTANT if isinstance(key.type, Instant) else 0, True
     while full:
-        rows = connection.execute(statement, {**parameters, "after_id": after}).mappings().all()
+        rows = connection.execute(statement, {**parameters, "after": after}).mappings().all()
         yield rows
         full = len(rows) == BATCH
-        after = rows[-1]["id"] if rows else after
+        after = rows[-1][key.name] if rows else after
 
 
 def _without_hidden(holding: PersonalData, row: Row) -> Row:

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Table,
     Text,
     and_,
     case,
@@ -33,9 +32,10 @@ from goatedvips.domain.privacy.personal_data import (
     Condition,
     PersonalData,
     by_email,
+    deleted,
     names_member,
-    of_member,
 )
+from goatedvips.domain.privacy.wager_holdings import WAGER_HOLDINGS
 from goatedvips.models.accounts import (
     account_links,
     attempts,
@@ -49,10 +49,11 @@ from goatedvips.models.codes import bonus_codes, code_batches, code_claims
 from goatedvips.models.newsletter import newsletter_subscriptions
 from goatedvips.models.notifications import notification_preferences, outbox, sender_state
 from goatedvips.models.operations import audit_log, figures, idempotency_records
-from goatedvips.models.races import historical_races, participant_changes, wager_race_participants, wager_races
+from goatedvips.models.races import historical_races, participant_changes, race_boundaries, wager_races
+from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.rewards import payout_items, payouts, reward_grants, rewards
 from goatedvips.models.tickets import support_tickets, ticket_messages
-from goatedvips.models.wagers import tier_versions, wager_accounts
+from goatedvips.models.wagers import feed_entries, tier_versions
 from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions
 
 
@@ -122,16 +123,11 @@ ARCHIVE = PersonalData(
 )
 
 
-def _deleted(table: Table, rows: Condition, *never_exported: str) -> PersonalData:
-    """A table from which an erasure deletes all of the member's rows."""
-    return PersonalData(table, rows, never_exported=never_exported, delete=rows)
-
-
 HOLDINGS = (
     ACCOUNT,
-    _deleted(sessions, sessions.c.user_id == CALLER_ID, "token_hash"),
-    _deleted(attempts, attempts.c.subject == cast(CALLER_ID, Text)),
-    _deleted(
+    deleted(sessions, sessions.c.user_id == CALLER_ID, "token_hash"),
+    deleted(attempts, attempts.c.subject == cast(CALLER_ID, Text)),
+    deleted(
         mailed_tokens,
         or_(
             mailed_tokens.c.user_id == CALLER_ID,
@@ -237,8 +233,8 @@ HOLDINGS = (
         not_personal=("type", "status", "prize_distribution", "time_zone"),
     ),
     PersonalData(
-        wager_race_participants,
-        rows=or_(wager_race_participants.c.user_id == CALLER_ID, wager_race_participants.c.member_key == CALLER_ID),
+        participants,
+        rows=or_(participants.c.user_id == CALLER_ID, participants.c.member_key == CALLER_ID),
         never_exported=("member_key",),
         handled_in_code=("wager_history",),
     ),
@@ -263,8 +259,8 @@ HOLDINGS = (
         overwrite_where=or_(_on_own_ticket, and_(_by_member, ~ticket_messages.c.is_staff_reply)),
         scrub_email_in=("message",),
     ),
-    _deleted(newsletter_subscriptions, by_email(newsletter_subscriptions.c.email), "email_key"),
-    _deleted(outbox, or_(outbox.c.user_id == CALLER_ID, and_(outbox.c.user_id.is_(None), by_email(outbox.c.address)))),
+    deleted(newsletter_subscriptions, by_email(newsletter_subscriptions.c.email), "email_key"),
+    deleted(outbox, or_(outbox.c.user_id == CALLER_ID, and_(outbox.c.user_id.is_(None), by_email(outbox.c.address)))),
     PersonalData(
         idempotency_records,
         rows=idempotency_records.c.user_id == CALLER_ID,
@@ -279,7 +275,7 @@ HOLDINGS = (
         handled_in_code=("before", "after"),  # only the SQL function redact_audit_log may change them
         not_personal=("action", "request_id"),
     ),
-    _deleted(wager_accounts, wager_accounts.c.uid == of_member(OWN.uid)),
+    *WAGER_HOLDINGS,
     PersonalData(  # the exclusion survives without the reference to the member
         erased_identities,
         rows=erased_identities.c.given_up_by == CALLER_ID,
@@ -289,11 +285,13 @@ HOLDINGS = (
 )
 
 WITHOUT_PERSONAL_DATA = (
+    feed_entries,  # empty but for the transaction that ingests a feed
     figures,
     identity_key,
     notification_preferences,  # the guide's table has no reference to a member
     payout_items,  # ids; the export shows them with the rewards
     participant_changes,
+    race_boundaries,
     sender_state,
     tier_versions,
 )

@@ -93,3 +93,8 @@ def names_member(text: ColumnElement[str]) -> Condition:
     """Whether a text contains the member's username, e-mail address or uid, ignoring case."""
     identifiers = (func.nullif(func.lower(name), "") for name in (OWN.username, OWN.email, OWN.uid))
     return exists().where(OWN.id == CALLER_ID, or_(*(func.strpos(func.lower(text), name) > 0 for name in identifiers)))
+
+
+def deleted(table: Table, rows: Condition, *never_exported: str) -> PersonalData:
+    """A table from which an erasure deletes all of the member's rows."""
+    return PersonalData(table, rows, never_exported=never_exported, delete=rows)

@@ -1,0 +1,32 @@
+"""The personal data in the tables of the affiliate feed, as `holdings` declares them for the other tables."""
+
+from sqlalchemy import or_, select
+
+from goatedvips.domain.access import CALLER_ID
+from goatedvips.domain.privacy.personal_data import OWN, PersonalData, deleted, of_member
+from goatedvips.models.wagers import accepted_falls, feeds, wager_accounts, wager_readings
+
+_own_account = wager_accounts.c.uid == of_member(OWN.uid)
+_own_account_id = select(wager_accounts.c.id).where(_own_account).scalar_subquery()
+_own_fall = accepted_falls.c.account_id == _own_account_id
+
+WAGER_HOLDINGS = (
+    PersonalData(  # accepted by the member while they were staff
+        feeds,
+        rows=feeds.c.accepted_by == CALLER_ID,
+        not_personal=("key", "sha256", "problem"),
+    ),
+    deleted(wager_readings, wager_readings.c.account_id == _own_account_id),
+    PersonalData(
+        accepted_falls,
+        rows=or_(_own_fall, accepted_falls.c.accepted_by == CALLER_ID),
+        exported_if={
+            "account_id": _own_fall,
+            "from_total": _own_fall,
+            "to_total": _own_fall,
+            "accepted_by": accepted_falls.c.accepted_by == CALLER_ID,
+        },
+        delete=_own_fall,
+    ),
+    deleted(wager_accounts, _own_account),  # after the tables that refer to it
+)
