@@ -1,53 +1,106 @@
-"""`make statements`: writes the statements that the authorizer sends, compiled by SQLAlchemy.
+"""`make statements`: writes the statements of handlers that import no SQLAlchemy, compiled by SQLAlchemy.
 
-`--check` writes nothing and fails if the file differs from what would be written.
+`--check` writes nothing and fails if a file differs from what would be written.
 """
 
+import importlib
 import sys
 from pathlib import Path
+from typing import Any, override
 
-from sqlalchemy import Executable
+from sqlalchemy import BindParameter, Executable
+from sqlalchemy.dialects.postgresql.base import PGCompiler
 
-from goatedvips.domain.accounts import sessions
+from goatedvips import domain
 from goatedvips.postgres import OneFlightDialect
 
-FILE = Path(sessions.__file__).with_name("compiled_sessions.py")
-STATEMENTS: dict[str, Executable] = {"FIND_LIVE": sessions.find_live, "RECORD_USE": sessions.record_use}
+DOMAIN = Path(domain.__path__[0])
+FILES: dict[str, tuple[str, ...]] = {
+    "": (
+        "access.select_reasons",
+        "idempotency_statements.claim_for_member",
+        "idempotency_statements.claim_for_staff",
+        "idempotency_statements.store_answer",
+    ),
+    "accounts": ("accounts.sessions.find_live", "accounts.sessions.record_use", "accounts.profiles.select_me"),
+}
+"""The packages of the domain that have a file (empty: the kernel), and the statements in it with their modules."""
 
-_DOCSTRING = '''"""Statements of `goatedvips.domain.accounts.sessions`, as SQLAlchemy compiles them.
+_DOCSTRING = '''"""Statements of the domain, as SQLAlchemy compiles them.
 
 `make statements` writes this file.  Each statement stands with the names of its parameters in the order of $1 ….
 """
+
+from goatedvips.compiled import Compiled
 '''
 
 
-def compiled() -> str:
-    """Return the file's text.
+class _Compiler(PGCompiler):
+    """Writes the values that a statement has of its own as literals."""
+
+    @override
+    def visit_bindparam(self, bindparam: BindParameter[Any], *arguments: Any, **options: Any) -> str:
+        if bindparam.value is not None and not bindparam.callable:
+            options["literal_binds"] = True
+        return super().visit_bindparam(bindparam, *arguments, **options)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class _Dialect(OneFlightDialect):
+    statement_compiler = _Compiler
+    supports_statement_cache = False
+
+
+def path(package: str) -> Path:
+    """Return the file of a package."""
+    return DOMAIN / package / "compiled_statements.py"
+
+
+def compiled(names: tuple[str, ...]) -> str:
+    """Return the text of the file with these statements.
 
     Raises
     ------
-    ValueError: a statement has a parameter with a value of its own, which the file would lose.
+    ValueError: a statement has a parameter with a value of its own that has no literal, which the file would lose.
     """
-    parts = [_DOCSTRING]
-    for name, statement in STATEMENTS.items():
-        form = statement.compile(dialect=OneFlightDialect())  # type: ignore[attr-defined]
-        if any(bind.value is not None for bind in form.bind_names):
-            raise ValueError(f"{name} has a literal value that is not in its text: write it with literal_column")
-        lines = [line.strip() for line in str(form).splitlines()]
-        names = "".join(f'        "{parameter}",\n' for parameter in form.positiontup)
-        parts.append(f'{name} = (\n    """\\\n' + "\n".join(lines) + f'""",\n    (\n{names}    ),\n)\n')
-    return "\n".join(parts)
+    return "\n".join([_DOCSTRING, *(_entry(name) for name in names)])
+
+
+def _entry(source: str) -> str:
+    module, _, name = source.rpartition(".")
+    statement: Executable = getattr(importlib.import_module(f"goatedvips.domain.{module}"), name)
+    form = statement.compile(dialect=_Dialect())  # type: ignore[attr-defined]
+    if lost := [bind.key for bind in form.bind_names if bind.value is not None and bind.key in form.positiontup]:
+        raise ValueError(f"{source} would lose the values of {lost}")
+    options = statement.get_execution_options()
+    flags = [flag for flag in ("commit_in_flight", "commit_enclosing") if options.get(flag)]
+    lines = [line.strip() for line in str(form).splitlines()]
+    return (
+        f'{name.upper()} = Compiled(\n    "{source}",\n    """\\\n'
+        + "\n".join(lines)
+        + '""",\n    (\n'
+        + "".join(f'        "{parameter}",\n' for parameter in form.positiontup)
+        + "    ),\n"
+        + "".join(f"    {flag}=True,\n" for flag in flags)
+        + ")\n"
+    )
 
 
 def main(arguments: list[str]) -> int:
-    """Write the file, or compare it; return the process's status."""
-    text = compiled()
-    if FILE.exists() and FILE.read_text("utf-8") == text:
-        return 0
+    """Write the files, or compare them; return the process's status."""
+    outdated = []
     if "--check" not in arguments:
-        FILE.write_text(text, "utf-8")
+        for package in FILES:  # the modules of the domain import them
+            path(package).touch()
+    for package, names in FILES.items():
+        text, target = compiled(names), path(package)
+        if not target.exists() or target.read_text("utf-8") != text:
+            outdated.append(target)
+            if "--check" not in arguments:
+                target.write_text(text, "utf-8")
+    if "--check" not in arguments or not outdated:
         return 0
-    sys.stderr.write(f"{FILE.name} is not what the code says: `make statements` writes it.\n")
+    for target in outdated:
+        sys.stderr.write(f"{target} is not what the code says: `make statements` writes it.\n")
     return 1
 
 

@@ -11,17 +11,11 @@ from goatedvips import resume_garbage_collection
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.domain.accounts import authentication
-from goatedvips.light_connection import Database, DatabaseError, describe
-from goatedvips.postgres_server import Server
+from goatedvips.light_connection import describe, make_database
+from goatedvips.postgres_wire import DatabaseError
 
 logger = logging.getLogger(__name__)
-server = Server(
-    settings.database_url,
-    iam=settings.database_iam,
-    ca_file=settings.database_ca_file,
-    timeout=settings.database_socket_timeout,
-)
-database = Database(server, log_queries=settings.query_log)
+database = make_database(settings.database_url)
 resume_garbage_collection()
 
 

@@ -16,27 +16,16 @@ from sqlalchemy import Connection, Engine, Executable, create_engine, event, mak
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 
 from goatedvips.config import settings
-from goatedvips.errors import (
-    Conflict,
-    DatabaseUnavailable,
-    InternalError,
-    Problem,
-    SchemaOutdated,
-    TransactionConflict,
-    ValidationFailed,
-)
+from goatedvips.database_problems import refusal
+from goatedvips.errors import ConnectionLost, DatabaseUnavailable, InternalError, Problem
 from goatedvips.one_flight import UnreadableAnswer
 from goatedvips.postgres import DRIVER, ONE_FLIGHT
-from goatedvips.postgres_errors import is_id_clash, message, sqlstate
+from goatedvips.postgres_errors import reason_of, sqlstate
 from goatedvips.postgres_server import IDLE_LIMIT, Server
 
 logger = logging.getLogger("goatedvips.db")
 
 _enclosing: ContextVar[Connection | None] = ContextVar("enclosing", default=None)
-
-
-class ConnectionLost(DatabaseUnavailable):
-    """The connection broke during a statement: whether the statement took effect is unknown."""
 
 
 @contextmanager
@@ -167,33 +156,16 @@ def _translated() -> Iterator[None]:
 
 
 def _problem(error: DBAPIError) -> Problem:
-    """Return what a failed statement means to the caller.
-
-    Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
-    """
-    state = sqlstate(error.orig)
-    reason = f"{state} {message(error.orig)}".strip()
+    """Return what a failed statement means to the caller."""
+    reason = reason_of(error.orig)
     if isinstance(error.orig, UnreadableAnswer):
         return InternalError(reason=f"unreadable answer: {reason}")
     if isinstance(error.orig, pg8000.InterfaceError):
         lost = error.connection_invalidated  # else no connection could be made
         return (ConnectionLost if lost else DatabaseUnavailable)(retry_after=1, reason=reason)
-    match state[:2], state:
-        case ("42", "42P01" | "42703" | "42883"):
-            return SchemaOutdated(retry_after=5, reason=reason)
-        case ("22", _):  # a value that no column can hold and no validator refused
-            return ValidationFailed(reason=reason)
-        case _ if is_id_clash(error.orig):
-            return TransactionConflict(retry_after=1, reason=reason)
-        case ("23", "23503" | "23505"):  # the other constraints are violated only by a defect of ours
-            return Conflict(reason=reason)
-        case _ if error.statement is None and state:  # the connection was refused, for whatever reason
-            return DatabaseUnavailable(retry_after=1, reason=reason)
-        case ("08" | "28" | "3D" | "40" | "53" | "55" | "57" | "58", _):
-            return DatabaseUnavailable(retry_after=1, reason=reason)
-        case (_, "25006" | "25P02" | "25P03" | "54001"):  # read-only; a session or a server in a bad state
-            return DatabaseUnavailable(retry_after=1, reason=reason)
-    return InternalError(reason=reason)
+    if error.statement is None and sqlstate(error.orig):  # the connection was refused, for whatever reason
+        return DatabaseUnavailable(retry_after=1, reason=reason)
+    return refusal(error.orig)
 
 
 def _note_use(_: object, record: Any) -> None:

@@ -14,27 +14,24 @@ from sqlalchemy.dialects.postgresql.base import PGCompiler, PGIdentifierPreparer
 from sqlalchemy.dialects.postgresql.pg8000 import PGDialect_pg8000
 from sqlalchemy.engine.interfaces import IsolationLevel
 
+from goatedvips import database_problems
 from goatedvips.one_flight import BEGIN, Connection, ConnectionBroken, OneFlightConnection, UnreadableAnswer
-from goatedvips.postgres_errors import is_id_clash, sqlstate
+from goatedvips.postgres_errors import UNUSABLE, is_id_clash, sqlstate
 
 TESTED_PG8000 = "1.31.6"
-RETRY_ID_CLASH_SECONDS = 2.0
-"""How long an insert is sent again after clashes of its `id`: each try takes one round trip and the next number."""
-
-# A server that became read-only (Aurora demotes the writer), and a transaction that failed without our noticing.
-_UNUSABLE = frozenset({"25006", "25P02"})
 
 
 class _Dialect(PGDialect_pg8000):
     def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
         """Whether the pool must replace the connection."""
-        broken = isinstance(e, (ConnectionBroken, UnreadableAnswer)) or sqlstate(e) in _UNUSABLE
+        broken = isinstance(e, (ConnectionBroken, UnreadableAnswer)) or sqlstate(e) in UNUSABLE
         return broken or super().is_disconnect(e, connection, cursor)  # type: ignore[no-untyped-call]
 
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
         """Execute a statement; send a transaction's first one again when the `id` that it inserts is taken.
 
-        The option `commit_in_flight` sends COMMIT behind it; within the option `enclosed` it has no effect.
+        The option `commit_in_flight` sends COMMIT behind it, and has no effect within the option `enclosed`;
+        `commit_enclosing` sends COMMIT in any case.
 
         The ids of the guide's tables come from sequences, and the legacy application also inserts ids of its own
         choice ahead of them.  A retry takes the sequence's next number.  Before the first statement there is nothing
@@ -44,7 +41,8 @@ class _Dialect(PGDialect_pg8000):
         is_first = not connection._in_transaction
         options, types = context.execution_options, cursor._input_oids
         commits = options.get("commit_in_flight", False) and not options.get("enclosed")
-        give_up = time.monotonic() + RETRY_ID_CLASH_SECONDS
+        commits |= options.get("commit_enclosing", False)
+        give_up = time.monotonic() + database_problems.RETRY_ID_CLASH_SECONDS
         while True:
             connection.commit_with_next, cursor._input_oids = commits, types
             try:

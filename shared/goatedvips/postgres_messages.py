@@ -7,6 +7,7 @@ Source: https://www.postgresql.org/docs/current/protocol-message-formats.html
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from struct import Struct
 
 INT32, INT16 = Struct("!i"), Struct("!H")
@@ -42,3 +43,21 @@ def extended_query(statement: bytes, values: Sequence[bytes | None], oids: Seque
         bind += INT32.pack(-1) if value is None else INT32.pack(len(value)) + value
     bind += INT16.pack(0)  # all columns in the text format
     return frame(b"P", parse) + frame(b"B", bytes(bind)) + _DESCRIBE_EXECUTE_SYNC
+
+
+def encode(value: object) -> bytes | None:
+    """Return a value in PostgreSQL's text format, an instant as a `timestamp` in UTC; None for NULL.
+
+    Raises
+    ------
+    ValueError: an instant without a time zone.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return b"\\x" + value.hex().encode()
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"an instant needs a time zone: {value.isoformat()}")
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat().encode()
+    return str(value).encode()

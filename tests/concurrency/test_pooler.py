@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import postgres  # noqa: F401 - registers the dialects
+from goatedvips.compiled import Compiled
 from goatedvips.light_connection import Database
 from goatedvips.postgres_server import Server
 from tests.support import stack
@@ -65,7 +66,7 @@ def test_a_light_connection_gets_six_thousand_right_answers(pooled_servers: stac
         start.wait(30)
         for turn in range(STATEMENTS):
             expected = thread * 10_000 + turn
-            rows = database.read((f"select $1::int, {expected} as s{thread}", ("x",)), {"x": expected})
+            rows = database.read(Compiled("", f"select $1::int, {expected} as s{thread}", ("x",)), {"x": expected})
             found["right" if rows == [[expected, expected]] else "wrong"] += 1
         database.close()
         return found

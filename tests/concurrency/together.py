@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from goatedvips import db
+from goatedvips import db, light_db
+from goatedvips.light_connection import make_database
 from tests.support.functions import Context, event, function_name, load
 from tests.support.processes import fork_server
 
@@ -95,7 +96,7 @@ def call_at_once(url: str, name: str, count: int, **changes: Any) -> list[dict[s
 def _call(url: str, name: str, given: dict[str, Any], ready: Any, answers: Any) -> None:
     handler = load(name).handler
     with use_database(url).connect():
-        pass
+        light_db.database().open()
     ready.wait(60)
     answers.put(handler(given, Context(function_name(name), "test")))
 
@@ -103,6 +104,7 @@ def _call(url: str, name: str, given: dict[str, Any], ready: Any, answers: Any) 
 def use_database(url: str) -> sa.Engine:
     """Let the handlers of this process use another database than its settings say. Return their engine."""
     os.environ["DATABASE_URL"] = url
-    engine = db.make_engine(url)
+    engine, database = db.make_engine(url), make_database(url)
     setattr(db, "engine", lambda: engine)  # noqa: B010 - this process has other settings
+    setattr(light_db, "database", lambda: database)  # noqa: B010
     return engine

@@ -3,18 +3,17 @@
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import replace
 from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 
-from goatedvips import db
-from goatedvips.config import settings
+from goatedvips import db, light_db
 from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.light_connection import Database
 from goatedvips.postgres_server import Server
 from tests.support.credentials import network_address
+from tests.support.edges import use
 from tests.support.functions import Answer, Functions, load
 from tests.support.members import Member
 
@@ -27,15 +26,14 @@ PASSWORD, NEW_PASSWORD = "goats like long walks", "sheep prefer short ones"
 def functions_on(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Functions]:
     """Let the functions use this database, as the role `api`."""
     api = sa.make_url(url).set(username="api", password=None)
-    monkeypatch.setattr(db, "settings", replace(settings, database_url=api.render_as_string()))
     server = Server(api.render_as_string(), iam=False, ca_file="", timeout=10)
     monkeypatch.setattr(load("authorize"), "database", Database(server))
-    db.engine.cache_clear()
+    engine = use(monkeypatch, api.render_as_string())
     try:
         yield Functions(monkeypatch)
     finally:
-        db.engine().dispose()
-        db.engine.cache_clear()
+        engine.dispose()
+        light_db.database().close()
 
 
 def walk(functions: Functions, codes: tuple[str, str], race_id: int, adopted: str) -> list[str]:

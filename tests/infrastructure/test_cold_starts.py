@@ -2,10 +2,27 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
-from tests.infrastructure.project import FUNCTIONS, ROOT
+import pytest
+
+from goatedvips import light_db
+from tests.infrastructure.project import COMPILED, FUNCTIONS, ROOT
+from tests.support.functions import load
 
 HANDLERS = {f.name: str(ROOT / "functions" / f.domain / f"{f.name}.py") for f in FUNCTIONS}
+# What a handler with compiled statements may import beside Python's own modules. Powertools imports the bare botocore.
+LIGHT_PACKAGES = {
+    "annotated_types",
+    "aws_lambda_powertools",
+    "botocore",
+    "goatedvips",
+    "jmespath",
+    "pydantic",
+    "pydantic_core",
+    "typing_extensions",
+    "typing_inspection",
+}
 VARIABLES = {"PYTHONPATH": str(ROOT / "shared"), "DATABASE_URL": "postgresql://api@127.0.0.1:1/nowhere"}
 
 
@@ -44,3 +61,30 @@ for file in sys.argv[1:]:
         sys.exit(f"after {file}: {gc.get_threshold()}")
 """
     run(program, *HANDLERS.values())
+
+
+@pytest.mark.parametrize("name", sorted(COMPILED))
+def test_a_handler_with_compiled_statements_imports_neither_sqlalchemy_nor_pg8000(name: str) -> None:
+    program = """
+import runpy, sys
+before = set(sys.modules)
+runpy.run_path(sys.argv[1])
+print(*set(sys.modules) - before)
+"""
+    modules = run(program, HANDLERS[name]).split()
+    packages = {module.partition(".")[0] for module in modules}
+    assert packages - set(sys.stdlib_module_names) - {"_sysconfigdata__linux_x86_64-linux-gnu"} <= LIGHT_PACKAGES
+    assert "goatedvips.light_db" in modules
+    own = {module for module in modules if module.startswith("goatedvips.")}
+    assert not [module for module in own if module.startswith(("goatedvips.models", "goatedvips.db"))]
+
+
+def test_each_handler_uses_one_edge_to_the_database_and_gives_it_to_its_api() -> None:
+    """With another one an Idempotency-Key would be stored outside the transaction of its effect."""
+    for function in FUNCTIONS:
+        text = Path(HANDLERS[function.name]).read_text()
+        is_light = "light_db" in text
+        assert is_light == (function.name in COMPILED), function.name
+        assert not is_light or "goatedvips.db" not in text, function.name
+        api = getattr(load(function.name), "api", None)
+        assert api is None or api.database is (light_db if is_light else None), function.name

@@ -24,11 +24,12 @@ MAY_IMPORT = {
         "db",
         "domain",
         "http",
+        "light_db",
         "schedule",
         "validators",
     ),
-    "domain": ("domain", "errors", "models", "time_zones", "sqlalchemy", "argon2"),
-    "models": ("models", "sqlalchemy"),
+    "domain": ("domain", "compiled", "connections", "errors", "models", "time_zones", "sqlalchemy", "argon2"),
+    "models": ("models", "postgres_values", "sqlalchemy"),
     # Query and header parameters are declared in Powertools' words.
     "validators": (
         "validators",
@@ -47,7 +48,9 @@ EXCEPTIONS = {
     "shared/goatedvips/validators/privacy.py": ("sqlalchemy",),  # and this writes rows of whatever table
     "shared/goatedvips/domain/unique_keys.py": ("postgres_errors",),  # it reads which key the server names
     "shared/goatedvips/domain/codes/claims.py": ("postgres_errors",),  # it reads that its statement aborted itself
-    "functions/operations/authorize.py": ("light_connection", "postgres_server"),  # it runs without SQLAlchemy
+    "functions/operations/authorize.py": (  # it runs without SQLAlchemy and without HTTP
+        *("light_connection", "postgres_wire"),
+    ),
 }
 # The environment is read once, by config.py; rules and queries know nothing of where they run.
 DOMAIN_MAY_NOT = {"os", "logging", "socket", "urllib"}

@@ -13,12 +13,11 @@ from tests.support.wire import Wire
 @pytest.fixture
 def wire(servers: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     """The handlers' connections to the database, to be counted and cut."""
-    from goatedvips import db  # noqa: PLC0415 - it reads settings that pytest_configure makes after this import
+    from tests.support.edges import use  # noqa: PLC0415 - it reads settings that pytest_configure makes after this
 
     wire = Wire(servers.postgres)
     url = sa.make_url(os.environ["DATABASE_URL"]).set(port=wire.port)
-    engine = db.make_engine(url.render_as_string())
-    monkeypatch.setattr(db, "engine", lambda: engine)
+    engine = use(monkeypatch, url.render_as_string())
     yield wire
     engine.dispose()
     wire.close()

@@ -16,6 +16,7 @@ from goatedvips import db
 from goatedvips.config import settings
 from goatedvips.errors import (
     Conflict,
+    ConnectionLost,
     DatabaseUnavailable,
     InternalError,
     NotFound,
@@ -25,16 +26,10 @@ from goatedvips.errors import (
 )
 from goatedvips.models.accounts import attempts
 from tests.support import stack
+from tests.support.edges import use
 from tests.support.functions import Functions, load
 from tests.support.members import Members
 from tests.support.wire import Wire
-
-
-def use(monkeypatch: pytest.MonkeyPatch, url: str) -> sa.Engine:
-    """Make the edge connect to this URL."""
-    engine = db.make_engine(url)
-    monkeypatch.setattr(db, "engine", lambda: engine)
-    return engine
 
 
 def test_a_get_is_retried_after_a_lost_connection(wire: Wire, functions: Functions) -> None:
@@ -151,7 +146,7 @@ def test_each_class_of_database_error_has_its_problem(
     with pytest.raises(problem) as raised, db.transaction() as connection:
         connection.exec_driver_sql("set local statement_timeout = '100ms'")
         connection.exec_driver_sql(statement)
-    assert type(raised.value) in {problem, db.ConnectionLost}
+    assert type(raised.value) in {problem, ConnectionLost}
 
 
 @pytest.fixture
@@ -224,7 +219,7 @@ def test_an_exception_while_an_answer_is_read_closes_the_connection(
         patched.setattr("goatedvips.one_flight._timestamp", fail)
         with pytest.raises(Problem) as raised, block() as connection:
             connection.exec_driver_sql("select 'first'::text, timestamp '2026-01-01' from generate_series(1, 3)")
-    assert isinstance(raised.value, db.ConnectionLost) == isinstance(error, OSError)
+    assert isinstance(raised.value, ConnectionLost) == isinstance(error, OSError)
     with block() as connection:
         assert connection.exec_driver_sql("select 'second'").all() == [("second",)]
     assert wire.connections == 2
@@ -255,7 +250,7 @@ def test_a_fatal_error_of_the_server_reaches_the_log(
     if idle:
         with database.connect() as other:
             other.exec_driver_sql(f"select pg_terminate_backend({backend}, 5000)")
-    with pytest.raises(db.ConnectionLost) as raised, db.transaction() as connection:
+    with pytest.raises(ConnectionLost) as raised, db.transaction() as connection:
         connection.exec_driver_sql("select pg_terminate_backend(pg_backend_pid())")
     assert raised.value.reason == "57P01 terminating connection due to administrator command"
     assert raised.value.retry_after == 1

@@ -1,4 +1,4 @@
-"""The first request of a process compiles no statement, and the import of a handler opens no connection."""
+"""The first request of a process compiles no statement and imports nothing, and an import opens no connection."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.infrastructure.project import COMPILED
 from tests.support.codes import Codes
 from tests.support.functions import ROOT, event
 from tests.support.members import Members
@@ -27,23 +28,30 @@ compiled = len(engine()._compiled_cache)
 answer = handler(json.loads(event), SimpleNamespace(function_name="First"))
 print(json.dumps([answer["statusCode"], connections, compiled, len(engine()._compiled_cache)]))
 """
+LIGHT_PROGRAM = """
+import json, runpy, sys
+from types import SimpleNamespace
+file, event = sys.argv[1:]
+handler = runpy.run_path(file)["handler"]
+from goatedvips.light_db import database
+connections = int(database()._connection is not None)
+imported = set(sys.modules)
+answer = handler(json.loads(event), SimpleNamespace(function_name="First"))
+print(json.dumps([answer["statusCode"], connections, sorted(set(sys.modules) - imported)]))
+"""
 
 
-def first_request(name: str, **changes: Any) -> list[int]:
-    """Send a process its first request.
-
-    Return the answer's status, the connections after the import, and the sizes of the cache of compiled statements
-    after the import and after the request.
-    """
+def first_request(program: str, name: str, **changes: Any) -> list[Any]:
+    """Send a process its first request, and return what the program printed."""
     (file,) = (ROOT / "functions").glob(f"*/{name}.py")
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(file), json.dumps(event(name, **changes))],
+        [sys.executable, "-c", program, str(file), json.dumps(event(name, **changes))],
         env=os.environ | {"PYTHONPATH": str(ROOT / "shared")},
         capture_output=True,
         text=True,
         check=True,
     )
-    values: list[int] = json.loads(done.stdout.splitlines()[-1])
+    values: list[Any] = json.loads(done.stdout.splitlines()[-1])
     return values
 
 
@@ -58,13 +66,29 @@ REQUESTS: dict[tuple[str, int], Arrange] = {
         "path": f"/v1/races/{races.new(end_date=FAR)}/participants",
     },
     ("claim_code", 201): lambda members, _, codes: {"by": members.new(), "body": {"code": codes.new().code}},
+    ("spin_wheel", 201): lambda members, _, __: {"by": members.new()},
 }
 
 
-@pytest.mark.parametrize(("name", "status"), REQUESTS)
+@pytest.mark.parametrize(("name", "status"), [key for key in REQUESTS if key[0] not in {*COMPILED, "spin_wheel"}])
 def test_the_first_request_compiles_nothing_and_the_import_connects_to_nothing(
     members: Members, races: Races, codes: Codes, name: str, status: int
 ) -> None:
-    answered, connections, imported, requested = first_request(name, **REQUESTS[name, status](members, races, codes))
+    changes = REQUESTS[name, status](members, races, codes)
+    answered, connections, imported, requested = first_request(PROGRAM, name, **changes)
     assert (answered, connections) == (status, 0)
     assert 0 < imported == requested
+
+
+@pytest.mark.parametrize(("name", "status"), [key for key in REQUESTS if key[0] in COMPILED])
+@pytest.mark.parametrize("headers", [{}, {"idempotency-key": "k"}], ids=["", "keyed"])
+def test_the_first_request_imports_nothing_if_its_statements_are_compiled_beforehand(
+    members: Members, races: Races, codes: Codes, name: str, status: int, headers: dict[str, str]
+) -> None:
+    changes = REQUESTS[name, status](members, races, codes)
+    answered, connections, imported = first_request(LIGHT_PROGRAM, name, **changes, headers=headers)
+    assert (answered, connections, imported) == (status, 0, [])
+
+
+def test_every_handler_with_compiled_statements_has_its_request() -> None:
+    assert {name for name, _ in REQUESTS} >= set(COMPILED)

@@ -24,6 +24,7 @@ from goatedvips.models.accounts import users
 from goatedvips.models.operations import idempotency_records
 from goatedvips.models.wheel import wheel_spins
 from goatedvips.postgres_server import Server
+from tests.support.edges import use
 from tests.support.functions import Context, Functions, event, load
 from tests.support.members import Members
 
@@ -60,8 +61,7 @@ def test_the_edge_authenticates_if_the_authorizer_had_no_database(
         answer = load("get_me").handler(given, Context("GetMeFunction", "1"))
         assert answer["statusCode"] == status
     url = f"postgresql://api@127.0.0.1:{free_port()}/nowhere"
-    engine = db.make_engine(url)
-    monkeypatch.setattr(db, "engine", lambda: engine)
+    use(monkeypatch, url)
     unreachable = Database(Server(url, iam=False, ca_file="", timeout=10.0))
     monkeypatch.setattr(load("authorize"), "database", unreachable)
     bearer = f"Bearer {member.token}"
@@ -320,8 +320,7 @@ def test_a_query_log_line_carries_the_request_id(
     functions: Functions, printed: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(db, "settings", replace(settings, query_log=True))
-    engine = db.make_engine(settings.database_url)
-    monkeypatch.setattr(db, "engine", lambda: engine)
+    engine = use(monkeypatch, settings.database_url)
     answer = functions.call("get_wheel")
     engine.dispose()
     query, *_ = (json.loads(text) for text in printed().splitlines())

@@ -116,7 +116,7 @@ def test_a_registration_with_taken_ids_counts_once(functions: Functions, members
 def test_ids_that_stay_taken_are_503_and_never_a_taken_name(
     functions: Functions, members: Members, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("goatedvips.postgres.RETRY_ID_CLASH_SECONDS", -1.0)
+    monkeypatch.setattr("goatedvips.database_problems.RETRY_ID_CLASH_SECONDS", -1.0)
     monkeypatch.setattr("goatedvips.http.api.RETRY_WITHIN", -1.0)
     insert_ahead(database, "users")
     refused = functions.call("register", **registration(members))

@@ -13,23 +13,24 @@ import sqlalchemy as sa
 
 from database.embedded import running
 from goatedvips import iam_token, light_connection, postgres_server
-from goatedvips.light_connection import (
-    ConnectionLost,
-    Database,
-    Parameters,
-    Refused,
-    Statement,
-    Unreachable,
-    UnreadableAnswer,
-)
+from goatedvips.compiled import Compiled
+from goatedvips.light_connection import Database, Parameters
 from goatedvips.postgres_server import AMAZON_ROOTS, Server
+from goatedvips.postgres_wire import ConnectionLost, Refused, Unreachable, UnreadableAnswer
 from migrations.upgrade import engine
 from tests.support import stack
 from tests.support.tls import HOST, tls_front, write_certificates
 from tests.support.wire import Wire
 
 NOW = datetime(2026, 5, 1, 12, 30, 0, 500_000, UTC)
-ONE: Statement = ("select 1", ())
+
+
+def statement(text: str, *parameters: str) -> Compiled:
+    """Return a statement that no file has."""
+    return Compiled("", text, parameters)
+
+
+ONE = statement("select 1")
 METHODS = {"scram": "scram-sha-256", "clear": "password", "old": "md5"}
 SECRET = "a & secret/of:several@signs%"
 
@@ -149,29 +150,29 @@ def test_only_amazon_s_authorities_are_trusted_unless_a_file_names_others(tmp_pa
 
 
 def test_values_are_read_as_they_were_sent(url: str) -> None:
-    statement: Statement = (
+    compared = statement(
         "select $1::bytea = '\\x00ff27', $2::timestamp = '2026-05-01 12:30:00.5', $3::int8, $3::int2, $4::boolean",
-        ("octets", "instant", "number", "flag"),
+        *("octets", "instant", "number", "flag"),
     )
     given: Parameters = {"octets": b"\x00\xff'", "instant": NOW, "number": 7, "flag": False}
-    assert connect(url).read(statement, given) == [[True, True, 7, 7, False]]
+    assert connect(url).read(compared, given) == [[True, True, 7, 7, False]]
 
 
 def test_it_reads_no_rows_one_and_many(url: str) -> None:
-    statement: Statement = ("select n from generate_series(1, $1::int) n", ("count",))
+    numbers = statement("select n from generate_series(1, $1::int) n", "count")
     database = connect(url)
     for count in (0, 1, 50_000):
-        assert database.read(statement, {"count": count}) == [[number] for number in range(1, count + 1)]
+        assert database.read(numbers, {"count": count}) == [[number] for number in range(1, count + 1)]
 
 
 def test_a_refused_statement_leaves_the_connection_usable(servers: stack.Stack) -> None:
     wire = Wire(servers.postgres)
     database = connect(f"postgresql://postgres@{HOST}:{wire.port}/postgres")
     with pytest.raises(Refused) as raised:
-        database.read(("select 1 / $1::int", ("zero",)), {"zero": 0})
+        database.read(statement("select 1 / $1::int", "zero"), {"zero": 0})
     assert light_connection.describe(raised.value) == "22012 division by zero"
     with pytest.raises(Refused) as raised:
-        database.read(("select 'secret'::int", ()), {})
+        database.read(statement("select 'secret'::int"), {})
     assert "D" not in raised.value.args[0], "the detail quotes values"
     assert database.read(ONE, {}) == [[1]]
     assert wire.connections == 1
@@ -183,7 +184,7 @@ def test_an_answer_that_cannot_be_read_closes_the_connection(servers: stack.Stac
     wire = Wire(servers.postgres)
     database = connect(f"postgresql://postgres@{HOST}:{wire.port}/postgres")
     with pytest.raises(UnreadableAnswer):
-        database.read((f"select 7, {column} from generate_series(1, 3)", ()), {})
+        database.read(statement(f"select 7, {column} from generate_series(1, 3)"), {})
     assert database.read(ONE, {}) == [[1]]
     assert wire.connections == 2
     wire.close()
@@ -191,7 +192,7 @@ def test_an_answer_that_cannot_be_read_closes_the_connection(servers: stack.Stac
 
 def test_a_fatal_error_is_the_reason_of_a_lost_connection(url: str) -> None:
     with pytest.raises(ConnectionLost) as raised:
-        connect(url).read(("select pg_terminate_backend(pg_backend_pid())", ()), {})
+        connect(url).read(statement("select pg_terminate_backend(pg_backend_pid())"), {})
     assert light_connection.describe(raised.value) == "57P01 terminating connection due to administrator command"
 
 
@@ -215,15 +216,15 @@ def test_a_silent_server_is_waited_for_no_longer_than_the_time_out(url: str) -> 
         with pytest.raises(Unreachable):
             connect(f"postgresql://api@{HOST}:{listener.getsockname()[1]}/x", timeout=0.3).read(ONE, {})
     with pytest.raises(ConnectionLost):
-        connect(url, timeout=0.3).read(("select 1 from pg_sleep(5)", ()), {})
+        connect(url, timeout=0.3).read(statement("select 1 from pg_sleep(5)"), {})
     assert time.monotonic() - started < 4
 
 
 def test_a_write_may_be_lost(url: str, caplog: pytest.LogCaptureFixture) -> None:
     database = connect(url)
     database.read(ONE, {})
-    database.try_write(("select 1 / 0", ()), {})
-    database.try_write(("select pg_terminate_backend(pg_backend_pid())", ()), {})
+    database.try_write(statement("select 1 / 0"), {})
+    database.try_write(statement("select pg_terminate_backend(pg_backend_pid())"), {})
     database.close()
     database.server = connect(f"postgresql://postgres@{HOST}:1/x").server
     database.try_write(ONE, {})

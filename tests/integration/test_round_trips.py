@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips import db
+from goatedvips import db, light_db
 from goatedvips.domain.accounts import passwords
 from goatedvips.domain.notifications import mailed_tokens
 from goatedvips.domain.privacy.holdings import HOLDINGS
@@ -19,6 +19,7 @@ from goatedvips.light_connection import Database
 from goatedvips.postgres_server import Server
 from tests.support import stack
 from tests.support.codes import Codes
+from tests.support.edges import use
 from tests.support.functions import Functions, load
 from tests.support.lives import PASSWORD, STORED
 from tests.support.members import Members
@@ -32,12 +33,12 @@ def wire(servers: stack.Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire
     """A proxy that the handlers connect through; it counts round trips."""
     wire = Wire(servers.pooler or servers.postgres)
     url = sa.make_url(os.environ["DATABASE_URL"]).set(port=wire.port)
-    engine = db.make_engine(url.render_as_string(hide_password=False))
-    monkeypatch.setattr(db, "engine", lambda: engine)
+    engine = use(monkeypatch, url.render_as_string(hide_password=False))
     server = Server(url.render_as_string(), iam=False, ca_file="", timeout=10.0)
     monkeypatch.setattr(load("authorize"), "database", Database(server))
     with db.reading() as connection:
         connection.execute(sa.text("select 1"))
+    light_db.database().open()
     yield wire
     engine.dispose()
     wire.close()

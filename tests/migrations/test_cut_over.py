@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips import db
-from goatedvips.config import settings
+from goatedvips import light_db
 from goatedvips.light_connection import Database
 from goatedvips.models.every import metadata
 from goatedvips.models.rewards import rewards
 from goatedvips.postgres_server import Server
 from tests.support import stack
+from tests.support.edges import use
 from tests.support.functions import Functions, load
 from tests.support.legacy.application import PASSWORD, Adopted, Checksum, LegacyApplication, checksum
 from tests.support.members import Member, Members
@@ -64,13 +64,12 @@ def functions(
 ) -> Iterator[Functions]:
     """Our functions, on this database."""
     url = servers.pooled(str(adopted.database.url.database))
-    monkeypatch.setattr(db, "settings", replace(settings, database_url=url))
-    db.engine.cache_clear()
+    engine = use(monkeypatch, url)
     server = Server(url, iam=False, ca_file="", timeout=10)
     monkeypatch.setattr(load("authorize"), "database", Database(server))
     yield functions
-    db.engine().dispose()
-    db.engine.cache_clear()
+    engine.dispose()
+    light_db.database().close()
 
 
 def set_legacy(monkeypatch: pytest.MonkeyPatch, function: str, *, on: bool) -> None:

@@ -1,7 +1,6 @@
 """Every problem is explained to front ends."""
 
-from goatedvips.db import ConnectionLost
-from goatedvips.errors import Problem
+from goatedvips.errors import ConnectionLost, Problem
 from goatedvips.http.problems import explanation, problem_by_code
 
 

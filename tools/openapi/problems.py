@@ -81,7 +81,8 @@ def problems_of(
         kinds |= {IdempotencyInProgress, ValidationFailed} | problems_named(idempotency.claim) - {Forbidden}
     if api.who == "staff":
         kinds.add(Forbidden)
-    if DATABASE_BLOCKS & {value for value in vars(module).values() if inspect.isfunction(value)}:
+    blocks = DATABASE_BLOCKS & {value for value in vars(module).values() if inspect.isfunction(value)}
+    if blocks or api.database is not None:
         kinds |= {DatabaseUnavailable, SchemaOutdated}
     return kinds
 

@@ -2,41 +2,37 @@
 
 The authorizer's answer may be a minute old.  Each such statement therefore starts from one of the CTEs below.  The CTE
 returns no row if the caller has lost the right, and the rest of the statement joins to it, so it then writes nothing.
-`one` and `one_or_none` return the row of such a statement, or raise why the caller was refused.
+`one` and `one_or_none` return the row of such a statement, or raise why the caller was refused.  They are those of
+`goatedvips.domain.callers`, where handlers without SQLAlchemy import them from.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, Boolean, ColumnElement, Connection, Executable, Row, Select, and_, bindparam, or_, select
+from sqlalchemy import CTE, Boolean, ColumnElement, Select, and_, bindparam, or_, select
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from goatedvips.errors import AccountSuspended, EmailUnverified, Forbidden, SelfExcluded, Unauthenticated
+from goatedvips.domain.callers import Caller, explain, one, one_or_none
 from goatedvips.models.accounts import sessions, users
 
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A signed-in member or staff member, as the HTTP edge authenticated them."""
-
-    user_id: int
-    session_id: int
-    request_id: str
-    verified_email_required: bool = False
-    """Whether spins, claims and joins need a verified e-mail address (a setting)."""
-
-    def parameters(self, now: datetime) -> dict[str, object]:
-        """Return what the CTEs below are bound to."""
-        return {
-            "caller_id": self.user_id,
-            "caller_session_id": self.session_id,
-            "caller_request_id": self.request_id,
-            "now": now,
-            "verified_email_required": self.verified_email_required,
-        }
-
+__all__ = [
+    "CALLER_ID",
+    "CALLER_PARAMETERS",
+    "COMPARED",
+    "LIVE",
+    "NOW",
+    "VERIFIED_EMAIL_REQUIRED",
+    "Caller",
+    "claimant",
+    "explain",
+    "is_excluded",
+    "member",
+    "one",
+    "one_or_none",
+    "player",
+    "proven_member",
+    "select_reasons",
+    "staff",
+]
 
 CALLER_PARAMETERS = {"caller_id", "caller_session_id", "caller_request_id", "now", "verified_email_required"}
 """The names in `Caller.parameters`."""
@@ -114,7 +110,7 @@ def proven_member() -> CTE:
     return _select_caller.where(users.c.password == COMPARED).with_for_update(of=users).cte("caller")
 
 
-_select_reasons = (
+select_reasons = (
     select(
         LIVE.label("live"),
         users.c.suspended_at.is_not(None).label("suspended"),
@@ -125,75 +121,3 @@ _select_reasons = (
     .join(sessions, sessions.c.user_id == users.c.id)
     .where(sessions.c.id == bindparam("caller_session_id"), users.c.id == CALLER_ID)
 )
-
-
-def explain(
-    connection: Connection, caller: Caller, *, now: datetime, playing: bool = False, staff: bool = False
-) -> None:
-    """Raise why one of the CTEs has no row for the caller; return if the caller is not the reason.
-
-    Raises
-    ------
-    Unauthenticated, AccountSuspended, Forbidden, SelfExcluded, EmailUnverified
-    """
-    row = connection.execute(_select_reasons, caller.parameters(now)).one_or_none()
-    if row is not None and row.suspended:
-        raise AccountSuspended
-    if row is None or not row.live:
-        raise Unauthenticated
-    if staff and not row.is_admin:
-        raise Forbidden
-    if playing and row.excluded:
-        raise SelfExcluded
-    if playing and row.unverified:
-        raise EmailUnverified
-
-
-def one_or_none(
-    connection: Connection,
-    statement: Executable,
-    caller: Caller,
-    parameters: Mapping[str, object],
-    *,
-    now: datetime,
-    playing: bool = False,
-    staff: bool = False,
-) -> Row[*tuple[Any, ...]] | None:
-    """Execute a statement that starts from one of the CTEs above, and return its row.
-
-    Parameters
-    ----------
-    parameters: what the statement is bound to besides `Caller.parameters`.
-    playing, staff: which CTE the statement starts from: `player` (or `claimant`, if no row means that the caller may
-        not play), `staff`, or neither of them.
-
-    Raises
-    ------
-    Unauthenticated, AccountSuspended, Forbidden, SelfExcluded, EmailUnverified: if there is no row because of it.
-    """
-    row = connection.execute(statement, {**caller.parameters(now), **parameters}).one_or_none()
-    if row is None:
-        explain(connection, caller, now=now, playing=playing, staff=staff)
-    return row
-
-
-def one(
-    connection: Connection,
-    statement: Executable,
-    caller: Caller,
-    parameters: Mapping[str, object],
-    *,
-    now: datetime,
-    playing: bool = False,
-    staff: bool = False,
-) -> Row[*tuple[Any, ...]]:
-    """As `one_or_none`, for a statement that always has a row if the caller is allowed.
-
-    Raises
-    ------
-    Unauthenticated, AccountSuspended, Forbidden, SelfExcluded, EmailUnverified
-    """
-    row = one_or_none(connection, statement, caller, parameters, now=now, playing=playing, staff=staff)
-    if row is None:
-        raise AssertionError("the statement has a row for every caller who is allowed")
-    return row

@@ -1,6 +1,5 @@
 """Attempts: recorded so that guessing is slow, and the throttles that limit them."""
 
-import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +26,7 @@ from sqlalchemy import (
 )
 
 from goatedvips.domain.access import NOW
-from goatedvips.errors import TooManyAttempts
+from goatedvips.domain.throttled import too_many
 from goatedvips.models.accounts import attempts
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -77,11 +76,6 @@ class Throttle:
             .limit(1)
             .scalar_subquery()
         )
-
-
-def too_many(opens_at: datetime, *, now: datetime) -> TooManyAttempts:
-    """Return the refusal of an attempt before the throttle opens."""
-    return TooManyAttempts(retry_after=max(1, math.ceil((opens_at - now).total_seconds())))
 
 
 def insert_attempt(

@@ -6,22 +6,23 @@ SnapStart snapshot contains the result.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import Executable
+if TYPE_CHECKING:
+    from sqlalchemy import Executable
 
 
 class FirstStatement(NamedTuple):
     """A statement and the names of all parameters with which it is executed, also of those that it does not use."""
 
-    statement: Executable
+    statement: "Executable"
     parameters: tuple[str, ...]
 
 
 noted: list[FirstStatement] = []
 
 
-def compile_at_import(statement: Executable, parameters: Iterable[str]) -> None:
+def compile_at_import(statement: "Executable", parameters: Iterable[str]) -> None:
     """Note a statement.
 
     Parameters

@@ -8,6 +8,7 @@ annotations are the members that only its document has.
 from goatedvips.errors.edge import (
     BodyTooLarge,
     Conflict,
+    ConnectionLost,
     DatabaseUnavailable,
     Forbidden,
     IdempotencyInProgress,
@@ -57,6 +58,7 @@ __all__ = [
     "CodeNotClaimable",
     "CodeTaken",
     "Conflict",
+    "ConnectionLost",
     "DatabaseUnavailable",
     "EmailTaken",
     "EmailUnverified",

@@ -91,6 +91,10 @@ class DatabaseUnavailable(Problem):
     status, code, title = 503, "database_unavailable", "The database is unavailable at the moment"
 
 
+class ConnectionLost(DatabaseUnavailable):
+    """The connection broke during a statement: whether the statement took effect is unknown."""
+
+
 class TransactionConflict(DatabaseUnavailable):
     """Another transaction took a unique value first; this one was rolled back, and may run again at once."""
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar, TypedDict
+from typing import TYPE_CHECKING, ClassVar, TypedDict
 
-from sqlalchemy import Executable
+if TYPE_CHECKING:
+    from sqlalchemy import Executable
 
 
 class InvalidValue(TypedDict):
@@ -38,7 +39,7 @@ class Problem(Exception):
         *,
         retry_after: int | None = None,
         reason: str | None = None,
-        leaves: Executable | None = None,
+        leaves: "Executable | None" = None,
         **members: int | str | datetime | dict[str, str] | list[dict[str, str]] | None,
     ) -> None:
         super().__init__(detail or self.title)

@@ -13,12 +13,18 @@ from aws_lambda_powertools.metrics import MetricUnit
 from goatedvips import resume_garbage_collection
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
-from goatedvips.db import ConnectionLost, compile_ahead, reading
 from goatedvips.domain import first_statements
-from goatedvips.domain.access import Caller
-from goatedvips.errors import Forbidden, NotFound, TransactionConflict, Unauthenticated, ValidationFailed
+from goatedvips.domain.callers import Caller
+from goatedvips.errors import (
+    ConnectionLost,
+    Forbidden,
+    NotFound,
+    TransactionConflict,
+    Unauthenticated,
+    ValidationFailed,
+)
 from goatedvips.http.bodies import parse, prepare
-from goatedvips.http.idempotency import answer_once
+from goatedvips.http.idempotency import Database, answer_once
 from goatedvips.http.problems import pointer, problem_of, problem_response
 
 logger = Logger(service="goatedvips")
@@ -45,13 +51,17 @@ class HttpApi(APIGatewayHttpResolver):
     keyed: whether a signed-in POST honours an Idempotency-Key. False for a body with a password: the attempt must be
         committed before the password is compared, and the stored fast hash of the body would reveal the password.
     key_required: whether a POST without an Idempotency-Key is refused, because carrying it out twice would be costly.
+    database: the edge that the handler uses, if it is `goatedvips.light_db`; else `goatedvips.db`.
     """
 
-    def __init__(self, who: Who, *, keyed: bool = True, key_required: bool = False) -> None:
+    def __init__(
+        self, who: Who, *, keyed: bool = True, key_required: bool = False, database: Database | None = None
+    ) -> None:
         super().__init__(enable_validation=True, json_body_deserializer=parse)
         self.who = who
         self.keyed = keyed and who != "anyone"
         self.key_required = key_required
+        self.database = database
         self.use([_carry_out])
         self.exception_handler([Exception])(self._refuse)
 
@@ -150,7 +160,9 @@ class HttpApi(APIGatewayHttpResolver):
 def lambda_handler(api: HttpApi) -> Callable[[Event, Any], Answer]:
     """Return what Lambda calls. A handler's module ends with this call, which prepares what the first request needs."""
     api.prepare()
-    if settings.database_url:
+    if settings.database_url and api.database is None:
+        from goatedvips.db import compile_ahead
+
         for first in first_statements.noted[-1:]:
             compile_ahead(first.statement, first.parameters)
     resume_garbage_collection()
@@ -173,7 +185,8 @@ def _prepare(event: Event) -> None:
 
 def _look_up_session(authorization: str) -> dict[str, Any]:
     """Return what the authorizer would have reported for this header: empty if there is no live session."""
-    from goatedvips.domain.accounts import authentication, sessions  # seldom needed
+    from goatedvips.db import reading  # seldom needed
+    from goatedvips.domain.accounts import authentication, sessions
 
     token = authentication.bearer_token(authorization)
     if token is None:
@@ -241,7 +254,9 @@ def _answer_once(api: HttpApi, proceed: Proceed) -> Response[Any]:
         raise ValidationFailed("This request needs an Idempotency-Key")
     if key is None:
         return proceed(api)
-    return answer_once(lambda: proceed(api), api.current_event, key, api.caller, staff=api.who == "staff")
+    return answer_once(
+        lambda: proceed(api), api.current_event, key, api.caller, staff=api.who == "staff", database=api.database
+    )
 
 
 def _as_answer(response: Response[str]) -> Answer:

@@ -5,6 +5,8 @@ from typing import override
 
 from sqlalchemy import Constraint, DateTime, Dialect, ForeignKeyConstraint, MetaData, Table, TypeDecorator
 
+from goatedvips.postgres_values import nearest_instant
+
 
 def _referent(key: Constraint, _: Table) -> str:
     """The table and column that a foreign key refers to, from its text, so that no other domain's model is imported."""
@@ -62,6 +64,4 @@ class Instant(TypeDecorator[datetime]):
         """
         if value is None:
             return None
-        if isinstance(value, str):
-            value = datetime.min if value.startswith("-") or value.endswith("BC") else datetime.max  # noqa: DTZ901
-        return value.replace(tzinfo=UTC)
+        return nearest_instant(value) if isinstance(value, str) else value.replace(tzinfo=UTC)

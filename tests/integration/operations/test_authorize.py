@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain.accounts import compiled_sessions
-from goatedvips.light_connection import Database, Parameters, Statement
+from goatedvips.compiled import Compiled
+from goatedvips.domain.accounts import compiled_statements
+from goatedvips.light_connection import Database, Parameters
 from goatedvips.models.accounts import sessions, users
 from goatedvips.postgres_server import Server
 from tests.support import stack
@@ -198,7 +199,7 @@ def test_nothing_is_recorded_for_a_session_that_ends_after_it_was_read(
     module = load("authorize")
     write = module.database.try_write
 
-    def change_then_write(statement: Statement, parameters: Parameters) -> None:
+    def change_then_write(statement: Compiled, parameters: Parameters) -> None:
         with database.connect() as connection:
             if change == "suspended":
                 connection.execute(sa.update(users).where(users.c.id == member.id).values(suspended_at=NOW))
@@ -242,9 +243,10 @@ def test_it_never_fails_whatever_the_server_answers(
     functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     member = members.new()
-    text, names = compiled_sessions.FIND_LIVE
+    find = compiled_statements.FIND_LIVE
+    unreadable = Compiled(find.source, find.text.replace("sessions.id AS", "'text'::text AS"), find.parameters)
     with monkeypatch.context() as patched:
-        patched.setattr(compiled_sessions, "FIND_LIVE", (text.replace("sessions.id AS", "'text'::text AS"), names))
+        patched.setattr(compiled_statements, "FIND_LIVE", unreadable)
         assert ask(functions, bearer(member)) == UNDECIDED
     assert "undecided: KeyError: 25" in caplog.text
     assert ask(functions, bearer(member))["context"] == member.caller
@@ -349,8 +351,8 @@ def test_queries_are_logged_with_their_time_and_without_their_values(
     with caplog.at_level(logging.INFO, "goatedvips.db"):
         ask(functions, bearer(member))
     read, write = (record for record in caplog.records if record.name == "goatedvips.db")
-    assert (read.statement, read.rows) == (compiled_sessions.FIND_LIVE[0], 1)  # type: ignore[attr-defined]
-    assert (write.statement, write.rows) == (compiled_sessions.RECORD_USE[0], 0)  # type: ignore[attr-defined]
+    assert (read.statement, read.rows) == (compiled_statements.FIND_LIVE.text, 1)  # type: ignore[attr-defined]
+    assert (write.statement, write.rows) == (compiled_statements.RECORD_USE.text, 0)  # type: ignore[attr-defined]
     assert read.milliseconds > 0  # type: ignore[attr-defined]
     assert member.token not in str(read.__dict__)
 

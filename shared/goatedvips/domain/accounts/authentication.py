@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from goatedvips.domain.accounts import compiled_sessions
+from goatedvips.compiled import Compiled
+from goatedvips.domain.accounts import compiled_statements
 from goatedvips.domain.tokens import hash_token
 
 SESSION_LIFETIME = timedelta(days=30)
@@ -17,11 +18,9 @@ ACTIVITY_INTERVAL = timedelta(minutes=5)
 
 _BEARER = re.compile(r"Bearer +(gvp_[A-Za-z0-9_-]{43})", re.ASCII | re.IGNORECASE)
 
-type Statement = tuple[str, tuple[str, ...]]
-"""SQL with `$1` …, and the names of these parameters in their order."""
-type Parameters = Mapping[str, bytes | datetime | int]
-type Read = Callable[[Statement, Parameters], list[list[int]]]
-type Write = Callable[[Statement, Parameters], None]
+type Parameters = Mapping[str, object]
+type Read = Callable[[Compiled, Parameters], list[list[int]]]
+type Write = Callable[[Compiled, Parameters], None]
 type Principal = dict[str, int]
 """The member whose token was presented, as the authorizer reports them: `user_id`, `session_id`, `is_staff`."""
 
@@ -42,12 +41,12 @@ def authenticate(read: Read, try_write: Write, token: str, *, now: datetime) -> 
     read: sends a compiled statement and returns its rows.
     try_write: sends a compiled statement whose effect may be lost; it raises nothing.
     """
-    rows = read(compiled_sessions.FIND_LIVE, live_parameters(token, now))
+    rows = read(compiled_statements.FIND_LIVE, live_parameters(token, now))
     if not rows:
         return None
     ((user_id, session_id, is_staff, is_due),) = rows
     if is_due:
-        try_write(compiled_sessions.RECORD_USE, use_parameters(user_id, session_id, now))
+        try_write(compiled_statements.RECORD_USE, use_parameters(user_id, session_id, now))
     return {"user_id": user_id, "session_id": session_id, "is_staff": is_staff}
 
 
@@ -66,7 +65,7 @@ def use_parameters(user_id: int, session_id: int, now: datetime) -> Parameters:
     }
 
 
-def _due_parameters(now: datetime) -> dict[str, bytes | datetime | int]:
+def _due_parameters(now: datetime) -> dict[str, object]:
     return {
         "now": now,
         "active_since": now - ACTIVITY_INTERVAL,

@@ -1,4 +1,4 @@
-"""Members' own accounts and their public profiles."""
+"""Members' own accounts and their public profiles; `me` reads the own account."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, Row, Select, bindparam, case, func, select, update
 
 from goatedvips.domain import access
-from goatedvips.domain.access import CALLER_PARAMETERS, Caller
-from goatedvips.domain.first_statements import compile_at_import
+from goatedvips.domain.access import Caller
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
 
@@ -49,19 +48,7 @@ _ME = (
 )
 _member = access.member()
 _reader = access.member(only_reads=True)
-_select_me: Select[Any] = select(*_ME).join(_reader, _reader.c.id == users.c.id)
-compile_at_import(_select_me, CALLER_PARAMETERS)
-
-
-def read_me(connection: Connection, caller: Caller, *, now: datetime) -> Row[Any]:
-    """Return the caller's own account.
-
-    Raises
-    ------
-    Unauthenticated, AccountSuspended
-    """
-    return access.one(connection, _select_me, caller, {}, now=now)
-
+select_me: Select[Any] = select(*_ME).join(_reader, _reader.c.id == users.c.id)
 
 _NEW_BIO = bindparam("new_bio", type_=users.c.bio.type)
 _update_profile = (

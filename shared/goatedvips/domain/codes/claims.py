@@ -29,6 +29,7 @@ from goatedvips.domain.access import CALLER_ID, CALLER_PARAMETERS, NOW, Caller
 from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.pagination import Keyset
 from goatedvips.domain.rewards.ledger import granted
+from goatedvips.domain.throttled import too_many
 from goatedvips.errors import CodeNotClaimable
 from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.codes import bonus_codes, code_claims
@@ -209,7 +210,7 @@ def claim(connection: Connection, caller: Caller, code: str, *, client_network: 
             raise CodeNotClaimable(reason="exhausted or revoked meanwhile", leaves=failed) from error
         raise
     if row.opens_at is not None and row.id is None:
-        raise attempts.too_many(row.opens_at, now=now)
+        raise too_many(row.opens_at, now=now)
     if row.id is not None:
         return _claim_of(row, created=row.created)
     # A concurrent request of the member may have claimed the code. Only a new statement sees what it committed.

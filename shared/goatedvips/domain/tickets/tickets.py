@@ -25,6 +25,7 @@ from goatedvips.domain import access, attempts, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.notifications.outbox import queued
 from goatedvips.domain.pagination import Keyset
+from goatedvips.domain.throttled import too_many
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
 from goatedvips.models.tickets import support_tickets, ticket_messages
@@ -133,7 +134,7 @@ def open_ticket(
     text = {"subject": subject, "description": description, "priority": priority}
     row = access.one(connection, _open_ticket, caller, text, now=now)
     if row.opens_at is not None:
-        raise attempts.too_many(row.opens_at, now=now)
+        raise too_many(row.opens_at, now=now)
     return _ticket(row)
 
 

@@ -1,9 +1,12 @@
-"""Statements of `goatedvips.domain.accounts.sessions`, as SQLAlchemy compiles them.
+"""Statements of the domain, as SQLAlchemy compiles them.
 
 `make statements` writes this file.  Each statement stands with the names of its parameters in the order of $1 ….
 """
 
-FIND_LIVE = (
+from goatedvips.compiled import Compiled
+
+FIND_LIVE = Compiled(
+    "accounts.sessions.find_live",
     """\
 SELECT member.id AS user_id, sessions.id AS session_id, member.is_admin AS is_staff, member.last_active IS NULL OR member.last_active <= $1::TIMESTAMP WITHOUT TIME ZONE OR NOT member.is_active OR sessions.expires_at <= $2::TIMESTAMP WITHOUT TIME ZONE AS is_due
 FROM sessions JOIN LATERAL (SELECT users.id AS id, users.is_admin AS is_admin, users.is_active AS is_active, users.last_active AS last_active
@@ -19,7 +22,8 @@ WHERE sessions.token_hash = $3 AND sessions.ended_at IS NULL AND sessions.expire
     ),
 )
 
-RECORD_USE = (
+RECORD_USE = Compiled(
+    "accounts.sessions.record_use",
     """\
 WITH used AS
 (SELECT users.id AS user_id, sessions.id AS session_id
@@ -39,5 +43,21 @@ WHERE sessions.expires_at <= $6::TIMESTAMP WITHOUT TIME ZONE FOR NO KEY UPDATE O
         "caller_session_id",
         "active_since",
         "expiring_until",
+    ),
+)
+
+SELECT_ME = Compiled(
+    "accounts.profiles.select_me",
+    """\
+WITH caller AS
+(SELECT users.id AS id
+FROM users JOIN sessions ON sessions.user_id = users.id
+WHERE sessions.id = $1::INTEGER AND users.id = $2::INTEGER AND sessions.ended_at IS NULL AND sessions.expires_at > $3::TIMESTAMP WITHOUT TIME ZONE AND users.suspended_at IS NULL AND users.erased_at IS NULL)
+SELECT users.id, users.username, users.email, coalesce(users.email_verified, false) AS email_verified, users.is_admin AS is_staff, users.bio, users.profile_color, users.verified, users.uid, users.hide_name, users.total_wager, users.wager_today, users.wager_week, users.wager_month, users.excluded_until, users.excluded_permanently, users.created_at, users.last_active
+FROM users JOIN caller ON caller.id = users.id""",
+    (
+        "caller_session_id",
+        "caller_id",
+        "now",
     ),
 )
