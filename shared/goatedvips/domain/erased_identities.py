@@ -52,7 +52,11 @@ def remembered_exclusion(kind: Kind, value: ColumnElement[str]) -> Select[Any]:
 
 
 def stricter_exclusion(one: Columns, other: Columns) -> dict[str, ColumnElement[Any]]:
-    """Return the stricter of two exclusions as values of their two columns: permanent, or until the later end."""
+    """Return the stricter of two exclusions as values of their two columns: permanent, or until the later end.
+
+    `excluded_since` stays. It is null in a member who was not excluded until now, so the exclusion that is remembered
+    for them counts from before all races.
+    """
     permanently = or_(one.excluded_permanently, other.excluded_permanently)
     until = func.greatest(one.excluded_until, other.excluded_until)
     return {"excluded_permanently": permanently, "excluded_until": case((~permanently, until))}

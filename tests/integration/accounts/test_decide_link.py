@@ -274,6 +274,7 @@ def test_an_erased_member_s_exclusion_comes_back_with_the_uid(
     assert decide(functions, staff, insert_request(database, member, uid)).status == 200
     row = read_member(database, member)
     assert (row.excluded_until, row.excluded_permanently) == expected
+    assert row.excluded_since is None, "what was remembered began before all races"
 
 
 def test_an_exclusion_holds_for_whoever_links_the_uid_that_an_excluded_member_gives_up(

@@ -27,6 +27,11 @@ def read_exclusion(database: sa.Engine, member: Member) -> tuple[datetime | None
     return until, permanently
 
 
+def read_since(database: sa.Engine, member: Member) -> datetime | None:
+    with database.connect() as connection:
+        return connection.execute(sa.select(users.c.excluded_since).where(users.c.id == member.id)).scalar_one()
+
+
 def test_days_count_from_now(functions: Functions, members: Members, database: sa.Engine) -> None:
     member, other = members.new(), members.new()
     answer = exclude(functions, member, days=1)
@@ -35,6 +40,29 @@ def test_days_count_from_now(functions: Functions, members: Members, database: s
     assert read_exclusion(database, other) == (None, False)
     me = functions.call("get_me", by=member).json
     assert (me["excluded_until"], me["excluded_permanently"]) == ("2026-05-02T12:00:00Z", False)
+
+
+def test_it_is_known_since_when_and_a_longer_one_keeps_the_beginning(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member, adopted = members.new(), members.new(excluded_until=NOON)
+    later = NOON + timedelta(days=1)
+    for now, body in ((NOON, {"days": 1}), (later, {"days": 3}), (later + MOMENT, {"permanent": True})):
+        assert exclude(functions, member, now=now, **body).status == 201
+        assert read_since(database, member) == NOON
+    assert exclude(functions, adopted, days=9).status == 201
+    assert read_since(database, adopted) is None, "it began before it was recorded"
+
+
+def test_one_that_follows_another_that_was_ended_begins_anew(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member, later = members.new(), NOON + timedelta(days=2)
+    exclude(functions, member, days=1)
+    assert functions.call("end_exclusion", by=member, now=later).status == 204
+    assert read_since(database, member) is None
+    exclude(functions, member, now=later + MOMENT, days=1)
+    assert read_since(database, member) == later + MOMENT
 
 
 def test_a_hundred_years_are_a_date(functions: Functions, members: Members) -> None:

@@ -35,7 +35,12 @@ _not_shorter = or_(
 _exclude = (
     update(users)
     .where(users.c.id == _member.c.id, _not_shorter)
-    .values(excluded_until=case((~_PERMANENT, _UNTIL)), excluded_permanently=_PERMANENT)
+    .values(
+        excluded_until=case((~_PERMANENT, _UNTIL)),
+        excluded_permanently=_PERMANENT,
+        # A longer exclusion goes on with the present one. Null in an excluded row: it began before all races.
+        excluded_since=case((access.is_excluded(), users.c.excluded_since), else_=NOW),
+    )
     .returning(*_EXCLUSION)
     .execution_options(commit_in_flight=True)
 )
@@ -46,7 +51,7 @@ _end_exclusion = (
         ~users.c.excluded_permanently,
         or_(users.c.excluded_until.is_(None), users.c.excluded_until <= NOW),
     )
-    .values(excluded_until=null(), excluded_permanently=false())
+    .values(excluded_until=null(), excluded_permanently=false(), excluded_since=null())
     .returning(users.c.id)
     .execution_options(commit_in_flight=True)
 )
