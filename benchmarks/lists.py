@@ -27,6 +27,7 @@ from benchmarks.runtime import InvocationFailed, Runtime, cpu_seconds
 from benchmarks.workload import Workload, prepare, server_processes
 from database.embedded import running
 from goatedvips.domain.operations import figures
+from goatedvips.domain.races import leaderboard
 from migrations.upgrade import engine
 from tests.support.crowds import Crowd, make_crowd
 from tests.support.functions import event
@@ -46,6 +47,8 @@ class Request:
 
     Parameters
     ----------
+    query: with `{middle}`, the cursor of a page in the middle of the leaderboard.
+    by: `member` or `staff` of the crowd; None: nobody.
     path: with `{race}`, the id of the race that all have joined.
     growth: the limit and the moonshot of its cost divided by that at a thousand rows.
     rows: the limit of the rows that it reads.
@@ -54,7 +57,7 @@ class Request:
 
     function: str
     query: dict[str, str] = field(default_factory=dict)
-    is_staffs: bool = False
+    by: str | None = None
     path: str | None = None
     growth: tuple[float, float | None] | None = (5, 2)
     rows: int | None = None
@@ -63,16 +66,25 @@ class Request:
     @property
     def name(self) -> str:
         """The function with its query."""
-        return self.function + "".join(f"?{name}={value}" for name, value in self.query.items())
+        query = "&".join(f"{name}={value}" for name, value in self.query.items())
+        return f"{self.function}?{query}" if query else self.function
 
 
 REQUESTS = (
-    Request("get_leaderboard", path="/v1/races/{race}/leaderboard", rows=200),
+    Request("get_leaderboard", {"limit": "50"}, path="/v1/races/{race}/leaderboard", growth=(1.5, None), rows=200),
+    Request(
+        "get_leaderboard",
+        {"limit": "50", "cursor": "{middle}"},
+        path="/v1/races/{race}/leaderboard",
+        growth=(1.5, None),
+        rows=300,
+    ),
+    Request("get_standing", {"around": "5"}, "member", "/v1/races/{race}/standing", growth=(1.5, None), rows=200),
     Request("list_races"),
     Request("get_race", path="/v1/races/{race}"),
-    Request("list_members", {"q": "old-2"}, is_staffs=True),
-    Request("list_members", {"tier": "Diamond"}, is_staffs=True),
-    Request("get_overview", is_staffs=True, growth=None, rows=10_000, milliseconds=(20, 5)),
+    Request("list_members", {"q": "old-2"}, "staff"),
+    Request("list_members", {"tier": "Diamond"}, "staff"),
+    Request("get_overview", by="staff", growth=None, rows=10_000, milliseconds=(20, 5)),
 )
 
 
@@ -82,12 +94,15 @@ class Place:
 
     workload: Workload
     crowd: Crowd
+    rows: int
 
     def event(self, request: Request) -> dict[str, Any]:
         """Return the event of a request."""
         path = request.path and request.path.format(race=self.crowd.first + 1)
-        by = self.crowd.staff if request.is_staffs else None
-        return event(request.function, by=by, path=path, query=request.query)
+        by = {"member": self.crowd.member, "staff": self.crowd.staff, None: None}[request.by]
+        middle = leaderboard.BY_PLACE.cursor_after({"place": self.rows // 2, "id": 0})
+        query = {name: value.replace("{middle}", middle) for name, value in request.query.items()}
+        return event(request.function, by=by, path=path, query=query)
 
 
 @dataclass
@@ -121,7 +136,7 @@ def main() -> int:
 def fill(workload: Workload, rows: int) -> Place:
     """Fill a database, and count the figures of the overview as the schedule does."""
     owner = engine(workload.owner_url).execution_options(isolation_level="AUTOCOMMIT")
-    place = Place(workload, make_crowd(owner, rows))
+    place = Place(workload, make_crowd(owner, rows), rows)
     with owner.connect() as connection:
         figures.write(connection, now=datetime.now(UTC))
     return place

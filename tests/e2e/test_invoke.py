@@ -29,6 +29,7 @@ STATUS = {
     "end_exclusion": 204,
     "exclude_me": 201,
     "get_spin": 404,  # the first spin is another member's, or there is none
+    "get_standing": 404,  # the member has not joined the race
     "get_ticket": 404,  # there is no such ticket
     "grant_reward": 201,
     "issue_codes": 201,

@@ -151,17 +151,19 @@ class PagedList:
     fill: makes a list with as many items.
     key: the field of an item that identifies it.
     field: the field of the answer that is the page; None: the answer itself.
+    beside: further fields of the page.
     """
 
     function: str
     fill: Callable[[World, int], Filled]
     key: str = "id"
     field: str | None = None
+    beside: tuple[str, ...] = ()
 
 
 LISTS = {
     "races": PagedList("list_races", fill_races),
-    "leaderboard": PagedList("get_leaderboard", fill_leaderboard, "username"),
+    "leaderboard": PagedList("get_leaderboard", fill_leaderboard, "username", beside=("as_of", "stale")),
     "codes": PagedList("list_codes", fill_codes),
     "spins": PagedList("list_spins", fill_spins),
     "seeds": PagedList("list_seeds", fill_seeds),
@@ -193,7 +195,7 @@ def get_page(functions: Functions, paged: PagedList, filled: Filled, **query: st
     answer = request(functions, paged, filled, **query)
     assert answer.status == 200, answer.text
     page = answer.json[paged.field] if paged.field else answer.json
-    assert page.keys() == {"items", "next_cursor"}
+    assert page.keys() == {"items", "next_cursor", *paged.beside}
     return [item[paged.key] for item in page["items"]], page["next_cursor"]
 
 

@@ -313,6 +313,8 @@ def test_a_race_takes_one_round_trip_each_to_be_made_joined_left_and_read(
     assert trips(wire, functions, "join_race", 200, by=member, path=joining) == 1
     key = {"idempotency-key": "k"}
     assert trips(wire, functions, "join_race", 201, by=members.new(), path=joining, headers=key) == 3
+    standing = f"/v1/races/{race}/standing"
+    assert trips(wire, functions, "get_standing", 200, by=member, path=standing, query={"around": "5"}) == 1
     assert trips(wire, functions, "leave_race", 204, by=member, path=f"{joining}/me") == 1
     assert trips(wire, functions, "list_races", 200) == 1
     assert trips(wire, functions, "get_race", 200, path=f"/v1/races/{race}") == 1

@@ -23,7 +23,8 @@ SELECT :first + n, name, CASE n % 2 WHEN 0 THEN name ELSE 'mail-' || name END ||
     n > :rows, '2026-05-01'::timestamp + n * interval '1 second'
 FROM (SELECT n, CASE WHEN n <= :few THEN 'old-' ELSE 'crowd-' END || n AS name FROM generate_series(1, 2 * :rows) n) x;
 """
-# A live race began before all others. One race has participants with ranks only, one without, and one shells.
+# A live race began before all others. One race has participants with ranks only, one without, and one shells. The
+# member is in the first two, in the middle of the ranks.
 RACES = """
 INSERT INTO wager_races (id, title, type, status, prize_pool, start_date, end_date, min_wager, prize_distribution,
     cancelled_at, participant_count)
@@ -36,6 +37,8 @@ FROM (SELECT n, CASE WHEN n > :rows THEN '2026-05-01 12:00'::timestamp + (n - :r
 INSERT INTO wager_race_participants (race_id, user_id, member_key, total_wager, rank, is_listed)
 SELECT :first + race, :first + n, :first + n, 1, CASE WHEN race <> 2 THEN n END, race <> 3
 FROM generate_series(1, :rows) n, generate_series(1, 3) race;
+INSERT INTO wager_race_participants (race_id, user_id, member_key, total_wager, rank, is_listed)
+SELECT :first + race, :member, :member, 1, CASE race WHEN 1 THEN :rows / 2 END, true FROM generate_series(1, 2) race;
 INSERT INTO participant_changes (race_id, change) SELECT :first + race, 1
 FROM generate_series(1, 3) race, generate_series(1, 10);
 """
@@ -153,6 +156,7 @@ VARIANTS = {
         for status in ("", "upcoming", "live", "completed", "cancelled")
     },
     "leaderboard of the ranked": Variant("get_leaderboard", {}, path="/v1/races/{1}/leaderboard", most=200),
+    "leaderboard, the top 50": Variant("get_leaderboard", {"limit": "50"}, path="/v1/races/{1}/leaderboard", most=200),
     "leaderboard of the unranked": Variant("get_leaderboard", {}, path="/v1/races/{2}/leaderboard", most=200),
     "leaderboard of shells": Variant("get_leaderboard", {}, path="/v1/races/{3}/leaderboard", most=200),
     "codes": Variant("list_codes", {}, "member"),
@@ -179,6 +183,10 @@ VARIANTS = {
 
 OTHERS = {
     "a race": Variant("get_race", {}, path="/v1/races/{1}"),
+    "own standing": Variant("get_standing", {"around": "5"}, "member", "/v1/races/{1}/standing", most=50),
+    "own standing without a rank": Variant(
+        "get_standing", {"around": "5"}, "member", "/v1/races/{2}/standing", most=50
+    ),
     "a member": Variant("get_member", {}, "staff", "/v1/admin/members/{5}"),
     "the overview": Variant("get_overview", {}, "staff"),
     "a profile": Variant("get_profile", {}, path="/v1/users/{1}"),

@@ -130,12 +130,18 @@ class Keyset:
     def cut(self, rows: Sequence[Row[Any]], limit: int) -> tuple[Sequence[Row[Any]], str | None]:
         """Return the rows of the page, and the cursor of the next page if there is one."""
         page = rows[:limit]
-        return page, self._encode(page[-1]._mapping) if len(rows) > limit else None
+        return page, self.cursor_after(page[-1]._mapping) if len(rows) > limit else None
 
     def _first(self) -> list[object]:
         return [kind.first if self._ascending else kind.last for kind in self._kinds]
 
-    def _encode(self, row: Mapping[Any, Any]) -> str:
+    def cursor_after(self, row: Mapping[Any, Any]) -> str:
+        """Return the cursor of the page that starts after a row.
+
+        Parameters
+        ----------
+        row: has the columns of the key by their names.
+        """
         values = [kind.encode(row[name]) for name, kind in zip(self.names, self._kinds, strict=True)]
         return base64.urlsafe_b64encode(",".join([str(self._mark), *values]).encode()).decode()
 

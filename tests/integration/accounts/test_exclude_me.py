@@ -29,7 +29,9 @@ def read_exclusion(database: sa.Engine, member: Member) -> tuple[datetime | None
 
 def read_since(database: sa.Engine, member: Member) -> datetime | None:
     with database.connect() as connection:
-        return connection.execute(sa.select(users.c.excluded_since).where(users.c.id == member.id)).scalar_one()
+        row = connection.execute(sa.select(users.c.excluded_since).where(users.c.id == member.id))
+        since: datetime | None = row.scalar_one()
+    return since
 
 
 def test_days_count_from_now(functions: Functions, members: Members, database: sa.Engine) -> None:

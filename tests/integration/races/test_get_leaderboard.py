@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.support import stack
 from tests.support.functions import Answer, Functions
 from tests.support.members import Members
 from tests.support.plans import fill, rows_read
-from tests.support.races import Races
+from tests.support.races import END, START, Races
 
 
 def board(functions: Functions, race_id: object, **changes: Any) -> Answer:
@@ -73,7 +74,8 @@ def test_shells_are_passed_over_on_every_page(races: Races, members: Members, fu
 def test_a_race_without_participants_has_an_empty_leaderboard_and_no_race_is_not_found(
     races: Races, functions: Functions
 ) -> None:
-    assert board(functions, races.new()).json == {"items": [], "next_cursor": None}
+    empty: dict[str, Any] = {"items": [], "next_cursor": None, "as_of": None, "stale": False}
+    assert board(functions, races.new(), now=START - timedelta(days=1)).json == empty
     for race_id in (2**31 - 1, 2**31, 0, "one"):
         assert board(functions, race_id).status == 404
 
@@ -115,6 +117,40 @@ def test_every_change_of_the_answer_changes_the_etag(races: Races, members: Memb
     assert (missing.status, "ETag" in missing.headers) == (404, False)
 
 
+def test_the_answer_says_as_of_when_it_is_and_whether_a_newer_reading_is_overdue(
+    races: Races, members: Members, functions: Functions
+) -> None:
+    race_id, limit, second = races.new(), timedelta(minutes=30), timedelta(seconds=1)
+    races.enter(race_id, members.new().id)
+
+    def stale(now: datetime) -> object:
+        answer = board(functions, race_id, now=now).json
+        assert answer["as_of"] == (as_of and as_of.isoformat().replace("+00:00", "Z"))
+        assert board(functions, race_id, now=now, query={"limit": "1"}).json == answer
+        return answer["stale"]
+
+    as_of = None
+    assert [stale(now) for now in (START - second, START + limit, START + limit + second)] == [False, False, True]
+    as_of = START + timedelta(hours=1)
+    races.read(race_id, as_of)
+    assert [stale(now) for now in (as_of, as_of + limit, as_of + limit + second, END)] == [False, False, True, True]
+    as_of = END - second
+    races.read(race_id, as_of)
+    assert [stale(now) for now in (END, END + limit)] == [False, True]
+    as_of = END
+    races.read(race_id, as_of)
+    assert not stale(END + timedelta(days=1)), "the reading that ends the race is in"
+
+
+@pytest.mark.parametrize("column", ["settled_at", "cancelled_at"])
+def test_the_ranks_of_a_settled_or_cancelled_race_are_not_stale(
+    races: Races, functions: Functions, column: str
+) -> None:
+    race_id = races.new()
+    assert board(functions, race_id, now=END).json["stale"]
+    assert not board(functions, races.new(**{column: END}), now=END + timedelta(days=1)).json["stale"]
+
+
 MOST_ROWS_READ = 200
 
 
@@ -138,12 +174,12 @@ def crowded_race(request: pytest.FixtureRequest, database: sa.Engine) -> Iterato
 def test_a_page_reads_few_rows_however_many_take_part_in_this_race_and_others(
     crowded_race: int, servers: stack.Stack, place: int | None
 ) -> None:
-    parameters = leaderboard._BY_PLACE.parameters(50, None) | {"race_id": crowded_race}
+    parameters = leaderboard.BY_PLACE.parameters(50, None) | {"race_id": crowded_race}
     statement = leaderboard._select_first_page
     if place is not None:
         parameters |= {"after_place": place, "after_id": 1}
         statement = leaderboard._select_later_page
     read = rows_read(servers.direct(os.environ["TEST_DATABASE"], "api"), statement, parameters)
-    assert read.keys() == {"wager_races", "wager_race_participants", "users"}
+    assert read.keys() == {"wager_races", "wager_race_participants", "users", "feeds"}
     # The members' table is small here, so the planner may read it whole.
     assert read["wager_race_participants"] <= MOST_ROWS_READ, read

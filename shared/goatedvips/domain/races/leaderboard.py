@@ -1,13 +1,13 @@
-"""The leaderboard of a race. It reads the participants' ranks, and computes none."""
+"""The leaderboard of a race. It reads the participants' ranks, which each reading of the feed brings."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Connection,
-    Row,
     Select,
     Subquery,
     bindparam,
@@ -18,9 +18,9 @@ from sqlalchemy import (
     union_all,
 )
 
-from goatedvips.domain import pagination
 from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.pagination import PAGE_ROWS, Keyset, Page
+from goatedvips.domain.races.freshness import FRESHNESS, WITH_BOARD_FEED, is_stale
 from goatedvips.domain.races.races import RACE_ID
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
@@ -45,9 +45,24 @@ class Standing:
     total_wager: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Leaderboard(Page[Standing]):
+    """A page of a leaderboard.
+
+    Parameters
+    ----------
+    as_of: when the feed was requested that the ranks come from; None: none has been read for this race yet.
+    stale: whether the readings of the last 30 minutes are missing.
+    """
+
+    as_of: datetime | None
+    stale: bool
+
+
 # The place of all participants without a rank. It is behind every rank, since the column cannot hold it.
 _UNRANKED = 2**31
-_BY_PLACE = Keyset(participants.c.rank, participants.c.id, ascending=True, names=("place", "id"))
+BY_PLACE = Keyset(participants.c.rank, participants.c.id, ascending=True, names=("place", "id"))
+"""The order of a leaderboard: the ranked by their rank, then the unranked in the order in which they joined."""
 _AFTER_PLACE = bindparam("after_place", type_=BigInteger)
 _AFTER_ID = bindparam("after_id", type_=BigInteger)
 _LAST_UNRANKED_ID = case((_AFTER_PLACE >= _UNRANKED, _AFTER_ID), else_=0)
@@ -71,7 +86,7 @@ _first_page = _select_participants.order_by(participants.c.rank, participants.c.
 # Two index range scans: PostgreSQL cannot use one index condition for `rank > x OR rank IS NULL`.  The second one also
 # sorts by the rank, which is null, because that is the index's order; by the id only, it would read other races too.
 _later_page = union_all(
-    _select_participants.where(_BY_PLACE.is_after).order_by(*_BY_PLACE.order),
+    _select_participants.where(BY_PLACE.is_after).order_by(*BY_PLACE.order),
     _select_participants.where(participants.c.rank.is_(None), participants.c.id > _LAST_UNRANKED_ID).order_by(
         participants.c.rank, participants.c.id
     ),
@@ -92,8 +107,9 @@ def _standings_of(page: Subquery) -> Select[Any]:
             case((~page.c.hide_name, page.c.user_id)).label("user_id"),
             case((~page.c.hide_name, page.c.username)).label("username"),
             page.c.total_wager,
+            *FRESHNESS,
         )
-        .select_from(races)
+        .select_from(WITH_BOARD_FEED)
         .outerjoin(page, page.c.race_id == races.c.id)
         .where(races.c.id == RACE_ID)
         .order_by(page.c.place, page.c.id)
@@ -102,10 +118,10 @@ def _standings_of(page: Subquery) -> Select[Any]:
 
 
 _select_first_page, _select_later_page = _standings_of(_first_page), _standings_of(_later_page)
-compile_at_import(_select_first_page, {*_BY_PLACE.parameters(1, None), "race_id"})
+compile_at_import(_select_first_page, {*BY_PLACE.parameters(1, None), "race_id"})
 
 
-def get_page(connection: Connection, race_id: int, *, limit: int, cursor: str | None) -> Page[Standing]:
+def get_page(connection: Connection, race_id: int, *, limit: int, cursor: str | None, now: datetime) -> Leaderboard:
     """A page of the participants: first those with a rank, by rank; then those without one, by the time they joined.
 
     Raises
@@ -113,27 +129,10 @@ def get_page(connection: Connection, race_id: int, *, limit: int, cursor: str | 
     NotFound
     ValidationFailed: the cursor is not one of this list.
     """
-    return pagination.newest(
-        connection,
-        _select_first_page if cursor is None else _select_later_page,
-        {"race_id": race_id},
-        _standing,
-        by=_BY_PLACE,
-        limit=limit,
-        cursor=cursor,
-        refuse=_refuse_unknown_race,
-    )
-
-
-def _standing(row: Row[Any]) -> Standing:
-    return Standing(rank=row.rank, user_id=row.user_id, username=row.username, total_wager=row.total_wager)
-
-
-def _refuse_unknown_race() -> None:
-    """Refuse a race that does not exist.
-
-    Raises
-    ------
-    NotFound
-    """
-    raise NotFound
+    statement = _select_first_page if cursor is None else _select_later_page
+    rows = connection.execute(statement, {"race_id": race_id, **BY_PLACE.parameters(limit, cursor)}).all()
+    if not rows:
+        raise NotFound
+    page, next_cursor = BY_PLACE.cut([row for row in rows if row.id is not None], limit)
+    standings = [Standing(row.rank, row.user_id, row.username, row.total_wager) for row in page]
+    return Leaderboard(standings, next_cursor, as_of=rows[0].as_of, stale=is_stale(rows[0], now))
