@@ -81,8 +81,9 @@ check: $(READY)     ## style, types, template, builds, and whether generated fil
 format: $(READY)    ## format the code, and apply ruff's fixes
 	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format --quiet .
 
-requirements: $(READY) ## write the layer's requirements from uv.lock
+requirements: $(READY) ## write the layers' requirements from uv.lock
 	@.uv/bin/uv export --quiet --locked --no-dev --no-header --no-annotate --output-file shared/requirements.txt
+	@.uv/bin/uv export --quiet --locked --only-group affiliate --no-header --no-annotate --output-file shared/requirements-affiliate.txt
 
 clean:              ## remove the environments; the local data in .local stays
 	rm -rf .uv .venv .aws-sam

@@ -84,7 +84,7 @@ def build_parameters(database_url: str, base_url: str, chosen: Mapping[str, str]
     Parameters
     ----------
     database_url: `postgresql://…` of the server that functions use.
-    base_url: of the local API, which is also the URL of the stand-in for Amazon SES.
+    base_url: of the local API, which is also the URL of the stand-ins for Amazon SES, Amazon S3 and the affiliate API.
     chosen: environment variables by which a developer chooses some of the values.
 
     """
@@ -107,6 +107,9 @@ def build_parameters(database_url: str, base_url: str, chosen: Mapping[str, str]
         "LegacyApp": chosen.get("LEGACY_APP", "false"),
         "QueryLog": chosen.get("QUERY_LOG", "false"),
         "NotificationsTimeout": "60",
+        "AffiliateApiUrl": chosen.get("AFFILIATE_API_URL") or f"{base_url}/affiliate/feed",
+        "AffiliateApiToken": chosen.get("AFFILIATE_API_TOKEN", ""),
+        "S3Endpoint": f"{base_url}/s3",
     }
     for name in ("VERIFIED_EMAIL_REQUIRED", "LEGACY_APP", "QUERY_LOG"):
         if chosen.get(name, "false") not in {"true", "false"}:
@@ -165,11 +168,11 @@ def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template
 
 
 def _functions(stacks: Any, resources: dict[str, Any], root: Path, base_url: str) -> Iterator[Function]:  # noqa: ANN401
-    layers = tuple(
+    layers = {  # of one folder there may be two, which differ in their packages
         (root / resource["Properties"]["ContentUri"]).resolve()
         for resource in resources.values()
         if resource["Type"] == "AWS::Serverless::LayerVersion"
-    )
+    }
     for function in SamFunctionProvider(stacks, use_raw_codeuri=True).get_all():
         module, attribute = str(function.handler).rsplit(".", 1)
         given = (function.environment or {}).get("Variables") or {}
@@ -183,7 +186,7 @@ def _functions(stacks: Any, resources: dict[str, Any], root: Path, base_url: str
             timeout=int(function.timeout or 3),
             memory=int(function.memory or 128),
             variables=variables,
-            layers=layers,
+            layers=tuple(sorted(layers)),
         )
 
 

@@ -46,14 +46,17 @@ def run(program: str, *words: str, **variables: str) -> str:
 
 
 def requirements() -> str:
-    """Compare the layer's requirements with uv.lock."""
-    export = ("export", "--quiet", "--locked", "--no-dev", "--no-header", "--no-annotate")  # as the Makefile has it
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "requirements.txt"
-        failure = run("uv", *export, "--output-file", str(file))
-        if failure or file.read_text() == (ROOT / "shared/requirements.txt").read_text():
-            return failure
-    return "shared/requirements.txt is not what uv.lock says: `make requirements` writes it."
+    """Compare the layers' requirements with uv.lock."""
+    layers = {"requirements.txt": ("--no-dev",), "requirements-affiliate.txt": ("--only-group", "affiliate")}
+    for name, chosen in layers.items():  # as the Makefile has it
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / name
+            export = ("export", "--quiet", "--locked", *chosen, "--no-header", "--no-annotate")
+            if failure := run("uv", *export, "--output-file", str(file)):
+                return failure
+            if file.read_text() != (ROOT / "shared" / name).read_text():
+                return f"shared/{name} is not what uv.lock says: `make requirements` writes it."
+    return ""
 
 
 def migrations() -> str:

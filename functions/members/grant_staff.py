@@ -6,7 +6,7 @@ from typing import Any
 from goatedvips import resume_garbage_collection
 from goatedvips.db import transaction
 from goatedvips.domain.members import changes
-from goatedvips.schedule import logger
+from goatedvips.runs import logger
 from goatedvips.validators.members.changes import GrantStaff
 
 

@@ -9,7 +9,8 @@ from goatedvips.config import settings
 from goatedvips.db import transaction
 from goatedvips.domain.notifications import sending
 from goatedvips.mail_delivery import deliver
-from goatedvips.schedule import lambda_handler, seconds_left
+from goatedvips.runs import seconds_left
+from goatedvips.schedule import lambda_handler
 
 PAUSE = 2.0  # seconds after an empty lease
 LONGEST_PAUSE = 16.0  # seconds; the pause doubles while SES refuses the account

@@ -5,7 +5,8 @@ from collections import Counter
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
 from goatedvips.domain.operations import retention
-from goatedvips.schedule import lambda_handler, seconds_left
+from goatedvips.runs import seconds_left
+from goatedvips.schedule import lambda_handler
 
 RESERVED_SECONDS = 10.0  # no batch begins with less time left; the next run continues
 

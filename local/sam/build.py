@@ -94,6 +94,8 @@ def verify(folder: Path, architecture: str) -> None:
     if not layers:
         raise BuildError(f"{folder} has no layer.")
     wrong = [f"{f.name} is for {f.architecture}" for f in functions if f.architecture != architecture]
+    if not any(file.suffix == ".so" for layer in layers.values() for file in Path(layer.codeuri).rglob("*")):
+        wrong.append("no compiled library is in any layer")
     for name, layer in layers.items():
         if layer.build_architecture != architecture:
             wrong.append(f"{name} was built for {layer.build_architecture}")
@@ -107,8 +109,8 @@ def verify(folder: Path, architecture: str) -> None:
 def _faults(layer: Path, architecture: str) -> Iterator[str]:
     """Yield what is wrong with the files of a layer."""
     binaries, modules = list(layer.rglob("*.so")), list(layer.rglob("*.py"))
-    if not binaries or not modules:
-        yield "no compiled library, or no module, is in it"
+    if not modules:
+        yield "no module is in it"
     for file in binaries:
         machine = ELF_MACHINES.get(file.read_bytes()[18:20], "another processor")
         if machine != architecture:

@@ -11,6 +11,13 @@ logger = Logger(service="goatedvips")
 class Alarm(StrEnum):
     """The names of all alarms."""
 
+    FEED_FAILED = "feed_failed"
+    """No feed: the affiliate API did not answer every page with a status of success (raised by fetch_wagers), or what
+    it answered so is no feed (raised by ingest_wagers)."""
+    FEED_NOT_WHOLE = "feed_not_whole"
+    """A feed is not whole, so it is no boundary and proves no absence."""
+    FEED_TOKEN_ENDS = "feed_token_ends"  # noqa: S105 - a name
+    """The token for the affiliate API has ended, or ends within 6 hours."""
     RACE_UNSETTLED = "race_unsettled"
     """A race ended 24 hours ago and is not settled: no whole feed was requested since its end, or staff must settle
     it."""

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, for importing `inspect`
     """The settings of one process; `template.yaml` sets each but `database_ca_file`.
 
-    None is a secret: functions on AWS connect to the database with an IAM token.
+    The only secret is the token for the affiliate API, which one function has. Functions on AWS connect to the database
+    with an IAM token.
     """
 
     database_url: str
@@ -31,6 +32,12 @@ class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, 
     """The greatest number of messages that SES takes from this account in a second."""
     staff_address: str
     """Where mail on new tickets goes; empty: nowhere."""
+    affiliate_api_url: str
+    """The complete URL of the feed; only fetch_wagers has it."""
+    affiliate_api_token: str
+    """The bearer token for it; empty if it needs none."""
+    feed_bucket: str
+    """The name of the bucket with the raw feeds."""
     ticket_base: str
     """URL that, with a ticket's id behind it, leads staff to the ticket: the front end's page, or this API's route."""
 
@@ -57,6 +64,9 @@ def _read() -> Settings:
         mail_from=os.environ.get("MAIL_FROM", ""),
         mail_rate=int(os.environ.get("MAIL_RATE") or 1),
         staff_address=os.environ.get("STAFF_ADDRESS", ""),
+        affiliate_api_url=os.environ.get("AFFILIATE_API_URL", ""),
+        affiliate_api_token=os.environ.get("AFFILIATE_API_TOKEN", ""),
+        feed_bucket=os.environ.get("FEED_BUCKET", ""),
         ticket_base=f"{app_url}/admin/tickets" if app_url else f"{api_url}/v1/tickets",
     )
 

@@ -43,10 +43,11 @@ class Context:
     aws_request_id: str
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:test"
+    seconds: int = 15
 
     def get_remaining_time_in_millis(self) -> int:
-        """Always enough."""
-        return 15_000
+        """Always as much."""
+        return 1000 * self.seconds
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ class Functions:
         answer = module.handler(event(name, **changes), Context(function_name(name), secrets.token_hex(8)))
         return Answer(int(answer["statusCode"]), answer["headers"], answer.get("body") or "")
 
-    def invoke(self, name: str, payload: object, *, now: datetime | None = None) -> Any:
-        """Invoke a function that has none, with any payload."""
+    def invoke(self, name: str, payload: object, *, now: datetime | None = None, seconds: int = 15) -> Any:
+        """Invoke a function that has none, with any payload, and so many seconds left."""
         module = load(name)
         if now is not None:
             self.set_clock(name, now)
-        return module.handler(payload, Context(function_name(name), secrets.token_hex(8)))
+        return module.handler(payload, Context(function_name(name), secrets.token_hex(8), seconds=seconds))

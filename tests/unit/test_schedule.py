@@ -5,7 +5,8 @@ import logging
 
 import pytest
 
-from goatedvips.schedule import lambda_handler, seconds_left
+from goatedvips.runs import seconds_left
+from goatedvips.schedule import lambda_handler
 from tests.support.functions import Context
 
 CONTEXT = Context("AdvanceRacesFunction", "a-run")

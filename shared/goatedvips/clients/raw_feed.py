@@ -1,0 +1,143 @@
+"""The client of the bucket with the raw answers of the affiliate API, each of which can be read again.
+
+An object is gzip of JSON lines, one for each page of an answer: `{"page", "status", "body"}`, with the body's text as
+it came. Its key has the instant at which the request left.
+"""
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from goatedvips.config import settings
+from goatedvips.domain.wagers.feed import FeedPage
+
+PREFIX = "feed/"
+SETTLED_PREFIX = "settled/"
+"""Of copies of the feeds by which races were settled; the bucket keeps them longer."""
+_KEY = re.compile(r"feed/\d{4}/\d\d/\d\d/(\d{8}T\d{6})(\d{3})Z-[0-9a-f]{8}\.jsonl\.gz", re.ASCII)
+_TOKEN_ENDS_AT = "token-ends-at"  # noqa: S105 - the name of the object's metadata
+_CHUNK = 2**16  # bytes
+
+
+@dataclass(frozen=True)
+class RawFeed:
+    """An object of the bucket."""
+
+    pages: Iterator[FeedPage]
+    """Each is read from the object only when it is asked for; they can be asked for once."""
+    sha256: str
+    """The digest of the uncompressed bytes, in hexadecimal digits."""
+    token_ends_at: datetime | None
+    """When the token ends with which the feed was requested; None if it has no token, or one that shows no end."""
+
+
+def feed_key(requested_at: datetime) -> str:
+    """Return a new key, with milliseconds and in UTC.
+
+    Parameters
+    ----------
+    requested_at: when the request left; aware.
+    """
+    at = requested_at.astimezone(UTC)
+    instant = f"{at:%Y%m%dT%H%M%S}{at.microsecond // 1000:03}Z"
+    return f"{PREFIX}{at:%Y/%m/%d}/{instant}-{secrets.token_hex(4)}.jsonl.gz"
+
+
+def requested_at_of(key: str) -> datetime:
+    """Return the instant in a key, in UTC.
+
+    Raises
+    ------
+    ValueError: `feed_key` does not make such keys.
+    """
+    match = _KEY.fullmatch(key)
+    if not match:
+        raise ValueError(f"{key!r} is not the key of a raw feed")
+    instant = datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC, microsecond=1000 * int(match[2]))
+    if not key.startswith(f"{PREFIX}{instant:%Y/%m/%d}/"):
+        raise ValueError(f"{key!r} has two different days")
+    return instant
+
+
+def put_feed(requested_at: datetime, pages: Iterable[FeedPage], token_ends_at: datetime | None = None) -> str:
+    """Store the pages of one answer, and return the key.
+
+    Parameters
+    ----------
+    requested_at: when the first request left; aware.
+    token_ends_at: aware; see `RawFeed`.
+
+    Raises
+    ------
+    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: S3 refuses it, or cannot be reached.
+    """
+    key = feed_key(requested_at)
+    lines = "".join(json.dumps(page._asdict(), ensure_ascii=False) + "\n" for page in pages)
+    _client().put_object(
+        Bucket=settings.feed_bucket,
+        Key=key,
+        Body=gzip.compress(lines.encode(errors="backslashreplace"), mtime=0),
+        ContentType="application/gzip",
+        Metadata={} if token_ends_at is None else {_TOKEN_ENDS_AT: token_ends_at.astimezone(UTC).isoformat()},
+    )
+    return key
+
+
+def read_feed(key: str) -> RawFeed:
+    """Read an object of the bucket.
+
+    Raises
+    ------
+    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: there is none, or S3 cannot be reached.
+    OSError, EOFError, zlib.error: the object is not gzip.
+    """
+    answer = _client().get_object(Bucket=settings.feed_bucket, Key=key)
+    compressed = answer["Body"].read()
+    digest = hashlib.sha256()
+    with gzip.open(io.BytesIO(compressed)) as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    ends = answer["Metadata"].get(_TOKEN_ENDS_AT)
+    return RawFeed(_read_pages(compressed), digest.hexdigest(), ends and datetime.fromisoformat(ends))
+
+
+def _read_pages(compressed: bytes) -> Iterator[FeedPage]:
+    with gzip.open(io.BytesIO(compressed), "rt", encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            yield FeedPage(**json.loads(line))
+
+
+def keep_for_settlement(key: str) -> str:
+    """Copy a feed to where it stays as long as the results of races must be verifiable; return the copy's key.
+
+    A repetition replaces the copy by an equal one.
+
+    Parameters
+    ----------
+    key: of a raw feed.
+
+    Raises
+    ------
+    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: there is none, or S3 cannot be reached.
+    """
+    copy = SETTLED_PREFIX + key.removeprefix(PREFIX)
+    source = {"Bucket": settings.feed_bucket, "Key": key}
+    _client().copy_object(Bucket=settings.feed_bucket, Key=copy, CopySource=source)
+    return copy
+
+
+@cache
+def _client() -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
+    import boto3  # importing it takes 300 ms
+    from botocore.config import Config
+
+    limits = Config(connect_timeout=3, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
+    return boto3.client("s3", config=limits)

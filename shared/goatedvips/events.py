@@ -1,0 +1,55 @@
+"""The edge of functions that S3 starts, through EventBridge, when an object was put into the feed bucket.
+
+S3 sends an event at least once, and in any order; a function must do the same whatever arrives when. The shape:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from goatedvips import resume_garbage_collection
+from goatedvips.config import settings
+from goatedvips.runs import Context, run
+
+type Event = dict[str, Any]
+
+
+class ForeignEvent(Exception):
+    """The event is none that the template sends to this function; its argument says in what it differs."""
+
+
+def lambda_handler(
+    work: Callable[[str], Mapping[str, int]], *, prefix: str
+) -> Callable[[Event, Context], dict[str, int]]:
+    """Return what Lambda calls. A handler's module ends with this call.
+
+    Parameters
+    ----------
+    work: does one run for the key of an object. Lambda may call it twice for one event, also at the same time. It
+        returns counts of what it did; `{"readings": 3}` is logged and becomes the metric `Readings`.
+    prefix: with which the keys begin that the function is for.
+    """
+
+    def handler(event: Event, context: Context) -> dict[str, int]:
+        return run(lambda: work(_object_key(event, prefix)), context, event_time=event.get("time"))
+
+    resume_garbage_collection()
+    return handler
+
+
+def _object_key(event: Event, prefix: str) -> str:
+    """Return the key of the object that was put. Unlike in S3's notifications to Lambda itself, it is not URL-encoded.
+
+    Raises
+    ------
+    ForeignEvent
+    """
+    if (event.get("source"), event.get("detail-type")) != ("aws.s3", "Object Created"):
+        raise ForeignEvent(f"{event.get('detail-type')} of {event.get('source')}")
+    detail: dict[str, Any] = event.get("detail") or {}
+    bucket, key = (detail.get(part) or {} for part in ("bucket", "object"))
+    if bucket.get("name") != settings.feed_bucket:
+        raise ForeignEvent(f"bucket {bucket.get('name')}")
+    if not str(key.get("key", "")).startswith(prefix):
+        raise ForeignEvent(f"key {key.get('key')}")
+    return str(key["key"])

@@ -1,0 +1,65 @@
+"""The bucket of raw feeds and the affiliate API, as `make run` has them, over HTTP."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from local.gateway.server import Server
+from local.ports import HOST
+from local.stand_ins import affiliate, s3
+from local.stand_ins.affiliate import AffiliateApi
+from local.stand_ins.feeds import Casino
+
+BUCKET = "FeedBucket"
+
+
+@dataclass
+class FeedStack:
+    """The two servers."""
+
+    base: str
+    """Their URL."""
+    api: AffiliateApi
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """What S3 sent through EventBridge."""
+    now: datetime = datetime(2026, 12, 3, 12, tzinfo=UTC)
+    """The instant of the affiliate API."""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables of a function that uses them."""
+        return {
+            "AFFILIATE_API_URL": f"{self.base}{affiliate.PATH}",
+            "AWS_ENDPOINT_URL_S3": f"{self.base}{s3.PREFIX}",
+            "FEED_BUCKET": BUCKET,
+        }
+
+
+@contextmanager
+def run(folder: Path, accounts: int = 200) -> Iterator[FeedStack]:
+    """Run both until the end of the block.
+
+    Parameters
+    ----------
+    folder: for the bucket's objects.
+    accounts: at the casino.
+    """
+    app = Flask(__name__)
+    server = Server(HOST, 0, app)
+    stack = FeedStack(f"http://{HOST}:{server.port}", AffiliateApi(Casino(accounts, seed=11)))
+    affiliate.serve(app, stack.api, lambda: stack.now)
+    s3.serve(app, BUCKET, folder, stack.events.append)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield stack
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
