@@ -19,6 +19,7 @@ from tests.support.codes import Codes
 from tests.support.functions import Functions
 from tests.support.members import Members
 from tests.support.races import Races
+from tests.support.readings import Readings
 from tests.support.tickets import Tickets
 
 TESTS = Path(__file__).parent
@@ -108,6 +109,14 @@ def members(database: sa.Engine) -> Members:
 def races(database: sa.Engine) -> Races:
     """Makes races and participations."""
     return Races(database)
+
+
+@pytest.fixture
+def readings(database: sa.Engine) -> Readings:
+    """Makes feeds and the readings in them; there are none before."""
+    made = Readings(database)
+    made.remove_all()
+    return made
 
 
 @pytest.fixture

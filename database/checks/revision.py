@@ -31,6 +31,7 @@ LAST_MADE = {
     " AND to_regclass('wager_race_participants_race_id_rank_id_idx') IS NULL",
     "feed_and_settlement": "to_regclass('wager_races_unsettled_idx') IS NOT NULL"
     " AND to_regclass('wager_accounts_read_at_idx') IS NULL",
+    "settled_races": "to_regclass('race_boundaries_not_kept_idx') IS NOT NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -82,6 +82,8 @@ wager_race_participants = Table(
     Column("is_new", Boolean, nullable=False, server_default=text("false")),
     Column("carried_over", Numeric(18, 2), nullable=False, server_default=text("0")),  # counted before the adoption
     Column("disqualified_at", Instant),
+    # The account's highest total within the race. The settlement writes it; the score is what it is above the base.
+    Column("end_total", Numeric(18, 8)),
     UniqueConstraint("race_id", "member_key"),
     Index("wager_race_participants_listed_idx", "race_id", "rank", "id", postgresql_where=text("is_listed")),
     Index("wager_race_participants_user_id_id_idx", "user_id", "id"),
@@ -119,6 +121,7 @@ historical_races = Table(
     Column("created_at", Instant, nullable=False, server_default=func.now()),
     Column("metadata", JSONB, nullable=False, server_default=text("'{}'")),
     Column("race_id", Integer, ForeignKey("wager_races.id", ondelete="SET NULL"), unique=True),  # null: adopted
+    Index("historical_races_end_date_id_idx", "end_date", "id"),
 )
 
 # The feed that counts as the state of the accounts at the instant of a race's start or end: the first whole one that
@@ -129,4 +132,10 @@ race_boundaries = Table(
     Column("instant", Instant, primary_key=True),
     Column("feed_id", Integer, ForeignKey("feeds.id"), nullable=False, index=True),
     Column("fixed_at", Instant),
+    Column("kept_at", Instant),  # when the raw feed was copied to where the bucket keeps it for longer
+    Index(
+        "race_boundaries_not_kept_idx",
+        "instant",
+        postgresql_where=text("fixed_at IS NOT NULL AND kept_at IS NULL"),
+    ),
 )
