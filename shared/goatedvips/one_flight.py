@@ -10,7 +10,7 @@ Protocol: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FL
 """
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -56,6 +56,25 @@ class Connection(pg8000.legacy.Connection):
         except (pg8000.InterfaceError, OSError, ValueError):
             with suppress(OSError, ValueError, AttributeError):  # else unsent bytes are sent at garbage collection
                 buffer.close()
+
+    def copy_in(self, statement: str, blocks: Iterable[bytes]) -> Context:
+        """Send a COPY … FROM STDIN within a transaction, then the rows; return pg8000's context.
+
+        Parameters
+        ----------
+        blocks: rows in the format of the statement; a row may begin in one block and end in the next.
+
+        Raises
+        ------
+        pg8000.DatabaseError: what the server refused; the connection can go on.
+        ConnectionBroken, UnreadableAnswer: the connection is closed, as it is by what `blocks` raises.
+        """
+        context = Context(statement, stream=blocks)
+        # Extended, because pg8000 sends a Sync behind the rows. The server ignores the one before them.
+        self._sock.write(extended_query(statement.encode(self._client_encoding), [], []))
+        self._sock.flush()
+        self.handle_messages(context)
+        return context
 
     def handle_messages(self, context: Context) -> None:
         """Read an answer up to ReadyForQuery.

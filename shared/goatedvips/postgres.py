@@ -40,6 +40,9 @@ class _Dialect(PGDialect_pg8000):
         connection = cursor._c
         is_first = not connection._in_transaction
         options, types = context.execution_options, cursor._input_oids
+        if "copied" in options:
+            cursor._context = connection.copy_in(statement, options["copied"])
+            return
         commits = options.get("commit_in_flight", False) and not options.get("enclosed")
         commits |= options.get("commit_enclosing", False)
         give_up = time.monotonic() + database_problems.RETRY_ID_CLASH_SECONDS

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from goatedvips.clients.raw_feed import PREFIX, SETTLED_PREFIX
+from goatedvips.clients.raw_feed import SETTLED_PREFIX
+from goatedvips.domain.wagers.feed_keys import PREFIX
 from tests.infrastructure.project import FUNCTIONS, of_type, template
 from tests.infrastructure.test_template import statements
 

@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import io
 import json
-import re
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,11 +17,10 @@ from typing import Any
 
 from goatedvips.config import settings
 from goatedvips.domain.wagers.feed import FeedPage
+from goatedvips.domain.wagers.feed_keys import PREFIX
 
-PREFIX = "feed/"
 SETTLED_PREFIX = "settled/"
 """Of copies of the feeds by which races were settled; the bucket keeps them longer."""
-_KEY = re.compile(r"feed/\d{4}/\d\d/\d\d/(\d{8}T\d{6})(\d{3})Z-[0-9a-f]{8}\.jsonl\.gz", re.ASCII)
 _TOKEN_ENDS_AT = "token-ends-at"  # noqa: S105 - the name of the object's metadata
 _CHUNK = 2**16  # bytes
 
@@ -49,22 +47,6 @@ def feed_key(requested_at: datetime) -> str:
     at = requested_at.astimezone(UTC)
     instant = f"{at:%Y%m%dT%H%M%S}{at.microsecond // 1000:03}Z"
     return f"{PREFIX}{at:%Y/%m/%d}/{instant}-{secrets.token_hex(4)}.jsonl.gz"
-
-
-def requested_at_of(key: str) -> datetime:
-    """Return the instant in a key, in UTC.
-
-    Raises
-    ------
-    ValueError: `feed_key` does not make such keys.
-    """
-    match = _KEY.fullmatch(key)
-    if not match:
-        raise ValueError(f"{key!r} is not the key of a raw feed")
-    instant = datetime.strptime(match[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC, microsecond=1000 * int(match[2]))
-    if not key.startswith(f"{PREFIX}{instant:%Y/%m/%d}/"):
-        raise ValueError(f"{key!r} has two different days")
-    return instant
 
 
 def put_feed(requested_at: datetime, pages: Iterable[FeedPage], token_ends_at: datetime | None = None) -> str:

@@ -12,6 +12,7 @@ import stamina
 
 from goatedvips.clients import affiliate, raw_feed
 from goatedvips.config import settings
+from goatedvips.domain.wagers import feed_keys
 from goatedvips.domain.wagers.feed import FeedProblem, parse_feed
 from local.stand_ins.affiliate import Behaviour
 from local.stand_ins.feeds import Fault, Shape
@@ -51,7 +52,7 @@ def test_the_answer_is_stored_as_it_came(
     assert fetch(functions) == {"pages": 1, "failures": 0}
     key = key_of(feed_stack)
     assert key.startswith("feed/2026/12/03/20261203T120000123Z-")
-    assert raw_feed.requested_at_of(key) == NOW.replace(microsecond=123_000)
+    assert feed_keys.requested_at_of(key) == NOW.replace(microsecond=123_000)
     stored = raw_feed._client().get_object(Bucket=settings.feed_bucket, Key=key)["Body"].read()
     status, body = feed_stack.api.answer(feed_stack.now, 1)
     assert json.loads(gzip.decompress(stored)) == {"page": 1, "status": status, "body": body}
@@ -162,7 +163,7 @@ def test_a_feed_is_copied_for_settlement_as_often_as_one_likes(functions: Functi
 )
 def test_another_key_has_no_instant(key: str) -> None:
     with pytest.raises(ValueError, match=r"does not match|different days|not the key"):
-        raw_feed.requested_at_of(key)
+        feed_keys.requested_at_of(key)
 
 
 def test_there_is_time_for_a_last_request_and_for_storing_its_answer() -> None:
