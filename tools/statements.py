@@ -22,6 +22,18 @@ FILES: dict[str, tuple[str, ...]] = {
         "idempotency_statements.claim_for_staff",
         "idempotency_statements.store_answer",
     ),
+    "codes": (
+        "codes.claim_statements.claim_code",
+        "codes.claim_statements.insert_failed_claim",
+        "codes.claim_statements.select_reason",
+    ),
+    "wheel": (
+        "wheel.seed_statements.insert_seeds",
+        "wheel.spin_statements.lock_active_seed",
+        "wheel.spin_statements.record_loss",
+        "wheel.spin_statements.record_win",
+        "wheel.spin_statements.select_todays_spin",
+    ),
     "accounts": ("accounts.sessions.find_live", "accounts.sessions.record_use", "accounts.profiles.select_me"),
 }
 """The packages of the domain that have a file (empty: the kernel), and the statements in it with their modules."""

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from goatedvips import postgres  # noqa: F401 - registers the dialects
 from goatedvips.compiled import Compiled
 from goatedvips.light_connection import Database
+from goatedvips.light_db import Connection
 from goatedvips.postgres_server import Server
 from tests.support import stack
 
@@ -56,18 +57,24 @@ def test_six_thousand_statements_get_six_thousand_right_answers(
     assert total == {"right": THREADS * STATEMENTS}
 
 
-def test_a_light_connection_gets_six_thousand_right_answers(pooled_servers: stack.Stack) -> None:
+@pytest.mark.parametrize("mode", ["autocommit", "transaction"])
+def test_a_light_connection_gets_six_thousand_right_answers(pooled_servers: stack.Stack, mode: str) -> None:
     url = pooled_servers.pooled(os.environ["TEST_DATABASE"])
     start = threading.Barrier(THREADS)
 
     def ask(thread: int) -> Counter[str]:
         found: Counter[str] = Counter()
         database = Database(Server(url, iam=False, ca_file="", timeout=30.0))
+        database.open()
+        connection = Connection(database, autocommit=mode == "autocommit")
         start.wait(30)
         for turn in range(STATEMENTS):
             expected = thread * 10_000 + turn
-            rows = database.read(Compiled("", f"select $1::int, {expected} as s{thread}", ("x",)), {"x": expected})
-            found["right" if rows == [[expected, expected]] else "wrong"] += 1
+            text = f"select $1::int as given, {expected} as s{thread}"
+            statement = Compiled("", text, ("x",), commit_in_flight=mode == "transaction")
+            row = connection.execute(statement, {"x": expected}).one()
+            right = vars(row) == {"given": expected, f"s{thread}": expected} and not database.in_transaction
+            found["right" if right else "wrong"] += 1
         database.close()
         return found
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from copy import replace
+from dataclasses import dataclass
 
 import pytest
 import sqlalchemy as sa
@@ -27,46 +28,81 @@ from goatedvips.errors import (
 from goatedvips.models.accounts import attempts
 from tests.support import stack
 from tests.support.edges import use
-from tests.support.functions import Functions, load
-from tests.support.members import Members
+from tests.support.functions import Answer, Functions, load
+from tests.support.members import Member, Members
 from tests.support.wire import Wire
 
 
-def test_a_get_is_retried_after_a_lost_connection(wire: Wire, functions: Functions) -> None:
-    assert functions.call("get_wheel").status == 200
+@dataclass(frozen=True)
+class Edge:
+    """One of the two ways to the database, with a function that reads by it and one that writes."""
+
+    reads: str
+    writes: str
+    body: dict[str, str] | None
+    clock: str
+
+
+EDGES = [
+    pytest.param(Edge("get_profile", "open_ticket", {"subject": "s", "description": "d"}, "db.time"), id="db"),
+    pytest.param(Edge("get_me", "spin_wheel", None, "light_connection"), id="light_db"),
+]
+
+
+def read(functions: Functions, edge: Edge, member: Member) -> Answer:
+    path = f"/v1/users/{member.id}" if edge.reads == "get_profile" else None
+    return functions.call(edge.reads, by=member, path=path)
+
+
+def write(functions: Functions, edge: Edge, member: Member, **headers: str) -> Answer:
+    return functions.call(edge.writes, by=member, body=edge.body, headers=headers)
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_a_get_is_retried_after_a_lost_connection(
+    wire: Wire, functions: Functions, members: Members, edge: Edge
+) -> None:
+    member = members.new()
+    assert read(functions, edge, member).status == 200
     wire.cut()
-    assert functions.call("get_wheel").status == 200
+    assert read(functions, edge, member).status == 200
     assert wire.connections == 2
 
 
+@pytest.mark.parametrize("edge", EDGES)
 def test_a_get_is_not_retried_if_losing_the_connection_took_long(
-    wire: Wire, functions: Functions, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch, edge: Edge
 ) -> None:
-    functions.call("get_wheel")
+    member = members.new()
+    read(functions, edge, member)
     wire.cut()
     monkeypatch.setattr("goatedvips.http.api.RETRY_WITHIN", -1.0)
-    refused = functions.call("get_wheel")
+    refused = read(functions, edge, member)
     assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
 
 
+@pytest.mark.parametrize("edge", EDGES)
 def test_a_post_without_a_key_is_not_retried_after_a_lost_connection(
-    wire: Wire, functions: Functions, members: Members
+    wire: Wire, functions: Functions, members: Members, edge: Edge
 ) -> None:
-    functions.call("get_wheel")
     member = members.new()
+    read(functions, edge, member)
     wire.cut()
-    refused = functions.call("spin_wheel", by=member)
+    refused = write(functions, edge, member)
     assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
     assert refused.headers["Retry-After"] == "1"
-    assert functions.call("spin_wheel", by=member).status == 201
+    assert write(functions, edge, member).status == 201
 
 
+@pytest.mark.parametrize("edge", EDGES)
 def test_a_post_with_a_key_is_retried_after_a_lost_connection(
-    wire: Wire, functions: Functions, members: Members
+    wire: Wire, functions: Functions, members: Members, edge: Edge
 ) -> None:
-    functions.call("get_wheel")
+    member = members.new()
+    read(functions, edge, member)
     wire.cut()
-    assert functions.call("spin_wheel", by=members.new(), headers={"idempotency-key": "k"}).status == 201
+    assert write(functions, edge, member, **{"idempotency-key": "k"}).status == 201
+    assert wire.connections == 2
 
 
 def test_an_anonymous_post_is_not_retried_because_its_key_has_no_effect(
@@ -89,16 +125,18 @@ def test_an_anonymous_post_is_not_retried_because_its_key_has_no_effect(
     assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
 
 
+@pytest.mark.parametrize("edge", EDGES)
 def test_a_connection_that_was_idle_for_a_minute_is_replaced_before_use(
-    wire: Wire, functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch, edge: Edge
 ) -> None:
-    functions.call("get_wheel")
-    functions.call("get_wheel")
+    member = members.new()
+    read(functions, edge, member)
+    read(functions, edge, member)
     assert wire.connections == 1
     wire.cut()
     now = time.monotonic()
-    monkeypatch.setattr("goatedvips.db.time.monotonic", lambda: now + 61)
-    assert functions.call("spin_wheel", by=members.new()).status == 201
+    monkeypatch.setattr(f"goatedvips.{edge.clock}.monotonic", lambda: now + 61)
+    assert write(functions, edge, member).status == 201
     assert wire.connections == 2
 
 
@@ -111,18 +149,24 @@ def test_closing_a_broken_connection_logs_nothing(wire: Wire, caplog: pytest.Log
     assert caplog.records == []
 
 
-def test_an_unreachable_database_is_answered_with_503(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("edge", EDGES)
+def test_an_unreachable_database_is_answered_with_503(
+    functions: Functions, members: Members, monkeypatch: pytest.MonkeyPatch, edge: Edge
+) -> None:
+    member = members.new()
     use(monkeypatch, f"postgresql://api@127.0.0.1:{free_port()}/nowhere")
-    refused = functions.call("get_wheel")
+    refused = read(functions, edge, member)
     assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
     assert "127.0.0.1" not in refused.text
 
 
+@pytest.mark.parametrize("edge", EDGES)
 def test_a_database_without_the_schema_is_answered_with_schema_outdated(
-    functions: Functions, servers: stack.Stack, monkeypatch: pytest.MonkeyPatch
+    functions: Functions, members: Members, servers: stack.Stack, monkeypatch: pytest.MonkeyPatch, edge: Edge
 ) -> None:
+    member = members.new()
     use(monkeypatch, servers.direct("postgres"))
-    refused = functions.call("get_wheel")
+    refused = read(functions, edge, member)
     assert (refused.status, refused.json["code"]) == (503, "schema_outdated")
 
 
@@ -162,6 +206,7 @@ def read_only(database: sa.Engine) -> Iterator[Callable[[bool], None]]:
     switch(False)
 
 
+@pytest.mark.parametrize("edge", EDGES)
 @pytest.mark.parametrize("enclosed", [False, True])
 def test_a_write_is_503_while_the_database_is_read_only(
     read_only: Callable[[bool], None],
@@ -170,16 +215,17 @@ def test_a_write_is_503_while_the_database_is_read_only(
     members: Members,
     servers: stack.Stack,
     monkeypatch: pytest.MonkeyPatch,
+    edge: Edge,
 ) -> None:
     member, headers = members.new(), {"idempotency-key": "k"} if enclosed else {}
     use(monkeypatch, servers.direct(os.environ["TEST_DATABASE"], "api"))
     read_only(True)
-    assert functions.call("get_wheel").status == 200
-    refused = functions.call("spin_wheel", by=member, headers=headers)
+    assert read(functions, edge, member).status == 200
+    refused = write(functions, edge, member, **headers)
     assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
     assert refused.headers["Retry-After"] == "1"
     read_only(False)
-    assert functions.call("spin_wheel", by=member, headers=headers).status == 201
+    assert write(functions, edge, member, **headers).status == 201
 
 
 def test_health_is_503_while_the_database_is_read_only(

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.domain.access import Caller
-from goatedvips.domain.codes import claims, issued
+from goatedvips.domain.codes import issued, my_claims
 from goatedvips.http.csv_pages import CSV_ROWS
 from goatedvips.models.codes import bonus_codes
 from tests.support import stack
@@ -98,6 +98,6 @@ def test_a_later_page_reads_no_more_than_the_first(
 
 
 def test_a_page_of_claims_reads_the_claims_of_the_page(url: str, readers: tuple[Member, Member], count: int) -> None:
-    parameters = {"caller_id": readers[1].id} | claims._NEWEST_FIRST.parameters(100, None)
-    read = rows_read(url, claims._select_claims, parameters)
+    parameters = {"caller_id": readers[1].id} | my_claims._NEWEST_FIRST.parameters(100, None)
+    read = rows_read(url, my_claims._select_claims, parameters)
     assert read == {"code_claims": 101, "bonus_codes": 101}, count

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from goatedvips.domain import attempts, erased_identities, unique_keys
 from goatedvips.domain.access import NOW
 from goatedvips.domain.accounts import mail_requests
-from goatedvips.domain.wheel import seeds
+from goatedvips.domain.wheel import seed_statements, seeds
 from goatedvips.errors import EmailTaken, UsernameTaken
 from goatedvips.models.accounts import attempts as attempt_rows
 from goatedvips.models.accounts import users
@@ -61,7 +61,7 @@ _insert_account = (
     .cte("account")
 )
 _register = select(_insert_account, mail_requests.advisory_lock(_EMAIL)).add_cte(
-    seeds.insert_first_seeds(_insert_account).cte("seeds")
+    seed_statements.insert_first_seeds(_insert_account).cte("seeds")
 )
 _NEW_ID = bindparam("new_id", type_=users.c.id.type)
 _request = select(_NEW_ID.label("user_id"), _EMAIL.label("email")).cte("request")

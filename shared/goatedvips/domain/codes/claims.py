@@ -1,42 +1,20 @@
 """Claims of bonus codes: a member claims a code at most once, and a code has at most `max_claims` claims."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Row,
-    String,
-    and_,
-    bindparam,
-    case,
-    false,
-    func,
-    literal,
-    or_,
-    select,
-    true,
-    update,
-)
-from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.exc import DBAPIError
-
-from goatedvips.domain import access, attempts, pagination
-from goatedvips.domain.access import CALLER_ID, CALLER_PARAMETERS, NOW, Caller
-from goatedvips.domain.first_statements import compile_at_import
-from goatedvips.domain.pagination import Keyset
-from goatedvips.domain.rewards.ledger import granted
+from goatedvips.compiled import Bound
+from goatedvips.connections import Connection
+from goatedvips.domain import callers
+from goatedvips.domain.callers import Caller
+from goatedvips.domain.codes import compiled_statements as statements
 from goatedvips.domain.throttled import too_many
 from goatedvips.errors import CodeNotClaimable
-from goatedvips.models.accounts import attempts as attempt_rows
-from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.postgres_errors import sqlstate
 
-FAILED_CLAIMS = attempts.Throttle("claim", limit=10, window=timedelta(minutes=10))
-"""Of one member. A failure is recorded after its request was rolled back, so more than ten concurrent requests pass."""
+_DIVISION_BY_ZERO = "22012"  # see `claim_statements`
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,132 +38,7 @@ class Claim:
     created: bool
 
 
-_claimant = access.claimant()
-_opens_at = FAILED_CLAIMS.opens_at(attempt_rows.c.subject == CALLER_ID.cast(String))
-# The key of an adopted code may be empty, if its text has only spaces and dashes. Such a code cannot be claimed.
-_IS_TYPED_CODE = bonus_codes.c.code_key == func.nullif(func.code_key(bindparam("typed")), "")
-_IS_CALLERS = and_(code_claims.c.code_id == bonus_codes.c.id, code_claims.c.user_id == CALLER_ID)
-# The reasons why a code cannot be claimed, by their names in the log. A code that is used without any claim was used by
-# the legacy application.
-_OBSTACLES = {
-    "absent": bonus_codes.c.id.is_(None),
-    "revoked": bonus_codes.c.revoked_at.is_not(None),
-    "not_started": bonus_codes.c.starts_at > NOW,
-    "expired": bonus_codes.c.expires_at <= NOW,
-    "exhausted": or_(
-        bonus_codes.c.claims >= bonus_codes.c.max_claims, and_(bonus_codes.c.is_used, bonus_codes.c.claims == 0)
-    ),
-    "anothers": bonus_codes.c.user_id != CALLER_ID,
-}
-# One row for the caller: the code that they typed and their claim of it, null where there is none.
-_found = (
-    select(
-        _opens_at.label("opens_at"),
-        bonus_codes.c.id.label("code_id"),
-        bonus_codes.c.code,
-        bonus_codes.c.value,
-        bonus_codes.c.currency,
-        bonus_codes.c.expires_at,
-        bonus_codes.c.spin_id,
-        and_(*(obstacle.is_not(true()) for obstacle in _OBSTACLES.values())).label("is_claimable"),
-        code_claims.c.id.label("claim_id"),
-        code_claims.c.claimed_at,
-    )
-    .select_from(_claimant)
-    .outerjoin(bonus_codes, _IS_TYPED_CODE)
-    .outerjoin(code_claims, _IS_CALLERS)
-    # The code of a win is its winner's, even if they have excluded themselves since. Every other code needs the right
-    # to play; without it the statement has no row, so nobody learns by an exclusion which codes exist.
-    .where(or_(_claimant.c.may_play, and_(bonus_codes.c.spin_id.is_not(None), bonus_codes.c.user_id == CALLER_ID)))
-    .cte("found")
-)
-# The unique key (code_id, user_id) decides. The other CTEs read the inserted row, so a second claim writes nothing.
-# Nothing is written, and no row of a code locked, for a code that cannot be claimed: the time would reveal the reason.
-_insert_claim = (
-    upsert(code_claims)
-    .from_select(
-        ["code_id", "user_id", "claimed_at"],
-        select(_found.c.code_id, CALLER_ID, NOW).where(
-            _found.c.opens_at.is_(None), _found.c.claim_id.is_(None), _found.c.is_claimable
-        ),
-    )
-    .on_conflict_do_nothing(index_elements=["code_id", "user_id"])
-    .returning(code_claims.c.id, code_claims.c.code_id, code_claims.c.user_id, code_claims.c.claimed_at)
-    .cte("claim")
-)
-# The row of the code is locked from here to COMMIT, as late as possible, because all claims of one code wait for it.
-# On the locked row PostgreSQL checks again what other transactions can change. If they have exhausted or revoked the
-# code since `found` was read, this updates no row.
-_count_claim = (
-    update(bonus_codes)
-    .where(
-        bonus_codes.c.id == _insert_claim.c.code_id,
-        _OBSTACLES["revoked"].is_not(true()),
-        _OBSTACLES["exhausted"].is_not(true()),
-    )
-    .values(
-        claims=bonus_codes.c.claims + 1,
-        is_used=True,
-        claimed_at=case((bonus_codes.c.claims == 0, NOW), else_=bonus_codes.c.claimed_at),
-        user_id=case((bonus_codes.c.max_claims == 1, CALLER_ID), else_=bonus_codes.c.user_id),
-    )
-    .returning(bonus_codes.c.id)
-    .cte("count_claim")
-)
-_counted = select(func.count()).select_from(_count_claim).scalar_subquery()
-# A claim that was inserted and not counted must not be committed. COMMIT is sent with this statement, so only an error
-# of the statement itself can prevent it, and plain SQL has no RAISE: hence the division by zero (docs/decisions/0003).
-_ABORT = case((_insert_claim.c.id.is_not(None), literal(1).op("/")(_counted)))
-_DIVISION_BY_ZERO = "22012"
-# The source of a win is its spin. The value of an adopted code is unknown, so it gets no row.
-_SOURCE: ColumnElement[str] = case((_found.c.spin_id.is_(None), "code"), else_="spin")
-_reward = (
-    select(
-        _insert_claim.c.user_id,
-        func.coalesce(_found.c.spin_id, _found.c.code_id).label("source_id"),
-        _found.c.value.label("amount"),
-        _found.c.currency,
-    )
-    .join(_found, true())
-    .where(_found.c.value.is_not(None))
-)
-_claim_code = (
-    select(
-        func.coalesce(_insert_claim.c.id, _found.c.claim_id).label("id"),
-        _found.c.code,
-        _found.c.value,
-        _found.c.currency,
-        func.coalesce(_insert_claim.c.claimed_at, _found.c.claimed_at).label("claimed_at"),
-        _found.c.expires_at,
-        _insert_claim.c.id.is_not(None).label("created"),
-        _found.c.opens_at,
-        _ABORT.label("aborts_unless_counted"),
-    )
-    .select_from(_found)
-    .outerjoin(_insert_claim, true())
-    .add_cte(*granted(_SOURCE, _reward))
-    .execution_options(commit_in_flight=True)
-)
-_one_row = select(literal(1)).subquery("one_row")
-_select_reason = (
-    select(
-        code_claims.c.id,
-        bonus_codes.c.code,
-        bonus_codes.c.value,
-        bonus_codes.c.currency,
-        code_claims.c.claimed_at,
-        bonus_codes.c.expires_at,
-        case(*((obstacle, literal(reason)) for reason, obstacle in _OBSTACLES.items())).label("reason"),
-    )
-    .select_from(_one_row)
-    .outerjoin(bonus_codes, _IS_TYPED_CODE)
-    .outerjoin(code_claims, _IS_CALLERS)
-    .execution_options(commit_in_flight=True)
-)
-compile_at_import(_claim_code, CALLER_PARAMETERS | {"typed"})
-
-
-def claim(connection: Connection, caller: Caller, code: str, *, client_network: str, now: datetime) -> Claim:
+def claim(connection: Connection[Any], caller: Caller, code: str, *, client_network: str, now: datetime) -> Claim:
     """Claim the code for the member. A member who has claimed it gets their claim again, even if the code has expired.
 
     A member who has excluded themselves, or whose e-mail address is not verified, can still claim what they won.
@@ -202,25 +55,20 @@ def claim(connection: Connection, caller: Caller, code: str, *, client_network: 
     Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
     """
     parameters = caller.parameters(now) | {"typed": code}
-    failed = attempts.insert_attempt(FAILED_CLAIMS.kind, str(caller.user_id), client_network, at=now)
+    failed = Bound(statements.INSERT_FAILED_CLAIM, parameters | {"client_network": client_network})
     try:
-        row = access.one(connection, _claim_code, caller, parameters, now=now, playing=True)
-    except DBAPIError as error:
-        if sqlstate(error.orig) == _DIVISION_BY_ZERO:
+        row = callers.one(connection, statements.CLAIM_CODE, caller, parameters, now=now, playing=True)
+    except Exception as error:
+        if sqlstate(error) == _DIVISION_BY_ZERO:
             raise CodeNotClaimable(reason="exhausted or revoked meanwhile", leaves=failed) from error
         raise
     if row.opens_at is not None and row.id is None:
         raise too_many(row.opens_at, now=now)
-    if row.id is not None:
-        return _claim_of(row, created=row.created)
-    # A concurrent request of the member may have claimed the code. Only a new statement sees what it committed.
-    row = connection.execute(_select_reason, parameters).one()
-    if row.id is not None:
-        return _claim_of(row, created=False)
-    raise CodeNotClaimable(reason=row.reason, leaves=failed)
-
-
-def _claim_of(row: Row[*tuple[Any, ...]], *, created: bool) -> Claim:
+    if row.id is None:
+        # A concurrent request of the member may have claimed the code. Only a new statement sees what it committed.
+        row = connection.execute(statements.SELECT_REASON, parameters).one()
+    if row.id is None:
+        raise CodeNotClaimable(reason=row.reason, leaves=failed)
     return Claim(
         id=row.id,
         code=row.code,
@@ -228,39 +76,5 @@ def _claim_of(row: Row[*tuple[Any, ...]], *, created: bool) -> Claim:
         currency=row.currency,
         claimed_at=row.claimed_at,
         expires_at=row.expires_at,
-        created=created,
-    )
-
-
-_NEWEST_FIRST = Keyset(code_claims.c.id)
-_select_claims = _NEWEST_FIRST.page_of(
-    select(
-        code_claims.c.id,
-        bonus_codes.c.code,
-        bonus_codes.c.value,
-        bonus_codes.c.currency,
-        code_claims.c.claimed_at,
-        bonus_codes.c.expires_at,
-        false().label("created"),
-    )
-    .join(bonus_codes, bonus_codes.c.id == code_claims.c.code_id)
-    .where(code_claims.c.user_id == CALLER_ID)
-)
-
-
-def newest(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pagination.Page[Claim]:
-    """A page of the member's claims, newest first.
-
-    Raises
-    ------
-    ValidationFailed: the cursor is not one of this list.
-    """
-    return pagination.newest(
-        connection,
-        _select_claims,
-        {"caller_id": caller.user_id},
-        lambda row: Claim(**row._mapping),
-        by=_NEWEST_FIRST,
-        limit=limit,
-        cursor=cursor,
+        created=row.created,
     )

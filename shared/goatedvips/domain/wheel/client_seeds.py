@@ -5,13 +5,11 @@ that loses with such a client seed, and publish the commitment of that one. A cl
 only if the member first used it after the server seed was made. docs/fairness.md says what that is worth.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, cast, func, select
 
 from goatedvips.models.wheel import wheel_seeds, wheel_spins
-
-type ChosenBy = Literal["member", "house"]
 
 _uses = wheel_spins.alias("uses")
 _choices = wheel_seeds.alias("choices")
@@ -45,8 +43,3 @@ def is_members_choice(
     )
     # LEAST ignores nulls, so a client seed that only spins or only rotations used has a first use as well.
     return and_(client_seed != cast(user_id, Text), func.least(first_spin, first_choice, *uses) > made_at)
-
-
-def chosen_by(members_choice: bool) -> ChosenBy:  # noqa: FBT001 - a column of the row
-    """Return the value of `client_seed_by` for a result of `is_members_choice`."""
-    return "member" if members_choice else "house"

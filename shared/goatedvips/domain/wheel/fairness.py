@@ -5,8 +5,9 @@ import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count
+from typing import Literal
 
-from goatedvips.domain.wheel.client_seeds import ChosenBy
+type ChosenBy = Literal["member", "house"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +60,8 @@ def _numbers(server_seed: bytes, client_seed: str, nonce: int) -> Iterator[int]:
 def commitment(server_seed: bytes) -> str:
     """The SHA-256 of a server seed in hex, which is published before the seed is used."""
     return hashlib.sha256(server_seed).hexdigest()
+
+
+def chosen_by(members_choice: bool) -> ChosenBy:  # noqa: FBT001 - a column of the row
+    """Return the value of `client_seed_by` for a result of `client_seeds.is_members_choice`."""
+    return "member" if members_choice else "house"

@@ -10,9 +10,9 @@ from goatedvips.domain import pagination
 from goatedvips.domain.access import CALLER_ID, Caller
 from goatedvips.domain.pagination import Keyset
 from goatedvips.domain.wheel import fairness
-from goatedvips.domain.wheel.client_seeds import chosen_by, is_members_choice
-from goatedvips.domain.wheel.fairness import Fairness
-from goatedvips.domain.wheel.versions import Segment, segments_of
+from goatedvips.domain.wheel.client_seeds import is_members_choice
+from goatedvips.domain.wheel.fairness import Fairness, chosen_by
+from goatedvips.domain.wheel.segments import Segment, segments_of
 from goatedvips.errors import NotFound
 from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions
 

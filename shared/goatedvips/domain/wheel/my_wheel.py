@@ -10,8 +10,8 @@ from goatedvips.domain.access import CALLER_PARAMETERS, Caller
 from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.wheel import fairness, seeds
 from goatedvips.domain.wheel.days import next_day
-from goatedvips.domain.wheel.seeds import ACTIVE, IS_ACTIVE
-from goatedvips.domain.wheel.spins import select_todays_spin
+from goatedvips.domain.wheel.seed_statements import ACTIVE, IS_ACTIVE
+from goatedvips.domain.wheel.spin_statements import select_todays_spin
 from goatedvips.models.wheel import wheel_seeds
 
 

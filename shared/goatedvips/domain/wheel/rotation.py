@@ -10,7 +10,7 @@ from goatedvips.domain import access, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.pagination import Keyset
 from goatedvips.domain.wheel import fairness, seeds
-from goatedvips.domain.wheel.seeds import IS_ACTIVE_ROW, IS_UPCOMING_ROW
+from goatedvips.domain.wheel.seed_statements import IS_ACTIVE_ROW, IS_UPCOMING_ROW
 from goatedvips.errors import SeedUnused
 from goatedvips.models.wheel import wheel_seeds
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, cast, insert, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
@@ -15,22 +14,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.wheel.days import next_day
+from goatedvips.domain.wheel.segments import Segment, segments_of
 from goatedvips.models.wheel import wheel_versions
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """One segment of the wheel. Its chance to be drawn, `odds`, is its weight divided by the sum of all weights."""
-
-    label: str
-    weight: int
-    value: Decimal
-    odds: Decimal
-
-    @property
-    def wins(self) -> bool:
-        """Whether the segment is worth anything."""
-        return self.value > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +58,6 @@ class CurrentWheel(Wheel):
     """
 
     next: Wheel | None
-
-
-def segments_of(stored: list[dict[str, Any]]) -> list[Segment]:
-    """Build the segments of a version from the JSON of its row.
-
-    Parameters
-    ----------
-    stored: one `{"label", "weight", "value"}` for each segment.
-    """
-    total = sum(segment["weight"] for segment in stored)
-    return [
-        Segment(
-            label=segment["label"],
-            weight=segment["weight"],
-            value=Decimal(segment["value"]),
-            odds=Decimal(segment["weight"]) / total,
-        )
-        for segment in stored
-    ]
 
 
 _IS_IN_FORCE = or_(wheel_versions.c.in_force_from.is_(None), wheel_versions.c.in_force_from <= NOW)
