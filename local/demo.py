@@ -207,6 +207,7 @@ def _enter_racers(connection: Connection, race_id: int, now: datetime) -> None:
             "email_key": f"{name}@example.com",
             "password": "",
             "hide_name": number % 10 == 0,
+            "created_at": now,
         }
         for number, name in enumerate(names, 1)
     ]

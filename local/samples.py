@@ -23,20 +23,21 @@ from migrations.upgrade import engine
 SESSION_LIFETIME = timedelta(hours=1)
 
 
-def prepare_event(name: str, url: str) -> dict[str, Any]:
+def prepare_event(name: str, url: str, now: datetime | None = None) -> dict[str, Any]:
     """Return a function's sample event, ready to be sent.
 
     Parameters
     ----------
     name: the function's file, as in `spin_wheel`.
     url: of the local database, to be entered as its owner.
+    now: the present instant by the clock that the function reads; without it the real one.
 
     """
     event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
     caller = event.get("requestContext", {}).get("authorizer", {}).get("lambda")
     if caller and not caller["is_staff"]:
         with engine(url).begin() as connection:
-            caller.update(_new_member(connection, datetime.now(UTC)))
+            caller.update(_new_member(connection, now or datetime.now(UTC)))
     return event
 
 
@@ -59,6 +60,7 @@ def _new_member(connection: Connection, now: datetime) -> dict[str, int]:
         "email_key": f"{name}@example.com",
         "email_verified": True,
         "password": passwords.hash_password(PASSWORD, legacy=False),
+        "created_at": now,
     }
     user_id = _insert(connection, users, member)
     session = {

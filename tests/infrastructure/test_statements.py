@@ -21,6 +21,7 @@ from sqlalchemy.sql import visitors
 
 from goatedvips import domain
 from goatedvips.domain.access import Caller
+from goatedvips.models.every import metadata
 from goatedvips.postgres import OneFlightDialect
 from tests.infrastructure.project import ROOT
 
@@ -77,6 +78,29 @@ def test_no_parameter_is_named_like_a_column_that_is_written(statement: Executab
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_no_statement_pins_a_session_by_its_length(statement: ClauseElement) -> None:
     assert len(str(statement.compile(dialect=OneFlightDialect())).encode()) < 16 * 1024
+
+
+DATABASE_CLOCK = re.compile(r"\b(now|\w+_timestamp)\(|\b(current_|local)(date|time)", re.IGNORECASE)
+FILLED_BY_DATABASE_CLOCK = {
+    table.name: {column.name for column in table.columns if "now()" in str(getattr(column.server_default, "arg", ""))}
+    for table in metadata.sorted_tables
+}
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_no_statement_reads_or_stores_the_database_s_clock(statement: ClauseElement) -> None:
+    """Every instant is a parameter, so that it follows the clock of the function that executes the statement."""
+    text = str(statement.compile(dialect=OneFlightDialect()))
+    assert not DATABASE_CLOCK.search(text)
+    for table, columns in re.findall(r"INSERT INTO (\w+) (?:AS \w+ )?\(([^)]*)\)", text):
+        assert FILLED_BY_DATABASE_CLOCK[table] <= set(re.findall(r"\w+", columns)), table
+
+
+def test_the_database_s_clock_is_noticed() -> None:
+    for text in ("select now()", "SELECT CURRENT_TIMESTAMP", "clock_timestamp()", "LOCALTIMESTAMP(0)", "current_date"):
+        assert DATABASE_CLOCK.search(text), text
+    assert not DATABASE_CLOCK.search("SELECT known, last_date, nowhere FROM now")
+    assert FILLED_BY_DATABASE_CLOCK["users"] == {"created_at"}
 
 
 def test_the_statements_are_found() -> None:

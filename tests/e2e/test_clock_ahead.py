@@ -1,0 +1,213 @@
+"""With the clock a year ahead, no function writes the real time: none relies on now() or CURRENT_TIMESTAMP in SQL.
+
+The database's own now() is the real time, so a statement that relied on it would mix two times in `make run` with a
+moved clock. Columns of the legacy application have now() as their default for its own inserts; the platform's inserts
+name these columns. Triggers for rows of the legacy application may use now(); none does at present.
+"""
+
+import json
+import os
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from sqlalchemy.dialects.postgresql import JSONB
+from werkzeug.serving import make_server
+
+from database.embedded import free_port
+from goatedvips.models.every import metadata
+from goatedvips.models.schema import Instant
+from local import demo, samples, template
+from local.clock import MovableClock
+from local.pool import Pool
+from local.stand_ins import affiliate, mail, s3
+from local.stand_ins.feeds import Casino
+from tests.support import stack
+
+YEAR = timedelta(days=365)
+EMAIL = "kid@example.com"
+# Their sample events are refused. They are called again with what they need: tokens, ids, a member who has spun.
+NEED_MORE = {"cancel_race", "confirm_subscription", "leave_race", "reset_password", "revoke_batch", "revoke_code"}
+NEED_MORE |= {"rotate_seed", "verify_email", "withdraw_payout"}
+
+
+@dataclass
+class Platform:
+    """The functions with a clock a year ahead, their database, and the mail that they send."""
+
+    pool: Pool
+    plan: template.Template
+    url: str
+    database: sa.Engine
+    mailbox: mail.Mailbox
+    started: datetime
+    """By the real time, before the first row was written."""
+
+    def prepare(
+        self, name: str, *, by: Any = None, row: object = None, key: str = "", body: object = None, query: str = ""
+    ) -> dict[str, Any]:
+        """Return a function's sample event, changed where a value is given.
+
+        Parameters
+        ----------
+        by: the caller, as the authorizer writes one.
+        row: the id in the path.
+        key: the Idempotency-Key.
+
+        """
+        event = samples.prepare_event(name, self.url, self.pool.clock.now())
+        context = event.get("requestContext", {})
+        if by:
+            context["authorizer"] = {"lambda": by}
+        if row:
+            path = re.sub(r"/\d+", f"/{row}", event["rawPath"])
+            event |= {"rawPath": path, "pathParameters": {"id": str(row)}}
+            context["http"]["path"] = path
+        if key:
+            event["headers"]["idempotency-key"] = key
+        if body is not None:
+            event["body"] = json.dumps(body)
+        if query:
+            event |= {"rawQueryString": query, "queryStringParameters": dict([query.split("=")])}
+        return event
+
+    def call(self, name: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Send a function an event, and return its answer."""
+        answer: dict[str, Any] = self.pool.invoke(self.plan.function(name).name, event)
+        return answer
+
+    def write(self, name: str, **changes: Any) -> dict[str, Any]:
+        """Call a function that must not refuse, with changes of its sample event, and return its body."""
+        answer = self.call(name, self.prepare(name, **changes))
+        assert is_done(answer), (name, answer)
+        body: dict[str, Any] = json.loads(answer["body"]) if answer.get("body") else {}
+        return body
+
+    def token(self, email: str, page: str) -> str:
+        """Send the mail that is due, and return the token of the link in the newest mail to an address."""
+        self.call("send_notifications", {})
+        newest = next(caught for caught in self.mailbox.find(email) if f"/{page}#token=" in caught.text)
+        match = re.search(rf"/{page}#token=(\S+)", newest.text)
+        assert match is not None
+        return match[1]
+
+
+def is_done(answer: object) -> bool:
+    """Whether a function did its work: it is a scheduled one, or answered with a status below 300."""
+    return not isinstance(answer, dict) or answer.get("statusCode", 200) < 300
+
+
+@pytest.fixture(scope="module")
+def platform(servers: stack.Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A database of its own with the demo data; everything from the first row on is a year ahead."""
+    name = f"ahead_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    stack.copy(servers, name)
+    url, base = servers.direct(name), f"http://127.0.0.1:{free_port()}"
+    started = datetime.now(UTC)
+    clock = MovableClock()
+    clock.move(clock.now() + YEAR)
+    demo.load(url, base, clock.now())
+    app, mailbox = Flask(__name__), mail.Mailbox()
+    mail.serve(app, mailbox)
+    affiliate.serve(app, affiliate.AffiliateApi(Casino(size=100, seed=7)), clock.now)
+    s3.serve(app, "FeedBucket", tmp_path_factory.mktemp("s3"), lambda _: None)
+    server = make_server("127.0.0.1", int(base.rsplit(":", 1)[1]), app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    values = template.build_parameters(url, base) | {"NotificationsTimeout": "12"}  # it looks for mail for 2 s
+    plan = template.load(values, base)
+    pool = Pool(plan.functions, tmp_path_factory.mktemp("pool") / "log", limit=1, clock=clock)
+    database = sa.create_engine(sa.make_url(url).set(drivername="postgresql+pg8000"), isolation_level="AUTOCOMMIT")
+    yield Platform(pool, plan, url, database, mailbox, started)
+    pool.stop()
+    server.shutdown()
+    database.dispose()
+
+
+def test_no_function_writes_the_real_time(platform: Platform) -> None:
+    refused = set()
+    for function in platform.plan.functions:
+        event = platform.prepare(name := function.file.stem)
+        is_read = event.get("requestContext", {}).get("http", {}).get("method") in {"GET", "HEAD"}
+        if not is_done(platform.call(name, event)) and not is_read:
+            refused.add(name)
+    assert refused == NEED_MORE
+    do_more(platform)
+    assert find_times(platform.database, platform.started, datetime.now(UTC)) == {}
+
+
+def do_more(platform: Platform) -> None:
+    """Call the functions that their sample event is not enough for."""
+    write = platform.write
+    write("register", body={"username": "kid", "email": EMAIL, "password": demo.PASSWORD})
+    write("verify_email", body={"token": platform.token(EMAIL, "verify")})
+    write("request_password_reset", body={"email": EMAIL})
+    write("reset_password", body={"token": platform.token(EMAIL, "reset"), "password": "seven silent sheep"})
+    write("subscribe", body={"email": EMAIL})
+    write("confirm_subscription", body={"token": platform.token(EMAIL, "newsletter/confirm")})
+
+    member = platform.prepare("spin_wheel")["requestContext"]["authorizer"]["lambda"]
+    write("spin_wheel", by=member)
+    write("rotate_seed", by=member)
+
+    race = write("create_race")["id"]
+    write("join_race", by=member, row=race)
+    write("leave_race", by=member, row=race)
+    write("cancel_race", row=race)
+
+    terms = {"value": "5.00", "expires_at": "2999-01-01T00:00:00Z", "max_claims": 1}
+    write("revoke_code", row=write("issue_codes", body=terms, key="one")["id"])
+    batch = write("issue_codes", body=terms | {"count": 2}, key="two")["batch_id"]
+    write("revoke_batch", query=f"batch_id={batch}")
+
+    write("grant_reward", key="three", body={"user_id": member["user_id"], "amount": "5.00", "reason": "For the test."})
+    write("withdraw_payout", row=write("create_payouts", body={})["batch_id"])
+
+
+def find_times(database: sa.Engine, start: datetime, end: datetime) -> dict[str, int]:
+    """Return how many rows have a time between two instants, by column; for JSON and dates between their minutes."""
+    minutes = {
+        f"{start + timedelta(minutes=n):%Y-%m-%dT%H:%M}" for n in range(int((end - start).total_seconds()) // 60 + 2)
+    }
+    found = {}
+    with database.connect() as connection:
+        for table in metadata.sorted_tables:
+            for column in table.columns:
+                condition: sa.ColumnElement[bool]
+                match column.type:
+                    case Instant():
+                        condition = column.between(start, end)
+                    case sa.Date():
+                        condition = column.between(start.date(), end.date())
+                    case JSONB():
+                        condition = sa.cast(column, sa.Text).regexp_match("|".join(minutes))
+                    case _:
+                        continue
+                count = connection.scalar(sa.select(sa.func.count()).select_from(table).where(condition))
+                if count:
+                    found[str(column)] = count
+    return found
+
+
+def test_a_real_time_is_found_in_each_kind_of_column(platform: Platform) -> None:
+    """What the test above looks for is visible to it."""
+    start = datetime.now(UTC)
+    with platform.database.connect() as connection:
+        (user_id,) = connection.execute(sa.text("SELECT min(id) FROM users")).one()
+        connection.execute(sa.text("UPDATE users SET last_active = now() WHERE id = :id"), {"id": user_id})
+        spun = "UPDATE wheel_spins SET spin_day = now() WHERE id = (SELECT max(id) FROM wheel_spins)"
+        connection.execute(sa.text(spun))
+        shown = (
+            "UPDATE audit_log SET after = jsonb_build_object('at', now()) WHERE id = (SELECT max(id) FROM audit_log)"
+        )
+        connection.execute(sa.text(shown))
+    assert find_times(platform.database, start, datetime.now(UTC)) == {
+        "users.last_active": 1,
+        "wheel_spins.spin_day": 1,
+        "audit_log.after": 1,
+    }
