@@ -38,6 +38,7 @@ LOCKS = {
     "lists_by_index": "Three tables are locked for a moment; members and participants are written, 1,000 at a time.",
     "feed_and_settlement": "Four tables are locked for a moment; participants of live races are written.",
     "settled_races": "wager_race_participants is locked for a moment; an index is built while others write.",
+    "ticket_clocks": "users and two tables are locked for a moment; tickets are written once, 1,000 at a time.",
 }
 """How each step affects concurrent work on the tables."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from migrations import list_routines, online, wager_routines
+from migrations import list_routines, online, ticket_routines, wager_routines
 from migrations.declarations import EVERYBODY, SAFE_PATH, Function, Key, Trigger
 
 KEYS = (
@@ -62,7 +62,9 @@ BEGIN
         OR (action IN ('issue_code', 'revoke_code')
             AND subject_id IN (SELECT id FROM bonus_codes WHERE user_id = member))
         OR (action IN ('issue_batch', 'revoke_batch')
-            AND subject_id IN (SELECT id FROM code_batches WHERE user_id = member));
+            AND subject_id IN (SELECT id FROM code_batches WHERE user_id = member))
+        OR (action IN ('triage_ticket', 'close_ticket')
+            AND subject_id IN (SELECT id FROM support_tickets WHERE user_id = member));
     IF erased.email_verified AND erased.email ~ '^[^@\s"\\]+@[^@\s"\\]+\.[^@\s"\\]+$' THEN
         -- Only as a whole address, not as a part of a longer one.
         address := '(?<![\w.%+-])' || regexp_replace(erased.email, '(\W)', '\\\1', 'g') || '(?![\w-]|\.\w)';
@@ -170,6 +172,7 @@ FUNCTIONS = (
     Function("without_texts", "noted jsonb", "jsonb", "sql", WITHOUT_TEXTS, "IMMUTABLE PARALLEL SAFE"),
     *list_routines.FUNCTIONS,
     *wager_routines.FUNCTIONS,
+    *ticket_routines.FUNCTIONS,
     *(function for key in KEYS for function in key.functions()),
 )
 TRIGGERS = (
@@ -177,6 +180,7 @@ TRIGGERS = (
     Trigger("users", "mark_shell", "BEFORE INSERT OR UPDATE OF password, email", "", "mark_shell"),
     *list_routines.TRIGGERS,
     *wager_routines.TRIGGERS,
+    *ticket_routines.TRIGGERS,
 )
 
 _FUNCTIONS = text("""

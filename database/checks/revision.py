@@ -32,6 +32,8 @@ LAST_MADE = {
     "feed_and_settlement": "to_regclass('wager_races_unsettled_idx') IS NOT NULL"
     " AND to_regclass('wager_accounts_read_at_idx') IS NULL",
     "settled_races": "to_regclass('race_boundaries_not_kept_idx') IS NOT NULL",
+    "ticket_clocks": "to_regclass('ticket_messages_words_idx') IS NOT NULL"
+    " AND to_regclass('support_tickets_waiting_idx') IS NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -118,6 +118,19 @@ def fill_tickets(world: World, count: int) -> Filled:
     return Filled([world.tickets.new(member.id) for _ in range(count)][::-1], member)
 
 
+def fill_queue(world: World, count: int) -> Filled:
+    """Tickets of which every third waits for nobody; these come last."""
+    member, staff = world.members.new(), world.members.staff()
+    ids = [
+        world.tickets.new(member.id, assignee_id=staff.id, created_at=NOON + timedelta(days=number % 2))
+        for number in range(count)
+    ]
+    for ticket_id in ids[::3]:
+        world.tickets.write(ticket_id, is_staff_reply=True)
+    order = [(number % 3 == 0, 0 if number % 3 == 0 else number % 2, ticket_id) for number, ticket_id in enumerate(ids)]
+    return Filled([ticket_id for *_, ticket_id in sorted(order)], staff, query={"assignee": str(staff.id)})
+
+
 def fill_messages(world: World, count: int) -> Filled:
     member = world.members.new()
     ticket_id = world.tickets.new(member.id)
@@ -172,6 +185,7 @@ LISTS = {
     "rewards": PagedList("list_rewards", fill_rewards),
     "payouts": PagedList("list_payouts", fill_payouts),
     "tickets": PagedList("list_tickets", fill_tickets),
+    "ticket queue": PagedList("list_ticket_queue", fill_queue),
     "messages": PagedList("get_ticket", fill_messages, field="messages"),
     "members": PagedList("list_members", fill_members),
     "pending links": PagedList("list_links", lambda world, count: fill_links(world, count, decided=False)),

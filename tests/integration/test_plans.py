@@ -44,8 +44,17 @@ def crowded(request: pytest.FixtureRequest, servers: stack.Stack) -> Iterator[Cr
 
 def request_page(functions: Functions, crowd: Crowd, variant: Variant, **query: str) -> Answer:
     by = {"member": crowd.member, "staff": crowd.staff, None: None}[variant.by]
-    path = re.sub(r"\{(\d)\}", lambda number: str(crowd.first + int(number[1])), variant.path or "") or None
-    return functions.call(variant.function, by=by, path=path, query=variant.query | query, now=NOW)
+    return functions.call(
+        variant.function,
+        by=by,
+        path=with_ids(variant.path or "", crowd) or None,
+        query={name: with_ids(value, crowd) for name, value in variant.query.items()} | query,
+        now=NOW,
+    )
+
+
+def with_ids(text: str, crowd: Crowd) -> str:
+    return re.sub(r"\{(\d)\}", lambda number: str(crowd.first + int(number[1])), text)
 
 
 def test_every_list_of_the_api_has_its_requests() -> None:

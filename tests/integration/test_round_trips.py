@@ -281,7 +281,7 @@ def test_a_code_is_issued_in_three_round_trips_two_of_them_for_the_required_key(
     assert trips(wire, functions, "issue_codes", 201, by=members.staff(), body=body) == 3
 
 
-def test_a_ticket_takes_one_round_trip_each_to_be_opened_and_to_be_read(
+def test_tickets_take_one_round_trip_to_be_read_and_one_or_two_to_be_written(
     wire: Wire, functions: Functions, members: Members
 ) -> None:
     member, body = members.new(), {"subject": "Help", "description": "Please."}
@@ -289,7 +289,16 @@ def test_a_ticket_takes_one_round_trip_each_to_be_opened_and_to_be_read(
     assert trips(wire, functions, "open_ticket", 201, by=member, body=body, headers={"idempotency-key": "k"}) == 4
     ticket = functions.call("list_tickets", by=member).json["items"][0]
     assert trips(wire, functions, "list_tickets", 200, by=member) == 1
-    assert trips(wire, functions, "get_ticket", 200, by=member, path=f"/v1/tickets/{ticket['id']}") == 1
+    path = f"/v1/tickets/{ticket['id']}"
+    assert trips(wire, functions, "get_ticket", 200, by=member, path=path) == 1
+    staff, message = members.staff(), {"message": "Hello?"}
+    # Two, because a reply locks the ticket before it looks for newer messages.
+    assert trips(wire, functions, "reply_ticket", 201, by=staff, path=f"{path}/messages", body=message) == 2
+    admin = f"/v1/admin/tickets/{ticket['id']}"
+    assert trips(wire, functions, "triage_ticket", 200, by=staff, path=admin, body={"priority": "high"}) == 2
+    assert trips(wire, functions, "close_ticket", 200, by=member, path=f"{path}/closure") == 1
+    assert trips(wire, functions, "list_ticket_queue", 200, by=staff, query={"status": "closed"}) == 1
+    assert trips(wire, functions, "list_ticket_queue", 200, by=staff, query={"q": "help"}) == 1
 
 
 def test_a_race_takes_one_round_trip_each_to_be_made_joined_left_and_read(

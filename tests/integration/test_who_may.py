@@ -91,6 +91,10 @@ ANSWERS = {
     "POST /v1/tickets": (401, 201, 201, 201, 201, 401),
     "GET /v1/tickets": (401, 200, 200, 200, 200, 401),
     "GET /v1/tickets/{id}": (401, 404, 200, 200, 200, 401),
+    "POST /v1/tickets/{id}/messages": (401, 404, 201, 201, 201, 401),
+    "POST /v1/tickets/{id}/closure": (401, 404, 200, 200, 200, 401),
+    "GET /v1/admin/tickets": (401, 403, 200, 403, 403, 401),
+    "PATCH /v1/admin/tickets/{id}": (401, 403, 200, 403, 403, 401),
     "POST /v1/newsletter/subscriptions": (202, 202, 202, 202, 202, 202),
     "POST /v1/newsletter/confirmations": (200, 200, 200, 200, 200, 200),
     "GET /v1/health": (200, 200, 200, 200, 200, 200),
@@ -217,6 +221,12 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "PATCH /v1/admin/races/{id}": lambda things: {"path": f"/v1/admin/races/{things.race()}"},
     "POST /v1/admin/races/{id}/cancellation": lambda things: {"path": f"/v1/admin/races/{things.race()}/cancellation"},
     "GET /v1/tickets/{id}": lambda things: {"path": f"/v1/tickets/{things.ticket()}"},
+    "POST /v1/tickets/{id}/messages": lambda things: {"path": f"/v1/tickets/{things.ticket()}/messages"},
+    "POST /v1/tickets/{id}/closure": lambda things: {"path": f"/v1/tickets/{things.ticket()}/closure"},
+    "PATCH /v1/admin/tickets/{id}": lambda things: {
+        "path": f"/v1/admin/tickets/{things.ticket()}",
+        "body": {"priority": "high"},
+    },
     "POST /v1/newsletter/subscriptions": lambda _: {"body": {"email": fresh_email()}},
     "POST /v1/newsletter/confirmations": lambda things: {
         "body": {"token": things.token("newsletter_confirmation", things.subscriber())}

@@ -69,8 +69,10 @@ SELECT :first + n, CASE WHEN n > :few THEN 2 ELSE 1 END, :first + 1, 1, CASE WHE
 INSERT INTO payout_items (reward_id, payout_id) SELECT :first + n, :first + n FROM generate_series(1, :rows) n;
 """
 TICKETS = """
-INSERT INTO support_tickets (id, user_id, subject, description, status)
-SELECT :first + n, CASE n % 2 WHEN 1 THEN :member ELSE :first + 1 END, 's', 'd', 'closed'
+INSERT INTO support_tickets (id, user_id, subject, description, status, priority, assignee_id)
+SELECT :first + n, CASE n % 2 WHEN 1 THEN :member ELSE :first + 1 END, CASE WHEN n <= :few THEN 'rare' ELSE 's' END,
+    'frequent', CASE n % 2 WHEN 1 THEN 'closed' ELSE 'open' END, CASE WHEN n <= :few THEN 'high' ELSE 'low' END,
+    CASE WHEN n <= :few THEN :first + 1 END
 FROM generate_series(1, :rows) n;
 INSERT INTO ticket_messages (ticket_id, user_id, message)
 SELECT ticket, :member, 'm' FROM generate_series(1, :rows) n, unnest(ARRAY[:first + 1, :first + 2]) ticket;
@@ -118,7 +120,7 @@ class Variant:
     Parameters
     ----------
     by: `member` or `staff` of the crowd; None: nobody.
-    path: with `{first}` and numbers that are added to it.
+    query, path: with `{1}` for the first id and 1, and so on.
     most: how many rows it may read, over all tables.
     """
 
@@ -173,6 +175,14 @@ VARIANTS = {
     "spins": Variant("list_spins", {}, "member"),
     "seeds": Variant("list_seeds", {}, "member"),
     "tickets": Variant("list_tickets", {}, "member"),
+    "ticket queue": Variant("list_ticket_queue", {}, "staff"),
+    "ticket queue, by status": Variant("list_ticket_queue", {"status": "closed"}, "staff"),
+    "ticket queue, by a rare priority": Variant("list_ticket_queue", {"priority": "high"}, "staff"),
+    "ticket queue, by a rare assignee": Variant("list_ticket_queue", {"assignee": "{1}"}, "staff"),
+    "ticket queue, of nobody": Variant("list_ticket_queue", {"assignee": "none"}, "staff"),
+    "ticket queue, a rare word": Variant("list_ticket_queue", {"q": "rare"}, "staff"),
+    # A search looks at the newest 1,000 tickets and messages that have its words.
+    "ticket queue, a frequent word": Variant("list_ticket_queue", {"q": "frequent"}, "staff", most=5_000),
     "messages": Variant("get_ticket", {}, "member", "/v1/tickets/{1}"),
     "messages, to staff": Variant("get_ticket", {}, "staff", "/v1/tickets/{2}"),
     # At 1,000 rows the planner reads the table of members whole for each of three joins.

@@ -261,7 +261,11 @@ def _race(life: Life) -> None:
 
 def _talk(life: Life, staff: Member) -> None:
     me, name, email, words = life.member.id, life.member.username, life.member.email, life.words
-    own = life.add(tickets.support_tickets, user_id=me, subject=f"Help {name}", description=f"I live {words}")
+    own = life.add(
+        tickets.support_tickets, user_id=me, subject=f"Help {name}", description=f"I live {words}", assignee_id=staff.id
+    )
+    assigned: dict[str, Any] = {"user_id": staff.id, "assignee_id": me}
+    life.add(tickets.support_tickets, subject="Theirs", description="Not mine.", **assigned)
     others = life.add(tickets.support_tickets, of_member=False, user_id=staff.id, subject="Mine", description="Alone.")
     for ticket, author, text, by_staff in (
         (own, me, f"{words}!", False),

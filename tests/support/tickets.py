@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from goatedvips.models.notifications import outbox
 from goatedvips.models.tickets import support_tickets, ticket_messages
 from tests.support.rows import insert_row
 
@@ -27,3 +28,20 @@ class Tickets:
         """Insert a message on a ticket, with the given columns changed, and return its id."""
         given: dict[str, Any] = {"ticket_id": ticket_id, "message": "Hello", "created_at": WRITTEN_AT}
         return insert_row(self.database, ticket_messages, **given | columns)
+
+    def row(self, ticket_id: int) -> sa.Row[Any]:
+        """Return the row of a ticket."""
+        with self.database.connect() as connection:
+            return connection.execute(sa.select(support_tickets).where(support_tickets.c.id == ticket_id)).one()
+
+    def messages(self, ticket_id: int) -> list[sa.Row[Any]]:
+        """Return the messages of a ticket, oldest first."""
+        rows = sa.select(ticket_messages).where(ticket_messages.c.ticket_id == ticket_id)
+        with self.database.connect() as connection:
+            return list(connection.execute(rows.order_by(ticket_messages.c.id)).all())
+
+    def mails(self, kind: str, **payload: int) -> list[sa.Row[Any]]:
+        """Return the mails of a kind with this payload in the outbox."""
+        rows = sa.select(outbox).where(outbox.c.kind == kind, outbox.c.payload == payload)
+        with self.database.connect() as connection:
+            return list(connection.execute(rows).all())

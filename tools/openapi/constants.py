@@ -34,6 +34,7 @@ TAGS = {
     "admin-codes": "For staff: bonus codes.",
     "admin-rewards": "For staff: rewards and payouts.",
     "admin-races": "For staff: wager races.",
+    "admin-tickets": "For staff: the queue of tickets.",
     "admin-operations": "For staff: the platform at a glance.",
 }
 _IDEMPOTENCY_KEY = {

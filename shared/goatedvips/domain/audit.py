@@ -10,6 +10,7 @@ from goatedvips.models.accounts import account_links, users
 from goatedvips.models.codes import bonus_codes, code_batches
 from goatedvips.models.operations import audit_log
 from goatedvips.models.rewards import payouts, reward_grants
+from goatedvips.models.tickets import support_tickets
 
 ABOUT_MEMBERS: dict[str, Column[Any]] = {
     "update_member": users.c.id,
@@ -21,6 +22,8 @@ ABOUT_MEMBERS: dict[str, Column[Any]] = {
     "grant_reward": reward_grants.c.user_id,
     "reference_payout": payouts.c.user_id,
     "withdraw_payout": users.c.id,
+    "triage_ticket": support_tickets.c.user_id,
+    "close_ticket": support_tickets.c.user_id,
 }
 """The actions that concern a member, each with the column that identifies the member of its subject.
 

@@ -40,7 +40,7 @@ class Problem(Exception):
         retry_after: int | None = None,
         reason: str | None = None,
         leaves: "Executable | None" = None,
-        **members: int | str | datetime | dict[str, str] | list[dict[str, str]] | None,
+        **members: int | str | datetime | Mapping[str, object] | list[dict[str, str]] | None,
     ) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title

@@ -1,7 +1,7 @@
 """What the rules of the platform refuse."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypedDict
 
 from goatedvips.errors.problem import Problem
 
@@ -159,3 +159,30 @@ class SeedUnused(Problem):
     """No spin was drawn from the active server seed yet, so a rotation would reveal a seed that verifies nothing."""
 
     status, code, title = 409, "seed_unused", "There is no spin yet that a rotation would make verifiable"
+
+
+class NewerMessage(TypedDict):
+    """A message on a ticket that the caller had not seen."""
+
+    id: int
+    """The id of the message."""
+    is_staff_reply: bool
+    """Whether staff wrote it."""
+    message: str
+    """The message, as plain text."""
+    created_at: datetime
+    """When it was written."""
+
+
+class TicketClosed(Problem):
+    """The ticket was closed 14 days ago or earlier. Open a new one."""
+
+    status, code, title = 409, "ticket_closed", "This ticket is closed"
+
+
+class TicketMoved(Problem):
+    """A newer message follows the one that the request names as the last. Read `newer_message`, then reply again."""
+
+    status, code, title = 409, "ticket_moved", "There is a newer message"
+    newer_message: NewerMessage
+    """The first message that the caller had not seen."""

@@ -24,7 +24,9 @@ class User(Base):
     wheel_spins: Mapped[list["WheelSpin"]] = relationship(back_populates="user", lazy="raise")
     bonus_codes: Mapped[list["BonusCode"]] = relationship(back_populates="user", lazy="raise")
     wager_race_participations: Mapped[list["WagerRaceParticipant"]] = relationship(back_populates="user", lazy="raise")
-    support_tickets: Mapped[list["SupportTicket"]] = relationship(back_populates="user", lazy="raise")
+    support_tickets: Mapped[list["SupportTicket"]] = relationship(
+        back_populates="user", lazy="raise", foreign_keys=every.tickets.support_tickets.c.user_id
+    )
     ticket_messages: Mapped[list["TicketMessage"]] = relationship(back_populates="user", lazy="raise")
 
 
@@ -66,7 +68,9 @@ class SupportTicket(Base):
 
     __table__ = every.tickets.support_tickets
 
-    user: Mapped[User | None] = relationship(back_populates="support_tickets", lazy="raise")
+    user: Mapped[User | None] = relationship(
+        back_populates="support_tickets", lazy="raise", foreign_keys=every.tickets.support_tickets.c.user_id
+    )
     messages: Mapped[list["TicketMessage"]] = relationship(back_populates="ticket", lazy="raise")
 
 

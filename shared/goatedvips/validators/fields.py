@@ -63,7 +63,8 @@ def _clean(value: object) -> object:
     return unicodedata.normalize("NFC", text) if isinstance(text, str) else text
 
 
-def _id(value: object) -> object:
+def plain_id(value: object) -> object:
+    """Refuse an id that is not written in plain digits."""
     if not (isinstance(value, str) and _ID.fullmatch(value)):
         raise ValueError("must be a positive integer")
     return value
@@ -174,7 +175,7 @@ AS_TYPED = BeforeValidator(storable)
 CLEAN = BeforeValidator(_clean)
 """For text in a request: refuses NUL and lone surrogates, and normalises to NFC before lengths are checked."""
 
-ID = BeforeValidator(_id)
+ID = BeforeValidator(plain_id)
 """For an id in a path or a query: refuses all but plain digits, because pydantic would accept `1_0` and `1.0`."""
 
 LINE = AfterValidator(_line)

@@ -70,7 +70,7 @@ class OverviewTickets(AnswerBody):
     waiting: int
     """The number of these tickets."""
     oldest_at: datetime | None
-    """When the oldest of these tickets was opened; null if there are none."""
+    """Since when a member has waited longest for an answer on one of these tickets; null if nobody waits."""
 
 
 class OverviewCodes(AnswerBody):

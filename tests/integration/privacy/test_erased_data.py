@@ -147,8 +147,9 @@ def test_amounts_in_ledger_and_archive_do_not_change(functions: Functions, life:
 
 def test_tickets_stay_and_their_texts_go(functions: Functions, life: Life, database: sa.Engine) -> None:
     assert erase(functions, life.member).status == 204
-    (ticket,) = life.rows[tickets.support_tickets]
+    ticket, assigned = life.rows[tickets.support_tickets]
     stored = row(database, tickets.support_tickets, ticket)
+    assert row(database, tickets.support_tickets, assigned).subject == "Theirs"
     assert (stored.subject, stored.description, stored.status) == ("(erased)", "(erased)", "open")
     with database.connect() as connection:
         messages = tickets.ticket_messages

@@ -14,6 +14,7 @@ from goatedvips.models.accounts import account_links, users
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
 from goatedvips.models.rewards import rewards
+from goatedvips.models.tickets import support_tickets, ticket_messages
 
 
 class LeaseExpired(Exception):
@@ -41,6 +42,7 @@ class Links:
 
 _NOT_WANTED = Drop("no_longer_wanted")
 _NO_STAFF = Drop("no_staff_address")
+_WITH_TOKEN = {"verification", "password_reset", "email_change", "newsletter_confirmation"}
 
 # Mail that is not critical is not sent to an unverified e-mail address, nor to one that the member gave up since.
 _select_link = (
@@ -69,6 +71,18 @@ _select_result = (
         ~is_excluded(),
     )
 )
+_select_reply = (
+    select(support_tickets.c.id.label("ticket_id"), support_tickets.c.subject, ticket_messages.c.message)
+    .select_from(ticket_messages)
+    .join(support_tickets, support_tickets.c.id == ticket_messages.c.ticket_id)
+    .join(users, users.c.id == support_tickets.c.user_id)
+    .where(
+        ticket_messages.c.id == bindparam("message_id"),
+        ~ticket_messages.c.is_internal,
+        users.c.email == bindparam("owner_email"),
+        users.c.email_verified,
+    )
+)
 
 
 def compose(connection: Connection, mail: Mail, links: Links, *, now: datetime) -> Message | Drop | Defer:
@@ -81,6 +95,27 @@ def compose(connection: Connection, mail: Mail, links: Links, *, now: datetime) 
     """
     if mail.attempts > TRIES:
         raise LeaseExpired
+    if mail.kind in _WITH_TOKEN:
+        return _compose_with_token(connection, mail, links, now=now)
+    match mail:
+        case Mail(kind="email_changed", email=str(email)):
+            return mail_texts.email_changed(email)
+        case Mail(kind="link_decided", email=str(email), payload={"link_id": int(link_id)}):
+            decided = connection.execute(_select_link, {"link_id": link_id, "owner_email": email}).one_or_none()
+            return mail_texts.link_decided(email, **decided._mapping) if decided else _NOT_WANTED
+        case Mail(kind="race_result", user_id=int(user_id), email=str(email), payload={"race_id": int(race_id)}):
+            given = {"race_id": race_id, "participant_id": user_id, "owner_email": email}
+            result = connection.execute(_select_result, given).one_or_none()
+            return mail_texts.race_result(email, **result._mapping) if result else _NOT_WANTED
+        case Mail(kind="ticket_reply", email=str(email), payload={"message_id": int(message_id)}):
+            answer = connection.execute(_select_reply, {"message_id": message_id, "owner_email": email}).one_or_none()
+            return mail_texts.ticket_reply(email, **answer._mapping) if answer else _NOT_WANTED
+        case Mail(kind="ticket_opened", payload={"ticket_id": int()}):
+            return _compose_tickets(connection, mail, links, now=now)
+    raise LookupError(f"no text for {mail.kind} {sorted(mail.payload)}")
+
+
+def _compose_with_token(connection: Connection, mail: Mail, links: Links, *, now: datetime) -> Message | Drop:
     match mail:
         case Mail(kind="verification", user_id=int(user_id), email=str(email)):
             token = mailed_tokens.make_for_member(connection, user_id, email, now=now)
@@ -91,21 +126,10 @@ def compose(connection: Connection, mail: Mail, links: Links, *, now: datetime) 
         case Mail(kind="email_change", user_id=int(user_id), email=str(email), queued_at=asked_at):
             token = mailed_tokens.make_for_change(connection, user_id, email, asked_at=asked_at, now=now)
             return mail_texts.email_change(email, f"{links.pages}/verify#token={token}") if token else _NOT_WANTED
-        case Mail(kind="email_changed", email=str(email)):
-            return mail_texts.email_changed(email)
         case Mail(kind="newsletter_confirmation", email=str(email), payload={"subscription_id": int(subscription)}):
             token = mailed_tokens.make_for_subscription(connection, subscription, now=now)
             link = f"{links.pages}/newsletter/confirm#token={token}"
             return mail_texts.newsletter_confirmation(email, link) if token else _NOT_WANTED
-        case Mail(kind="link_decided", email=str(email), payload={"link_id": int(link_id)}):
-            decided = connection.execute(_select_link, {"link_id": link_id, "owner_email": email}).one_or_none()
-            return mail_texts.link_decided(email, **decided._mapping) if decided else _NOT_WANTED
-        case Mail(kind="race_result", user_id=int(user_id), email=str(email), payload={"race_id": int(race_id)}):
-            given = {"race_id": race_id, "participant_id": user_id, "owner_email": email}
-            result = connection.execute(_select_result, given).one_or_none()
-            return mail_texts.race_result(email, **result._mapping) if result else _NOT_WANTED
-        case Mail(kind="ticket_opened", payload={"ticket_id": int()}):
-            return _compose_tickets(connection, mail, links, now=now)
     raise LookupError(f"no text for {mail.kind} {sorted(mail.payload)}")
 
 

@@ -130,8 +130,14 @@ def race_result(to: str, *, title: str, rank: int | None, total_wager: Decimal, 
     return _message(to, f"The result of {title}", [f"The race {_line(title)} is over.", placed, won])
 
 
+def ticket_reply(to: str, *, ticket_id: int, subject: str, message: str) -> Message:
+    """Tell a member what staff answered on their ticket."""
+    introduction = f"We have answered your ticket #{ticket_id}, {_line(subject)}. Please reply on the ticket itself."
+    return _message(to, f"Answer to your ticket #{ticket_id}: {subject}", [introduction, message])
+
+
 def tickets_opened(to: str, tickets: Sequence[NewTicket], url: str) -> Message:
-    """Tell staff of new tickets: of one in full, of several in a list.
+    """Tell staff of new and reopened tickets: of one in full, of several in a list.
 
     Parameters
     ----------
@@ -148,7 +154,9 @@ def tickets_opened(to: str, tickets: Sequence[NewTicket], url: str) -> Message:
         number = f"{len(tickets)} new tickets"
         return _message(to, number, [f"There are {number}.", "\n".join(listed)], link=url, label="Open the tickets")
     (ticket,) = tickets
-    opened = f"{_author(ticket)} opened a ticket of {ticket.priority} priority."
+    opened = (
+        f"{_author(ticket)} {'reopened' if ticket.is_reopened else 'opened'} a ticket of {ticket.priority} priority."
+    )
     return _message(
         to,
         f"Ticket #{ticket.id}: {ticket.subject}",

@@ -1,4 +1,4 @@
-"""The staff's mail about new tickets: at most one a minute, which reports all tickets that wait to be reported."""
+"""The staff's mail about new and reopened tickets: at most one a minute, for all that wait to be reported."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +39,8 @@ class NewTicket:
     email: str | None
     """The member's verified e-mail address, to which staff may reply; null if no mail reaches it, as in some adopted
     rows: SES would refuse the whole mail."""
+    is_reopened: bool = False
+    """Whether it was closed before."""
 
 
 _KIND = KINDS["ticket_opened"]
@@ -99,6 +101,7 @@ _select_tickets = (
         support_tickets.c.user_id,
         users.c.username,
         case((and_(users.c.email_verified, func.is_mailable(users.c.email)), users.c.email)).label("email"),
+        support_tickets.c.closed_at.is_not(None).label("is_reopened"),
     )
     .outerjoin(users, users.c.id == support_tickets.c.user_id)
     .where(support_tickets.c.id.in_(bindparam("ticket_ids", expanding=True)))

@@ -113,10 +113,7 @@ _waiting = (
     select(
         support_tickets.c.priority,
         func.count().label("waiting"),
-        # Seconds since 1970. An adopted ticket may have no finite time.
-        func.min(func.extract("epoch", support_tickets.c.created_at))
-        .filter(func.isfinite(support_tickets.c.created_at))
-        .label("oldest_at"),
+        func.min(func.extract("epoch", support_tickets.c.waiting_since)).label("oldest_at"),  # seconds since 1970
     )
     .where(support_tickets.c.status != "closed")
     .group_by(support_tickets.c.priority)

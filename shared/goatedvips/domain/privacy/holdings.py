@@ -35,6 +35,7 @@ from goatedvips.domain.privacy.personal_data import (
     deleted,
     names_member,
 )
+from goatedvips.domain.privacy.ticket_holdings import TICKET_HOLDINGS
 from goatedvips.domain.privacy.wager_holdings import WAGER_HOLDINGS
 from goatedvips.models.accounts import (
     account_links,
@@ -52,7 +53,6 @@ from goatedvips.models.operations import audit_log, figures, idempotency_records
 from goatedvips.models.races import historical_races, participant_changes, race_boundaries, wager_races
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.rewards import payout_items, payouts, reward_grants, rewards
-from goatedvips.models.tickets import support_tickets, ticket_messages
 from goatedvips.models.wagers import feed_entries, tier_versions
 from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions
 
@@ -66,10 +66,6 @@ def _names_member_in_json(answer: ColumnElement[str]) -> Condition:
     return exists().where(OWN.id == CALLER_ID, func.jsonb_path_exists(answer_json, path, variables))
 
 
-_own_tickets = select(support_tickets.c.id).where(support_tickets.c.user_id == CALLER_ID)
-# = ANY (array) instead of IN (subquery): PostgreSQL then uses the index although this condition stands in an OR.
-_on_own_ticket = ticket_messages.c.ticket_id == func.any(func.array(_own_tickets.scalar_subquery()))
-_by_member = ticket_messages.c.user_id == CALLER_ID
 _own_link = account_links.c.user_id == CALLER_ID
 _about_member = audit.about(CALLER_ID)
 _own_grant = reward_grants.c.user_id == CALLER_ID
@@ -239,26 +235,7 @@ HOLDINGS = (
         handled_in_code=("wager_history",),
     ),
     ARCHIVE,
-    PersonalData(
-        support_tickets,
-        rows=support_tickets.c.user_id == CALLER_ID,
-        overwrite={"subject": literal(ERASED), "description": literal(ERASED)},
-        scrub_email_in=("subject", "description"),
-        not_personal=("status", "priority"),
-    ),
-    PersonalData(
-        ticket_messages,
-        rows=or_(_by_member, and_(_on_own_ticket, ~ticket_messages.c.is_internal)),
-        exported_if={
-            # Not exported: which staff member replied; what the member wrote, as staff, on other members' tickets.
-            "user_id": _by_member,
-            "message": and_(~ticket_messages.c.is_internal, or_(_on_own_ticket, ~ticket_messages.c.is_staff_reply)),
-        },
-        overwrite={"message": literal(ERASED)},
-        # Includes staff's messages on the member's tickets: they address the member by name and quote them.
-        overwrite_where=or_(_on_own_ticket, and_(_by_member, ~ticket_messages.c.is_staff_reply)),
-        scrub_email_in=("message",),
-    ),
+    *TICKET_HOLDINGS,
     deleted(newsletter_subscriptions, by_email(newsletter_subscriptions.c.email), "email_key"),
     deleted(outbox, or_(outbox.c.user_id == CALLER_ID, and_(outbox.c.user_id.is_(None), by_email(outbox.c.address)))),
     PersonalData(

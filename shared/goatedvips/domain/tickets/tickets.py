@@ -73,7 +73,7 @@ class Ticket:
 TICKETS_AN_HOUR = 20
 _HOUR = timedelta(hours=1)
 
-_columns = (
+TICKET_COLUMNS = (
     support_tickets.c.id,
     support_tickets.c.user_id,
     support_tickets.c.subject,
@@ -83,6 +83,8 @@ _columns = (
     support_tickets.c.created_at,
     support_tickets.c.updated_at,
 )
+"""The columns of `Ticket`."""
+TICKET_ID = bindparam("ticket_id", type_=support_tickets.c.id.type)
 _member = access.member()
 _opens_at = (
     select(type_coerce(support_tickets.c.created_at + literal(_HOUR, Interval()), support_tickets.c.created_at.type))
@@ -107,7 +109,7 @@ _insert_ticket = (
             NOW,
         ).where(_throttle.c.opens_at.is_(None)),
     )
-    .returning(*_columns)
+    .returning(*TICKET_COLUMNS)
     .cte("ticket")
 )
 _mail = select(func.jsonb_build_object("ticket_id", _insert_ticket.c.id).label("payload"))
@@ -135,11 +137,11 @@ def open_ticket(
     row = access.one(connection, _open_ticket, caller, text, now=now)
     if row.opens_at is not None:
         raise too_many(row.opens_at, now=now)
-    return _ticket(row)
+    return make_ticket(row)
 
 
 _NEWEST_FIRST = Keyset(support_tickets.c.id)
-_select_tickets = _NEWEST_FIRST.page_of(select(*_columns).where(support_tickets.c.user_id == CALLER_ID))
+_select_tickets = _NEWEST_FIRST.page_of(select(*TICKET_COLUMNS).where(support_tickets.c.user_id == CALLER_ID))
 
 
 def newest(connection: Connection, caller: Caller, *, limit: int, cursor: str | None) -> pagination.Page[Ticket]:
@@ -153,7 +155,7 @@ def newest(connection: Connection, caller: Caller, *, limit: int, cursor: str | 
         connection,
         _select_tickets,
         {"caller_id": caller.user_id},
-        _ticket,
+        make_ticket,
         by=_NEWEST_FIRST,
         limit=limit,
         cursor=cursor,
@@ -179,11 +181,9 @@ _messages = _OLDEST_MESSAGE_FIRST.page_of(
     )
 ).lateral("messages")
 _select_ticket = (
-    select(*_columns, *_messages.c)
+    select(*TICKET_COLUMNS, *_messages.c)
     .outerjoin(_messages, true())
-    .where(
-        support_tickets.c.id == bindparam("ticket_id"), or_(support_tickets.c.user_id == CALLER_ID, _CALLER_IS_STAFF)
-    )
+    .where(support_tickets.c.id == TICKET_ID, or_(support_tickets.c.user_id == CALLER_ID, _CALLER_IS_STAFF))
     .order_by(_messages.c.message_id)
 )
 
@@ -203,14 +203,16 @@ def get(
     if not rows:
         raise NotFound
     page, next_cursor = _OLDEST_MESSAGE_FIRST.cut([row for row in rows if row.message_id is not None], limit)
-    return replace(_ticket(rows[0]), messages=pagination.Page([_message(row) for row in page], next_cursor))
+    return replace(make_ticket(rows[0]), messages=pagination.Page([make_message(row) for row in page], next_cursor))
 
 
-def _ticket(row: Row[Any]) -> Ticket:
-    return Ticket(**{column.key: row._mapping[column.key] for column in _columns})
+def make_ticket(row: Row[Any]) -> Ticket:
+    """Make a ticket of a row with `TICKET_COLUMNS`."""
+    return Ticket(**{column.key: row._mapping[column.key] for column in TICKET_COLUMNS})
 
 
-def _message(row: Row[Any]) -> Message:
+def make_message(row: Row[Any]) -> Message:
+    """Make a message of a row with its columns; its id is `message_id`, and its time `written_at`."""
     return Message(
         id=row.message_id,
         author=row.author,
