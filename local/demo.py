@@ -28,6 +28,9 @@ SESSION_LIFETIME = timedelta(days=365)
 REFERENCE = "TX-20261201-0001"
 """The payment of the demo's payout, as the sample event of reference_payout has it."""
 RACERS = 100
+RACER_NAMES = [f"racer-{number:03}" for number in range(1, RACERS + 1)]
+CASINO_ACCOUNTS = [(f"demo-{name}", name) for name in (MEMBER, *RACER_NAMES)]
+"""Uid and name of the members' accounts at the casino, which are linked to them."""
 WEEK = timedelta(days=7)
 PRIZES = {"1": Decimal(50), "2": Decimal(30), "3": Decimal(20)}
 RACES = {"The week's race": timedelta(days=-2), "The next race": timedelta(days=5)}
@@ -122,7 +125,11 @@ def load(url: str, base: str, now: datetime | None = None) -> str:
 def _make_account(connection: Connection, name: str, now: datetime) -> None:
     stored = passwords.hash_password(PASSWORD, legacy=False)
     user_id = registration.register(connection, name, f"{name}@example.com", stored, "127.0.0.1", now=now).id
-    connection.execute(update(users).where(users.c.id == user_id).values(email_verified=True, is_admin=name == STAFF))
+    connection.execute(
+        update(users)
+        .where(users.c.id == user_id)
+        .values(email_verified=True, is_admin=name == STAFF, uid=f"demo-{name}" if name == MEMBER else None)
+    )
 
 
 def _renew_session(connection: Connection, name: str, session_id: int, now: datetime) -> None:
@@ -198,7 +205,6 @@ def _enter_racers(connection: Connection, race_id: int, now: datetime) -> None:
     """Enter a hundred members who cannot log in, with their ranks; every tenth hides their name."""
     if connection.scalar(select(exists().where(wager_race_participants.c.race_id == race_id))):
         return
-    names = [f"racer-{number:03}" for number in range(1, RACERS + 1)]
     new = [
         {
             "username": name,
@@ -208,11 +214,14 @@ def _enter_racers(connection: Connection, race_id: int, now: datetime) -> None:
             "password": "",
             "hide_name": number % 10 == 0,
             "created_at": now,
+            "uid": f"demo-{name}",
         }
-        for number, name in enumerate(names, 1)
+        for number, name in enumerate(RACER_NAMES, 1)
     ]
     connection.execute(upsert(users).values(_validated(users, new)).on_conflict_do_nothing())
-    ids = connection.execute(select(users.c.id).where(users.c.username.in_(names)).order_by(users.c.username)).scalars()
+    ids = connection.execute(
+        select(users.c.id).where(users.c.username.in_(RACER_NAMES)).order_by(users.c.username)
+    ).scalars()
     standings = [
         {
             "race_id": race_id,

@@ -9,6 +9,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from local import demo, running, samples, template
 from local.pool import BASE_VARIABLES, Function
 from local.ports import API_PORT
 from local.sam.build import native_architecture
+from local.stand_ins import affiliate, feed_server
 
 START_SECONDS = 15.0
 SERVER_ERROR = 500
@@ -99,6 +102,16 @@ def _post(url: str, event: object, seconds: int) -> Any:  # noqa: ANN401  any JS
             return {"errorType": "Runtime.Error", "errorMessage": answer.text.strip()}
 
 
+@contextmanager
+def _stand_ins(base: str | None) -> Iterator[str]:
+    """Give the base URL of the stand-ins for S3 and the affiliate API: `base`, or that of a server for the block."""
+    if base is not None:
+        yield base
+        return
+    with feed_server.serving(FOLDER / "s3", affiliate.AffiliateApi(affiliate.open_casino(demo.CASINO_ACCOUNTS))) as own:
+        yield own
+
+
 def is_failure(answer: object) -> bool:
     """Return whether an answer is an error of the function, or an HTTP answer with a status of 500 or more."""
     return isinstance(answer, dict) and ("errorType" in answer or answer.get("statusCode", 200) >= SERVER_ERROR)
@@ -108,13 +121,14 @@ def main(name: str, file: str | None = None) -> None:
     """Invoke the function, print its answer as JSON, and exit with 1 when it failed."""
     platform = running.find(FOLDER)
     base = f"http://127.0.0.1:{platform.api_port if platform else API_PORT}"
-    with local_database() as url:
+    with local_database() as url, _stand_ins(base if platform else None) as stand_ins:
         upgrade(url)
         demo.load(url, base)
-        values = template.build_parameters(url, base)
+        values = template.build_parameters(url, base) | template.build_feed_parameters(stand_ins)
         values["NotificationsTimeout"] = template.SHORTEST_NOTIFICATIONS_TIMEOUT
         function = template.load(values, base).function(name)
-        event = samples.read_event(Path(file)) if file else samples.prepare_event(function.file.stem, url)
+        name = function.file.stem
+        event = samples.read_event(Path(file)) if file else samples.prepare_event(name, url, stand_ins)
         answer = invoke(function, event)
     print(json.dumps(answer, indent=2, ensure_ascii=False))
     sys.exit(int(is_failure(answer)))

@@ -64,23 +64,29 @@ def serve(
     from local.gateway.server import Server  # noqa: PLC0415
     from local.schedules import moves  # noqa: PLC0415
     from local.schedules.runner import Schedules  # noqa: PLC0415
-    from local.stand_ins import mail  # noqa: PLC0415
+    from local.stand_ins import affiliate, mail, s3  # noqa: PLC0415
+    from local.stand_ins.event_bridge import EventBridge  # noqa: PLC0415
 
     base = f"http://{HOST}:{port}"
     log = FOLDER / "functions.log"
     log.write_text("")
     report("Reading template.yaml and starting workers")
-    plan = template.load(template.build_parameters(url, base), base)
+    values = template.build_parameters(url, base)
+    plan = template.load(values, base)
     workers = pool.Pool(plan.functions, log, clock=clock)
     stack.callback(workers.stop)
     workers.warm_up()
     api = HttpApi(plan, workers, port)
     mail.serve(api.app, mail.Mailbox())
+    affiliate.serve(api.app, affiliate.AffiliateApi(affiliate.open_casino(demo.CASINO_ACCOUNTS)), clock.now)
+    events = EventBridge(plan.rules, workers)
+    s3.serve(api.app, template.FEED_BUCKET, FOLDER / "s3", events.send)
+    stack.callback(events.stop)
     docs.serve(api.app)
     report("Loading demo data")
     hints = demo.load(url, base, clock.now())
     schedules = Schedules(plan.schedules, workers, clock)
-    moves.serve(api.app, moves.Moves(clock, schedules, url, demo.MONTH_RACE), print_line)
+    moves.serve(api.app, moves.Moves(clock, schedules, events, url, demo.MONTH_RACE), print_line)
     http = Server(HOST, port, api.app)
     stack.callback(schedules.stop)
     if serves_containers:
@@ -91,6 +97,7 @@ def serve(
 
     # The server runs in a thread, because its own loop would swallow the interrupt.
     threading.Thread(target=http.serve_forever, daemon=True).start()
+    events.start()
     schedules.start()
     state = running.Running(port, database_port, serves_containers)
     stack.enter_context(running.announce(FOLDER, state))
@@ -98,6 +105,7 @@ def serve(
         "API": base,
         "Documentation": f"{base}/docs",
         "Caught mail": f"{base}/mail",
+        "Affiliate feed": values["AffiliateApiUrl"],
         "Database": url,
         "Functions' log": log,
     }

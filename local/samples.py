@@ -12,24 +12,28 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert
 
+from goatedvips.clients import raw_feed
 from goatedvips.domain.accounts import passwords
+from goatedvips.domain.wagers.feed import FeedPage
 from goatedvips.domain.wheel import seeds
 from goatedvips.models.accounts import sessions, users
 from goatedvips.validators.tables import insert_schema
-from local.demo import PASSWORD
-from local.template import ROOT
+from local.demo import CASINO_ACCOUNTS, PASSWORD
+from local.stand_ins import affiliate, s3
+from local.template import FEED_BUCKET, ROOT
 from migrations.upgrade import engine
 
 SESSION_LIFETIME = timedelta(hours=1)
 
 
-def prepare_event(name: str, url: str, now: datetime | None = None) -> dict[str, Any]:
+def prepare_event(name: str, url: str, stand_ins: str, now: datetime | None = None) -> dict[str, Any]:
     """Return a function's sample event, ready to be sent.
 
     Parameters
     ----------
     name: the function's file, as in `spin_wheel`.
     url: of the local database, to be entered as its owner.
+    stand_ins: the base URL of the stand-in for Amazon S3. An event of S3 gets the key of a new raw feed.
     now: the present instant by the clock that the function reads; without it the real one.
 
     """
@@ -38,6 +42,8 @@ def prepare_event(name: str, url: str, now: datetime | None = None) -> dict[str,
     if caller and not caller["is_staff"]:
         with engine(url).begin() as connection:
             caller.update(_new_member(connection, now or datetime.now(UTC)))
+    if event.get("source") == "aws.s3":
+        event["detail"]["object"]["key"] = _put_feed(stand_ins, now or datetime.now(UTC))
     return event
 
 
@@ -48,6 +54,15 @@ def read_event(file: Path) -> object:
     except (OSError, ValueError) as error:
         raise SystemExit(f"{file} is no JSON file that can be read: {error}") from None
     return event
+
+
+def _put_feed(stand_ins: str, now: datetime) -> str:
+    """Put a raw feed of the present instant into the bucket, and return its key."""
+    status, body = affiliate.AffiliateApi(affiliate.open_casino(CASINO_ACCOUNTS)).answer(now, 1)
+    key = raw_feed.feed_key(now)
+    content = raw_feed.encode_feed([FeedPage(1, status, body)])
+    s3.put(stand_ins, FEED_BUCKET, key, content)
+    return key
 
 
 def _new_member(connection: Connection, now: datetime) -> dict[str, int]:

@@ -20,6 +20,8 @@ from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 
 ROOT = Path(__file__).resolve().parent.parent
 # The value of `!Ref AWS::NoValue`. SAM CLI fails on an `!If` with a branch that has no value.
+FEED_BUCKET = "FeedBucket"
+"""The bucket's logical id, to which SAM CLI resolves its name."""
 NO_VALUE = "AWS::NoValue"
 # SAM CLI warns about every intrinsic function that only AWS can resolve.
 logging.getLogger("samcli").setLevel(logging.ERROR)
@@ -58,6 +60,15 @@ class Cors:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """An EventBridge rule of a function."""
+
+    function: str
+    """The logical id."""
+    pattern: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Template:
     """The parts of template.yaml that the local platform needs."""
 
@@ -66,6 +77,7 @@ class Template:
     api: Api
     cors: Cors
     schedules: list[Schedule]
+    rules: list[Rule]
     # Seconds for which API Gateway caches an authorizer's answer, by the authorizer's name.
     authorizer_seconds: dict[str, int] = field(default_factory=dict)
 
@@ -107,14 +119,27 @@ def build_parameters(database_url: str, base_url: str, chosen: Mapping[str, str]
         "LegacyApp": chosen.get("LEGACY_APP", "false"),
         "QueryLog": chosen.get("QUERY_LOG", "false"),
         "NotificationsTimeout": "60",
-        "AffiliateApiUrl": chosen.get("AFFILIATE_API_URL") or f"{base_url}/affiliate/feed",
-        "AffiliateApiToken": chosen.get("AFFILIATE_API_TOKEN", ""),
-        "S3Endpoint": f"{base_url}/s3",
-    }
+    } | build_feed_parameters(base_url, chosen)
     for name in ("VERIFIED_EMAIL_REQUIRED", "LEGACY_APP", "QUERY_LOG"):
         if chosen.get(name, "false") not in {"true", "false"}:
             raise TemplateError(f"{name} must be true or false, not {chosen[name]!r}.")
     return values
+
+
+def build_feed_parameters(base_url: str, chosen: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the values of the parameters that say where the affiliate API and Amazon S3 are.
+
+    Parameters
+    ----------
+    base_url: of both stand-ins.
+    chosen: as in `build_parameters`.
+
+    """
+    return {
+        "AffiliateApiUrl": chosen.get("AFFILIATE_API_URL") or f"{base_url}/affiliate/feed",
+        "AffiliateApiToken": chosen.get("AFFILIATE_API_TOKEN", ""),
+        "S3Endpoint": f"{base_url}/s3",
+    }
 
 
 def build_container_parameters(
@@ -160,6 +185,9 @@ def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template
         api=api,
         cors=_cors(gateway.get("CorsConfiguration")),
         schedules=list(_schedules(resources)),
+        rules=[
+            Rule(function, event.get("Pattern") or {}) for function, _, event in _events(resources, "EventBridgeRule")
+        ],
         authorizer_seconds={
             name: int((authorizer.get("Identity") or {}).get("ReauthorizeEvery") or 0)
             for name, authorizer in (auth.get("Authorizers") or {}).items()

@@ -20,7 +20,7 @@ from database.local import FOLDER
 from local import running, samples, template
 from local.invoke import is_failure
 from local.pool import BASE_VARIABLES
-from local.ports import chosen_port
+from local.ports import HOST, chosen_port
 from local.sam import bridge, build
 
 API_PORT = 3001  # beside `make run`, which has 3000
@@ -32,7 +32,8 @@ def invoke(name: str, file: str | None, options: list[str]) -> int:
     plan = template.load(template.build_container_parameters(platform.database_port, platform.api_port), "")
     function = plan.function(name)
     url = Server(platform.database_port).url()
-    event = samples.read_event(Path(file)) if file else samples.prepare_event(function.file.stem, url)
+    base = f"http://{HOST}:{platform.api_port}"
+    event = samples.read_event(Path(file)) if file else samples.prepare_event(function.file.stem, url, base)
     _build()
     with tempfile.NamedTemporaryFile("w", suffix=".json") as sample, _make_reachable(platform) as host_ip:
         json.dump(event, sample)

@@ -14,10 +14,14 @@ from sqlalchemy import func, select, union
 from goatedvips.models.races import wager_races
 from local.clock import BackwardsError, MovableClock, written
 from local.schedules.runner import Run, Schedules
+from local.stand_ins.event_bridge import EventBridge
 from migrations.upgrade import engine
 
 SETTLEMENT_DELAY = timedelta(minutes=31)
 """After the end of a race. Half an hour passes between the ingestion of the feed of its end and the settlement."""
+EVENT_PATIENCE = 30.0
+"""Real seconds for which a move waits at each stop until the events of S3 are handled: a feed that was requested
+there is then ingested before anything runs that is due at the next stop."""
 LONGEST_MOVE = timedelta(days=366)
 EXAMPLES = "as in TO=2026-12-01T00:31Z, TO=end or TO=settlement"
 
@@ -36,8 +40,8 @@ class Moves:
 
     """
 
-    def __init__(self, clock: MovableClock, schedules: Schedules, url: str, title: str) -> None:
-        self.clock, self._schedules, self._url, self._title = clock, schedules, url, title
+    def __init__(self, clock: MovableClock, schedules: Schedules, events: EventBridge, url: str, title: str) -> None:
+        self.clock, self._schedules, self._events, self._url, self._title = clock, schedules, events, url, title
 
     def move(self, to: str) -> Iterator[Run]:
         """Move the clock to an instant, and yield each run that was due.
@@ -59,7 +63,9 @@ class Moves:
             raise MoveError(f"{written(target)} is more than {LONGEST_MOVE.days} days ahead.")
         while (stop := self._next_stop(target)) < target:
             yield from self._schedules.move(stop)
+            self._events.wait(EVENT_PATIENCE)
         yield from self._schedules.move(target)
+        self._events.wait(EVENT_PATIENCE)
 
     def _instant(self, to: str) -> datetime:
         if to in {"end", "settlement"}:

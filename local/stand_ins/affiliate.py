@@ -10,7 +10,7 @@ import hmac
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -19,8 +19,6 @@ from flask import Flask, Response, jsonify, request
 
 from local.stand_ins.feeds import Casino, Fault, Shape, write, write_faulty, write_pages
 
-ACCOUNTS = 2_000
-SEED = 1_841
 PATH = "/affiliate/feed"
 
 
@@ -118,6 +116,11 @@ def _read_instant(text: str) -> datetime:
 
 def _encode(octets: bytes) -> str:
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def open_casino(members: Iterable[tuple[str, str]] = ()) -> Casino:
+    """Return the same casino at each start of the platform; see `Casino` for the parameter."""
+    return Casino(2_000, 1_841, members)
 
 
 def serve(app: Flask, api: AffiliateApi, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

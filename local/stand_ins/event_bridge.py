@@ -1,24 +1,16 @@
 """A stand-in for EventBridge: it invokes the functions of the template whose rule matches an event."""
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from local.console import print_alarms, print_failure
 from local.pool import FunctionError, Pool
+from local.template import Rule
 
 TRIES = 3
 """Lambda invokes a function twice more where it fails on an event."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule of the template, and the logical id of the function that it invokes."""
-
-    function: str
-    pattern: dict[str, Any]
 
 
 class EventBridge:
@@ -27,7 +19,9 @@ class EventBridge:
     def __init__(self, rules: Iterable[Rule], pool: Pool) -> None:
         """Start no thread yet."""
         self._rules, self._pool = list(rules), pool
-        self._events: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._events: deque[dict[str, Any]] = deque()
+        self._changed = threading.Condition()
+        self._is_working = self._has_ended = False
 
     def start(self) -> None:
         """Start the thread. It ends with the process."""
@@ -35,14 +29,30 @@ class EventBridge:
 
     def stop(self) -> None:
         """Invoke no function any more. Runs in progress end when the pool stops."""
-        self._events.put(None)
+        with self._changed:
+            self._has_ended = True
+            self._changed.notify_all()
 
     def send(self, event: dict[str, Any]) -> None:
         """Take an event, and return at once."""
-        self._events.put(event)
+        with self._changed:
+            self._events.append(event)
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until every event has been handled; return whether it was so within so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._events and not self._is_working, seconds)
 
     def _run(self) -> None:
-        while (event := self._events.get()) is not None:
+        while True:
+            with self._changed:
+                self._is_working = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._events or self._has_ended)
+                if self._has_ended:
+                    return
+                event, self._is_working = self._events.popleft(), True
             for rule in self._rules:
                 if matches(rule.pattern, event):
                     self._invoke(rule.function, event)
@@ -53,6 +63,8 @@ class EventBridge:
             try:
                 self._pool.invoke(function, event)
             except FunctionError as error:
+                if self._has_ended:
+                    return
                 print_failure(error)
             else:
                 return

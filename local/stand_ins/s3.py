@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 from flask import Flask
 from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.test import Client, run_wsgi_app
@@ -61,6 +62,27 @@ def serve(app: Flask, bucket: str, folder: Path, listener: Callable[[Event], Non
         return [body]
 
     app.wsgi_app = answer  # type: ignore[method-assign]
+
+
+def put(base: str, bucket: str, key: str, content: bytes) -> None:
+    """Put an object into the bucket of a running stand-in.
+
+    Parameters
+    ----------
+    base: the URL of the server.
+
+    Raises
+    ------
+    httpx.HTTPError
+    """
+    url = f"{base}{PREFIX}/{bucket}/{key}"
+    httpx.put(url, content=content, headers=_SIGNED, trust_env=False).raise_for_status()
+
+
+def read(base: str, bucket: str, key: str) -> bytes:
+    """Return the content of an object of a running stand-in; see `put`."""
+    answer = httpx.get(f"{base}{PREFIX}/{bucket}/{key}", headers=_SIGNED, trust_env=False)
+    return answer.raise_for_status().content
 
 
 def build_event(bucket: str, key: str, size: int, etag: str, now: datetime) -> Event:

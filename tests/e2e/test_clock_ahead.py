@@ -44,6 +44,8 @@ class Platform:
     pool: Pool
     plan: template.Template
     url: str
+    base: str
+    """Of the stand-ins."""
     database: sa.Engine
     mailbox: mail.Mailbox
     started: datetime
@@ -61,7 +63,7 @@ class Platform:
         key: the Idempotency-Key.
 
         """
-        event = samples.prepare_event(name, self.url, self.pool.clock.now())
+        event = samples.prepare_event(name, self.url, self.base, self.pool.clock.now())
         context = event.get("requestContext", {})
         if by:
             context["authorizer"] = {"lambda": by}
@@ -123,7 +125,7 @@ def platform(servers: stack.Stack, tmp_path_factory: pytest.TempPathFactory) -> 
     plan = template.load(values, base)
     pool = Pool(plan.functions, tmp_path_factory.mktemp("pool") / "log", limit=1, clock=clock)
     database = sa.create_engine(sa.make_url(url).set(drivername="postgresql+pg8000"), isolation_level="AUTOCOMMIT")
-    yield Platform(pool, plan, url, database, mailbox, started)
+    yield Platform(pool, plan, url, base, database, mailbox, started)
     pool.stop()
     server.shutdown()
     database.dispose()

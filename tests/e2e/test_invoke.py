@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from database.embedded import free_port
 from goatedvips.domain.operations import retention
 from local import demo, samples, template
 from local.invoke import invoke
+from local.stand_ins import affiliate, feed_server
 from tests.support import stack
 
 ROOT = Path(__file__).parents[2]
@@ -63,17 +65,26 @@ def url(servers: stack.Stack) -> str:
 
 
 @pytest.fixture(scope="module")
-def plan(url: str) -> template.Template:
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The affiliate API and S3."""
+    api = affiliate.AffiliateApi(affiliate.open_casino())
+    with feed_server.serving(tmp_path_factory.mktemp("s3"), api) as base:
+        yield base
+
+
+@pytest.fixture(scope="module")
+def plan(url: str, stand_ins: str) -> template.Template:
     """The template, on a database with the demo data."""
     base = f"http://127.0.0.1:{free_port()}"
     demo.load(url, base)
-    return template.load(template.build_parameters(url, base) | {"NotificationsTimeout": "15"}, base)
+    values = template.build_parameters(url, base) | template.build_feed_parameters(stand_ins, {})
+    return template.load(values | {"NotificationsTimeout": "15"}, base)
 
 
 @on_linux
 @pytest.mark.parametrize("name", NAMES)
-def test_a_function_answers_its_sample_event(name: str, plan: template.Template, url: str) -> None:
-    answer = invoke(plan.function(name), samples.prepare_event(name, url))
+def test_a_function_answers_its_sample_event(name: str, plan: template.Template, url: str, stand_ins: str) -> None:
+    answer = invoke(plan.function(name), samples.prepare_event(name, url, stand_ins))
     match name:
         case "authorize":
             assert answer == {"isAuthorized": True, "context": {}}
@@ -83,6 +94,8 @@ def test_a_function_answers_its_sample_event(name: str, plan: template.Template,
             assert answer.keys() == set(retention.KINDS)
         case "send_notifications":
             assert answer.keys() == {"sent", "dropped", "deferred", "retried", "given_up", "put_back"}
+        case "fetch_wagers":
+            assert answer == {"pages": 1, "failures": 0}
         case "grant_staff":
             assert answer.keys() == {"user_id", "username", "granted"}
         case _:
@@ -91,6 +104,6 @@ def test_a_function_answers_its_sample_event(name: str, plan: template.Template,
 
 @on_linux
 @pytest.mark.parametrize("name", ["spin_wheel", "claim_code", "join_race", "log_out", "change_password", "erase_me"])
-def test_a_sample_works_again(name: str, plan: template.Template, url: str) -> None:
-    answers = [invoke(plan.function(name), samples.prepare_event(name, url)) for _ in range(2)]
+def test_a_sample_works_again(name: str, plan: template.Template, url: str, stand_ins: str) -> None:
+    answers = [invoke(plan.function(name), samples.prepare_event(name, url, stand_ins)) for _ in range(2)]
     assert [answer["statusCode"] for answer in answers] == [STATUS[name]] * 2

@@ -1,5 +1,6 @@
 """`make run`: it is started, tried with its printed lines, stopped, and started again on the same data."""
 
+import gzip
 import json
 import os
 import re
@@ -75,6 +76,17 @@ def test_each_step_and_each_url_has_a_line(run: Run) -> None:
     urls = [line for line in lines if re.match(r"(API|Documentation|Caught mail|Database) ", line)]
     assert len(urls) == 4
     assert all(line.count("://") == 1 for line in urls)
+
+
+def test_the_feed_of_the_stand_in_is_fetched_at_the_start(run: Run, folder: Path) -> None:
+    end = time.monotonic() + 30
+    while not (found := sorted((folder / "s3/feed").rglob("*.jsonl.gz"))) and time.monotonic() < end:
+        time.sleep(0.2)
+    line = json.loads(gzip.decompress(found[0].read_bytes()))
+    assert line["status"] == 200
+    uids = {entry["uid"] for entry in json.loads(line["body"])["data"]}
+    assert {uid for uid, _ in demo.CASINO_ACCOUNTS} < uids
+    assert httpx.get(run.found(r"Affiliate feed +(\S+)")).json()["success"] is True
 
 
 def test_the_log_in_that_the_documentation_shows_works(run: Run) -> None:

@@ -1,6 +1,5 @@
 """The bucket of raw feeds and the affiliate API, as `make run` has them, over HTTP."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,15 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
-
-from local.gateway.server import Server
-from local.ports import HOST
-from local.stand_ins import affiliate, s3
+from local.stand_ins import affiliate, feed_server, s3
 from local.stand_ins.affiliate import AffiliateApi
 from local.stand_ins.feeds import Casino
-
-BUCKET = "FeedBucket"
+from local.template import FEED_BUCKET
 
 
 @dataclass
@@ -37,7 +31,7 @@ class FeedStack:
         return {
             "AFFILIATE_API_URL": f"{self.base}{affiliate.PATH}",
             "AWS_ENDPOINT_URL_S3": f"{self.base}{s3.PREFIX}",
-            "FEED_BUCKET": BUCKET,
+            "FEED_BUCKET": FEED_BUCKET,
         }
 
 
@@ -50,16 +44,7 @@ def run(folder: Path, accounts: int = 200) -> Iterator[FeedStack]:
     folder: for the bucket's objects.
     accounts: at the casino.
     """
-    app = Flask(__name__)
-    server = Server(HOST, 0, app)
-    stack = FeedStack(f"http://{HOST}:{server.port}", AffiliateApi(Casino(accounts, seed=11)))
-    affiliate.serve(app, stack.api, lambda: stack.now)
-    s3.serve(app, BUCKET, folder, stack.events.append)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    stack = FeedStack("", AffiliateApi(Casino(accounts, seed=11)))
+    with feed_server.serving(folder, stack.api, lambda: stack.now, stack.events.append) as base:
+        stack.base = base
         yield stack
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

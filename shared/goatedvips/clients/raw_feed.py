@@ -49,6 +49,12 @@ def feed_key(requested_at: datetime) -> str:
     return f"{PREFIX}{at:%Y/%m/%d}/{instant}-{secrets.token_hex(4)}.jsonl.gz"
 
 
+def encode_feed(pages: Iterable[FeedPage]) -> bytes:
+    """Return the content of the object with these pages."""
+    lines = "".join(json.dumps(page._asdict(), ensure_ascii=False) + "\n" for page in pages)
+    return gzip.compress(lines.encode(errors="backslashreplace"), mtime=0)  # a lone surrogate as JSON's own escape
+
+
 def put_feed(requested_at: datetime, pages: Iterable[FeedPage], token_ends_at: datetime | None = None) -> str:
     """Store the pages of one answer, and return the key.
 
@@ -62,11 +68,10 @@ def put_feed(requested_at: datetime, pages: Iterable[FeedPage], token_ends_at: d
     botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: S3 refuses it, or cannot be reached.
     """
     key = feed_key(requested_at)
-    lines = "".join(json.dumps(page._asdict(), ensure_ascii=False) + "\n" for page in pages)
     _client().put_object(
         Bucket=settings.feed_bucket,
         Key=key,
-        Body=gzip.compress(lines.encode(errors="backslashreplace"), mtime=0),
+        Body=encode_feed(pages),
         ContentType="application/gzip",
         Metadata={} if token_ends_at is None else {_TOKEN_ENDS_AT: token_ends_at.astimezone(UTC).isoformat()},
     )
