@@ -58,6 +58,9 @@ BEGIN
         (action IN ('update_member', 'withdraw_payout') AND subject_id = member)
         OR (action = 'grant_reward' AND subject_id IN (SELECT id FROM reward_grants WHERE user_id = member))
         OR (action = 'reference_payout' AND subject_id IN (SELECT id FROM payouts WHERE user_id = member))
+        OR (action = 'update_participant'
+            AND subject_id IN (SELECT id FROM wager_race_participants WHERE user_id = member))
+        OR (action = 'accept_fall' AND subject_id IN (SELECT id FROM wager_accounts WHERE user_id = member))
         OR (action = 'decide_link' AND subject_id IN (SELECT id FROM account_links WHERE user_id = member))
         OR (action IN ('issue_code', 'revoke_code')
             AND subject_id IN (SELECT id FROM bonus_codes WHERE user_id = member))

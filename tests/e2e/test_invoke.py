@@ -19,6 +19,7 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the runtime inter
 NAMES = sorted(path.stem for path in (ROOT / "functions").glob("*/*.py"))
 # What the sample event of a function with a route is answered with, where that is not 200.
 STATUS = {
+    "accept_feed": 404,  # there is no such account
     "cancel_race": 404,  # there is no such race
     "change_email": 202,
     "change_password": 204,

@@ -24,6 +24,7 @@ from tests.support.functions import Functions, load
 from tests.support.lives import PASSWORD, STORED
 from tests.support.members import Members
 from tests.support.races import Races
+from tests.support.readings import Readings
 from tests.support.spins import remove_versions
 from tests.support.wire import Wire
 
@@ -339,3 +340,16 @@ def test_a_race_is_changed_in_two_round_trips_and_cancelled_in_one(
     assert trips(wire, functions, "update_race", 200, by=staff, path=path, body={"rules": "New."}) == 2
     assert trips(wire, functions, "cancel_race", 200, by=staff, path=f"{path}/cancellation") == 1
     assert trips(wire, functions, "cancel_race", 200, by=staff, path=f"{path}/cancellation") == 1
+
+
+def test_the_feed_is_seen_in_two_round_trips_and_accepted_in_one_and_a_fall_in_three(
+    wire: Wire, functions: Functions, members: Members, readings: Readings
+) -> None:
+    """The first two of a fall wait for an ingest, and for settlements of races whose bases change."""
+    staff, now = members.staff(), datetime.now(UTC)
+    for hours, total in ((2, "100"), (1, "90")):
+        readings.feed(now - timedelta(hours=hours), {"round-trip": total}, is_whole=False, problem="uids_missing")
+    assert trips(wire, functions, "get_feed", 200, by=staff) == 2
+    assert trips(wire, functions, "accept_feed", 200, by=staff, body={"reason": "They left."}) == 1
+    body = {"uid": "round-trip", "total": "90", "reason": "A bonus was taken back."}
+    assert trips(wire, functions, "accept_feed", 200, by=staff, body=body) == 3

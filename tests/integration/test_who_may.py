@@ -22,6 +22,7 @@ from tests.support.codes import Codes
 from tests.support.functions import Functions
 from tests.support.members import Member, Members
 from tests.support.races import Races
+from tests.support.readings import Readings
 from tests.support.rows import insert_row
 from tests.support.spins import Spins, remove_versions
 from tests.support.tickets import Tickets
@@ -88,6 +89,8 @@ ANSWERS = {
     "POST /v1/admin/races": (401, 403, 201, 403, 403, 401),
     "PATCH /v1/admin/races/{id}": (401, 403, 200, 403, 403, 401),
     "POST /v1/admin/races/{id}/cancellation": (401, 403, 200, 403, 403, 401),
+    "GET /v1/admin/feed": (401, 403, 200, 403, 403, 401),
+    "POST /v1/admin/feed/acceptance": (401, 403, 200, 403, 403, 401),
     "POST /v1/tickets": (401, 201, 201, 201, 201, 401),
     "GET /v1/tickets": (401, 200, 200, 200, 200, 401),
     "GET /v1/tickets/{id}": (401, 404, 200, 200, 200, 401),
@@ -156,6 +159,12 @@ class Things:
         Races(self.database).enter(race_id, self.owner.id)
         return race_id
 
+    def fall(self) -> dict[str, str]:
+        uid = secrets.token_hex(8)
+        for hours, total in ((2, "100"), (1, "90")):
+            Readings(self.database).feed(NOW - timedelta(hours=hours), {uid: total})
+        return {"uid": uid, "total": "90", "reason": "The casino took a bonus back."}
+
     def payout(self) -> int:
         return ledger.payout(self.database, self.owner.id, "5.00", ledger.reward(self.database, self.owner.id, "5.00"))
 
@@ -219,6 +228,7 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "GET /v1/races/{id}/standing": lambda things: {"path": f"/v1/races/{things.joined()}/standing"},
     "DELETE /v1/races/{id}/participants/me": lambda things: {"path": f"/v1/races/{things.joined()}/participants/me"},
     "PATCH /v1/admin/races/{id}": lambda things: {"path": f"/v1/admin/races/{things.race()}"},
+    "POST /v1/admin/feed/acceptance": lambda things: {"body": things.fall()},
     "POST /v1/admin/races/{id}/cancellation": lambda things: {"path": f"/v1/admin/races/{things.race()}/cancellation"},
     "GET /v1/tickets/{id}": lambda things: {"path": f"/v1/tickets/{things.ticket()}"},
     "POST /v1/tickets/{id}/messages": lambda things: {"path": f"/v1/tickets/{things.ticket()}/messages"},

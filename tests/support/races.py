@@ -1,6 +1,5 @@
 """Races and participations for tests, written straight into the tables."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from goatedvips.models.races import wager_race_participants, wager_races
-from goatedvips.models.wagers import feeds
+from tests.support.readings import Readings
 from tests.support.rows import insert_row
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -43,19 +42,7 @@ class Races:
 
     def read(self, race_id: int, requested_at: datetime) -> int:
         """Say that the ranks of a race come from a feed that was requested at an instant. Return the feed's id."""
-        feed_id = insert_row(
-            self.database,
-            feeds,
-            key=f"feed/{secrets.token_hex(8)}",
-            requested_at=requested_at,
-            ingested_at=requested_at,
-            sha256="",
-            is_whole=True,
-            entry_count=1,
-            bad_count=0,
-            uid_count=1,
-            missing_count=0,
-        )
+        feed_id = Readings(self.database).feed(requested_at)
         with self.database.connect() as connection:
             connection.execute(sa.update(wager_races).where(wager_races.c.id == race_id).values(board_feed_id=feed_id))
         return feed_id

@@ -35,6 +35,7 @@ TAGS = {
     "admin-rewards": "For staff: rewards and payouts.",
     "admin-races": "For staff: wager races.",
     "admin-tickets": "For staff: the queue of tickets.",
+    "admin-wagers": "For staff: the affiliate feed.",
     "admin-operations": "For staff: the platform at a glance.",
 }
 _IDEMPOTENCY_KEY = {

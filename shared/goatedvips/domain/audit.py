@@ -9,8 +9,10 @@ from goatedvips.domain.access import CALLER_ID, NOW
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.codes import bonus_codes, code_batches
 from goatedvips.models.operations import audit_log
+from goatedvips.models.races import wager_race_participants
 from goatedvips.models.rewards import payouts, reward_grants
 from goatedvips.models.tickets import support_tickets
+from goatedvips.models.wagers import wager_accounts
 
 ABOUT_MEMBERS: dict[str, Column[Any]] = {
     "update_member": users.c.id,
@@ -24,13 +26,15 @@ ABOUT_MEMBERS: dict[str, Column[Any]] = {
     "withdraw_payout": users.c.id,
     "triage_ticket": support_tickets.c.user_id,
     "close_ticket": support_tickets.c.user_id,
+    "update_participant": wager_race_participants.c.user_id,
+    "accept_fall": wager_accounts.c.user_id,
 }
 """The actions that concern a member, each with the column that identifies the member of its subject.
 
 The SQL function redact_audit_log has the same list.
 """
 ABOUT_NO_MEMBER = frozenset(
-    {"cancel_race", "create_payouts", "create_race", "publish_wheel", "release_shell_uid", "update_race"}
+    {"accept_feed", "cancel_race", "create_payouts", "create_race", "publish_wheel", "release_shell_uid", "update_race"}
 )
 """The other actions."""
 

@@ -1,10 +1,11 @@
-"""Staff's changes to a race."""
+"""Staff's changes to a race and to its participants."""
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from goatedvips.validators.fields import Amount, Moment, RequestBody
+from goatedvips.validators.fields import CLEAN, LINE, Amount, AnswerBody, Moment, Money, RequestBody
 from goatedvips.validators.races.races import PrizeDistribution, PrizePool, Text, Title
 
 
@@ -45,3 +46,27 @@ class RaceUpdate(RequestBody):
         """The new values by field; a text that is to be removed is None."""
         given = self.model_dump(exclude_unset=True)
         return {name: value for name, value in given.items() if value is not None or name in ("rules", "description")}
+
+
+class ParticipantUpdate(RequestBody):
+    """Whether a participant is disqualified."""
+
+    disqualified: Annotated[bool, Field(strict=True)]
+    """True takes the participant's rank and lets the others move up. False takes that back."""
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN, LINE]
+    """Why. The audit log has it."""
+
+
+class Participant(AnswerBody):
+    """A participant of a race, as staff see them."""
+
+    race_id: int
+    """The id of the race."""
+    user_id: int
+    """The id of the member."""
+    rank: int | None
+    """The rank within the race; 1 is the best. It is null if the participant is not ranked."""
+    total_wager: Money
+    """The amount that the participant has wagered within the race, in US dollars."""
+    disqualified_at: datetime | None
+    """When the participant was disqualified; null if they are not."""

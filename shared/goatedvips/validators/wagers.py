@@ -1,0 +1,131 @@
+"""The affiliate feed as staff see it, and what they accept of it."""
+
+import re
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator, StringConstraints, WithJsonSchema, model_validator
+
+from goatedvips.validators.fields import AS_TYPED, CLEAN, LINE, AnswerBody, Money, RequestBody, one_of
+
+_TOTAL = re.compile(r"[0-9]{1,10}(\.[0-9]{1,8})?")
+
+
+def _total(value: object) -> object:
+    if not (isinstance(value, str) and _TOTAL.fullmatch(value)):
+        raise ValueError('must be a decimal string with at most eight decimals, such as "12.50"')
+    return value
+
+
+class FeedReading(AnswerBody):
+    """A reading of the feed."""
+
+    key: str
+    """The name of the object in the bucket of raw feeds."""
+    requested_at: datetime
+    """When the feed was requested."""
+    ingested_at: datetime
+    """When its figures were written."""
+    is_whole: bool
+    """Whether it counts as the complete list of accounts. Only such a reading clears the figures of missing accounts
+    and decides where a race begins and ends."""
+    problem: (
+        Annotated[
+            str,
+            one_of(
+                "bad_status",
+                "not_json",
+                "not_successful",
+                "no_list",
+                "empty",
+                "mostly_bad",
+                "pages_missing",
+                "count_differs",
+                "uids_missing",
+            ),
+        ]
+        | None
+    )
+    """Why nothing was read from it, or why it is not whole by itself. Null if neither is so."""
+    entry_count: int
+    """The number of its entries, bad ones included."""
+    bad_count: int
+    """The number of entries that were skipped because a figure cannot be right."""
+    uid_count: int
+    """The number of different casino accounts in it. It is 0 if nothing was read from it."""
+    missing_count: int
+    """The number of casino accounts of the last whole reading before it that it lacks."""
+    total_users: int | None
+    """The number of entries that the feed says it has; null if it does not say."""
+    last_updated: datetime | None
+    """When the casino updated the figures, as the feed says; null if it does not say."""
+    accepted_at: datetime | None
+    """When staff accepted the reading although it lacks accounts; null if they have not."""
+
+
+class FeedFall(AnswerBody):
+    """A casino account whose lifetime total is below its highest one. Its scores stand still until it is above."""
+
+    uid: str
+    """The id of the account at the casino."""
+    user_id: int | None
+    """The id of the member whom the account is linked to; null if it is nobody's."""
+    total: Money
+    """The lifetime total of the last reading, in US dollars."""
+    highest: Money
+    """The highest lifetime total, in US dollars."""
+    read_at: datetime
+    """When the feed was requested that brought the total."""
+
+
+class FeedView(AnswerBody):
+    """The state of the feed."""
+
+    readings: list[FeedReading]
+    """The readings of the last 24 hours, the newest first, at most 1,000."""
+    falls: list[FeedFall]
+    """The accounts whose lower total nobody has accepted, the largest fall first, at most 1,000."""
+    falls_total: int
+    """The number of these accounts."""
+
+
+class FeedAcceptance(RequestBody):
+    """What staff accept: the lower total of an account, or, without `uid`, that the newest reading lacks accounts."""
+
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), CLEAN, LINE]
+    """Why it is right. The audit log has it."""
+    uid: Annotated[str, StringConstraints(min_length=1, max_length=500), AS_TYPED] | None = None
+    """The id of the account at the casino whose lower total is accepted."""
+    total: (
+        Annotated[
+            Decimal,
+            BeforeValidator(_total),
+            WithJsonSchema({"type": "string", "examples": ["12.50"]}, mode="validation"),
+        ]
+        | None
+    ) = None
+    """The total of the account in its last reading, in US dollars. It is required with `uid`."""
+
+    @model_validator(mode="after")
+    def _has_both_or_neither(self) -> "FeedAcceptance":
+        if (self.uid is None) != (self.total is None):
+            raise ValueError("must have both uid and total, or neither")
+        return self
+
+
+class FeedAccepted(AnswerBody):
+    """What was accepted."""
+
+    key: str
+    """The name of the object in the bucket of raw feeds: the accepted reading, or the one that brought the total."""
+    requested_at: datetime
+    """When that feed was requested."""
+    uid: str | None
+    """The id of the account at the casino; null if the whole reading was accepted."""
+    from_total: Money | None
+    """The highest total that the account had; null if the whole reading was accepted."""
+    to_total: Money | None
+    """The accepted total; null if the whole reading was accepted."""
+    accepted_at: datetime
+    """When it was accepted."""
