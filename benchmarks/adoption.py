@@ -50,16 +50,16 @@ FORMER = {
     "differences._unseen",
     "differences.differences",
     "questions.answer",
-    "rights.clocks",
-    "rights.read_only",
-    "rights.rights",
     "revision.lost",
+    "rights.rights",
     "rows._of_key",
     "rows._of_values",
     "rows.questions",
     "schema.added",
     "schema.emptied",
     "schema.in_the_way",
+    "settings.clocks",
+    "settings.read_only",
 }
 """The functions of database/checks/ that are the former checks. `machinery` and `functions_roles` are not among them:
 they were there, and compared names only."""

@@ -12,8 +12,8 @@ from sqlalchemy import make_url
 
 from database.check import Report, State, lines, looked_at, read_to_the_end
 from database.checks.finding import Finding
-from database.checks.rights import UTC
 from database.checks.schema import guide, steps
+from database.checks.settings import UTC
 from database.connection import UnreachableError
 from database.target import chosen, confirm
 from database.upgrade import INTERRUPTED, log_steps, upgrade

@@ -23,20 +23,31 @@ from database.checks.revision import lost
 from database.checks.rights import (
     Login,
     Owned,
-    clocks,
     functions_roles,
     login_of,
     rights,
+    sequences_of_others,
     tables_of,
-    triggers_off,
     unalterable_roles,
 )
 from database.checks.rows import questions
-from database.checks.schema import added, elsewhere, emptied, guide, in_the_way, machinery, sequences_behind, steps
+from database.checks.schema import (
+    added,
+    elsewhere,
+    emptied,
+    guide,
+    in_the_way,
+    machinery,
+    refusing,
+    sequences_behind,
+    steps,
+)
+from database.checks.settings import clocks, unusable_settings
 from database.connection import UnreachableError, connected, is_pooled
 from database.target import chosen
 from goatedvips.models import every
 from goatedvips.postgres_errors import message
+from migrations.session import without_limits
 
 
 class State(Enum):
@@ -76,6 +87,7 @@ def look(connection: Connection) -> Report:
     """Check a database in one read-only transaction."""
     connection.rollback()
     connection.execute(text("SET TRANSACTION READ ONLY"))
+    connection.execute(without_limits(is_local=True))
     login = login_of(connection)
     # The tables are in the schema public, whatever the login's search path has before it.
     connection.execute(text("SET LOCAL search_path TO public"))
@@ -85,7 +97,8 @@ def look(connection: Connection) -> Report:
     moved = elsewhere(connection) if state is State.EMPTY and missing is None else None
     state = State.LOST if missing else State.ELSEWHERE if moved else state
     report = Report(login, state, revision, tables)
-    report.obstacles += [*rights(login, tables), *filter(None, (missing, moved)), *triggers_off(connection)]
+    report.obstacles += [*rights(login, tables), *sequences_of_others(connection, login)]
+    report.obstacles += [*filter(None, (missing, moved)), *unusable_settings(connection)]
     if state is not State.NEWEST:
         report.obstacles += unalterable_roles(connection, login)
     report.remarks += _progress(report)
@@ -145,7 +158,8 @@ def _progress(report: Report) -> Iterator[Finding]:
 def _compare(connection: Connection, report: Report) -> None:
     """Compare the schema with the declared one; if it is behind, compare only the guide's tables."""
     is_newest = report.state is State.NEWEST
-    findings = [*differences(connection, every.metadata if is_newest else guide()), *added(connection)]
+    findings = [*differences(connection, every.metadata if is_newest else guide())]
+    findings += [*added(connection), *refusing(connection)]
     if is_newest:
         report.obstacles += machinery(connection)
         report.obstacles += emptied(connection, {table.name for table in report.tables if table.is_readable})

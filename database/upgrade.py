@@ -11,13 +11,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from database.checks.finding import Finding
 from database.checks.revision import lost
-from database.checks.rights import login_of, read_only
+from database.checks.rights import login_of
 from database.checks.schema import elsewhere, guide
+from database.checks.settings import read_only
 from database.connection import first_line
 from database.target import chosen, require_connection
 from goatedvips.postgres_errors import sqlstate
 from migrations import upgrade as migrations
 from migrations.roles_and_timeouts import ensure_roles
+from migrations.session import without_limits
 
 SESSION_ENDED = {
     "57P01",  # admin_shutdown
@@ -42,6 +44,7 @@ def upgrade(url: str) -> None:
     with _exit_with_message(failed):
         with migrations.engine(url).connect() as connection:
             login = login_of(connection)
+            connection.execute(without_limits(is_local=False))
             connection.execute(text("SET search_path TO public"))
             obstacle = next(read_only(login), None) or _revision_obstacle(connection)
         if obstacle:

@@ -14,11 +14,11 @@ from sqlalchemy import Connection, event
 from goatedvips.models.every import metadata
 from goatedvips.models.schema import Instant
 from migrations.online import LONGEST_WAIT, leave_transaction
+from migrations.session import without_limits
 from migrations.upgrade import engine
 
-# What the login or the database limits is meant for others: an index of a big table takes its time, and cut off it
-# stays behind, invalid.  The clock is what a step's now() follows.
-SESSION = "SET statement_timeout TO 0; SET lock_timeout TO 0; SET timezone TO 'UTC'; SET search_path TO public"
+# The clock is what a step's now() follows.
+SESSION = "SET timezone TO 'UTC'; SET search_path TO public"
 
 
 def limit_lock_waits(connection: Connection) -> None:
@@ -37,6 +37,7 @@ def render_item(kind: str, item: object, _: AutogenContext) -> str | Literal[Fal
 
 def run(connection: Connection) -> None:
     """Apply, or compare, over this connection."""
+    connection.execute(without_limits(is_local=False))
     connection.exec_driver_sql(SESSION)
     connection.commit()
     event.listen(connection, "begin", limit_lock_waits)

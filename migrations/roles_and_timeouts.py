@@ -5,14 +5,17 @@ server and not to one database, so only what differs is changed: two databases o
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum, auto
+from itertools import chain
 
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import dialect
 
+from goatedvips.models.every import metadata
 from migrations.declarations import EVERYBODY
+from migrations.faults import Fault, FaultKind
+from migrations.other_rights import missing_policies, rights_of_others
 from migrations.routines import FUNCTIONS
+from migrations.session import without_limits
 
 _quoted = dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 
@@ -23,6 +26,7 @@ COMMON = {
     "default_transaction_read_only": "off",
     "bytea_output": "hex",
     "DateStyle": "ISO, MDY",
+    "transaction_timeout": "0",  # only since PostgreSQL 17; both roles limit their statements instead
 }
 # Set on the role, because through RDS Proxy a session must not SET and start-up options are refused.
 ROLES = {
@@ -63,49 +67,23 @@ _USE = text("""
     UNION ALL SELECT 'USAGE ON SCHEMA public'
     WHERE NOT has_schema_privilege(:role, to_regnamespace('public'), 'USAGE')
     UNION ALL SELECT 'USAGE, SELECT ON SEQUENCE public.' || quote_ident(relname) FROM pg_class
-    WHERE relnamespace = to_regnamespace('public') AND CASE relkind WHEN 'S' THEN NOT
+    WHERE relnamespace = to_regnamespace('public') AND pg_has_role(relowner, 'USAGE') AND CASE relkind WHEN 'S' THEN NOT
         (has_sequence_privilege(:role, oid, 'USAGE') AND has_sequence_privilege(:role, oid, 'SELECT')) ELSE false END
 """)
+# What else stands in public, such as a table of an extension's, may be of an owner who lets nobody grant rights on it.
+_GRANTABLE = text("""
+    SELECT relkind = 'S' AS is_sequence, string_agg('public.' || quote_ident(relname), ', ' ORDER BY relname) AS listed
+    FROM pg_class WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+        AND pg_has_role(relowner, 'USAGE')
+    GROUP BY 1 ORDER BY 1
+""")
+_IS_SHUT = text("SELECT datconnlimit = 0 FROM pg_database WHERE datname = current_database()")
+_IS_SETTING = text("SELECT name FROM pg_settings WHERE name = ANY(:names)")
 # The public pseudo-role has what is granted to everybody; a function without an ACL may be executed by all.
 _CALLERS = text("""
     SELECT has_function_privilege(:role, to_regprocedure(:signature), 'EXECUTE')
     WHERE to_regprocedure(:signature) IS NOT NULL
 """)
-
-
-class FaultKind(Enum):
-    """How a role can differ from its declaration."""
-
-    MISSING = auto()
-    MAY_NOT_LOG_IN = auto()
-    IS_LIMITED = auto()
-    ENDS = auto()
-    IS_SUPERUSER = auto()
-    PASSES_ROW_SECURITY = auto()
-    LACKS_SETTING = auto()
-    HAS_ANOTHER_SETTING_HERE = auto()
-    LACKS_RIGHT = auto()
-    HAS_RIGHT = auto()
-    LACKS_USE = auto()
-    LACKS_EXECUTE = auto()
-    HAS_EXECUTE = auto()
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What a role lacks, or has and must not have.
-
-    Parameters
-    ----------
-    what: a sentence without its full stop.
-    repair: the statement that puts it right.
-    is_of_role: whether it takes the right to alter the role; else it takes the owner of this database's things.
-    """
-
-    kind: FaultKind
-    what: str
-    repair: str
-    is_of_role: bool = True
 
 
 def faults(connection: Connection, tables: list[str]) -> Iterator[Fault]:
@@ -116,7 +94,9 @@ def faults(connection: Connection, tables: list[str]) -> Iterator[Fault]:
     tables: those on which the roles have rights.
     """
     database = _quoted(str(connection.scalar(text("SELECT current_database()"))))
-    for role, settings in ROLES.items():
+    settings_there = set(connection.scalars(_IS_SETTING, {"names": [*COMMON]}))
+    for role, declared in ROLES.items():
+        settings = {name: value for name, value in declared.items() if name in settings_there or name not in COMMON}
         found = connection.execute(_ROLE, {"role": role}).one_or_none()
         if found is None:
             what = f"role {role}, as which functions log in, is missing"
@@ -134,6 +114,7 @@ def faults(connection: Connection, tables: list[str]) -> Iterator[Fault]:
         yield from _of_settings(role, settings, _parsed(found.settings), _parsed(found.settings_here), database)
         yield from _of_rights(connection, role, tables)
     yield from _of_functions(connection)
+    yield from _of_database(connection, tables)
 
 
 def _parsed(settings: list[str]) -> dict[str, str]:
@@ -191,18 +172,28 @@ def _of_functions(connection: Connection) -> Iterator[Fault]:
                 yield Fault(FaultKind.HAS_EXECUTE, what, repair, is_of_role=False)
 
 
+def _of_database(connection: Connection, tables: list[str]) -> Iterator[Fault]:
+    if connection.scalar(_IS_SHUT):
+        database = _quoted(str(connection.scalar(text("SELECT current_database()"))))
+        what, repair = f"database {database} allows no connections", f"ALTER DATABASE {database} CONNECTION LIMIT -1"
+        yield Fault(FaultKind.DATABASE_IS_SHUT, what, repair, is_of_role=False)
+    yield from missing_policies(connection, [*ROLES], tables)
+    yield from rights_of_others(connection, [*ROLES], tables)
+
+
 def ensure_roles(connection: Connection) -> None:
     """Create the roles or repair them, with rights on every table that there is and that this login will create.
 
     It may run again at any time; the caller commits.
     """
+    connection.execute(without_limits(is_local=True))
     ensure_logins(connection)
     roles = ", ".join(ROLES)
+    rights = {False: f"{', '.join(RIGHTS)} ON", True: "USAGE, SELECT ON SEQUENCE"}
     for statement in (
+        *(f"GRANT {rights[row.is_sequence]} {row.listed} TO {roles}" for row in connection.execute(_GRANTABLE)),
         f"GRANT CONNECT ON DATABASE {_quoted(str(connection.scalar(text('SELECT current_database()'))))} TO {roles}",
         f"GRANT USAGE ON SCHEMA public TO {roles}",
-        f"GRANT {', '.join(RIGHTS)} ON ALL TABLES IN SCHEMA public TO {roles}",
-        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {roles}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {', '.join(RIGHTS)} ON TABLES TO {roles}",
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {roles}",
     ):
@@ -210,8 +201,10 @@ def ensure_roles(connection: Connection) -> None:
     for table, withheld in WITHHELD.items():
         if connection.scalar(text("SELECT to_regclass(:name)"), {"name": f"public.{table}"}):
             connection.execute(text(f"REVOKE {withheld} ON public.{table} FROM {roles}"))
-    for fault in _of_functions(connection):
-        connection.execute(text(fault.repair))
+    ours = [*metadata.tables, "alembic_version"]
+    # One after the other: a role that has a right as everybody has it lacks it once that is revoked.
+    for fault in chain(_of_functions(connection), _of_database(connection, ours)):
+        connection.exec_driver_sql(fault.repair)
 
 
 def ensure_logins(connection: Connection) -> None:

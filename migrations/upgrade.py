@@ -22,6 +22,7 @@ from goatedvips.postgres import DRIVER
 from goatedvips.postgres_server import LOCAL_HOSTS
 from migrations import routines, sequences
 from migrations.roles_and_timeouts import ensure_roles
+from migrations.session import without_limits
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ def upgrade_connected(connection: Connection) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     newest = ScriptDirectory.from_config(config).get_current_head()
+    connection.execute(without_limits(is_local=False))
     # The tables are in the schema public, whatever the login's search path has before it.
     connection.execute(text("SET search_path TO public"))
     # In an open transaction, Alembic could not run each step in a transaction of its own.

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from typing import Any
 
 from alembic.autogenerate import produce_migrations
 from alembic.operations import Operations, ops
@@ -13,9 +14,10 @@ from sqlalchemy import Column, Connection, Inspector, MetaData
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.ddl import ExecutableDDLElement
-from sqlalchemy.types import NullType
+from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
 
 from database.checks import broken_keys as broken
+from database.checks.dependents import around
 from database.checks.finding import Command, Finding
 from database.checks.schema import names_of
 from goatedvips.models import every
@@ -25,7 +27,7 @@ def compared(connection: Connection, inspector: Inspector, expected: MetaData) -
     """Yield alembic's operations as findings."""
     options = {
         "compare_type": True,
-        "compare_server_default": True,
+        "compare_server_default": _compare_default,
         "include_object": lambda _, __, kind, ___, ours: kind != "table" or ours is not None,
     }
     with warnings.catch_warnings():
@@ -111,11 +113,9 @@ class _Comparison:
                 return  # by an identity column, which serves as well as a sequence of its own
             case ops.AlterColumnOp(table_name=table, column_name=name, modify_nullable=False):
                 rows = broken.nulls(self.connection, self.expected.tables[table], name)
-                what = f"column {table}.{name} {', '.join(self._altered(op))}"
-                yield Finding(what, self.sql(op), Command.SET_NOT_NULL, broken_by=rows)
-            case ops.AlterColumnOp(table_name=table, column_name=name):
-                what = f"column {table}.{name} {', '.join(self._altered(op))}"
-                yield Finding(what, self.sql(op), Command.ALTER_COLUMN)
+                yield self._alteration(op, Command.SET_NOT_NULL, rows)
+            case ops.AlterColumnOp():
+                yield self._alteration(op, Command.ALTER_COLUMN)
             case ops.DropColumnOp(table_name=table, column_name=name):
                 found = self._found(op)
                 is_filled = found["nullable"] or found["default"] is not None or {"identity", "computed"} & found.keys()
@@ -124,11 +124,24 @@ class _Comparison:
                 if is_filled:
                     yield Finding(f"column {table}.{name} is not ours", "it stays as it is", is_harmless=True)
                 else:
+                    quoted = self.connection.dialect.identifier_preparer.quote(name)
                     yield Finding(
                         f"column {table}.{name} is not ours, and no row can be added without it",
-                        f"ALTER TABLE {table} ALTER COLUMN {name} DROP NOT NULL, or SET DEFAULT …",
+                        f"ALTER TABLE {table} ALTER COLUMN {quoted} DROP NOT NULL, or SET DEFAULT …",
                         Command.LET_COLUMN_BE_NULL,
                     )
+
+    def _alteration(self, op: ops.AlterColumnOp, kind: Command, broken_by: Sequence[object] = ()) -> Finding:
+        """Return how to alter a column; a default that no cast turns into the other type is dropped before."""
+        table, name, do, is_sql = op.table_name, op.column_name, self.sql(op), True
+        column = self.expected.tables[table].columns[name]
+        if op.modify_type is not None:
+            if op.existing_server_default and not _is_alike_type(op.existing_type, column.type):
+                default = ops.AlterColumnOp(table, name, modify_server_default=column.server_default)
+                do = f"ALTER TABLE {table} ALTER COLUMN {name} DROP DEFAULT; {do}; {self.sql(default)}"
+            do, is_sql = around(self.connection, table, name, do)
+        what = f"column {table}.{name} {', '.join(self._altered(op))}"
+        return Finding(what, do, kind if is_sql else None, broken_by=broken_by)
 
     def _addition(self, table: str, column: Column[object]) -> str:
         """Return the SQL that adds a column, also to a table with rows."""
@@ -191,7 +204,7 @@ class _Comparison:
         """Yield how a column differs from its declaration."""
         for kind, *_, old, new in op.to_diff_tuple():
             if kind == "modify_type":
-                old, new = (each.compile(self.connection.dialect) for each in (old, new))  # noqa: PLW2901  as shown
+                old, new = (shown(self.connection, each) for each in (old, new))  # noqa: PLW2901  as shown
                 yield f"is {old}, not {new}"
             elif kind == "modify_nullable":
                 yield "lacks NOT NULL" if old else "is NOT NULL and should not be"
@@ -206,6 +219,12 @@ class _Comparison:
             op.kw["postgresql_concurrently"] = True
         if isinstance(op, ops.AlterColumnOp) and getattr(op.existing_type, "timezone", False):
             op.kw["postgresql_using"] = f"{op.column_name} AT TIME ZONE 'UTC'"
+        elif (
+            isinstance(op, ops.AlterColumnOp)
+            and op.modify_type
+            and not _is_alike_type(op.existing_type, op.modify_type)
+        ):
+            op.kw["postgresql_using"] = f"{op.column_name}::{op.modify_type.compile(self.connection.dialect)}"
         buffer = io.StringIO()
         offline = {"as_sql": True, "output_buffer": buffer}
         Operations(MigrationContext.configure(dialect=self.connection.dialect, opts=offline)).invoke(op)
@@ -217,10 +236,22 @@ def _is_ours(table: str, column: str) -> bool:
     return column in every.metadata.tables[table].columns
 
 
+def _compare_default(_: object, found: Column[object], declared: Column[object], *__: object) -> bool | None:
+    """Return that a default does not differ if the types do: it is set with the type; else let alembic compare."""
+    return None if _is_alike_type(found.type, declared.type) else False
+
+
 def _is_alike(found: ReflectedColumn, missing: Column[object]) -> bool:
-    if isinstance(found["type"], NullType):
+    return _is_alike_type(found["type"], missing.type)
+
+
+def _is_alike_type(found: TypeEngine[Any] | None, declared: TypeEngine[Any]) -> bool:
+    """Whether values of the types are the same in Python; then PostgreSQL casts the one to the other by itself."""
+    declared = declared.impl_instance if isinstance(declared, TypeDecorator) else declared
+    try:
+        return found is not None and found.python_type is declared.python_type
+    except NotImplementedError:
         return False
-    return found["type"].python_type is missing.type.python_type
 
 
 def _ratio(likeness: SequenceMatcher[str], name: str) -> float:
@@ -231,3 +262,8 @@ def _ratio(likeness: SequenceMatcher[str], name: str) -> float:
 def ddl(connection: Connection, element: ExecutableDDLElement | CreateColumn) -> str:
     """Return SQL in one line."""
     return " ".join(str(element.compile(dialect=connection.dialect)).split())
+
+
+def shown(connection: Connection, kind: TypeEngine[Any]) -> str:
+    """Return a type as SQL has it; one of an extension's is not known."""
+    return "OF AN UNKNOWN TYPE" if isinstance(kind, NullType) else kind.compile(connection.dialect)

@@ -9,7 +9,8 @@ from sqlalchemy import CheckConstraint, Connection, Inspector, MetaData, Table, 
 from sqlalchemy.schema import AddConstraint, CreateTable
 
 from database.checks import broken_keys as broken
-from database.checks.comparison import compared, ddl
+from database.checks.comparison import compared, ddl, shown
+from database.checks.dependents import around
 from database.checks.finding import Command, Finding
 from database.checks.schema import guide, names_of
 from goatedvips.models import every
@@ -31,9 +32,19 @@ _HALF_DONE = text(r"""
     WHERE NOT (indisvalid AND indisready) AND pg_class.relnamespace = current_schema()::regnamespace
         AND pg_class.relname = ANY(:tables)
     UNION ALL
-    SELECT format('row level security of %s hides its rows from the functions', relname),
-        format('ALTER TABLE %I DISABLE ROW LEVEL SECURITY', relname), 'DISABLE_ROW_SECURITY', relname, NULL
-    FROM pg_class WHERE relrowsecurity AND relnamespace = current_schema()::regnamespace AND relname = ANY(:tables)
+    SELECT format('row level security of %s hides its rows even from its owner, as whom triggers run', relname),
+        format('ALTER TABLE %I NO FORCE ROW LEVEL SECURITY', relname), 'END_FORCED_ROW_SECURITY', relname, NULL
+    FROM pg_class WHERE relrowsecurity AND relforcerowsecurity
+        AND relnamespace = current_schema()::regnamespace AND relname = ANY(:tables)
+    UNION ALL
+    SELECT format('a publication sends updates of %s, and its rows have no replica identity, so they are refused',
+            relname),
+        format('ALTER TABLE %I REPLICA IDENTITY DEFAULT', relname), 'IDENTIFY_ROWS', relname, NULL
+    FROM pg_class JOIN pg_publication_tables ON schemaname = current_schema() AND tablename = relname
+    WHERE (relreplident = 'n' OR relreplident = 'i'
+            AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = pg_class.oid AND indisreplident))
+        AND relnamespace = current_schema()::regnamespace AND relname = ANY(:tables)
+    GROUP BY relname
     ORDER BY 1
 """)
 _STORAGE = text("""
@@ -138,13 +149,13 @@ def _types(
             column = table.columns.get(found["name"])
             if column is None or any(what.startswith(f"column {column} is ") for what in lines):
                 continue
-            actual, wanted = (kind.compile(connection.dialect) for kind in (found["type"], column.type))
+            actual, wanted = (shown(connection, kind) for kind in (found["type"], column.type))
             if actual != wanted:
                 rounded = broken.rounded(connection, table, column)
-                do = f"ALTER TABLE {table.name} ALTER COLUMN {column.name} TYPE {wanted}"
-                yield Finding(
-                    f"column {column} is {actual}, not {wanted}", do, Command.ALTER_PRECISION, broken_by=rounded
-                )
+                alter = f"ALTER TABLE {table.name} ALTER COLUMN {column.name} TYPE {wanted}"
+                do, is_sql = around(connection, table.name, column.name, alter)
+                kind = Command.ALTER_PRECISION if is_sql else None
+                yield Finding(f"column {column} is {actual}, not {wanted}", do, kind, broken_by=rounded)
 
 
 def _storage(connection: Connection, expected: MetaData) -> Iterator[Finding]:

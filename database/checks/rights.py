@@ -1,24 +1,25 @@
-"""The rights of a login, time zones other than UTC, settings, and the roles of the functions."""
+"""The rights of a login, and the roles of the functions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import dialect
 
 from database.checks.finding import Command, Finding
+from database.checks.settings import read_only
 from goatedvips.models import every
 from migrations import roles_and_timeouts as roles
 from migrations.roles_and_timeouts import ROLES
 
 _quoted = dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 OLDEST_POSTGRES = 150000
-UTC = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", "UCT", "Etc/UCT", "Zulu", "Etc/Zulu", "Universal", "Etc/Universal"}
+GRANTS_SAY_WHAT_IS_INHERITED = 160000
 REPAIRED = "`make db-upgrade` repairs it, with a login that has CREATEROLE"
 
 # Queries of the catalogue are text: there are no models of its tables.
 _LOGIN = text("""
-    SELECT current_user AS name, current_database() AS database, current_schemas(false) AS path,
+    SELECT current_user AS name, rolinherit AS inherits, current_database() AS database, current_schemas(false) AS path,
         to_regnamespace('public') IS NOT NULL AS has_public,
         rolsuper AS is_superuser, rolsuper OR rolcreaterole AS creates_roles,
         coalesce(has_schema_privilege(to_regnamespace('public'), 'CREATE'), false) AS creates_tables,
@@ -36,6 +37,17 @@ _TABLES = text("""
     FROM pg_class JOIN pg_roles ON pg_roles.oid = relowner
     WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p') ORDER BY relname
 """)
+_SEQUENCES_OF_OTHERS = text("""
+    SELECT DISTINCT rolname AS owner, rolsuper AS is_superusers, pg_class.relname,
+        sequences.oid::regclass::text AS sequence
+    FROM pg_class JOIN pg_attrdef ON adrelid = pg_class.oid
+    JOIN pg_depend ON classid = 'pg_attrdef'::regclass AND objid = pg_attrdef.oid AND refclassid = 'pg_class'::regclass
+    JOIN pg_class sequences ON sequences.oid = refobjid AND sequences.relkind = 'S'
+    JOIN pg_roles ON pg_roles.oid = sequences.relowner
+    WHERE pg_class.relnamespace = to_regnamespace('public') AND pg_class.relname = ANY(:tables)
+        AND NOT pg_has_role(sequences.relowner, 'USAGE') AND sequences.relowner <> pg_class.relowner
+    ORDER BY 1, 4
+""")
 # Since PostgreSQL 16 a login with CREATEROLE can alter only the roles that it created or has ADMIN OPTION on.
 _UNALTERABLE = text("""
     SELECT rolname FROM pg_roles WHERE rolname = ANY(:roles)
@@ -45,18 +57,6 @@ _UNALTERABLE = text("""
             ELSE NOT pg_has_role(current_user, oid, 'MEMBER WITH ADMIN OPTION') END
     ORDER BY 1
 """)
-_REPLICA = text("""
-    SELECT rolname, setdatabase = 0 FROM pg_db_role_setting LEFT JOIN pg_roles ON pg_roles.oid = setrole
-    WHERE 'session_replication_role=replica' = ANY (setconfig)
-        AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-    ORDER BY 1
-""")
-_ZONES = text("""
-    SELECT rolname, trim(split_part(setting, '=', 2), '''"')
-    FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole, unnest(setconfig) AS setting
-    WHERE setting ILIKE 'timezone=%' AND setdatabase IN
-        (0, (SELECT oid FROM pg_database WHERE datname = current_database())) ORDER BY rolname
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ class Login:
     """The login, its rights, and properties of the database."""
 
     name: str
+    inherits: bool
+    """Whether it has the rights of the roles that it is a member of, unless a grant says otherwise."""
     database: str
     path: list[str]
     """The schemas of its search path that exist; `public` need not be among them."""
@@ -162,10 +164,7 @@ def rights(login: Login, tables: list[Owned]) -> Iterator[Finding]:
     for owner in sorted({table.owner for table in relevant if not table.is_ours}):
         theirs = [table for table in relevant if table.owner == owner]
         which, of = ", ".join(table.name for table in theirs), _quoted(owner)
-        if theirs[0].is_superusers:  # whoever has that role would be one, too
-            give = "; ".join(f"ALTER TABLE {table.name} OWNER TO {name}" for table in theirs)
-        else:
-            give = f"GRANT {of} TO {name}"
+        give = _give(login, owner, [f"TABLE {table.name}" for table in theirs], is_superuser=theirs[0].is_superusers)
         yield Finding(f"{name} does not own {which}", f"connect as {of}, who does, or {give}", Command.OWN_TABLES)
     if hidden := ", ".join(table.name for table in relevant if not table.is_readable):
         yield Finding(
@@ -175,47 +174,25 @@ def rights(login: Login, tables: list[Owned]) -> Iterator[Finding]:
         )
 
 
-def read_only(login: Login) -> Iterator[Finding]:
-    """Yield the reason why the database is read-only, if it is."""
-    name, database, setting = _quoted(login.name), _quoted(login.database), "default_transaction_read_only"
-    if login.is_replica:
-        yield Finding("the server is a standby, a read replica, which is read-only", "give the address of the primary")
-    elif login.read_only_by is not None:
-        reset = {
-            "database": f"ALTER DATABASE {database} RESET {setting}",
-            "user": f"ALTER ROLE {name} RESET {setting}",
-            "database user": f"ALTER ROLE {name} IN DATABASE {database} RESET {setting}",
-            "global": f"ALTER ROLE ALL RESET {setting}",
-            "configuration file": f"ALTER SYSTEM SET {setting} TO off; SELECT pg_reload_conf()",
-        }.get(login.read_only_by)
-        if reset is None:
-            do, kind = f"if it should not be: take {setting} out of the URL's options, or of the server's start", None
-        else:
-            do, kind = f"if it should not be: SET {setting} TO off; {reset}", Command.WRITE_AGAIN
-        yield Finding("the database is read-only", do, kind)
+def _give(login: Login, owner: str, things: Sequence[str], *, is_superuser: bool) -> str:
+    """Return the statements that give a login the rights of an owner, or of a superuser only these things."""
+    name, of = _quoted(login.name), _quoted(owner)
+    if is_superuser:  # whoever has that role would be one, too
+        return "; ".join(f"ALTER {thing} OWNER TO {name}" for thing in things)
+    if login.version_number >= GRANTS_SAY_WHAT_IS_INHERITED:
+        return f"GRANT {of} TO {name} WITH INHERIT TRUE"
+    return f"{'' if login.inherits else f'ALTER ROLE {name} INHERIT; '}GRANT {of} TO {name}"
 
 
-def clocks(connection: Connection, login: Login, *, is_adopted: bool) -> Iterator[Finding]:
-    """Yield time zones other than UTC: the columns store no time zone, and are read as UTC."""
-    name = connection.dialect.identifier_preparer.quote(login.database)
-    if login.zone not in UTC and is_adopted:
+def sequences_of_others(connection: Connection, login: Login) -> Iterator[Finding]:
+    """Yield the sequences of ids on which the login cannot grant rights to the functions' roles."""
+    for found in connection.execute(_SEQUENCES_OF_OTHERS, {"tables": [*every.metadata.tables]}):
+        give = _give(login, found.owner, [f"SEQUENCE {found.sequence}"], is_superuser=found.is_superusers)
         yield Finding(
-            f"the time zone is {login.zone}, so times that now() stores are misread as UTC",
-            f"ALTER DATABASE {name} SET timezone TO 'UTC', connect anew, and shift what was stored meanwhile",
-            Command.SET_TIME_ZONE,
+            f"{_quoted(login.name)} does not own {found.sequence}, which gives the ids of {found.relname}",
+            f"connect as {_quoted(found.owner)}, who does, or {give}",
+            Command.OWN_SEQUENCES,
         )
-    elif login.zone not in UTC:
-        yield Finding(
-            f"the time zone is {login.zone}, so times that now() has stored would be misread as UTC",
-            "shift them first, as docs/adopting.md shows; the adoption then sets the time zone to UTC",
-        )
-    for role, zone in connection.execute(_ZONES):
-        if zone not in UTC:
-            yield Finding(
-                f"role {role} has a time zone of its own, {zone}, so times that its now() stores are misread as UTC",
-                f"ALTER ROLE {role} RESET timezone; ALTER ROLE {role} IN DATABASE {name} RESET timezone",
-                Command.RESET_TIME_ZONE_OF_ROLE,
-            )
 
 
 def functions_roles(connection: Connection, login: Login) -> Iterator[Finding]:
@@ -242,16 +219,3 @@ def _unalterable(connection: Connection) -> list[str]:
 
 def _admin(role: str, login: Login) -> str:
     return f"GRANT {role} TO {_quoted(login.name)} WITH ADMIN OPTION, as a superuser or as who created it"
-
-
-def triggers_off(connection: Connection) -> Iterator[Finding]:
-    """Yield the settings of this database, and of roles, with which no trigger fires and no foreign key is checked."""
-    database = _quoted(str(connection.scalar(text("SELECT current_database()"))))
-    for role, is_everywhere in connection.execute(_REPLICA):
-        of = f"ROLE {_quoted(role)}" if role else f"DATABASE {database}"
-        where = f" IN DATABASE {database}" if role and not is_everywhere else ""
-        yield Finding(
-            f"{of}{where} has session_replication_role replica, with which no trigger fires",
-            f"ALTER {of}{where} RESET session_replication_role",
-            Command.FIRE_TRIGGERS,
-        )

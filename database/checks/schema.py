@@ -24,9 +24,24 @@ _ADDED = text("""
     SELECT kind || ' ' || name, relname, name, may_change FROM (
         SELECT 'constraint', conname, conrelid, false FROM pg_constraint WHERE contype IN ('c', 'x')
         UNION ALL SELECT 'trigger', tgname, tgrelid, tgtype & 2 > 0 FROM pg_trigger WHERE NOT tgisinternal
-        UNION ALL SELECT 'rule', rulename, ev_class, is_instead FROM pg_rewrite
     ) AS added (kind, name, of, may_change) JOIN pg_class ON pg_class.oid = of
     WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(:tables) ORDER BY relname, 1
+""")
+_RULES = text("""
+    SELECT rulename, relname, format('DROP RULE %I ON %I', rulename, relname) AS do
+    FROM pg_rewrite JOIN pg_class ON pg_class.oid = ev_class
+    WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(:tables) AND relkind IN ('r', 'p')
+    ORDER BY relname, rulename
+""")
+# A function that names a table of another schema, which the functions' roles have no rights in.
+_TRIGGERS_ELSEWHERE = text(r"""
+    SELECT DISTINCT tgname, relname, pg_proc.oid::regprocedure::text AS function, quote_ident(nspname) AS schema
+    FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid
+        JOIN pg_namespace ON prosrc ~* format('(^|[^\w"])"?%s"?\s*\.\s*["\w]', nspname)
+    WHERE NOT tgisinternal AND NOT prosecdef AND relnamespace = current_schema()::regnamespace
+        AND relname = ANY(:tables) AND nspname ~ '^\w+$' AND nspname !~ '^pg_'
+        AND nspname NOT IN ('public', 'information_schema', 'new', 'old')
+    ORDER BY 2, 1, 4
 """)
 # Other applications have a table `users` too, so more than five of the ten tables are needed.
 _ELSEWHERE = text("""
@@ -87,13 +102,27 @@ def sequences_behind(connection: Connection, do: str, *, is_harmless: bool = Fal
 
 
 def added(connection: Connection) -> Iterator[Finding]:
-    """Yield the checks, triggers and rules on the guide's tables that are not declared."""
+    """Yield the checks and triggers on the guide's tables that are not declared."""
     for what, table, name, may_change in connection.execute(_ADDED, {"tables": [*guide().tables]}):
         if (table, name) not in TRIGGERS:
             how = (
                 "it can change or drop what is written here: see what it does" if may_change else "our rows obey it too"
             )
             yield Finding(f"{what} of {table} is not ours", how, is_harmless=True)
+
+
+def refusing(connection: Connection) -> Iterator[Finding]:
+    """Yield the rules and triggers on the guide's tables with which statements of the functions fail."""
+    for rule in connection.execute(_RULES, {"tables": [*guide().tables]}):
+        what = f"rule {rule.rulename} of {rule.relname}: no CTE and no ON CONFLICT can write to a table with rules"
+        yield Finding(what, rule.do, Command.DROP_RULE)
+    for trigger in connection.execute(_TRIGGERS_ELSEWHERE, {"tables": [*guide().tables]}):
+        yield Finding(
+            f"trigger {trigger.tgname} of {trigger.relname} uses the schema {trigger.schema},"
+            " in which the functions' roles have no rights",
+            f"ALTER FUNCTION {trigger.function} SECURITY DEFINER",
+            Command.RUN_TRIGGER_AS_OWNER,
+        )
 
 
 def emptied(connection: Connection, readable: set[str]) -> Iterator[Finding]:

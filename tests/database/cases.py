@@ -54,6 +54,7 @@ class Case:
     login: who adopts.
     since: the oldest version of PostgreSQL that this is true of.
     options: of CREATE DATABASE.
+    database: its name, if it is not one as any other.
     """
 
     sql: str = ""
@@ -65,6 +66,7 @@ class Case:
     login: str = "postgres"
     since: int = 15
     options: str = ""
+    database: str = ""
 
     @property
     def needs_icu(self) -> bool:

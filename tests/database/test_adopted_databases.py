@@ -1,6 +1,7 @@
 """Each kind of database is adopted whole or not begun; then members and the legacy application find nothing amiss.
 
-The databases of `cases.py`, on the embedded PostgreSQL and on a second version where Debian's is installed.
+The databases of `cases.py` and `hosted_cases.py`, on the embedded PostgreSQL and on a second version where Debian's is
+installed.
 """
 
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
+from sqlalchemy.dialects.postgresql import dialect
 
 from database.adopt import adopt
 from database.check import State, lines, looked_at
@@ -20,6 +22,7 @@ from database.embedded import Server, program, running
 from goatedvips.domain.accounts import passwords
 from migrations.upgrade import engine
 from tests.database.cases import CASES, Case
+from tests.database.hosted_cases import HOSTED_CASES
 from tests.database.reports import follow, whats
 from tests.database.test_adopting import GUIDE_TABLES
 from tests.database.walk import PASSWORD, functions_on, walk
@@ -29,7 +32,7 @@ DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 VERSIONS: dict[str, Path | None] = {"embedded": None} | {path.parts[-3]: path.parent for path in DEBIAN[-1:]}
 DATABASES = [
     pytest.param(case, version, id=f"{name}-{version}")
-    for name, case in CASES.items()
+    for name, case in (CASES | HOSTED_CASES).items()
     for version in VERSIONS
     if (not case.needs_icu if version == "embedded" else case.since <= int(version))
 ]
@@ -67,6 +70,7 @@ SELECT (SELECT username_key || ' ' || email_key FROM users WHERE username = 'Lat
     (SELECT email_key FROM newsletter_subscriptions WHERE email = 'Later@a.io')
 """
 numbers = count()
+quoted = dialect().identifier_preparer.quote  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(autouse=True)
@@ -88,9 +92,9 @@ def create(server: Server, name: str, options: str) -> str:
     """Create a database, filled unless it is a copy of one that is; return its URL."""
     with engine(server.url("postgres")).connect() as connection:
         autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
-        autocommit.execute(text(f"CREATE DATABASE {name} {options}"))
-        autocommit.execute(text(f"ALTER DATABASE {name} SET timezone TO 'UTC'"))
-    url = server.url(name)
+        autocommit.execute(text(f"CREATE DATABASE {quoted(name)} {options}"))
+        autocommit.execute(text(f"ALTER DATABASE {quoted(name)} SET timezone TO 'UTC'"))
+    url = make_url(server.url("postgres")).set(database=name).render_as_string()
     if "template0" in options:
         run_sql(url, GUIDE_SQL.replace("SET transaction_timeout = 0;\n", ""))  # of PostgreSQL 17
         run_sql(url, ROWS.format(stored=passwords.hash_password(PASSWORD, legacy=True)))
@@ -125,11 +129,10 @@ def server_of(case: Case, version: str, clusters: dict[str, Server], folder: Pat
         yield clusters[version]
 
 
-def copied(server: Server, options: str = "") -> str:
+def copied(server: Server, options: str = "", name: str = "") -> str:
     """Copy the template, or create a database with options of its own; return the URL."""
-    return create(
-        server, f"case_{next(numbers)}", f"TEMPLATE template0 {options}" if options else f"TEMPLATE {TEMPLATE}"
-    )
+    source = f"TEMPLATE template0 {options}" if options else f"TEMPLATE {TEMPLATE}"
+    return create(server, name or f"case_{next(numbers)}", source)
 
 
 def read_checksums(url: str) -> dict[str, tuple[object, ...]]:
@@ -164,8 +167,8 @@ def test_it_is_adopted_whole_or_not_begun(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with server_of(case, version, clusters, tmp_path) as server:
-        superuser_url = copied(server, case.options)
-        name = str(make_url(superuser_url).database)
+        superuser_url = copied(server, case.options, case.database)
+        name = quoted(str(make_url(superuser_url).database))
         if case.sql:
             run_sql(superuser_url, case.sql.replace("{database}", name))
         url = make_url(superuser_url).set(username=case.login.format(database=name)).render_as_string()
@@ -208,14 +211,14 @@ def test_it_is_adopted_whole_or_not_begun(
 def mend(case: Case, url: str, superuser_url: str) -> set[str]:
     """Check that `db-check` prints what prevents the adoption, and run its commands; return the lines that had some."""
     report, _ = looked_at(url)
-    expect_lines([*lines(report)], case.before, str(make_url(superuser_url).database))
+    expect_lines([*lines(report)], case.before, quoted(str(make_url(superuser_url).database)))
     assert [finding for finding in report.obstacles if not finding.is_harmless]
     report.remarks = [finding for finding in report.remarks if finding.kind is not Command.ADOPT]
     return follow(report, url, superuser_url) if case.is_begun else set()
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(CASES) >= 40
+    assert len(CASES | HOSTED_CASES) >= 60
 
 
 @pytest.fixture

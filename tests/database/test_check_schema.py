@@ -58,10 +58,13 @@ DAMAGES = {
     "ALTER TABLE users ADD shoe_size integer NOT NULL": [
         "column users.shoe_size is not ours, and no row can be added without it"
     ],
-    "ALTER TABLE users ENABLE ROW LEVEL SECURITY": ["row level security of users hides its rows from the functions"],
 }
-# In an adopted database triggers depend on the column, and nobody drops it by mistake.
+# In an adopted database triggers depend on the column, and nobody drops it by mistake; and row level security takes
+# policies for the functions' roles.
 DAMAGES_BEFORE_ADOPTION = {
+    "ALTER TABLE users ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY": [
+        "row level security of users hides its rows even from its owner, as whom triggers run"
+    ],
     "ALTER TABLE users DROP COLUMN uid": ["users lacks its unique key (uid)", "column users.uid is missing"],
 }
 DAMAGES_OF_ADOPTED = {
@@ -267,19 +270,37 @@ def test_what_others_do_to_rows_is_noted(which: str, request: pytest.FixtureRequ
         "CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
         "ALTER TABLE users ADD CONSTRAINT short CHECK (length(bio) < 10);"
         "CREATE TRIGGER before BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION theirs();"
-        "CREATE TRIGGER later AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION theirs();"
-        "CREATE RULE nothing AS ON DELETE TO wheel_spins DO INSTEAD NOTHING;"
-        "CREATE RULE more AS ON UPDATE TO wheel_spins DO ALSO NOTIFY spins",
+        "CREATE TRIGGER later AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION theirs()",
     )
     change = "it can change or drop what is written here: see what it does"
     assert everything_told(url) == [
         "constraint short of users is not ours: our rows obey it too",
         f"trigger before of users is not ours: {change}",
         "trigger later of users is not ours: our rows obey it too",
-        "rule more of wheel_spins is not ours: our rows obey it too",
-        f"rule nothing of wheel_spins is not ours: {change}",
     ]
     assert not [line for line in reported(url) if "make db-adopt" not in line]
+
+
+@pytest.mark.parametrize("which", ["bare", "adopted"])
+def test_what_refuses_rows_is_named(which: str, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue(which)
+    run_sql(
+        url,
+        "CREATE SCHEMA log; CREATE TABLE log.spins (id integer);"
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO Log.spins VALUES (NEW.id); RETURN NULL; END';"
+        "CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN NEW.log := public.now(); RETURN NEW; END';"
+        "CREATE TRIGGER note AFTER INSERT ON wheel_spins FOR EACH ROW EXECUTE FUNCTION note();"
+        "CREATE TRIGGER stamp BEFORE INSERT ON users FOR EACH ROW WHEN (false) EXECUTE FUNCTION stamp();"
+        "CREATE RULE more AS ON UPDATE TO wheel_spins DO ALSO NOTIFY spins",
+    )
+    found = [line.rsplit(": ", 1) for line in reported(url) if "make db-adopt" not in line]
+    rule, trigger = "rule more of wheel_spins", "trigger note of wheel_spins uses the schema log"
+    assert found == [
+        [f"{rule}: no CTE and no ON CONFLICT can write to a table with rules", "DROP RULE more ON wheel_spins"],
+        [f"{trigger}, in which the functions' roles have no rights", "ALTER FUNCTION note() SECURITY DEFINER"],
+    ]
 
 
 def test_a_read_only_database_is_told_and_opened(adopted: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ from database.check import State, lines, looked_at
 from database.checks.finding import Command
 from database.checks.schema import steps
 from database.embedded import Server, running
-from migrations.roles_and_timeouts import FaultKind, ensure_roles
-from migrations.routines import DifferenceKind
+from migrations.faults import FaultKind
+from migrations.roles_and_timeouts import ensure_roles
+from migrations.routines import TRIGGERS, DifferenceKind
 from migrations.upgrade import engine, upgrade
 from tests.database.cases import MOVE_TO_APP
 from tests.database.reports import follow, kinds
@@ -44,6 +45,7 @@ class Group:
 
 
 READ_ONLY = "SET default_transaction_read_only TO on"
+SET_TIER = next(trigger for trigger in TRIGGERS if trigger.name == "set_tier")
 ADOPT = frozenset({Command.ADOPT})
 MEMBERS = """
 INSERT INTO users (username, password, email)
@@ -69,7 +71,14 @@ GROUPS = {
             Command.COUNT_IDS: "ALTER TABLE wager_races ALTER id DROP DEFAULT",
             Command.VALIDATE_CONSTRAINT: "ALTER TABLE wheel_spins DROP CONSTRAINT wheel_spins_user_id_users_id_fk,"
             " ADD CONSTRAINT wheel_spins_user_id_users_id_fk FOREIGN KEY (user_id) REFERENCES users NOT VALID",
-            Command.DISABLE_ROW_SECURITY: "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
+            Command.END_FORCED_ROW_SECURITY: "ALTER TABLE users ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+            Command.IDENTIFY_ROWS: "ALTER TABLE wheel_spins REPLICA IDENTITY NOTHING;"
+            "CREATE PUBLICATION everything FOR ALL TABLES",
+            Command.DROP_RULE: 'CREATE RULE "No more" AS ON DELETE TO support_tickets DO INSTEAD NOTHING',
+            Command.RUN_TRIGGER_AS_OWNER: "CREATE SCHEMA private; CREATE TABLE private.log (note text);"
+            "CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN INSERT INTO private.log VALUES (TG_OP); RETURN NULL; END';"
+            "CREATE TRIGGER log AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION log()",
             Command.END_INHERITANCE: "CREATE TABLE older_races () INHERITS (wager_races)",
             Command.LOG_TABLES: "ALTER TABLE newsletter_subscriptions SET UNLOGGED",
             Command.REPLACE_KEY: "ALTER TABLE users DROP CONSTRAINT users_email_unique,"
@@ -83,7 +92,7 @@ GROUPS = {
             "CREATE FUNCTION code_key(code integer) RETURNS integer LANGUAGE sql AS 'SELECT code';"
             "CREATE PROCEDURE set_tiers() LANGUAGE sql AS 'SELECT 1';"
             "CREATE AGGREGATE mark_shell(integer) (SFUNC = int4pl, STYPE = integer)",
-            Command.FIRE_TRIGGERS: "ALTER DATABASE {database} SET session_replication_role TO replica",
+            Command.RESET_SETTING: "ALTER DATABASE {database} SET session_replication_role TO replica",
         },
         ADOPT,
     ),
@@ -93,6 +102,8 @@ GROUPS = {
         {
             Command.OWN_DATABASE: "CREATE ROLE newcomer LOGIN",
             Command.LET_ALTER_ROLES: "ALTER ROLE api CONNECTION LIMIT 0",
+            Command.OWN_SEQUENCES: "CREATE ROLE counter; ALTER SEQUENCE users_id_seq OWNED BY NONE;"
+            "ALTER SEQUENCE users_id_seq OWNER TO counter",
         },
         ADOPT | {Command.GRANT_CREATE, Command.CREATE_ROLES, Command.OWN_TABLES, Command.READ_TABLES},
         login="newcomer",
@@ -157,9 +168,23 @@ GROUPS = {
             FaultKind.HAS_EXECUTE: "GRANT EXECUTE ON FUNCTION redact_audit_log TO jobs",
             FaultKind.IS_SUPERUSER: "ALTER ROLE jobs SUPERUSER",
             FaultKind.PASSES_ROW_SECURITY: "ALTER ROLE jobs BYPASSRLS",
+            FaultKind.DATABASE_IS_SHUT: "ALTER DATABASE {database} CONNECTION LIMIT 0",
+            FaultKind.LACKS_POLICY: "ALTER TABLE sessions ENABLE ROW LEVEL SECURITY",
+            FaultKind.OTHERS_HAVE_RIGHTS: "CREATE ROLE anon; GRANT SELECT ON users, sessions, identity_key TO anon;"
+            "GRANT INSERT ON outbox TO PUBLIC",
+            FaultKind.OTHERS_HAVE_EXECUTE: "GRANT EXECUTE ON FUNCTION identity_hash TO anon",
+            # A trigger of the column, and views of it, are dropped and made again.
+            Command.ALTER_PRECISION: "DROP TRIGGER set_tier ON users;"
+            f"ALTER TABLE users ALTER total_wager TYPE numeric; {SET_TIER.create};"
+            "CREATE VIEW totals AS SELECT id, total_wager FROM users; GRANT SELECT ON totals TO anon;"
+            "CREATE MATERIALIZED VIEW sums AS SELECT sum(total_wager) FROM totals; CREATE UNIQUE INDEX ON sums (sum)",
         },
     ),
-    "a missing role": Group("adopted", {FaultKind.MISSING: "ALTER ROLE jobs RENAME TO jobs_of_old"}),
+    "a missing role": Group(
+        "adopted",
+        {FaultKind.MISSING: "ALTER ROLE jobs RENAME TO jobs_of_old"},
+        frozenset({FaultKind.OTHERS_HAVE_RIGHTS, FaultKind.OTHERS_HAVE_EXECUTE}),  # that role's
+    ),
 }
 numbers = count()
 
