@@ -10,8 +10,9 @@ from goatedvips.domain.notifications import sending, ticket_mail
 from goatedvips.domain.notifications.sending import CLOCK_SKEW
 from goatedvips.domain.notifications.ticket_mail import INTERVAL, Defer
 from goatedvips.models.notifications import outbox, sender_state
-from tests.integration.notifications.conftest import MOMENT, NONE, NOON, Message, Send, row, ticket
+from tests.integration.notifications.conftest import MOMENT, NONE, NOON, Message, Send, put, row, ticket
 from tests.support.members import Members
+from tests.support.tickets import Tickets
 
 
 def test_it_has_the_ticket_its_member_a_link_and_an_address_for_replies(
@@ -117,3 +118,42 @@ def test_a_clock_that_was_wrong_holds_no_mail_back(
     assert send()["sent"] == 1
     with database.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(outbox)) == 1
+
+
+def test_a_reopened_ticket_is_reported_as_such(
+    database: sa.Engine, members: Members, send: Send, messages: list[Message]
+) -> None:
+    member = members.new(seeds=False)
+    ticket_id = Tickets(database).new(member.id, closed_at=NOON)
+    put(database, "ticket_opened", payload={"ticket_id": ticket_id})
+    assert send()["sent"] == 1
+    assert messages[0][2].startswith(f"{member.username} (member {member.id}) reopened a ticket of medium priority.")
+
+
+def test_the_owner_gets_a_staff_reply_by_mail(
+    database: sa.Engine, members: Members, send: Send, messages: list[Message]
+) -> None:
+    member, tickets = members.new(seeds=False), Tickets(database)
+    ticket_id = tickets.new(member.id, subject="Where is my bonus?")
+    reply, note = (
+        tickets.write(ticket_id, message="<b>Paid</b>.", is_staff_reply=True, is_internal=i) for i in (False, True)
+    )
+    other = members.new(seeds=False)
+    for message_id, address in ((reply, member.email), (note, member.email), (reply, other.email)):
+        put(database, "ticket_reply", user_id=member.id, address=address, payload={"message_id": message_id})
+    assert send() == NONE | {"sent": 1, "dropped": 2}, "no note, and nothing to an address that is not the owner's"
+    ((to, subject, text, html, reply_to),) = messages
+    assert (to, subject) == (member.email, f"Answer to your ticket #{ticket_id}: Where is my bonus?")
+    assert "<b>Paid</b>." in text
+    assert "&lt;b&gt;Paid&lt;/b&gt;." in html
+    assert reply_to is None
+
+
+def test_a_staff_reply_is_not_sent_to_an_address_that_is_no_longer_proved(
+    database: sa.Engine, members: Members, send: Send, messages: list[Message]
+) -> None:
+    member, tickets = members.new(seeds=False, email_verified=False), Tickets(database)
+    reply = tickets.write(tickets.new(member.id), is_staff_reply=True)
+    put(database, "ticket_reply", user_id=member.id, address=member.email, payload={"message_id": reply})
+    assert send() == NONE | {"dropped": 1}
+    assert messages == []
