@@ -39,6 +39,7 @@ LOCKS = {
     "feed_and_settlement": "Four tables are locked for a moment; participants of live races are written.",
     "settled_races": "wager_race_participants is locked for a moment; an index is built while others write.",
     "ticket_clocks": "users and two tables are locked for a moment; tickets are written once, 1,000 at a time.",
+    "end_of_the_feed_token": "feeds, a table of the platform, is locked for a moment.",
 }
 """How each step affects concurrent work on the tables."""
 

@@ -34,6 +34,8 @@ LAST_MADE = {
     "settled_races": "to_regclass('race_boundaries_not_kept_idx') IS NOT NULL",
     "ticket_clocks": "to_regclass('ticket_messages_words_idx') IS NOT NULL"
     " AND to_regclass('support_tickets_waiting_idx') IS NULL",
+    "end_of_the_feed_token": "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('feeds')"
+    " AND attname = 'token_ends_at')",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -47,6 +47,7 @@ feeds = Table(
     Column("missing_count", Integer, nullable=False),  # uids of the last whole feed that it lacks
     Column("total_users", Integer),  # the number of entries that it says it has
     Column("last_updated", Instant),  # as it says
+    Column("token_ends_at", Instant),  # of the token with which it was requested; null if that shows no end
     # When staff accepted the feed as whole.
     Column("accepted_at", Instant),
     Column("accepted_by", Integer, ForeignKey("users.id", ondelete="SET NULL"), index=True),

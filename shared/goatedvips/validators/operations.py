@@ -116,6 +116,8 @@ class OverviewFeed(AnswerBody):
     """When the feed was read last; null if it never was."""
     age_seconds: int | None
     """The number of seconds since then; null if the feed was never read."""
+    token_ends_at: datetime | None
+    """When the token for the affiliate API ends; null if it needs none, or if its end cannot be read."""
 
 
 class Overview(AnswerBody):

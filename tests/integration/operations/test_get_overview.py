@@ -78,7 +78,7 @@ def test_an_empty_platform_has_a_zero_for_each_figure(functions: Functions, memb
         "codes": {"outstanding": "0.00", "claims_left": 0, "unlimited": 0, "approximate": ["issued", "claimed"]},
         "rewards": {"unpaid": 0, "amount": "0.00"},
         "mail": {"queued": 0, "failed": 0},
-        "feed": {"read_at": None, "age_seconds": None},
+        "feed": {"read_at": None, "age_seconds": None, "token_ends_at": None},
     }
 
 
@@ -240,17 +240,21 @@ def test_it_counts_queued_and_failed_mail(functions: Functions, members: Members
 
 
 def test_the_age_of_the_feed_is_that_of_its_last_reading(functions: Functions, members: Members, add: Any) -> None:
-    def ingest(requested_at: datetime, uids: int = 1) -> None:
+    def ingest(requested_at: datetime, uids: int = 1, **more: datetime) -> None:
         counts = {"entry_count": uids, "bad_count": 0, "uid_count": uids, "missing_count": 0}
         times = {"requested_at": requested_at, "ingested_at": NOW}
-        add(feeds, key=secrets.token_hex(8), sha256="", is_whole=uids > 0, **times, **counts)
+        add(feeds, key=secrets.token_hex(8), sha256="", is_whole=uids > 0, **times, **counts, **more)
 
     for age in (61, 90.5):
         ingest(NOW - timedelta(seconds=age))
     ingest(NOW, uids=0)
-    assert figures(functions, members)["feed"] == {"read_at": "2026-05-01T11:58:59Z", "age_seconds": 61}
+    read = {"read_at": "2026-05-01T11:58:59Z", "age_seconds": 61}
+    assert figures(functions, members)["feed"] == read | {"token_ends_at": None}
+    ingest(NOW + timedelta(seconds=1), uids=0, token_ends_at=NOW + DAY)  # no feed, but asked for with a new token
+    assert figures(functions, members)["feed"] == read | {"token_ends_at": "2026-05-02T12:00:00Z"}
     ingest(NOW + DAY)
-    assert figures(functions, members)["feed"]["age_seconds"] == 0
+    feed = figures(functions, members)["feed"]
+    assert (feed["age_seconds"], feed["token_ends_at"]) == (0, None)
 
 
 def test_totals_are_the_planner_s_estimates(functions: Functions, members: Members, database: sa.Engine) -> None:

@@ -23,6 +23,11 @@ _select_figures: Select[Any] = select(
     figures.c.value,
     figures.c.as_of,
     select(func.max(feeds.c.requested_at)).where(feeds.c.uid_count > 0).scalar_subquery().label("read_at"),
+    select(feeds.c.token_ends_at)
+    .order_by(feeds.c.requested_at.desc(), feeds.c.key.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("token_ends_at"),
 ).select_from(_staff.outerjoin(figures, true()))
 
 
@@ -64,7 +69,7 @@ def get(connection: Connection, caller: Caller, *, now: datetime) -> Mapping[str
             "amount": values.get("rewards.amount", 0),
         },
         "mail": {"queued": _count(values, "mail.queued"), "failed": _count(values, "mail.failed")},
-        "feed": {"read_at": read_at, "age_seconds": age},
+        "feed": {"read_at": read_at, "age_seconds": age, "token_ends_at": rows[0].token_ends_at},
     }
 
 

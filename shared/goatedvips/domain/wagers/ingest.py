@@ -87,7 +87,7 @@ _later = feeds.alias("later")
 _is_later = and_(
     _later.c.uid_count > 0, _later.c.requested_at >= _AT, tuple_(_later.c.requested_at, _later.c.key) > _MOMENT
 )
-_NAMES = ("sha256", "entry_count", "bad_count", "uid_count", "total_users", "last_updated")
+_NAMES = ("sha256", "entry_count", "bad_count", "uid_count", "total_users", "last_updated", "token_ends_at")
 _insert_feed = (
     upsert(feeds)
     .from_select(
@@ -116,7 +116,14 @@ _delete_entries = delete(entries)
 
 
 def ingest_feed(
-    connection: Connection, *, now: datetime, key: str, sha256: str, feed: Feed, least_percent: int = LEAST_PERCENT
+    connection: Connection,
+    *,
+    now: datetime,
+    key: str,
+    sha256: str,
+    feed: Feed,
+    least_percent: int = LEAST_PERCENT,
+    token_ends_at: datetime | None = None,
 ) -> IngestReport:
     """Ingest a feed within a transaction.
 
@@ -125,6 +132,7 @@ def ingest_feed(
     key: of the object in S3; it has the instant at which the feed was requested.
     sha256: the digest of the object's uncompressed bytes, in hexadecimal.
     least_percent: of the uids of the last whole feed, how many a whole feed has at least.
+    token_ends_at: when the token ends with which the feed was requested.
 
     Raises
     ------
@@ -144,6 +152,7 @@ def ingest_feed(
         "uid_count": len(feed.uids) + len(feed.bad_uids),
         "total_users": feed.total_users,
         "last_updated": feed.last_updated,
+        "token_ends_at": token_ends_at,
     }
     if feed.problem is not None and feed.problem.is_no_feed:
         row = connection.execute(_insert_feed, given | {"uid_count": 0}).one_or_none()
