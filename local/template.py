@@ -119,6 +119,7 @@ def build_parameters(database_url: str, base_url: str, chosen: Mapping[str, str]
         "LegacyApp": chosen.get("LEGACY_APP", "false"),
         "QueryLog": chosen.get("QUERY_LOG", "false"),
         "NotificationsTimeout": "60",
+        "FeedLeastPercent": "80",
     } | build_feed_parameters(base_url, chosen)
     for name in ("VERIFIED_EMAIL_REQUIRED", "LEGACY_APP", "QUERY_LOG"):
         if chosen.get(name, "false") not in {"true", "false"}:

@@ -38,6 +38,8 @@ class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, 
     """The bearer token for it; empty if it needs none."""
     feed_bucket: str
     """The name of the bucket with the raw feeds."""
+    feed_least_percent: int
+    """Of the uids of the last whole feed, how many percent a feed must have to be whole."""
     ticket_base: str
     """URL that, with a ticket's id behind it, leads staff to the ticket: the front end's page, or this API's route."""
 
@@ -67,6 +69,7 @@ def _read() -> Settings:
         affiliate_api_url=os.environ.get("AFFILIATE_API_URL", ""),
         affiliate_api_token=os.environ.get("AFFILIATE_API_TOKEN", ""),
         feed_bucket=os.environ.get("FEED_BUCKET", ""),
+        feed_least_percent=int(os.environ.get("FEED_LEAST_PERCENT") or 80),
         ticket_base=f"{app_url}/admin/tickets" if app_url else f"{api_url}/v1/tickets",
     )
 

@@ -155,8 +155,9 @@ def ingest_feed(
         "token_ends_at": token_ends_at,
     }
     if feed.problem is not None and feed.problem.is_no_feed:
-        row = connection.execute(_insert_feed, given | {"uid_count": 0}).one_or_none()
-        return IngestReport(row is not None, problem=feed.problem, entries=feed.entry_count, bad=feed.bad_count)
+        if connection.execute(_insert_feed, given | {"uid_count": 0}).one_or_none() is None:
+            return IngestReport(is_new=False)
+        return IngestReport(is_new=True, problem=feed.problem, entries=feed.entry_count, bad=feed.bad_count)
     stage(connection, feed)
     row = connection.execute(_insert_feed, given).one_or_none()
     if row is None:
