@@ -52,6 +52,7 @@ STATUS = {
     "rotate_seed": 409,  # the member has not spun yet
     "spin_wheel": 201,
     "subscribe": 202,
+    "update_participant": 404,  # there is no such participant
     "verify_email": 404,
     "withdraw_payout": 409,  # the demo's payout is paid
 }

@@ -338,6 +338,12 @@ def test_a_race_is_changed_in_two_round_trips_and_cancelled_in_one(
     staff, race_id = members.staff(), races.new(end_date=datetime.now(UTC) + timedelta(days=1))
     path = f"/v1/admin/races/{race_id}"
     assert trips(wire, functions, "update_race", 200, by=staff, path=path, body={"rules": "New."}) == 2
+    member = members.new()
+    races.enter(race_id, member.id)
+    disqualified = {"disqualified": True, "reason": "Two accounts."}
+    participant = f"{path}/participants/{member.id}"
+    assert trips(wire, functions, "update_participant", 200, by=staff, path=participant, body=disqualified) == 5
+    assert trips(wire, functions, "update_participant", 200, by=staff, path=participant, body=disqualified) == 4
     assert trips(wire, functions, "cancel_race", 200, by=staff, path=f"{path}/cancellation") == 1
     assert trips(wire, functions, "cancel_race", 200, by=staff, path=f"{path}/cancellation") == 1
 

@@ -89,6 +89,7 @@ ANSWERS = {
     "POST /v1/admin/races": (401, 403, 201, 403, 403, 401),
     "PATCH /v1/admin/races/{id}": (401, 403, 200, 403, 403, 401),
     "POST /v1/admin/races/{id}/cancellation": (401, 403, 200, 403, 403, 401),
+    "PATCH /v1/admin/races/{id}/participants/{user_id}": (401, 403, 200, 403, 403, 401),
     "GET /v1/admin/feed": (401, 403, 200, 403, 403, 401),
     "POST /v1/admin/feed/acceptance": (401, 403, 200, 403, 403, 401),
     "POST /v1/tickets": (401, 201, 201, 201, 201, 401),
@@ -229,6 +230,9 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "DELETE /v1/races/{id}/participants/me": lambda things: {"path": f"/v1/races/{things.joined()}/participants/me"},
     "PATCH /v1/admin/races/{id}": lambda things: {"path": f"/v1/admin/races/{things.race()}"},
     "POST /v1/admin/feed/acceptance": lambda things: {"body": things.fall()},
+    "PATCH /v1/admin/races/{id}/participants/{user_id}": lambda things: {
+        "path": f"/v1/admin/races/{things.joined()}/participants/{things.owner.id}"
+    },
     "POST /v1/admin/races/{id}/cancellation": lambda things: {"path": f"/v1/admin/races/{things.race()}/cancellation"},
     "GET /v1/tickets/{id}": lambda things: {"path": f"/v1/tickets/{things.ticket()}"},
     "POST /v1/tickets/{id}/messages": lambda things: {"path": f"/v1/tickets/{things.ticket()}/messages"},
