@@ -71,14 +71,18 @@ def serve(
     log = FOLDER / "functions.log"
     log.write_text("")
     report("Reading template.yaml and starting workers")
+    affiliate_api, token = affiliate.start(
+        demo.CASINO_ACCOUNTS, clock.now(), os.environ.get("AFFILIATE_TOKEN_HOURS", "")
+    )
     values = template.build_parameters(url, base)
+    values["AffiliateApiToken"] = values["AffiliateApiToken"] or token
     plan = template.load(values, base)
     workers = pool.Pool(plan.functions, log, clock=clock)
     stack.callback(workers.stop)
     workers.warm_up()
     api = HttpApi(plan, workers, port)
     mail.serve(api.app, mail.Mailbox())
-    affiliate.serve(api.app, affiliate.AffiliateApi(affiliate.open_casino(demo.CASINO_ACCOUNTS)), clock.now)
+    affiliate.serve(api.app, affiliate_api, clock.now)
     events = EventBridge(plan.rules, workers)
     s3.serve(api.app, template.FEED_BUCKET, FOLDER / "s3", events.send)
     stack.callback(events.stop)

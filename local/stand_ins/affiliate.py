@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
@@ -121,6 +121,26 @@ def _encode(octets: bytes) -> str:
 def open_casino(members: Iterable[tuple[str, str]] = ()) -> Casino:
     """Return the same casino at each start of the platform; see `Casino` for the parameter."""
     return Casino(2_000, 1_841, members)
+
+
+def start(members: Iterable[tuple[str, str]], now: datetime, token_hours: str) -> tuple[AffiliateApi, str]:
+    """Return the stand-in of a platform, and the token for it; empty if it needs none.
+
+    Parameters
+    ----------
+    members: see `Casino`.
+    now: by the platform's clock, aware.
+    token_hours: a number of hours after which the token ends; empty for no token. It is what somebody typed.
+    """
+    api = AffiliateApi(open_casino(members))
+    if not token_hours:
+        return api, ""
+    try:
+        token = api.issue_token(now + timedelta(hours=float(token_hours)))
+    except (ValueError, OverflowError):
+        raise SystemExit(f"AFFILIATE_TOKEN_HOURS must be a number of hours, not {token_hours!r}.") from None
+    api.behaviour = Behaviour(needs_token=True)
+    return api, token
 
 
 def serve(app: Flask, api: AffiliateApi, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

@@ -8,6 +8,8 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from goatedvips.domain.wagers.feed import (
     LARGEST_COUNT,
@@ -322,6 +324,28 @@ def test_no_json_makes_the_parser_raise(seed: int) -> None:
         readable += bool(feed.uids or feed.bad_uids)
         assert read_total_pages(body) >= 1
     assert readable > 5
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.from_regex(r"-?[0-9]+(\.[0-9]+)?\Z"),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from([*WORDS, *PERIODS]) | st.text(max_size=3), inner, max_size=6)
+    ),
+    max_leaves=30,
+)
+
+
+@given(st.lists(JSON, max_size=3))
+def test_no_json_whatever_makes_the_parser_raise(pages: list[Any]) -> None:
+    check(parse(*map(json.dumps, pages)))
+
+
+@given(st.decimals(-1, LIMIT + 1, allow_nan=False), st.booleans())
+def test_any_decimal_is_read_exactly_and_rounded_half_even(figure: Decimal, is_text: bool) -> None:
+    rounded = figure.quantize(PLACES, ROUND_HALF_EVEN)
+    written = f'"{figure}"' if is_text else str(figure)
+    assert parse_total(written) == (None if figure < 0 or rounded >= LIMIT else rounded)
 
 
 @pytest.mark.parametrize("seed", range(10))

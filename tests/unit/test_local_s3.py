@@ -2,15 +2,16 @@
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from goatedvips.clients.affiliate import token_ends_at
 from local.pool import FunctionError
-from local.stand_ins import s3
+from local.stand_ins import affiliate, s3
 from local.stand_ins.affiliate import AffiliateApi, Behaviour, open_casino
 from local.stand_ins.event_bridge import TRIES, EventBridge
 from local.stand_ins.feed_server import serving
@@ -66,6 +67,20 @@ def test_a_feed_that_has_stopped_shows_since_when() -> None:
     assert json.loads(first[1])["metadata"]["lastUpdated"] == "2026-12-01T00:00:00+00:00"
     api.behaviour = Behaviour(fault=Fault.SHRUNK)
     assert len(json.loads(api.answer(NOW, 1)[1])["data"]) == 25
+
+
+@pytest.mark.parametrize(("hours", "status"), [("5", 200), ("0.001", 401)])
+def test_a_token_ends_when_it_was_wished(hours: str, status: int) -> None:
+    api, token = affiliate.start([], NOW - timedelta(minutes=1), hours)
+    assert api.answer(NOW, 1, f"Bearer {token}")[0] == status
+    assert api.answer(NOW, 1, f"Bearer {token}x")[0] == api.answer(NOW, 1)[0] == 401
+    assert token_ends_at(token) == (NOW + timedelta(minutes=-1, hours=float(hours))).replace(microsecond=0)
+
+
+@pytest.mark.parametrize("hours", ["soon", "nan", "1e99"])
+def test_hours_that_are_none_are_refused_with_a_sentence(hours: str) -> None:
+    with pytest.raises(SystemExit, match="must be a number of hours"):
+        affiliate.start([], NOW, hours)
 
 
 class Pool:

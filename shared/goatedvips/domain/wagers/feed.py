@@ -231,10 +231,10 @@ def _figure(value: object, absent: Decimal | None) -> Decimal | None:
         value = _decimal(value)
     if type(value) is int:
         value = Decimal(value)
-    if not isinstance(value, Decimal) or value < 0 or value >= LIMIT:
+    if not isinstance(value, Decimal) or not _ZERO <= value < LIMIT:
         return None
-    rounded = value.quantize(_PLACES, context=_ROUNDING)
-    return None if rounded >= LIMIT else rounded or _ZERO
+    rounded = _ROUNDING.quantize(value, _PLACES)
+    return None if rounded == LIMIT else rounded or _ZERO
 
 
 def _decimal(text: str) -> Decimal | None:
@@ -255,20 +255,18 @@ def _fill(feed: Feed, entries: list[object]) -> None:
     if len(good) < len(entries):
         bad = (entry[0] for entry in entries if type(entry) is tuple and len(entry) == _BAD_ENTRY)
         feed.bad_uids = {uid for uid in bad if isinstance(uid, str) and _is_readable(uid)}
-    feed.uids = [uid for uid, _, _ in good]
+    feed.uids = [entry[0] for entry in good]
     repeated = len(feed.uids) != len(set(feed.uids)) or not feed.bad_uids.isdisjoint(feed.uids)
     if repeated or not _is_storable("".join(feed.uids)):
         counts = Counter(feed.uids)
         feed.bad_uids |= {uid for uid, count in counts.items() if count > 1 and _is_readable(uid)}
         good = [entry for entry in good if _is_readable(entry[0]) and entry[0] not in feed.bad_uids]
-        feed.uids = [uid for uid, _, _ in good]
-    feed.names = [name if type(name) is str else None for _, name, _ in good]
+        feed.uids = [entry[0] for entry in good]
+    feed.names = [entry[1] if type(entry[1]) is str else None for entry in good]
     if not _is_storable("".join(filter(None, feed.names))):
         feed.names = [name and _UNSTORABLE.sub("\ufffd", name) for name in feed.names]
-    feed.totals = [figures[0] for _, _, figures in good]
-    feed.today = [figures[1] for _, _, figures in good]
-    feed.week = [figures[2] for _, _, figures in good]
-    feed.month = [figures[3] for _, _, figures in good]
+    figures = [entry[2] for entry in good]
+    feed.totals, feed.today, feed.week, feed.month = ([four[i] for four in figures] for i in range(_FIGURES))
     feed.entry_count = len(entries)
     feed.bad_count = len(entries) - len(good)
 
