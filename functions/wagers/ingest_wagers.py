@@ -19,19 +19,20 @@ def ingest_wagers(key: str) -> dict[str, int]:
     feed = parse_feed(raw.pages)
     with db.transaction() as connection:
         report = ingest_feed(
-            connection, now=utc_now(), key=key, sha256=raw.sha256, feed=feed, least_percent=settings.feed_least_percent
+            connection,
+            now=utc_now(),
+            key=key,
+            sha256=raw.sha256,
+            feed=feed,
+            least_percent=settings.feed_least_percent,
+            token_ends_at=raw.token_ends_at,
         )
         # Before the transaction commits: a run that is cut off in between is repeated, and its alarm must not be lost.
         if report.problem is not None and report.problem is not FeedProblem.BAD_STATUS:  # fetch_wagers reported it
             name = Alarm.FEED_FAILED if report.problem.is_no_feed else Alarm.FEED_NOT_WHOLE
             alarm(name, key=key, reason=report.problem, entries=report.entries, bad=report.bad, missing=report.missing)
-    return {
-        "ingested": int(report.is_new),
-        "entries": report.entries,
-        "bad": report.bad,
-        "readings": report.readings,
-        "races": report.races,
-    }
+    counts = {"entries": report.entries, "bad": report.bad, "readings": report.readings, "races": report.races}
+    return {"ingested": int(report.is_new), **counts}
 
 
 handler = lambda_handler(ingest_wagers, prefix=PREFIX)

@@ -98,6 +98,9 @@ def test_a_function_answers_its_sample_event(name: str, plan: template.Template,
             assert answer.keys() == {"sent", "dropped", "deferred", "retried", "given_up", "put_back"}
         case "fetch_wagers":
             assert answer == {"pages": 1, "failures": 0}
+        case "ingest_wagers":
+            assert answer.keys() == {"ingested", "entries", "bad", "readings", "races"}
+            assert answer["ingested"] == 1
         case "grant_staff":
             assert answer.keys() == {"user_id", "username", "granted"}
         case _:

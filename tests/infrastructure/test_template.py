@@ -112,6 +112,19 @@ def test_failed_asynchronous_events_go_to_the_queue(function: Function) -> None:
 
 
 @each_function
+def test_failed_events_of_s3_go_to_the_queue(function: Function) -> None:
+    for rule in function.events("EventBridgeRule"):
+        assert rule["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
+        failed = function.resource["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+        assert failed == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}
+        (policy,) = of_type(template(), "AWS::SQS::QueuePolicy").values()
+        assert policy["Properties"]["Queues"] == [{"Ref": "FailedEvents"}]
+        (allowed,) = policy["Properties"]["PolicyDocument"]["Statement"]
+        assert (allowed["Effect"], allowed["Action"]) == ("Allow", "sqs:SendMessage")
+        assert allowed["Principal"] == {"Service": "events.amazonaws.com"}  # SAM adds it only for a queue of its own
+
+
+@each_function
 def test_a_function_times_out_before_the_api_does(function: Function) -> None:
     if function.who is not None:
         assert function.resource.get("Timeout", document()["Globals"]["Function"]["Timeout"]) < 30

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from goatedvips.config import settings
 from goatedvips.events import ForeignEvent
 from goatedvips.models.wagers import feeds, wager_accounts
 from local.stand_ins.affiliate import Behaviour
@@ -82,6 +83,16 @@ def test_a_feed_that_is_not_whole_raises_an_alarm(
     capsys.readouterr()
     ingest(functions, event)
     assert alarms(capsys) == ["feed_not_whole"]
+
+
+def test_the_end_of_the_token_is_stored_with_the_feed(
+    functions: Functions, feed_stack: FeedStack, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends_at = NOW + timedelta(hours=20)
+    monkeypatch.setattr(settings, "affiliate_api_token", feed_stack.api.issue_token(ends_at))
+    ingest(functions, fetch(functions, feed_stack))
+    with database.connect() as connection:
+        assert connection.scalar(sa.select(feeds.c.token_ends_at)) == ends_at
 
 
 def test_an_object_that_is_no_raw_feed_is_refused(functions: Functions, feed_stack: FeedStack) -> None:
