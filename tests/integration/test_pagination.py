@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from goatedvips.models.accounts import account_links
 from goatedvips.models.codes import bonus_codes
+from goatedvips.models.races import historical_races
 from tests.support import ledger
 from tests.support.codes import Codes
 from tests.support.functions import ROOT, Answer, Functions
@@ -94,6 +95,13 @@ def fill_batch(world: World, count: int) -> Filled:
         ids = connection.scalars(sa.select(bonus_codes.c.id).where(bonus_codes.c.batch_id == batch))
         newest_first = sorted(ids, reverse=True)
     return Filled(newest_first, world.members.staff(), query={"batch_id": str(batch)})
+
+
+def fill_archive(world: World, count: int) -> Filled:
+    with world.database.connect() as connection:
+        connection.execute(sa.delete(historical_races))
+    ids = [world.races.archive(end_date=NOON + timedelta(days=number // 2)) for number in range(count)]
+    return Filled(ids[::-1])
 
 
 def fill_own_rewards(world: World, count: int) -> Filled:
@@ -176,6 +184,7 @@ class PagedList:
 
 LISTS = {
     "races": PagedList("list_races", fill_races),
+    "past races": PagedList("list_past_races", fill_archive),
     "leaderboard": PagedList("get_leaderboard", fill_leaderboard, "username", beside=("as_of", "stale")),
     "codes": PagedList("list_codes", fill_codes),
     "spins": PagedList("list_spins", fill_spins),

@@ -23,7 +23,7 @@ from tests.support.edges import use
 from tests.support.functions import Functions, load
 from tests.support.lives import PASSWORD, STORED
 from tests.support.members import Members
-from tests.support.races import Races
+from tests.support.races import END, START, Races
 from tests.support.readings import Readings
 from tests.support.spins import remove_versions
 from tests.support.wire import Wire
@@ -346,6 +346,33 @@ def test_a_race_is_changed_in_two_round_trips_and_cancelled_in_one(
     assert trips(wire, functions, "update_participant", 200, by=staff, path=participant, body=disqualified) == 4
     assert trips(wire, functions, "cancel_race", 200, by=staff, path=f"{path}/cancellation") == 1
     assert trips(wire, functions, "cancel_race", 200, by=staff, path=f"{path}/cancellation") == 1
+
+
+def test_a_settlement_needs_six_round_trips_and_a_dry_run_four_however_many_take_part(
+    wire: Wire, functions: Functions, members: Members, races: Races, readings: Readings
+) -> None:
+    """Take the race, fix the feeds, write ranks, write the results, read the report, commit."""
+    staff, path = members.staff(), "/v1/admin/races/{}/settlement"
+    needed = set()
+    for number in (1, 20):
+        race_id = races.new()
+        uids = {f"uid-{race_id}-{one}": "1" for one in range(number)}
+        for uid in uids:
+            races.enter(race_id, members.new(seeds=False, uid=uid).id)
+        readings.feed(START, uids)
+        readings.feed(END, dict.fromkeys(uids, "100"))
+        of_race = path.format(race_id)
+        needed.add(
+            (
+                trips(wire, functions, "settle_race", 200, by=staff, path=of_race, body={"dry_run": True}),
+                trips(wire, functions, "settle_race", 200, by=staff, path=of_race, body={}),
+                trips(wire, functions, "settle_race", 200, by=staff, path=of_race, body={}),
+            )
+        )
+    assert needed == {(4, 6, 5)}
+    assert trips(wire, functions, "list_past_races", 200) == 1
+    archived = f"/v1/races/history/{races.archive()}"
+    assert trips(wire, functions, "get_past_race", 200, path=archived) == 1
 
 
 def test_the_feed_is_seen_in_two_round_trips_and_accepted_in_one_and_a_fall_in_three(

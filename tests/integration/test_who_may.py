@@ -81,6 +81,8 @@ ANSWERS = {
     "DELETE /v1/admin/payouts/{id}": (401, 403, 204, 403, 403, 401),
     "POST /v1/admin/payouts/{id}/reference": (401, 403, 200, 403, 403, 401),
     "GET /v1/races": (200, 200, 200, 200, 200, 200),
+    "GET /v1/races/history": (200, 200, 200, 200, 200, 200),
+    "GET /v1/races/history/{id}": (200, 200, 200, 200, 200, 200),
     "GET /v1/races/{id}": (200, 200, 200, 200, 200, 200),
     "GET /v1/races/{id}/leaderboard": (200, 200, 200, 200, 200, 200),
     "POST /v1/races/{id}/participants": (401, 201, 201, 201, 403, 401),
@@ -89,6 +91,7 @@ ANSWERS = {
     "POST /v1/admin/races": (401, 403, 201, 403, 403, 401),
     "PATCH /v1/admin/races/{id}": (401, 403, 200, 403, 403, 401),
     "POST /v1/admin/races/{id}/cancellation": (401, 403, 200, 403, 403, 401),
+    "POST /v1/admin/races/{id}/settlement": (401, 403, 200, 403, 403, 401),
     "PATCH /v1/admin/races/{id}/participants/{user_id}": (401, 403, 200, 403, 403, 401),
     "GET /v1/admin/feed": (401, 403, 200, 403, 403, 401),
     "POST /v1/admin/feed/acceptance": (401, 403, 200, 403, 403, 401),
@@ -232,6 +235,11 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "POST /v1/admin/feed/acceptance": lambda things: {"body": things.fall()},
     "PATCH /v1/admin/races/{id}/participants/{user_id}": lambda things: {
         "path": f"/v1/admin/races/{things.joined()}/participants/{things.owner.id}"
+    },
+    "GET /v1/races/history/{id}": lambda things: {"path": f"/v1/races/history/{Races(things.database).archive()}"},
+    "POST /v1/admin/races/{id}/settlement": lambda things: {
+        "path": f"/v1/admin/races/{Races(things.database).new(settled_at=NOW)}/settlement",
+        "body": {"dry_run": True},
     },
     "POST /v1/admin/races/{id}/cancellation": lambda things: {"path": f"/v1/admin/races/{things.race()}/cancellation"},
     "GET /v1/tickets/{id}": lambda things: {"path": f"/v1/tickets/{things.ticket()}"},

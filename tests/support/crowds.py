@@ -34,6 +34,12 @@ SELECT :first + n, 'Race', 'weekly', 'completed', 1, start, start + CASE WHEN n 
 FROM (SELECT n, CASE WHEN n > :rows THEN '2026-05-01 12:00'::timestamp + (n - :rows - :few) * interval '1 hour'
     ELSE '2020-01-01'::timestamp + n * interval '1 minute' END AS start
     FROM generate_series(1, :rows + 2 * :few) n) x;
+INSERT INTO historical_races (id, month, year, prize_pool, start_date, end_date, participants, total_wagered,
+    participant_count)
+SELECT :first + n, 'May', '2020', 1, '2020-01-01', '2020-01-01'::timestamp + n % 7 * interval '1 day',
+    CASE WHEN n = 1 THEN (SELECT jsonb_agg(jsonb_build_object('user_id', :first + m, 'username', 'crowd-' || m))
+        FROM generate_series(1, :rows) m) ELSE '[]' END, 1, '1'
+FROM generate_series(1, :rows) n;
 INSERT INTO wager_race_participants (race_id, user_id, member_key, total_wager, rank, is_listed)
 SELECT :first + race, :first + n, :first + n, 1, CASE WHEN race <> 2 THEN n END, race <> 3
 FROM generate_series(1, :rows) n, generate_series(1, 3) race;
@@ -157,6 +163,7 @@ VARIANTS = {
         f"races, {status or 'all'}": Variant("list_races", {"status": status} if status else {}, most=1_000)
         for status in ("", "upcoming", "live", "completed", "cancelled")
     },
+    "past races": Variant("list_past_races", {}),
     "leaderboard of the ranked": Variant("get_leaderboard", {}, path="/v1/races/{1}/leaderboard", most=200),
     "leaderboard, the top 50": Variant("get_leaderboard", {"limit": "50"}, path="/v1/races/{1}/leaderboard", most=200),
     "leaderboard of the unranked": Variant("get_leaderboard", {}, path="/v1/races/{2}/leaderboard", most=200),
@@ -192,6 +199,7 @@ VARIANTS = {
 """Requests for each list. A test holds the names of the functions to the OpenAPI document."""
 
 OTHERS = {
+    "a past race": Variant("get_past_race", {}, path="/v1/races/history/{1}", most=2_000),
     "a race": Variant("get_race", {}, path="/v1/races/{1}"),
     "own standing": Variant("get_standing", {"around": "5"}, "member", "/v1/races/{1}/standing", most=50),
     "own standing without a rank": Variant(

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from goatedvips.models.races import wager_race_participants, wager_races
+from goatedvips.models.races import historical_races, wager_race_participants, wager_races
 from tests.support.readings import Readings
 from tests.support.rows import insert_row
 
@@ -52,6 +52,20 @@ class Races:
         with self.database.connect() as connection:
             table = wager_race_participants
             connection.execute(sa.update(table).where(table.c.id == participant_id).values(columns))
+
+    def archive(self, **columns: Any) -> int:
+        """Archive a race as the legacy application does, with the given columns changed, and return the row's id."""
+        given: dict[str, Any] = {
+            "month": "June",
+            "year": "2026",
+            "prize_pool": Decimal(500),
+            "start_date": START,
+            "end_date": END,
+            "participants": [{"username": "ann", "totalWager": 12.5}],
+            "total_wagered": Decimal("1234.5"),
+            "participant_count": "1",
+        }
+        return insert_row(self.database, historical_races, **given | columns)
 
     def row(self, race_id: int) -> Any:
         """The row of a race."""

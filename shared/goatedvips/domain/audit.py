@@ -34,7 +34,16 @@ ABOUT_MEMBERS: dict[str, Column[Any]] = {
 The SQL function redact_audit_log has the same list.
 """
 ABOUT_NO_MEMBER = frozenset(
-    {"accept_feed", "cancel_race", "create_payouts", "create_race", "publish_wheel", "release_shell_uid", "update_race"}
+    {
+        "accept_feed",
+        "cancel_race",
+        "create_payouts",
+        "create_race",
+        "publish_wheel",
+        "release_shell_uid",
+        "settle_race",
+        "update_race",
+    }
 )
 """The other actions."""
 

@@ -137,6 +137,16 @@ class UidTaken(Problem):
     status, code, title = 409, "uid_taken", "This casino account belongs to another member"
 
 
+class NotSettleable(Problem):
+    """The race cannot be settled now; `detail` has the reason.
+
+    It has not ended, is cancelled, lacks the feed of its end, or that came less than 30 minutes ago. Or its prizes
+    cannot be computed.
+    """
+
+    status, code, title = 409, "not_settleable", "This race cannot be settled now"
+
+
 class RaceClosed(Problem):
     """The race has ended or was cancelled."""
 

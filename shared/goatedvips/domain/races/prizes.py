@@ -4,6 +4,7 @@ All amounts are whole cents, and what is paid and what is not add up to the pool
 """
 
 import heapq
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +12,10 @@ from fractions import Fraction
 from hashlib import sha256
 from itertools import accumulate
 
+from goatedvips.errors import NotSettleable
+
 _HUNDRED_PERCENT = 100
+_POOL_BOUND = 100_000_000  # US dollars; `historical_races.prize_pool` is numeric(10, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,32 @@ class Prizes:
 
     cents_by_user: Mapping[int, int]
     unallocated: int
+
+
+def read_terms(prize_pool: Decimal, distribution: str) -> tuple[int, list[Decimal]]:
+    """Return the prize pool of a race in cents, and the percentage of it for each place, the first place's first.
+
+    Parameters
+    ----------
+    prize_pool: US dollars.
+    distribution: the text of the JSON, in which the percents are exact.
+
+    Raises
+    ------
+    NotSettleable: the legacy application wrote a pool that the archive cannot store, or no percentage for each rank
+        from 1 on, or more than 100 percent.
+    """
+    if not 0 <= prize_pool < _POOL_BOUND:
+        raise NotSettleable("The prize pool is not an amount below 100,000,000")
+    given = json.loads(distribution, parse_float=Decimal, parse_int=Decimal)
+    by_rank = given if isinstance(given, dict) else {}
+    percents = [by_rank.get(str(rank)) for rank in range(1, len(by_rank) + 1)]
+    exact = [percent for percent in percents if isinstance(percent, Decimal) and percent > 0]
+    if not exact or len(exact) < len(percents):
+        raise NotSettleable("The prize distribution does not have a percentage for each rank from 1 on")
+    if sum(map(Fraction, exact)) > _HUNDRED_PERCENT:
+        raise NotSettleable("The prize distribution adds up to more than 100 percent")
+    return int(prize_pool * 100), exact
 
 
 def divide_among_places(pool: int, percents: Sequence[Decimal]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Scores and ranks: what each participant of a race has wagered within it, and their place.
+"""Scores and ranks: what each participant of a race has wagered within it, their place, and how the score rose.
 
 Boards, dry runs and settlements all use these functions.
 """
@@ -6,8 +6,24 @@ Boards, dry runs and settlements all use these functions.
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, Subquery, Text, and_, case, func, literal, or_, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from goatedvips.domain.access import is_excluded
 from goatedvips.domain.races.boundaries import boundary_feed
@@ -18,6 +34,8 @@ from goatedvips.models.wagers import feeds, wager_accounts, wager_readings
 
 COUNTED = wager_readings.c.total - wager_readings.c.lowered
 """The total of a reading, as it counts since the last fall that was accepted."""
+MOST_POINTS = 200
+"""In a participant's history. Of more readings so many are taken evenly, the last one always."""
 _OF_ACCOUNT = wager_readings.c.account_id == wager_accounts.c.id
 
 
@@ -173,3 +191,40 @@ def ranked(scores: Select[Any]) -> Select[Any]:
     is_ranked = rows.c.unranked_reason.is_(None)
     rank = func.rank().over(partition_by=(rows.c.race_id, is_ranked), order_by=rows.c.score.desc())
     return select(*rows.c, case((is_ranked, rank)).label("rank"))
+
+
+def history(scores: FromClause) -> LateralFromClause:
+    """Return a lateral subquery with `points`: JSON, `[{"at": "…Z", "total": "12.50"}, …]`; null if there are none.
+
+    `at` is when the feed was requested, `total` the score by then, in US dollars.
+
+    Parameters
+    ----------
+    scores: rows of `scores.scored`.
+    """
+    of_race = (
+        wager_readings.c.account_id == scores.c.account_id,
+        wager_readings.c.requested_at > scores.c.after,
+        wager_readings.c.requested_at <= scores.c.until,
+    )
+    in_order = wager_readings.c.requested_at
+    highest = func.max(COUNTED).over(order_by=in_order)
+    readings = (
+        select(
+            in_order.label("at"),
+            score(highest, scores.c.base, scores.c.carried_over).label("total"),
+            func.row_number().over(order_by=in_order).label("number"),
+            func.count().over().label("count"),
+        )
+        .where(*of_race)
+        .correlate(scores)
+        .subquery("readings")
+    )
+    number, count = readings.c.number * MOST_POINTS, readings.c.count
+    text = func.to_char(readings.c.at, literal('YYYY-MM-DD"T"HH24:MI:SS.MS"Z"', Text))
+    point = func.jsonb_build_object("at", text, "total", cast(readings.c.total, Text))
+    return (
+        select(func.jsonb_agg(aggregate_order_by(point, readings.c.at)).label("points"))
+        .where(number // count > (number - MOST_POINTS) // count)
+        .lateral("history")
+    )
