@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support import stack
+from tests.support.arena import Arena
 from tests.support.codes import Codes
 from tests.support.functions import Functions
 from tests.support.members import Members
@@ -117,6 +118,13 @@ def readings(database: sa.Engine) -> Readings:
     made = Readings(database)
     made.remove_all()
     return made
+
+
+@pytest.fixture
+def arena(database: sa.Engine, members: Members, races: Races, readings: Readings) -> Arena:
+    """Makes races that end, and looks at their results; there are no races or feeds before."""
+    races.remove_all()
+    return Arena(database, members, races, readings)
 
 
 @pytest.fixture

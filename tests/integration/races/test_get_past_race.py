@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from goatedvips.domain.races.results import settlement
 from goatedvips.models.accounts import users
 from goatedvips.models.wagers import feeds
-from tests.integration.races.conftest import SETTLED_AT, Arena
+from tests.support.arena import SETTLED_AT, Arena
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
 from tests.support.races import Races

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from goatedvips.models.operations import audit_log
 from goatedvips.models.races import race_boundaries
 from goatedvips.models.wagers import feeds
-from tests.integration.races.conftest import MINUTE, SETTLED_AT, Arena
+from tests.support.arena import MINUTE, SETTLED_AT, Arena
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
 from tests.support.races import END, START, Races

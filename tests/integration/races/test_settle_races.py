@@ -18,7 +18,7 @@ from goatedvips.domain.races.scores import MOST_POINTS
 from goatedvips.models.notifications import outbox
 from goatedvips.models.races import race_boundaries
 from goatedvips.models.wagers import feeds
-from tests.integration.races.conftest import MINUTE, SETTLED_AT, Arena
+from tests.support.arena import MINUTE, SETTLED_AT, Arena
 from tests.support.credentials import compose_mail
 from tests.support.functions import Functions
 from tests.support.members import Members

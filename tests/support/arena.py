@@ -1,4 +1,4 @@
-"""A race that has ended, with participants whose accounts are in the feeds."""
+"""Races that have ended, with participants whose accounts are in the feeds, and what their settlement wrote."""
 
 import secrets
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.races import historical_races
@@ -82,10 +81,3 @@ class Arena:
         row = sa.select(historical_races).where(historical_races.c.race_id == race_id)
         with self.database.connect() as connection:
             return connection.execute(row).one_or_none()
-
-
-@pytest.fixture
-def arena(database: sa.Engine, members: Members, races: Races, readings: Readings) -> Arena:
-    """Makes races that end, and looks at their results; there are no races or feeds before."""
-    races.remove_all()
-    return Arena(database, members, races, readings)
