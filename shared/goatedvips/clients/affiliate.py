@@ -22,8 +22,8 @@ FIRST_WAIT = 1.0
 """Seconds before the second try; doubled for each further one."""
 LONGEST_JITTER = 1.0
 """Seconds up to which a random wait is added to each."""
-LARGEST_ANSWER = 100_000_000
-"""Bytes of all pages together; some 800,000 accounts."""
+LARGEST_ANSWER = 50_000_000
+"""Bytes of all pages together: some 400,000 accounts. Storing them takes up to eight times as much memory."""
 _REFUSED = {401, 403}  # a further try with the same token would be refused too
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each URL, which may hold a key

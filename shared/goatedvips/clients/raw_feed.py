@@ -50,9 +50,13 @@ def feed_key(requested_at: datetime) -> str:
 
 
 def encode_feed(pages: Iterable[FeedPage]) -> bytes:
-    """Return the content of the object with these pages."""
-    lines = "".join(json.dumps(page._asdict(), ensure_ascii=False) + "\n" for page in pages)
-    return gzip.compress(lines.encode(errors="backslashreplace"), mtime=0)  # a lone surrogate as JSON's own escape
+    """Return the content of the object with these pages.
+
+    Its text is ASCII, with JSON's escapes for other characters: a text with one emoji takes four bytes for each of its
+    characters in memory, and so only the body itself does when it is read.
+    """
+    lines = "".join(json.dumps(page._asdict()) + "\n" for page in pages)
+    return gzip.compress(lines.encode("ascii"), mtime=0)
 
 
 def put_feed(requested_at: datetime, pages: Iterable[FeedPage], token_ends_at: datetime | None = None) -> str:
@@ -97,9 +101,15 @@ def read_feed(key: str) -> RawFeed:
 
 
 def _read_pages(compressed: bytes) -> Iterator[FeedPage]:
-    with gzip.open(io.BytesIO(compressed), "rt", encoding="utf-8", newline="\n") as lines:
-        for line in lines:
-            yield FeedPage(**json.loads(line))
+    with gzip.open(io.BytesIO(compressed)) as lines:
+        while page := _read_page(lines):
+            yield page
+
+
+def _read_page(lines: gzip.GzipFile) -> FeedPage | None:
+    """Read the next page; None at the end. Nothing but the page stays in memory."""
+    text = lines.readline().decode("ascii")
+    return FeedPage(**json.loads(text)) if text else None
 
 
 def keep_for_settlement(key: str) -> str:

@@ -120,17 +120,8 @@ def parse_feed(pages: Iterable[FeedPage]) -> Feed:
     pages: in any order. Each body is needed only while it is read, so that a generator saves memory.
     """
     feed = Feed()
-    entries: list[object] = []
-    read, wanted = set(), 1
     try:
-        for page in pages:
-            metadata, found = _read_page(page)
-            entries += found
-            read.add(page.page)
-            wanted = max(wanted, _count(metadata.get("totalPages")) or 0)
-            feed.total_users = _count(metadata.get("totalUsers")) if "totalUsers" in metadata else feed.total_users
-            updated = _instant(metadata.get("lastUpdated"))
-            feed.last_updated = min(filter(None, (feed.last_updated, updated)), default=None)
+        entries, is_complete = _read_pages(feed, pages)
     except _Unreadable as error:
         feed.problem = error.problem
         return feed
@@ -141,11 +132,29 @@ def parse_feed(pages: Iterable[FeedPage]) -> Feed:
         feed.problem = FeedProblem.MOSTLY_BAD
         for column in (feed.uids, feed.names, feed.totals, feed.today, feed.week, feed.month):
             column.clear()
-    elif len(read) < wanted:
+    elif not is_complete:
         feed.problem = FeedProblem.PAGES_MISSING
     elif feed.total_users not in (None, feed.entry_count):
         feed.problem = FeedProblem.COUNT_DIFFERS
     return feed
+
+
+def _read_pages(feed: Feed, pages: Iterable[FeedPage]) -> tuple[list[object], bool]:
+    """Read the metadata into the feed; return all entries as `_compact` makes them, and whether no page is missing.
+
+    At its end no page is referred to any more: the text of the last one is as large as all its entries.
+    """
+    entries: list[object] = []
+    read, wanted = set(), 1
+    for page in pages:
+        metadata, found = _read_page(page)
+        entries += found
+        read.add(page.page)
+        wanted = max(wanted, _count(metadata.get("totalPages")) or 0)
+        feed.total_users = _count(metadata.get("totalUsers")) if "totalUsers" in metadata else feed.total_users
+        updated = _instant(metadata.get("lastUpdated"))
+        feed.last_updated = min(filter(None, (feed.last_updated, updated)), default=None)
+    return entries, len(read) >= wanted
 
 
 def read_total_pages(body: str) -> int:
