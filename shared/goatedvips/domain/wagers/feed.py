@@ -158,12 +158,7 @@ def _read_pages(feed: Feed, pages: Iterable[FeedPage]) -> tuple[list[object], bo
 
 
 def read_total_pages(body: str) -> int:
-    """Return how many pages an answer says that there are; 1 if it does not say it.
-
-    Parameters
-    ----------
-    body: of any page.
-    """
+    """Return how many pages there are by the body of one of them; 1 if it does not say it."""
     try:
         return max(1, _count(_read_metadata(_load(body)).get("totalPages")) or 1)
     except _Unreadable:
@@ -209,9 +204,8 @@ def _load(body: str) -> object:
 def _compact(document: dict[str, object]) -> object:
     """Turn an object of the JSON text into what is needed of it.
 
-    Nothing else of a JSON document is a tuple: one of four values are the figures of an entry, one of three is an entry
-    that is not bad (uid, name, figures), one of one is the uid of a bad entry. Most figures of a feed are 0, and all of
-    those share one tuple.
+    Nothing else is a tuple: one of four values are the figures of an entry, one of three is an entry that is not bad
+    (uid, name, figures), one of one is the uid of a bad entry. Most figures are 0, and all of those share one tuple.
     """
     if "uid" in document:
         uid, figures = document["uid"], document.get("wagered")
