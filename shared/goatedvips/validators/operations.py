@@ -60,6 +60,8 @@ class OverviewRaces(AnswerBody):
 
     live: int
     """The number of races that are running now."""
+    unsettled: int
+    """The number of races that are over and wait for their settlement."""
 
 
 class OverviewTickets(AnswerBody):

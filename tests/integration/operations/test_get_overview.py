@@ -26,6 +26,7 @@ from tests.support import ledger, stack
 from tests.support.functions import Functions
 from tests.support.members import Members
 from tests.support.plans import fill, plan, read_whole, rows_read
+from tests.support.races import Races
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY, MOMENT = timedelta(days=1), timedelta(microseconds=1)
@@ -73,7 +74,7 @@ def test_an_empty_platform_has_a_zero_for_each_figure(functions: Functions, memb
         "as_of": "2026-05-01T12:00:00Z",
         "members": {"new_today": 0, "new_this_week": 0, "active": 0, "approximate": []},
         "wagers": {"today": "0.00", "week": "0.00", "month": "0.00"},
-        "races": {"live": 0},
+        "races": {"live": 0, "unsettled": 0},
         "tickets": [{"priority": name, "waiting": 0, "oldest_at": None} for name in ("high", "medium", "low")],
         "codes": {"outstanding": "0.00", "claims_left": 0, "unlimited": 0, "approximate": ["issued", "claimed"]},
         "rewards": {"unpaid": 0, "amount": "0.00"},
@@ -161,7 +162,18 @@ def test_it_counts_races_within_their_window_as_live(functions: Functions, membe
         (NOW - DAY, NOW + DAY, NOW),
     ):
         add(wager_races, start_date=start, end_date=end, cancelled_at=cancelled_at, **given)
-    assert figures(functions, members)["races"] == {"live": 2}
+    assert figures(functions, members)["races"]["live"] == 2
+
+
+def test_it_counts_races_that_are_over_until_they_are_settled_or_cancelled(
+    functions: Functions, members: Members, races: Races
+) -> None:
+    races.remove_all()
+    second = timedelta(seconds=1)
+    for end in (NOW - timedelta(days=40), NOW, NOW + second):
+        for columns in ({}, {"settled_at": NOW}, {"cancelled_at": NOW}):
+            races.new(start_date=end - timedelta(days=7), end_date=end, **columns)
+    assert figures(functions, members)["races"]["unsettled"] == 2
 
 
 def test_it_counts_tickets_by_priority(functions: Functions, members: Members, add: Any) -> None:

@@ -120,12 +120,17 @@ _waiting = (
     .cte("waiting")
 )
 _is_live = and_(wager_races.c.start_date <= NOW, wager_races.c.end_date > NOW, wager_races.c.cancelled_at.is_(None))
+# By the index wager_races_unsettled_idx.
+_is_unsettled = and_(
+    wager_races.c.end_date <= NOW, wager_races.c.settled_at.is_(None), wager_races.c.cancelled_at.is_(None)
+)
 _FIGURES: dict[str, ColumnElement[Any]] = {
     **{figure.key: select(figure).scalar_subquery() for figure in (*_members.c, *_unpaid.c, *_outstanding.c)},
     "wagers.today": _sum_of("wager_today"),
     "wagers.week": _sum_of("wager_week"),
     "wagers.month": _sum_of("wager_month"),
     "races.live": _count_where(_is_live),
+    "races.unsettled": _count_where(_is_unsettled),
     "codes.issued": _estimated_rows(bonus_codes),
     "codes.claimed": _estimated_rows(code_claims),
     "mail.queued": _count_where(WAITING),

@@ -54,7 +54,7 @@ def get(connection: Connection, caller: Caller, *, now: datetime) -> Mapping[str
             "approximate": [],
         },
         "wagers": {period: values.get(f"wagers.{period}", 0) for period in ("today", "week", "month")},
-        "races": {"live": _count(values, "races.live")},
+        "races": {"live": _count(values, "races.live"), "unsettled": _count(values, "races.unsettled")},
         "tickets": _tickets(values),
         "codes": {
             "issued": _count(values, "codes.issued"),
