@@ -1,7 +1,6 @@
 """Staff change or cancel a race while its successor is created, or while another request changes it."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,26 +11,11 @@ from goatedvips.domain.access import Caller
 from goatedvips.domain.races import changes, recurrence
 from goatedvips.domain.races.races import Race
 from goatedvips.errors import RaceFrozen
-from tests.concurrency.together import at_once, await_waiting
+from tests.concurrency.together import at_once, run_behind
 from tests.support.members import Members
 from tests.support.races import END, START, Races
 
 NOW = START + timedelta(days=3)
-
-
-def behind(
-    database: sa.Engine, url: str, first: Callable[[sa.Connection], Any], second: Callable[[sa.Connection], Any]
-) -> Any:
-    """Return the result of the second work, which waits for the first one's commit."""
-    with ThreadPoolExecutor(1) as pool, database.connect() as holder:
-        holder.execution_options(isolation_level="READ COMMITTED")
-        first(holder)
-        waiting = pool.submit(at_once, url, [second])
-        try:
-            await_waiting(database, 1)
-        finally:
-            holder.commit()
-        return waiting.result()[0]
 
 
 def work(members: Members, race_id: int, **given: Any) -> Callable[[sa.Connection], Race]:
@@ -46,7 +30,7 @@ def test_the_end_does_not_move_while_the_successor_is_created(
     races.remove_all()
     race_id = races.new(time_zone="UTC")
     moving = work(members, race_id, end_date=END + timedelta(days=1))
-    refused = behind(database, direct, partial(recurrence.advance, legacy_app=False, now=NOW), moving)
+    refused = run_behind(database, direct, partial(recurrence.advance, legacy_app=False, now=NOW), moving)
     assert isinstance(refused, RaceFrozen), refused
     (successor,) = races.following(race_id)
     assert (races.row(race_id).end_date, successor.start_date) == (END, END)
@@ -70,7 +54,7 @@ def test_a_change_waits_for_a_cancellation(direct: str, members: Members, races:
     race_id, staff = races.new(), members.staff()
     caller = Caller(staff.id, staff.session_id, "test")
     cancelling = partial(changes.cancel, caller=caller, race_id=race_id, now=NOW)
-    refused = behind(database, direct, cancelling, work(members, race_id, title="Another"))
+    refused = run_behind(database, direct, cancelling, work(members, race_id, title="Another"))
     assert isinstance(refused, RaceFrozen), refused
     assert races.row(race_id).title == "June's first"
 
@@ -79,7 +63,9 @@ def test_of_two_rises_of_the_pool_the_higher_one_stays(
     direct: str, members: Members, races: Races, database: sa.Engine
 ) -> None:
     race_id = races.new()
-    refused = behind(database, direct, work(members, race_id, prize_pool=900), work(members, race_id, prize_pool=700))
+    refused = run_behind(
+        database, direct, work(members, race_id, prize_pool=900), work(members, race_id, prize_pool=700)
+    )
     assert isinstance(refused, RaceFrozen), refused
     assert races.row(race_id).prize_pool == 900
 
@@ -91,6 +77,6 @@ def test_cancelling_twice_at_once_cancels_once(
     caller = Caller(staff.id, staff.session_id, "test")
     first = partial(changes.cancel, caller=caller, race_id=race_id, now=NOW)
     second = partial(changes.cancel, caller=caller, race_id=race_id, now=NOW + timedelta(seconds=1))
-    again = behind(database, direct, first, second)
+    again = run_behind(database, direct, first, second)
     assert isinstance(again, Race), again
     assert races.row(race_id).cancelled_at == NOW

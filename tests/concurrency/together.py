@@ -54,6 +54,21 @@ def at_once_behind[T](
         return results.result()
 
 
+def run_behind(
+    database: sa.Engine, url: str, first: Callable[[Connection], object], second: Callable[[Connection], Any]
+) -> Any:
+    """Return what the second work returned or raised; the first one commits as soon as the second one waits for it."""
+    engine = db.make_engine(url)
+    with ThreadPoolExecutor(1) as pool:
+        with engine.connect().execution_options(commit_in_flight=False) as holder, holder.begin():
+            first(holder)
+            waiting = pool.submit(at_once, url, [second])
+            await_waiting(database, 1)
+        (result,) = waiting.result()
+    engine.dispose()
+    return result
+
+
 @contextmanager
 def locked_until_waiting(database: sa.Engine, row: sa.Select[Any], count: int) -> Iterator[None]:
     """Lock a row FOR UPDATE while the block starts work that needs it, and until `count` sessions wait for a lock."""

@@ -13,13 +13,10 @@ from sqlalchemy import (
     Row,
     Select,
     Text,
-    and_,
     bindparam,
     case,
     func,
     literal,
-    null,
-    or_,
     select,
     true,
     tuple_,
@@ -32,6 +29,7 @@ from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.races.freshness import FRESHNESS, WITH_BOARD_FEED, is_stale
 from goatedvips.domain.races.leaderboard import Standing
 from goatedvips.domain.races.races import RACE_ID
+from goatedvips.domain.races.scores import mark, unranked_reason
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
 from goatedvips.models.races import wager_race_participants as participants
@@ -66,26 +64,15 @@ class OwnStanding:
 
 _AROUND = bindparam("around", type_=BigInteger)
 _member = access.member(only_reads=True)
-_was_excluded = and_(
-    access.is_excluded(), or_(users.c.excluded_since.is_(None), users.c.excluded_since < races.c.end_date)
-)
 # By what holds now; the last reading of the feed may not know it yet.
-_unranked_reason = case(
-    (participants.c.rank.is_not(None), null()),
-    (participants.c.disqualified_at.is_not(None), literal("disqualified", Text)),
-    (users.c.is_admin, literal("staff", Text)),
-    (_was_excluded, literal("excluded", Text)),
-    (users.c.uid.is_(None), literal("not_linked", Text)),
-    (participants.c.total_wager < SMALLEST_SCORE, literal("no_wager", Text)),
-    (participants.c.total_wager < races.c.min_wager, literal("below_min_wager", Text)),
-)
+_reason = unranked_reason(mark(races.c.end_date), participants.c.total_wager, races.c.min_wager)
 _own = (
     select(
         participants.c.id,
         participants.c.race_id,
         participants.c.rank,
         participants.c.total_wager,
-        _unranked_reason.label("unranked_reason"),
+        case((participants.c.rank.is_(None), _reason)).label("unranked_reason"),
         (func.greatest(races.c.min_wager, SMALLEST_SCORE) - participants.c.total_wager).label("missing"),
         *FRESHNESS,
     )

@@ -3,6 +3,7 @@
 Boards, dry runs and settlements all use these functions.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +23,6 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from goatedvips.domain.access import is_excluded
@@ -105,11 +105,14 @@ def _base(window: CTE) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     )
 
 
-def _mark(window: CTE) -> ColumnElement[Any]:
-    """Return an expression for why a member has no rank, whatever they wager."""
-    was_excluded = and_(
-        is_excluded(), or_(users.c.excluded_since.is_(None), users.c.excluded_since < window.c.end_date)
-    )
+def mark(end_date: ColumnElement[datetime]) -> ColumnElement[Any]:
+    """Return an expression for why a member, of a join of `users` and `participants`, has no rank whatever they wager.
+
+    Parameters
+    ----------
+    end_date: of the race.
+    """
+    was_excluded = and_(is_excluded(), or_(users.c.excluded_since.is_(None), users.c.excluded_since < end_date))
     marks = {
         "staff": users.c.is_admin,
         "erased": users.c.erased_at.is_not(None),
@@ -156,7 +159,7 @@ def scored(wanted: ColumnElement[bool]) -> Select[Any]:
             window.c.after,
             window.c.until,
             window.c.min_wager,
-            _mark(window).label("mark"),
+            mark(window.c.end_date).label("mark"),
         )
         .select_from(window)
         .join(participants, and_(participants.c.race_id == window.c.id, participants.c.is_listed))
@@ -167,18 +170,27 @@ def scored(wanted: ColumnElement[bool]) -> Select[Any]:
     with_score = select(
         *totals.c, score(totals.c.end_total, totals.c.base, totals.c.carried_over).label("score")
     ).subquery("with_score")
-    return select(*_without(with_score, "mark", "min_wager"), _unranked_reason(with_score.c).label("unranked_reason"))
+    reason = unranked_reason(with_score.c.mark, with_score.c.score, with_score.c.min_wager)
+    return select(*_without(with_score, "mark", "min_wager"), reason.label("unranked_reason"))
 
 
 def _without(rows: Subquery, *names: str) -> list[ColumnElement[Any]]:
     return [column for column in rows.c if column.name not in names]
 
 
-def _unranked_reason(row: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[Any]:
+def unranked_reason(
+    marked: ColumnElement[Any], scored: ColumnElement[Decimal], min_wager: ColumnElement[Decimal]
+) -> ColumnElement[Any]:
+    """Return an expression for why a participant has no rank; null: they have one.
+
+    Parameters
+    ----------
+    marked: as `mark` has it.
+    """
     return case(
-        (row.mark.is_not(None), row.mark),
-        (row.score <= 0, literal("no_wager", Text)),
-        (row.score < row.min_wager, literal("below_min_wager", Text)),
+        (marked.is_not(None), marked),
+        (scored <= 0, literal("no_wager", Text)),
+        (scored < min_wager, literal("below_min_wager", Text)),
     )
 
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.wagers.feed import FeedProblem
+from goatedvips.domain.wagers.ingest import INGEST_LOCK
 from goatedvips.errors import Conflict, NotFound
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
@@ -99,7 +100,7 @@ def accept_feed(connection: Connection, caller: Caller, reason: str, *, now: dat
 _UID = bindparam("given_uid", type_=wager_accounts.c.uid.type)
 _TOTAL = bindparam("given_total", type_=wager_accounts.c.total_wager.type)
 # The first statement waits for an ingest in progress. The later ones see all that it has written.
-_lock_readings = select(_staff.c.id, func.pg_advisory_xact_lock(int.from_bytes(b"feed")))
+_lock_readings = select(_staff.c.id, INGEST_LOCK)
 # A settlement in progress is waited for, and its race is then settled. Its scores stay as they are.
 _lock_races = (
     select(races.c.id)

@@ -25,7 +25,9 @@ from goatedvips.models.wagers import wager_accounts as accounts
 
 LEAST_PERCENT = 80
 """Of the uids of the last whole feed; a whole feed has at least so many of them."""
-_LOCK = int.from_bytes(b"feed")
+INGEST_LOCK = func.pg_advisory_xact_lock(int.from_bytes(b"feed"))
+"""An advisory lock until commit: one transaction at a time writes readings. It is a statement of its own, because only
+a statement that begins afterwards sees what the transaction before has written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ _KEY = bindparam("key", type_=Text)
 _AT = bindparam("at", type_=feeds.c.requested_at.type)
 _PROBLEM = bindparam("problem", type_=Text)
 _MOMENT = tuple_(_AT, _KEY)
-_take_lock = select(func.pg_advisory_xact_lock(_LOCK))
+_take_lock = select(INGEST_LOCK)
 
 _last_whole = (
     select(feeds.c.requested_at)
