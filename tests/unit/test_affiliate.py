@@ -111,6 +111,20 @@ def test_further_pages_are_asked_for_by_number(server: Server) -> None:
     assert paths == ["/v7/feed?key=of-the-partner"] + [f"/v7/feed?key=of-the-partner&page={n}" for n in (2, 3, 4)]
 
 
+@pytest.mark.parametrize(
+    ("path", "second"),
+    [
+        ("/feed", "/feed?page=2"),
+        ("/feed?key=a%20b%2Bc&flag", "/feed?key=a%20b%2Bc&flag&page=2"),
+        ("/feed?page=1&limit=500", "/feed?page=2&limit=500"),
+    ],
+)
+def test_what_else_is_in_the_url_stays_as_it_is(server: Server, path: str, second: str) -> None:
+    server.url = server.url.replace("/v7/feed?key=of-the-partner", path)
+    server.fetch(page(2))
+    assert [path for path, _ in server.requests] == [path, second]
+
+
 @pytest.mark.parametrize("failure", [answer(500), answer(502, ""), answer(429), answer(404), break_off])
 def test_a_failure_is_tried_again(server: Server, failure: Step) -> None:
     assert server.fetch(failure, failure, failure, failure, answer(200, "[]")) == Fetch([(1, 200, "[]")])  # type: ignore[list-item]

@@ -77,7 +77,7 @@ async def _fetch_page(
     client: httpx.AsyncClient, url: str, number: int, most_bytes: int, end: float
 ) -> tuple[FeedPage | None, str | None]:
     """Return the last answer with a body, and why the page failed; None if it did not."""
-    target = httpx.URL(url) if number == 1 else httpx.URL(url).copy_set_param("page", number)
+    target = _page_url(httpx.URL(url), number)
     page: FeedPage | None = None
     try:
         async for attempt in stamina.retry_context(
@@ -91,6 +91,13 @@ async def _fetch_page(
     except (_Failed, _Refused) as error:
         return page, str(error)
     return page, None
+
+
+def _page_url(url: httpx.URL, number: int) -> httpx.URL:
+    """Return the URL of a page. httpx would write all parameters anew, `%20` as `+`, for setting one of them."""
+    if number == 1 or "page" in url.params:
+        return url if number == 1 else url.copy_set_param("page", number)
+    return url.copy_with(query=(url.query + b"&" if url.query else b"") + b"page=%d" % number)
 
 
 async def _request(client: httpx.AsyncClient, url: httpx.URL, most_bytes: int, end: float) -> tuple[int, str]:
