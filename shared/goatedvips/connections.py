@@ -3,7 +3,7 @@
 Connections of `goatedvips.light_db` and of SQLAlchemy both have it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 class Result[R](Protocol):
     """The rows of a statement."""
+
+    def all(self) -> Sequence[R]:
+        """Return all rows."""
 
     def one(self) -> R:
         """Return the only row."""

@@ -43,6 +43,10 @@ class Result:
     def __init__(self, rows: list[Row]) -> None:
         self._rows = rows
 
+    def all(self) -> list[Row]:
+        """Return all rows."""
+        return self._rows
+
     def one(self) -> Row:
         """Return the only row.
 

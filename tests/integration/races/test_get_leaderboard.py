@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain.races import leaderboard
+from goatedvips.domain.races import leaderboard, leaderboard_statements
 from tests.support import stack
 from tests.support.functions import Answer, Functions
 from tests.support.members import Members
@@ -170,15 +170,21 @@ def crowded_race(request: pytest.FixtureRequest, database: sa.Engine) -> Iterato
     fill(database, f"DELETE FROM wager_race_participants WHERE race_id IN ({ranked}, {unranked})")
 
 
+def test_the_cursors_are_those_of_the_statements() -> None:
+    keyset = leaderboard_statements.BY_PLACE
+    for limit, cursor in ((5, None), (7, leaderboard.BY_PLACE.cursor_after({"place": 3, "id": 4}))):
+        assert leaderboard.BY_PLACE.parameters(limit, cursor) == keyset.parameters(limit, cursor)
+
+
 @pytest.mark.parametrize("place", [None, 0, 500, 2**31])
 def test_a_page_reads_few_rows_however_many_take_part_in_this_race_and_others(
     crowded_race: int, servers: stack.Stack, place: int | None
 ) -> None:
     parameters = leaderboard.BY_PLACE.parameters(50, None) | {"race_id": crowded_race}
-    statement = leaderboard._select_first_page
+    statement = leaderboard_statements.select_first_page
     if place is not None:
         parameters |= {"after_place": place, "after_id": 1}
-        statement = leaderboard._select_later_page
+        statement = leaderboard_statements.select_later_page
     read = rows_read(servers.direct(os.environ["TEST_DATABASE"], "api"), statement, parameters)
     assert read.keys() == {"wager_races", "wager_race_participants", "users", "feeds"}
     # The members' table is small here, so the planner may read it whole.
