@@ -3,13 +3,14 @@
 from sqlalchemy import TextClause, text
 
 # The limits are meant for others: an index of a big table takes its time, and cut off it stays behind, invalid.  With
-# quote_all_identifiers the catalogue's functions would write names otherwise than the declarations do.
+# the last two the catalogue's functions write names and instants as the declarations do.
 SETTINGS = {
     "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",  # since PostgreSQL 17
     "quote_all_identifiers": "off",
+    "DateStyle": "ISO, MDY",
 }
 
 

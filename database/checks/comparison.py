@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any
@@ -27,12 +27,14 @@ def compared(connection: Connection, inspector: Inspector, expected: MetaData) -
     """Yield alembic's operations as findings."""
     options = {
         "compare_type": True,
-        "compare_server_default": _compare_default,
+        "compare_server_default": True,
         "include_object": lambda _, __, kind, ___, ours: kind != "table" or ours is not None,
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # columns of others may have types of others
-        script = produce_migrations(MigrationContext.configure(connection, opts=options), expected)
+        context = MigrationContext.configure(connection, opts=options)
+        context.impl.compare_server_default = _unless_types_differ(context.impl.compare_server_default)
+        script = produce_migrations(context, expected)
         wanted = list(_flat(script.upgrade_ops)) if script.upgrade_ops else []
         comparison = _Comparison(connection, inspector, expected, {})
         for op in wanted:
@@ -236,9 +238,17 @@ def _is_ours(table: str, column: str) -> bool:
     return column in every.metadata.tables[table].columns
 
 
-def _compare_default(_: object, found: Column[object], declared: Column[object], *__: object) -> bool | None:
-    """Return that a default does not differ if the types do: it is set with the type; else let alembic compare."""
-    return None if _is_alike_type(found.type, declared.type) else False
+def _unless_types_differ(compare: Callable[..., bool]) -> Callable[..., bool]:
+    """Return alembic's comparison of defaults for columns of like types only.
+
+    PostgreSQL cannot compare values of others, and a default is set with the type. alembic's own option for such a
+    function fails at identity columns.
+    """
+
+    def compared_defaults(found: Column[object], declared: Column[object], *defaults: object) -> bool:
+        return _is_alike_type(found.type, declared.type) and compare(found, declared, *defaults)
+
+    return compared_defaults
 
 
 def _is_alike(found: ReflectedColumn, missing: Column[object]) -> bool:

@@ -29,7 +29,17 @@ MAY_IMPORT = {
         "schedule",
         "validators",
     ),
-    "domain": ("domain", "compiled", "connections", "errors", "models", "time_zones", "sqlalchemy", "argon2"),
+    "domain": (
+        "domain",
+        "compiled",
+        "connections",
+        "cursors",
+        "errors",
+        "models",
+        "time_zones",
+        "sqlalchemy",
+        "argon2",
+    ),
     "models": ("models", "postgres_values", "sqlalchemy"),
     # Query and header parameters are declared in Powertools' words.
     "validators": (

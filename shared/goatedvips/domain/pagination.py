@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, BindParameter, ColumnElement, Connection, Row, Select, Text, bindparam, tuple_
 from sqlalchemy.types import TypeEngine
 
-from goatedvips.domain.cursors import INSTANT, INTEGER, TEXT, Cursors, Kind, Page, parameter_of
+from goatedvips.cursors import INSTANT, INTEGER, TEXT, Cursors, Kind, Page, parameter_of
 from goatedvips.models.schema import Instant
 
 __all__ = ["PAGE_ROWS", "Keyset", "Page", "newest"]

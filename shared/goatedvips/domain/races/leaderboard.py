@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from goatedvips.connections import Connection
-from goatedvips.domain.cursors import INTEGER, Cursors, Page
+from goatedvips.cursors import INTEGER, Cursors, Page
 from goatedvips.domain.races.compiled_statements import SELECT_FIRST_PAGE, SELECT_LATER_PAGE
 from goatedvips.domain.races.freshness import is_stale
 from goatedvips.errors import NotFound
