@@ -33,7 +33,8 @@ def compared(connection: Connection, inspector: Inspector, expected: MetaData) -
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # columns of others may have types of others
         context = MigrationContext.configure(connection, opts=options)
-        context.impl.compare_server_default = _unless_types_differ(context.impl.compare_server_default)
+        compare = _unless_types_differ(context.impl.compare_server_default)
+        context.impl.compare_server_default = compare  # type: ignore[method-assign]  # for this comparison only
         script = produce_migrations(context, expected)
         wanted = list(_flat(script.upgrade_ops)) if script.upgrade_ops else []
         comparison = _Comparison(connection, inspector, expected, {})

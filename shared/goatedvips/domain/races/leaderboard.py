@@ -1,15 +1,19 @@
 """The leaderboard of a race. It reads the participants' ranks, which each reading of the feed brings."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goatedvips.connections import Connection
 from goatedvips.cursors import INTEGER, Cursors, Page
 from goatedvips.domain.races.compiled_statements import SELECT_FIRST_PAGE, SELECT_LATER_PAGE
-from goatedvips.domain.races.freshness import is_stale
 from goatedvips.errors import NotFound
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row
+
+STALE_AFTER = timedelta(minutes=30)  # three readings of the feed
 
 BY_PLACE = Cursors(
     {"wager_race_participants.rank": INTEGER, "wager_race_participants.id": INTEGER},
@@ -67,3 +71,20 @@ def get_page(
     page, next_cursor = BY_PLACE.cut([row for row in rows if row.id is not None], limit)
     standings = [Standing(row.rank, row.user_id, row.username, row.total_wager) for row in page]
     return Leaderboard(standings, next_cursor, as_of=rows[0].as_of, stale=is_stale(rows[0], now))
+
+
+def is_stale(race: "Row[Any]", now: datetime) -> bool:
+    """Whether the ranks of a race lack the readings of the last 30 minutes.
+
+    They do not if the race has not started, is cancelled or settled, or has the reading that ends it.
+
+    Parameters
+    ----------
+    race: a row with the columns of `leaderboard_statements.FRESHNESS`.
+    """
+    if race.start_date > now or race.cancelled_at is not None or race.settled_at is not None:
+        return False
+    if race.as_of is not None and race.as_of >= race.end_date:
+        return False
+    newest: datetime = race.as_of or race.start_date
+    return now - newest > STALE_AFTER

@@ -1,15 +1,26 @@
-"""The statements that read a page of a leaderboard."""
+"""The statements that read a page of a leaderboard, and as of when its ranks are."""
 
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, Subquery, bindparam, case, func, literal, select, union_all
 
 from goatedvips.domain.pagination import PAGE_ROWS, Keyset
-from goatedvips.domain.races.board_feeds import FRESHNESS, WITH_BOARD_FEED
 from goatedvips.domain.races.races import RACE_ID
 from goatedvips.models.accounts import users
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
+from goatedvips.models.wagers import feeds
+
+WITH_BOARD_FEED = races.outerjoin(feeds, feeds.c.id == races.c.board_feed_id)
+"""Races, each with the feed that its scores and ranks were computed from."""
+FRESHNESS = (
+    feeds.c.requested_at.label("as_of"),
+    races.c.start_date,
+    races.c.end_date,
+    races.c.settled_at,
+    races.c.cancelled_at,
+)
+"""The columns of `WITH_BOARD_FEED` that `is_stale` reads."""
 
 # The place of all participants without a rank. It is behind every rank, since the column cannot hold it.
 _UNRANKED = 2**31

@@ -26,9 +26,8 @@ from sqlalchemy import (
 from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, CALLER_PARAMETERS, Caller
 from goatedvips.domain.first_statements import compile_at_import
-from goatedvips.domain.races.board_feeds import FRESHNESS, WITH_BOARD_FEED
-from goatedvips.domain.races.freshness import is_stale
-from goatedvips.domain.races.leaderboard import Standing
+from goatedvips.domain.races.leaderboard import Standing, is_stale
+from goatedvips.domain.races.leaderboard_statements import FRESHNESS, WITH_BOARD_FEED
 from goatedvips.domain.races.races import RACE_ID
 from goatedvips.domain.races.scores import mark, unranked_reason
 from goatedvips.errors import NotFound
