@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Numeric, Select, and_, case, cast, exists, fu
 
 from database.checks.questions import Kind, Question, Undecided, answer
 from goatedvips.models.codes import bonus_codes, code_claims
+from goatedvips.models.races import historical_races, wager_race_participants
 from goatedvips.models.rewards import payout_items, payouts, reward_grants, rewards
 from goatedvips.models.wheel import wheel_spins, wheel_versions
 
@@ -82,11 +83,42 @@ def _rewards_without_source() -> Found:
     won = exists().where(_HAS_CLAIM, bonus_codes.c.spin_id == source)
     issued = exists().where(_HAS_CLAIM, bonus_codes.c.id == source, bonus_codes.c.spin_id.is_(None))
     granted = exists().where(_OF_GRANT)
+    settled = exists().where(
+        historical_races.c.race_id == source,
+        wager_race_participants.c.race_id == source,
+        wager_race_participants.c.user_id == rewards.c.user_id,
+        wager_race_participants.c.rank.is_not(None),
+    )
     return select(rewards.c.id, null()).where(
         or_(
             and_(kind == "spin", ~won),
             and_(kind == "code", ~issued),
             and_(kind.in_(("grant", "correction")), ~granted),
+            and_(kind == "race", ~settled),
+        )
+    )
+
+
+def _settled_races_of_another_sum() -> Found:
+    """The prizes in the ledger are not what the archive says was paid, or that and the rest are not the prize pool."""
+    granted = (
+        select(rewards.c.source_id.label("race_id"), func.sum(rewards.c.amount).label("amount"))
+        .where(rewards.c.source_type == "race")
+        .group_by(rewards.c.source_id)
+        .subquery("granted_prizes")
+    )
+    paid, unallocated = (
+        cast(historical_races.c.metadata.op("->>")(name), Numeric(18, 2)) for name in ("paid", "unallocated")
+    )
+    return (
+        select(historical_races.c.id, null())
+        .outerjoin(granted, granted.c.race_id == historical_races.c.race_id)
+        .where(
+            historical_races.c.race_id.is_not(None),
+            or_(
+                func.coalesce(granted.c.amount, 0).is_distinct_from(paid),
+                (paid + unallocated).is_distinct_from(historical_races.c.prize_pool),
+            ),
         )
     )
 
@@ -145,7 +177,16 @@ QUESTIONS = tuple(
             "members whose rewards, less their payouts, are not what is open",
             _members_whose_open_rewards_differ(),
         ),
-        ("rewards", "rows without the claim or the grant that they are for", _rewards_without_source()),
+        (
+            "rewards",
+            "rows without the claim, the grant or the settled race that they are for",
+            _rewards_without_source(),
+        ),
+        (
+            "historical_races",
+            "settled races whose prizes in the ledger are not what was paid, or with the rest not the prize pool",
+            _settled_races_of_another_sum(),
+        ),
         ("code_claims", "claims of a value without their row of the ledger", _claims_without_reward()),
         ("reward_grants", "grants and corrections without their row of the ledger", _grants_without_reward()),
         ("bonus_codes", "codes whose counter is not the number of their claims", _codes_with_another_counter()),

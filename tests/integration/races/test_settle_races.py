@@ -1,6 +1,9 @@
 """Every minute: settle the races that are due, keep their feeds, and raise alarms."""
 
+import base64
+import gzip
 import itertools
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -347,3 +350,17 @@ def test_a_race_that_ended_before_adoption_is_settled_and_nothing_of_it_is_writt
     before = races.participants(race_id)
     assert run(functions, monkeypatch, END + 3 * DAY) == {}
     assert (races.participants(race_id), arena.archived(race_id), arena.rewards(race_id)) == (before, None, {})
+
+
+def test_a_member_s_export_has_the_line_from_which_the_score_follows(
+    arena: Arena, functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race_id, (player,) = arena.ended("50.5")
+    run(functions, monkeypatch)
+    answer = functions.call("export_me", by=player)
+    exported = json.loads(gzip.decompress(base64.b64decode(answer.text)))
+    (line,) = exported["wager_race_participants"]
+    assert (line["race_id"], line["rank"], line["is_new"]) == (race_id, 1, False)
+    base, end, carried, score = (Decimal(line[name]) for name in ("base", "end_total", "carried_over", "total_wager"))
+    assert (base, end, carried, score) == (Decimal(100), Decimal("150.5"), Decimal(0), Decimal("50.5"))
+    assert line["wager_history"] == [{"at": "2026-06-08T00:00:00.000Z", "total": "50.50"}]

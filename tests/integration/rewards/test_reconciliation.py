@@ -4,8 +4,10 @@ import pytest
 import sqlalchemy as sa
 
 from database.checks.reconciliation import differences
+from goatedvips.domain.races.results import settlement
 from goatedvips.domain.wheel import fairness
 from tests.support import ledger
+from tests.support.arena import SETTLED_AT, Arena
 from tests.support.functions import Functions
 from tests.support.members import Members
 
@@ -14,7 +16,7 @@ from tests.support.members import Members
 def _no_other_rows(database: sa.Engine) -> None:
     ledger.empty(database)
     with database.connect() as connection:
-        for table in ("code_claims", "bonus_codes", "wheel_spins", "reward_grants"):
+        for table in ("code_claims", "bonus_codes", "wheel_spins", "reward_grants", "historical_races"):
             connection.execute(sa.text(f"DELETE FROM {table}"))
 
 
@@ -79,4 +81,34 @@ def test_each_difference_is_found(database: sa.Engine, member_id: int, broken: s
     with database.connect() as connection:
         for statement in statements.split("; "):
             connection.execute(sa.text(statement))
+    assert set(found(database)) == expected
+
+
+BREAKS_OF_RACES = {
+    "amount": ("UPDATE rewards SET amount = amount + 0.01 WHERE amount = 50.01", {("historical_races", "settled")}),
+    "missing": ("DELETE FROM rewards WHERE amount = 30", {("historical_races", "settled")}),
+    "archive": (
+        'UPDATE historical_races SET metadata = metadata || \'{"paid": "90.01"}\'',
+        {("historical_races", "settled")},
+    ),
+    "unallocated": (
+        "UPDATE historical_races SET metadata = metadata - 'unallocated'",
+        {("historical_races", "settled")},
+    ),
+    "pool": ("UPDATE historical_races SET prize_pool = 100", {("historical_races", "settled")}),
+    "unranked": ("UPDATE wager_race_participants SET rank = NULL WHERE rank = 1", {("rewards", "rows")}),
+    "no archive": ("DELETE FROM historical_races", {("rewards", "rows")}),
+}
+
+
+@pytest.mark.parametrize("broken", BREAKS_OF_RACES)
+def test_each_difference_of_a_settled_race_is_found(database: sa.Engine, arena: Arena, broken: str) -> None:
+    race_id, _ = arena.ended("60", "50", "1")
+    arena.races.archive()
+    with database.begin() as connection:
+        settlement.settle_due(connection, race_id, now=SETTLED_AT)
+    assert found(database) == []
+    statement, expected = BREAKS_OF_RACES[broken]
+    with database.connect() as connection:
+        connection.execute(sa.text(statement.replace(":", "\\:")))
     assert set(found(database)) == expected
