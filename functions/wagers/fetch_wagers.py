@@ -17,12 +17,10 @@ TOKEN_WARNING = timedelta(hours=6)
 
 
 def fetch_wagers() -> dict[str, int]:
-    requested_at = utc_now()
     token_ends_at = affiliate.token_ends_at(settings.affiliate_api_token)
-    fetched = affiliate.fetch(
-        settings.affiliate_api_url, settings.affiliate_api_token, seconds=seconds_left() - RESERVED_SECONDS
-    )
-    key = raw_feed.put_feed(requested_at, fetched.pages, token_ends_at) if fetched.pages else ""
+    seconds = seconds_left() - RESERVED_SECONDS
+    fetched = affiliate.fetch(settings.affiliate_api_url, settings.affiliate_api_token, seconds=seconds, clock=utc_now)
+    key = raw_feed.put_feed(fetched.requested_at, fetched.pages, token_ends_at) if fetched.pages else ""
     if fetched.failure is not None:
         alarm(Alarm.FEED_FAILED, reason=fetched.failure, key=key)
     if token_ends_at is not None and token_ends_at - utc_now() < TOKEN_WARNING:

@@ -1,11 +1,12 @@
 """The client of the affiliate API, against a server that does what a test says."""
 
 import base64
+import itertools
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,6 +18,7 @@ from goatedvips.clients import affiliate
 from goatedvips.clients.affiliate import Fetch, token_ends_at
 
 PLENTY = 540.0  # seconds
+NOON, SECOND = datetime(2026, 12, 3, 12, tzinfo=UTC), timedelta(seconds=1)
 ROW = {"uid": "a", "wagered": {"all_time": 1}}
 
 
@@ -75,12 +77,18 @@ class Server:
     def fetch(self, *steps: Step, token: str = "", seconds: float = PLENTY) -> Fetch:
         self._http.steps = list(steps)  # type: ignore[attr-defined]
         self._http.requests = []  # type: ignore[attr-defined]
-        return affiliate.fetch(self.url, token, seconds=seconds)
+        instants = itertools.count()
+        return affiliate.fetch(self.url, token, seconds=seconds, clock=lambda: NOON + next(instants) * SECOND)
 
     @property
     def requests(self) -> list[tuple[str, str | None]]:
         made: list[tuple[str, str | None]] = self._http.requests  # type: ignore[attr-defined]
         return made
+
+
+def came(fetched: Fetch) -> tuple[list[Any], str | None]:
+    """The pages, and why there are not more."""
+    return list(fetched.pages), fetched.failure
 
 
 @pytest.fixture
@@ -97,7 +105,7 @@ def server() -> Iterator[Server]:
 
 
 def test_the_url_is_complete_and_the_token_optional(server: Server) -> None:
-    assert server.fetch(answer(200, "[]")) == Fetch([(1, 200, "[]")])  # type: ignore[list-item]
+    assert came(server.fetch(answer(200, "[]"))) == ([(1, 200, "[]")], None)
     assert server.requests == [("/v7/feed?key=of-the-partner", None)]
     server.fetch(answer(200, "[]"), token="a.b.c")
     assert server.requests == [("/v7/feed?key=of-the-partner", "Bearer a.b.c")]
@@ -127,7 +135,7 @@ def test_what_else_is_in_the_url_stays_as_it_is(server: Server, path: str, secon
 
 @pytest.mark.parametrize("failure", [answer(500), answer(502, ""), answer(429), answer(404), break_off])
 def test_a_failure_is_tried_again(server: Server, failure: Step) -> None:
-    assert server.fetch(failure, failure, failure, failure, answer(200, "[]")) == Fetch([(1, 200, "[]")])  # type: ignore[list-item]
+    assert came(server.fetch(failure, failure, failure, failure, answer(200, "[]"))) == ([(1, 200, "[]")], None)
     assert len(server.requests) == 5
 
 
@@ -143,13 +151,13 @@ def test_a_failure_is_tried_again(server: Server, failure: Step) -> None:
 def test_after_five_tries_the_last_answer_with_a_body_is_all_there_is(
     server: Server, failure: Step, pages: list[Any], reason: str
 ) -> None:
-    assert server.fetch(failure) == Fetch(pages, reason)
+    assert came(server.fetch(failure)) == (pages, reason)
     assert len(server.requests) == 5
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_token_is_not_tried_again(server: Server, status: int) -> None:
-    assert server.fetch(answer(status)) == Fetch([(1, status, "error")], f"status {status}")  # type: ignore[list-item]
+    assert came(server.fetch(answer(status))) == ([(1, status, "error")], f"status {status}")
     assert len(server.requests) == 1
 
 
@@ -159,8 +167,18 @@ def test_no_page_is_asked_for_after_one_that_failed(server: Server) -> None:
     assert fetched.failure == "status 401"
 
 
+def test_the_instant_is_that_of_the_request_that_was_answered(server: Server) -> None:
+    """Otherwise figures of minutes after a race's end would have an instant before it."""
+    first = server.fetch(page(2))
+    assert (len(first.pages), first.requested_at) == (2, NOON + SECOND)
+    third = server.fetch(answer(502, ""), break_off, page(2), page(2))
+    assert (len(third.pages), third.requested_at) == (2, NOON + 3 * SECOND)
+    error = server.fetch(break_off, answer(500), break_off)
+    assert (error.pages[0].status, error.requested_at) == (500, NOON + 2 * SECOND)
+
+
 def test_what_is_no_feed_is_handed_on_at_once(server: Server) -> None:
-    assert server.fetch(answer(200, "<html>")) == Fetch([(1, 200, "<html>")])  # type: ignore[list-item]
+    assert came(server.fetch(answer(200, "<html>"))) == ([(1, 200, "<html>")], None)
     assert len(server.requests) == 1
 
 
@@ -169,19 +187,19 @@ def test_a_request_has_its_time_in_all_however_often_bytes_arrive(
 ) -> None:
     monkeypatch.setattr(affiliate, "REQUEST_SECONDS", 0.5)
     started = time.monotonic()
-    assert server.fetch(trickle, answer(200, "[]")) == Fetch([(1, 200, "[]")])  # type: ignore[list-item]
+    assert came(server.fetch(trickle, answer(200, "[]"))) == ([(1, 200, "[]")], None)
     assert 0.4 < time.monotonic() - started < 4
     assert len(server.requests) == 2
 
 
 def test_no_request_begins_after_the_end(server: Server) -> None:
-    assert server.fetch(page(9), seconds=-1.0) == Fetch([], "out of time")
+    assert came(server.fetch(page(9), seconds=-1.0)) == ([], "out of time")
     assert server.requests == []
 
 
 def test_an_answer_without_end_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(affiliate, "LARGEST_ANSWER", 100)
-    assert server.fetch(answer(200, "x" * 101)) == Fetch([], "too many bytes")
+    assert came(server.fetch(answer(200, "x" * 101))) == ([], "too many bytes")
     assert len(server.requests) == 1
     fetched = server.fetch(page(3))
     assert (len(fetched.pages), fetched.failure) == (1, "too many bytes")

@@ -5,6 +5,7 @@ import base64
 import binascii
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -41,13 +42,15 @@ class _Refused(Exception):
 class Fetch:
     """What came of one request for the feed."""
 
+    requested_at: datetime
+    """When the request left that the first page answers, so that the figures are never older; aware."""
     pages: list[FeedPage] = field(default_factory=list)
     """All answers, in order; the last one may be an error. A page whose answer did not come is not among them."""
     failure: str | None = None
     """Why not every page came with a status of success: a status, or the class of an error. It quotes no URL."""
 
 
-def fetch(url: str, token: str = "", *, seconds: float) -> Fetch:
+def fetch(url: str, token: str = "", *, seconds: float, clock: Callable[[], datetime]) -> Fetch:
     """Ask for the feed, and for its further pages where `metadata.totalPages` says that there are more.
 
     Parameters
@@ -55,18 +58,21 @@ def fetch(url: str, token: str = "", *, seconds: float) -> Fetch:
     url: the complete URL of the first page. Others are asked for with its parameter `page` set or replaced.
     token: sent as a bearer token, if there is one.
     seconds: no try begins later than these after the call.
+    clock: returns the present instant, aware.
     """
-    return asyncio.run(_fetch(url, token, monotonic() + seconds))
+    return asyncio.run(_fetch(url, token, monotonic() + seconds, clock))
 
 
-async def _fetch(url: str, token: str, end: float) -> Fetch:
-    fetched, wanted, size = Fetch(), 1, 0
+async def _fetch(url: str, token: str, end: float, clock: Callable[[], datetime]) -> Fetch:
+    fetched, wanted, size = Fetch(clock()), 1, 0
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     async with httpx.AsyncClient(headers=headers, timeout=REQUEST_SECONDS) as client:
         while fetched.failure is None and len(fetched.pages) < wanted:
             number = len(fetched.pages) + 1
-            page, fetched.failure = await _fetch_page(client, url, number, LARGEST_ANSWER - size, end)
-            if page is not None:
+            answer, fetched.failure = await _fetch_page(client, url, number, LARGEST_ANSWER - size, end, clock)
+            if answer is not None:
+                page, left_at = answer
+                fetched.requested_at = left_at if number == 1 else fetched.requested_at
                 fetched.pages.append(page)
                 size += len(page.body)
                 wanted = max(wanted, read_total_pages(page.body))
@@ -74,23 +80,25 @@ async def _fetch(url: str, token: str, end: float) -> Fetch:
 
 
 async def _fetch_page(
-    client: httpx.AsyncClient, url: str, number: int, most_bytes: int, end: float
-) -> tuple[FeedPage | None, str | None]:
-    """Return the last answer with a body, and why the page failed; None if it did not."""
+    client: httpx.AsyncClient, url: str, number: int, most_bytes: int, end: float, clock: Callable[[], datetime]
+) -> tuple[tuple[FeedPage, datetime] | None, str | None]:
+    """Return the last answer with a body and when its request left, and why the page failed; None if it did not."""
     target = _page_url(httpx.URL(url), number)
-    page: FeedPage | None = None
+    answer: tuple[FeedPage, datetime] | None = None
     try:
         async for attempt in stamina.retry_context(
             on=_Failed, attempts=TRIES, timeout=None, wait_initial=FIRST_WAIT, wait_max=60.0, wait_jitter=LONGEST_JITTER
         ):
             with attempt:
+                left_at = clock()
                 status, body = await _request(client, target, most_bytes, end)
-                page = FeedPage(number, status, body) if body or status < httpx.codes.BAD_REQUEST else page
+                if body or httpx.codes.is_success(status):
+                    answer = FeedPage(number, status, body), left_at
                 if not httpx.codes.is_success(status):
                     raise (_Refused if status in _REFUSED else _Failed)(f"status {status}")
     except (_Failed, _Refused) as error:
-        return page, str(error)
-    return page, None
+        return answer, str(error)
+    return answer, None
 
 
 def _page_url(url: httpx.URL, number: int) -> httpx.URL:

@@ -64,7 +64,7 @@ def put_feed(requested_at: datetime, pages: Iterable[FeedPage], token_ends_at: d
 
     Parameters
     ----------
-    requested_at: when the first request left; aware.
+    requested_at: when the request left that the first page answers; aware.
     token_ends_at: aware; see `RawFeed`.
 
     Raises
