@@ -16,6 +16,8 @@ from goatedvips.light_connection import make_database
 from tests.support.functions import Context, event, function_name, load
 from tests.support.processes import fork_server
 
+type Work = Callable[[Connection], Any]
+
 
 def at_once[T](url: str, works: Sequence[Callable[[Connection], T]]) -> list[T | Exception]:
     """Run each work in a thread and a transaction of its own, and return what each returned or raised, in order.
@@ -84,12 +86,10 @@ def locked_until_waiting(database: sa.Engine, row: sa.Select[Any], count: int) -
 
 def await_waiting(database: sa.Engine, count: int) -> None:
     """Return once `count` sessions of the database wait for a lock; fail if they don't within a minute."""
-    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
     end, waited = time.monotonic() + 60, 0
-    with database.connect() as watcher:
-        while waited < count and time.monotonic() < end:
-            time.sleep(0.05)
-            waited = watcher.execute(waiting, {"name": os.environ["TEST_DATABASE"]}).scalar_one()
+    while waited < count and time.monotonic() < end:
+        time.sleep(0.05)
+        waited = _waiting(database)
     assert waited == count
 
 
@@ -123,3 +123,43 @@ def use_database(url: str) -> sa.Engine:
     setattr(db, "engine", lambda: engine)  # noqa: B010 - this process has other settings
     setattr(light_db, "database", lambda: database)  # noqa: B010
     return engine
+
+
+def overlapping(database: sa.Engine, first: tuple[str, Work], second: tuple[str, Work]) -> list[Any]:
+    """Run two works, the second one before the first one commits. Return what each returned or raised.
+
+    The second one waits for the first one's commit if it needs a lock of it, and else commits before it.
+
+    Parameters
+    ----------
+    first, second: the URL of the database, which says with which role, and the work.
+    """
+    url, work = first
+    engine = db.make_engine(url)
+    try:
+        with ThreadPoolExecutor(1) as pool, engine.connect() as connection:
+            result = _result(work, connection)
+            running = pool.submit(at_once, second[0], [second[1]])
+            while not running.done() and not _waiting(database):
+                time.sleep(0.01)
+            if isinstance(result, Exception):
+                connection.rollback()
+            else:
+                connection.commit()
+            return [result, *running.result()]
+    finally:
+        engine.dispose()
+
+
+def _result(work: Work, connection: Connection) -> Any:
+    try:
+        return work(connection.execution_options(enclosed=True))
+    except Exception as error:  # noqa: BLE001 - the exception is the result
+        return error
+
+
+def _waiting(database: sa.Engine) -> int:
+    """Count the sessions of the database that wait for a lock."""
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
+    with database.connect() as watcher:
+        return int(watcher.execute(waiting, {"name": os.environ["TEST_DATABASE"]}).scalar_one())
