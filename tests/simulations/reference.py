@@ -42,11 +42,17 @@ class Reading:
 
 @dataclass
 class Feed:
-    """An answer of the affiliate API that is a feed, whole or not."""
+    """An answer of the affiliate API that is a feed, whole or not.
+
+    Parameters
+    ----------
+    is_complete: has as many pages and entries as it says; a whole one also has enough of the last whole one's uids.
+    """
 
     moment: Moment
     ingested_at: datetime
     uids: frozenset[str]
+    is_complete: bool
     is_whole: bool
     last_updated: datetime | None
 
@@ -150,8 +156,8 @@ class Reports:
         if last is not None and last.uids == uids:
             uids = last.uids  # one object for equal sets
         is_whole = is_complete and (last is None or len(uids & last.uids) >= LEAST_SHARE * len(last.uids))
-        self.feeds.append(Feed((requested_at, key), ingested_at, uids, is_whole, last_updated))
-        for uid in bad | (self._erased & uids):
+        self.feeds.append(Feed((requested_at, key), ingested_at, uids, is_complete, is_whole, last_updated))
+        for uid in bad:
             self._first_seen[uid] = min(self._first_seen.get(uid, (requested_at, key)), (requested_at, key))
         for uid, reading in good.items():
             if uid not in self._erased:
@@ -190,10 +196,12 @@ class Reports:
         return reading.total + sum(fall.amount for fall in self._falls.get(uid, ()) if fall.moment <= reading.moment)
 
     def erase(self, uid: str) -> None:
-        """Forget what was read of an account whose member erases themselves, and what will be."""
-        if uid in self._readings:
-            first = self._readings.pop(uid)[0].moment
-            self._first_seen[uid] = min(self._first_seen.get(uid, first), first)
+        """Forget what was read of an account whose member erases themselves, and what will be.
+
+        Nobody can tell afterwards since when it was seen, so it counts as seen before all feeds.
+        """
+        self._first_seen[uid] = ALWAYS
+        self._readings.pop(uid, None)
         self._falls.pop(uid, None)
         self._erased.add(uid)
 

@@ -1,0 +1,289 @@
+"""A month of races, from the affiliate's answers to prizes, held to a plain computation of the same results.
+
+Three races run at once, some of them back to back. The feed fails, comes late, twice, in pieces and out of order, and
+dies for more than a day. Members are linked anew, excluded, suspended and erased. Whatever changes the database is run
+twice, from two connections at once, and in processes that are killed.
+"""
+
+import hashlib
+import random
+from collections import Counter, deque
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from goatedvips.domain.races.results import settlement
+from goatedvips.domain.wagers import acceptance
+from goatedvips.domain.wagers.feed import FeedPage, parse_feed
+from goatedvips.domain.wagers.ingest import ingest_feed
+from goatedvips.models.races import historical_races, race_boundaries, wager_race_participants, wager_races
+from goatedvips.models.rewards import rewards
+from goatedvips.models.wagers import feeds
+from tests.simulations.happenings import Community
+from tests.simulations.provider import Page, Provider
+from tests.simulations.reference import Race, Reports, Result
+from tests.simulations.runner import Runner
+from tests.support.ingesting import Ingesting, key_of
+from tests.support.races import Races
+from tests.support.stack import Stack
+
+DAYS = 30
+KILLS = 100
+START = datetime(2030, 4, 1, tzinfo=UTC)  # a Monday
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+BEFORE, OUTAGE, AFTER = 12 * HOUR, (6 * HOUR, 41 * HOUR), 54 * HOUR  # of the start; within and of the end
+FORCED_END = 8 * HOUR  # of the race whose end's feed never comes, after the end of the others
+LATE, REPEATED = 0.12, 0.06  # of answers
+LONGEST_DELAY = 24  # requests
+POOLS = ("100.01", "5000.00", "0.07", "99999.99")
+PERCENTS = (("50", "30", "20"), ("33.33", "33.33", "33.33"), ("25", "15", "10", "7.5", "5", "0.01"), ("100",))
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An answer on its way to the function that ingests it."""
+
+    key: str
+    requested_at: datetime
+    pages: list[Page]
+
+
+def run(servers: Stack, name: str, *, size: int, seed: int, days: int = DAYS, kills: int = KILLS) -> str:
+    """Let a month pass, and compare each settled race with the plain computation. Return a summary.
+
+    Parameters
+    ----------
+    servers: the servers, with a migrated database `name`.
+    size: the number of members.
+    seed: of the pseudo-random choices.
+    days: from the start of the first races to the end of the last ones, but for those around the outage.
+    kills: how many runs of functions are killed within a transaction.
+    """
+    url = servers.direct(name).replace("postgresql:", "postgresql+pg8000:")
+    owner = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    chance = random.Random(seed)
+    runner = Runner(servers, name, random.Random(seed), kills)  # choices of its own: they depend on when it kills
+    Ingesting(owner).remove_all()
+    try:
+        month = _Month(owner, runner, chance, size, days)
+        month.pass_by()
+        killed = runner.counts["killed within a transaction"]
+        assert killed == kills, f"only {killed} runs were killed within a transaction"
+        return month.summary()
+    finally:
+        runner.close()
+        Ingesting(owner).remove_all()
+        owner.dispose()
+
+
+class _Month:
+    """The platform, the provider and the community of a month."""
+
+    def __init__(self, owner: sa.Engine, runner: Runner, chance: random.Random, size: int, days: int) -> None:
+        self._owner, self._runner, self._chance, self._size = owner, runner, chance, size
+        self._end = START + days * DAY
+        self._reports = Reports()
+        self._community = Community(owner, runner, self._reports, chance, size)
+        self._provider = Provider(chance, self._community.uids, START - BEFORE, self._end)
+        self._legacy_ids: set[int] = set()
+        self._races = self._make_races(days)
+        self._results: dict[int, Result] = {}
+        self._waiting: deque[tuple[int, Delivery]] = deque()
+        self._counts: Counter[str] = Counter()
+
+    def _make_races(self, days: int) -> list[Race]:
+        relay = max(1, days // 4)
+        windows = [(day, min(day + relay, days)) for day in range(0, days, relay)]
+        windows.append((days // 3, days))
+        instants = [(START + start * DAY, START + end * DAY) for start, end in windows]
+        forced = self._end + FORCED_END
+        instants += [(self._end - 6 * HOUR, forced), (forced, self._end + OUTAGE[1] + 3 * HOUR)]
+        legacy = self._make_race(START, self._end, is_legacy=True)
+        self._legacy_ids.add(legacy.id)
+        return [legacy, *(self._make_race(start, end) for start, end in instants)]
+
+    def _make_race(self, start: datetime, end: datetime, *, is_legacy: bool = False) -> Race:
+        percents = [Decimal(percent) for percent in self._chance.choice(PERCENTS)]
+        pool, min_wager = Decimal(self._chance.choice(POOLS)), Decimal(self._chance.choice([0, 10, 100]))
+        race_id = Races(self._owner).new(
+            start_date=start,
+            end_date=end,
+            prize_pool=pool,
+            min_wager=min_wager,
+            prize_distribution={str(rank): float(percent) for rank, percent in enumerate(percents, 1)},
+            is_legacy=is_legacy,
+        )
+        race = Race(race_id, start, end, pool, min_wager, percents)
+        for player in self._community.players.values():
+            carried_over = Decimal(self._chance.randrange(1, 10**5)).scaleb(-2)
+            is_carried = is_legacy and self._chance.random() < 0.3
+            if self._chance.random() < 0.9:
+                self._community.join(race, player, START - DAY, carried_over=carried_over * is_carried)
+        return race
+
+    def _moments(self) -> list[datetime]:
+        """When the feed is asked for: each hour, every ten minutes in the last day, and not at all in the outage."""
+        moments, moment = [], START - BEFORE
+        while moment < self._end + AFTER:
+            if not self._end + OUTAGE[0] <= moment < self._end + OUTAGE[1]:
+                moments.append(moment)
+            moment += timedelta(minutes=10) if self._end - DAY <= moment < self._end else HOUR
+        return moments
+
+    def pass_by(self) -> None:
+        """Let the time pass, and check at the end that nothing has changed what was settled."""
+        moments = self._moments()
+        instants = {race.start for race in self._races} | {race.end for race in self._races}
+        for number, moment in enumerate(moments):
+            self._provider.advance(moment)
+            requested_at = moment + timedelta(milliseconds=self._chance.randrange(1, 20_000))
+            pages = self._provider.answer(requested_at, is_boundary=moment in instants)
+            if pages is not None:
+                self._send(number, Delivery(key_of(requested_at), requested_at, pages))
+            now = requested_at + timedelta(seconds=30)
+            self._deliver(number, now)
+            for _ in range(1 + self._size // 2_000):
+                self._community.happen(self._unsettled(), now)
+            self._community.accept_falls(now)
+            self._accept_drop(now)
+            self._settle(moment + timedelta(seconds=self._chance.randrange(60, 600)))
+            if number + 1 < len(moments) and moments[number + 1] - moment > DAY:
+                self._pass_outage(moment, moments[number + 1])
+        self._deliver(len(moments) + 2 * LONGEST_DELAY, moments[-1] + HOUR)
+        self._settle(moments[-1] + 3 * HOUR)
+        assert not self._unsettled(), "a race was never settled"
+        for race in self._races:
+            self._compare(race, self._results[race.id])
+
+    def _pass_outage(self, moment: datetime, resumed: datetime) -> None:
+        """Look each hour whether a race is settled without a feed of its end, then let staff force it."""
+        while (moment := moment + HOUR) < resumed:
+            self._settle(moment)
+            for race in [race for race in self._unsettled() if moment >= race.end + DAY]:
+                self._settle_for_staff(race, moment, force=True)
+
+    def _unsettled(self) -> list[Race]:
+        return [race for race in self._races if race.id not in self._results]
+
+    def _send(self, number: int, delivery: Delivery) -> None:
+        is_late = self._chance.random() < LATE
+        self._counts["late answers"] += is_late
+        self._waiting.append((number + is_late * self._chance.randrange(1, LONGEST_DELAY), delivery))
+        if self._chance.random() < REPEATED:
+            self._waiting.append((number + self._chance.randrange(LONGEST_DELAY), delivery))
+            self._counts["repeated answers"] += 1
+
+    def _deliver(self, number: int, now: datetime) -> None:
+        due = [delivery for at, delivery in self._waiting if at <= number]
+        self._waiting = deque((at, delivery) for at, delivery in self._waiting if at > number)
+        self._chance.shuffle(due)
+        for delivery in due:
+            before = len(self._reports.feeds)
+            key, pages = delivery.key, delivery.pages
+            feed = parse_feed(FeedPage(page, *one) for page, one in enumerate(pages, 1))
+            digest = hashlib.sha256(repr(pages).encode()).hexdigest()
+            self._runner.run(partial(ingest_feed, now=now, key=key, sha256=digest, feed=feed), "jobs")
+            self._reports.ingest(key, delivery.requested_at, pages, ingested_at=now)
+            self._compare_feed(key)
+            if len(self._reports.feeds) > before:
+                self._compare_boards(now)
+
+    def _compare_feed(self, key: str) -> None:
+        with self._owner.connect() as connection:
+            is_whole = connection.scalar(sa.select(feeds.c.is_whole).where(feeds.c.key == key))
+        expected = [feed.is_whole for feed in self._reports.feeds if feed.moment[1] == key]
+        assert is_whole == (expected == [True]), f"{key} is whole: {is_whole}"
+        self._counts["answers"] += 1
+        self._counts["answers that are no feed"] += not expected
+        self._counts["feeds that are not whole"] += expected == [False]
+
+    def _compare_boards(self, now: datetime) -> None:
+        """The ranks of the running races are those that they would end with."""
+        for race in self._unsettled():
+            board = self._reports.board(race, self._community.people) if race.start <= now < race.end else None
+            if board is not None:
+                self._compare_standings(race, board)
+
+    def _accept_drop(self, now: datetime) -> None:
+        last = max(self._reports.feeds, key=lambda feed: feed.moment, default=None)
+        if last is not None and last.is_complete and not last.is_whole and self._chance.random() < 0.1:
+            key = last.moment[1]
+            self._runner.run(
+                partial(acceptance.accept_feed, caller=self._community.staff, reason="They left.", now=now)
+            )
+            self._reports.accept_drop(key)
+            self._counts["accepted feeds"] += 1
+
+    def _settle(self, now: datetime) -> None:
+        """Settle the races that are due: the schedule has found all but the one of the legacy application."""
+        due = [race for race in self._unsettled() if self._reports.is_due(race, now)]
+        with self._owner.connect() as connection:
+            found = set(settlement.find_due(connection, now=now))
+        assert found == {race.id for race in due} - self._legacy_ids, f"due at {now}: {found}"
+        for race in due:
+            if race.id in self._legacy_ids:
+                self._settle_for_staff(race, now)
+            else:
+                self._runner.run(partial(settlement.settle_due, race_id=race.id, now=now), "jobs")
+                self._note(race, now)
+
+    def _settle_for_staff(self, race: Race, now: datetime, *, force: bool = False) -> None:
+        staff = self._community.staff
+        self._runner.run(partial(settlement.settle, caller=staff, race_id=race.id, force=force, now=now), "jobs")
+        self._note(race, now, force=force)
+
+    def _note(self, race: Race, now: datetime, *, force: bool = False) -> None:
+        result = self._reports.settle(race, self._community.people, now=now, force=force)
+        assert result is not None
+        self._results[race.id] = result
+        self._compare(race, result)
+        ranks = Counter(one.rank for one in result.standings.values() if one.rank is not None)
+        self._counts["forced settlements"] += force
+        self._counts["members ranked"] += ranks.total()
+        self._counts["members tied"] += sum(count for count in ranks.values() if count > 1)
+        self._counts["newcomers"] += sum(one.is_new for one in result.standings.values())
+
+    def _compare(self, race: Race, result: Result) -> None:
+        """Standings, rewards and archive of a settled race are those of the plain computation."""
+        self._compare_standings(race, result)
+        paid = {user_id: one.prize for user_id, one in result.standings.items() if one.prize}
+        of_race = sa.select(rewards.c.user_id, rewards.c.amount).where(
+            rewards.c.source_type == "race", rewards.c.source_id == race.id
+        )
+        archived = sa.select(historical_races).where(historical_races.c.race_id == race.id)
+        boundaries = sa.select(race_boundaries.c.instant, feeds.c.key).join(
+            feeds, feeds.c.id == race_boundaries.c.feed_id
+        )
+        with self._owner.connect() as connection:
+            rows = connection.execute(of_race).all()
+            assert Counter((row.user_id, row.amount) for row in rows) == Counter(paid.items()), "rewards differ"
+            assert connection.execute(archived).one() is not None
+            found = {row.instant: row.key for row in connection.execute(boundaries)}
+            assert (found[race.start], found[race.end]) == result.feeds, "boundaries differ"
+            settled_at = sa.select(wager_races.c.settled_at).where(wager_races.c.id == race.id)
+            assert connection.scalar(settled_at) is not None
+
+    def _compare_standings(self, race: Race, result: Result) -> None:
+        participants = wager_race_participants.c
+        columns = sa.select(participants.user_id, participants.rank, participants.total_wager)
+        with self._owner.connect() as connection:
+            rows = connection.execute(columns.where(participants.race_id == race.id)).all()
+        assert {row.user_id for row in rows} == set(result.standings)
+        people, differences = self._community.people, []
+        for row in rows:
+            expected = result.standings[row.user_id]
+            has_score = row.total_wager == expected.score or people[row.user_id].uid is None
+            if row.rank != expected.rank or not has_score:
+                differences.append(f"{people[row.user_id]}: {row.rank} {row.total_wager}, not {expected}")
+        assert not differences, f"race {race.id} from {race.start} to {race.end}: {differences[:5]}"
+
+    def summary(self) -> str:
+        """What happened."""
+        paid = sum(result.standings[user].prize for result in self._results.values() for user in result.standings)
+        counts: Counter[Any] = self._counts + self._community.counts + self._runner.counts
+        happened = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+        return f"{self._size} members, {len(self._results)} races, ${paid} paid: {happened}"

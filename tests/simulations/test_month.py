@@ -1,0 +1,42 @@
+"""`make simulate WHAT=month`, in a small size."""
+
+import os
+import secrets
+
+import pytest
+
+from tests.simulations import month
+from tests.support import stack
+
+FIXED_SEED = 22
+HAPPENED = (
+    "accepted falls",
+    "answers that are no feed",
+    "at once",
+    "disqualifications",
+    "ended exclusions",
+    "ended links",
+    "erased uids taken up",
+    "erasures",
+    "exclusions",
+    "feeds that are not whole",
+    "forced settlements",
+    "killed within a transaction",
+    "late answers",
+    "links",
+    "members tied",
+    "newcomers",
+    "repeated answers",
+    "suspensions",
+    "twice",
+)
+
+
+@pytest.mark.parametrize("seed", [FIXED_SEED, None], ids=["fixed seed", "random seed"])
+def test_races_of_three_days_settle_to_the_plain_computation(servers: stack.Stack, seed: int | None) -> None:
+    number = secrets.randbelow(2**32) if seed is None else seed
+    print(f"SEED={number}")
+    summary = month.run(servers, os.environ["TEST_DATABASE"], size=200, seed=number, days=3, kills=50)
+    print(summary)
+    if seed is not None:
+        assert [kind for kind in HAPPENED if f" {kind}" not in summary] == []
