@@ -13,6 +13,7 @@ PARTICIPANTS=… takes another number, ROUNDS=… another number of turns. It ne
 limit is missed.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -53,6 +54,7 @@ class Route:
     ----------
     path: Express's, with the race's id as `{race}`.
     must, moonshot: of its requests divided by Express's.
+    items: how many an answer must have; none: it is no list.
     """
 
     function: str
@@ -60,10 +62,21 @@ class Route:
     path: str
     must: float | None = None
     moonshot: float | None = None
+    items: int | None = None
+
+    def check(self, body: str) -> None:
+        """Check that an answer has all items of a page: a page without them would be served faster.
+
+        Raises
+        ------
+        RuntimeError
+        """
+        if self.items is not None and len(items := json.loads(body)["items"]) != self.items:
+            raise RuntimeError(f"{self.function} answered {len(items)} items, not {self.items}")
 
 
 ROUTES = (
-    Route("get_leaderboard", "GET", f"/v1/races/{{race}}/leaderboard?limit={ROWS}", 0.9, 1.2),
+    Route("get_leaderboard", "GET", f"/v1/races/{{race}}/leaderboard?limit={ROWS}", 0.9, 1.2, ROWS),
     Route("get_me", "GET", "/v1/me"),
     Route("join_race", "POST", "/v1/races/{race}/participants"),
 )
@@ -178,9 +191,9 @@ def measure(bench: Bench, application: Path, route: Route) -> Line:
     """Serve a route in turns by this build, by the baseline and by Express, and return the result."""
     baseline = bench.baseline(route.function)
     with ExitStack() as resources:
-        ours = resources.enter_context(function(bench.this(route.function)))
+        ours = resources.enter_context(function(bench.this(route.function), route))
         express, again = (resources.enter_context(node(application, bench.workloads[0], route)) for _ in range(2))
-        before = resources.enter_context(function(baseline)) if baseline else None
+        before = resources.enter_context(function(baseline, route)) if baseline else None
         servers = [server for server in (ours, express, again, before) if server is not None]
         for workload in bench.workloads:
             resources.enter_context(joining(workload))
@@ -196,7 +209,7 @@ def measure(bench: Bench, application: Path, route: Route) -> Line:
 
 
 @contextmanager
-def function(subject: Subject) -> Iterator[Served]:
+def function(subject: Subject, route: Route) -> Iterator[Served]:
     """Run a build's handler."""
     with server_processes(subject.workload) as find, subject.start() as runtime:
 
@@ -206,6 +219,7 @@ def function(subject: Subject) -> Iterator[Served]:
             return CLIENTS * REQUESTS
 
         serve()
+        route.check(subject.send(runtime).answer.get("body", ""))
         yield Served(runtime.pid, find(), serve)
 
 
@@ -230,6 +244,7 @@ def node(application: Path, workload: Workload, route: Route) -> Iterator[Served
                     body = answer.read()
                     if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
                         raise RuntimeError(f"Express answered {answer.status}: {body.decode()}")
+                route.check(body.decode())
                 return REQUESTS
 
             def serve() -> int:

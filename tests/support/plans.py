@@ -79,14 +79,20 @@ class Requests:
     def _note(self, _: object, __: object, statement: str, parameters: Any, ___: object, ____: bool) -> None:
         self._sent.append((statement, parameters))
 
-    def rows_read(self) -> Counter[str]:
-        """Execute the statements once more, roll them back, and return how many rows were read of each table."""
+    def count(self) -> tuple[Counter[str], int]:
+        """Execute the statements once more, roll them back, and return the rows read of each table, and the pages.
+
+        A page of an index counts as often as it was read: a scan that finds few rows may read very many.
+        """
         read: Counter[str] = Counter()
+        pages = 0
         with self._engine.connect() as connection:
             for statement, parameters in self._sent:
-                explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
-                read += _count_rows(connection.exec_driver_sql(explain, parameters).scalar_one()[0])
-        return read
+                explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
+                (found,) = connection.exec_driver_sql(explain, parameters).scalar_one()
+                read += _count_rows(found)
+                pages += found["Plan"]["Shared Hit Blocks"] + found["Plan"]["Shared Read Blocks"]
+        return read, pages
 
     @property
     def statements(self) -> list[tuple[str, Any]]:
