@@ -10,17 +10,19 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 from flask import Flask
 from moto.moto_server.werkzeug_app import create_backend_app
+from moto.s3.models import s3_backends
 from werkzeug.test import Client, run_wsgi_app
 
 from local.worker import ACCOUNT, REGION
 
 PREFIX = "/s3"
-# Of requests that this module makes itself. moto reads the region from the signature, and verifies no signature.
-_SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/s3/aws4_request"}
+SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/s3/aws4_request"}
+"""The header of a request without boto3. moto reads the region from the signature, and verifies no signature."""
 _BASE = "http://127.0.0.1"
 
 type Event = dict[str, Any]
@@ -35,13 +37,19 @@ def serve(app: Flask, bucket: str, folder: Path, listener: Callable[[Event], Non
     folder: of the objects; it is made if it does not exist.
     listener: gets the event of each object that is put. The answer waits for it.
     """
+    s3_backends.reset()
     s3, others = create_backend_app("s3"), app.wsgi_app
     client = Client(s3)
     lock = threading.Lock()  # two requests at once are too many for moto's backend
-    client.put(f"/{bucket}", base_url=_BASE, headers=_SIGNED)
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        path = f"/{bucket}/{file.relative_to(folder).as_posix()}"
-        client.put(path, data=file.read_bytes(), base_url=_BASE, headers=_SIGNED)
+    client.put(f"/{bucket}", base_url=_BASE, headers=SIGNED)
+    loaded: set[str] = set()
+
+    def load(path: str) -> None:
+        """Give moto the object of a path if it is in the folder; not all at the start, since there may be thousands."""
+        file = folder / path.removeprefix(f"/{bucket}/")
+        if path.startswith(f"/{bucket}/") and path not in loaded and file.is_file():
+            client.put(path, data=file.read_bytes(), base_url=_BASE, headers=SIGNED)
+        loaded.add(path)
 
     def answer(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith(f"{PREFIX}/"):
@@ -49,11 +57,13 @@ def serve(app: Flask, bucket: str, folder: Path, listener: Callable[[Event], Non
         path = environ["PATH_INFO"].removeprefix(PREFIX)
         name, _, key = path.removeprefix("/").partition("/")
         with lock:
+            load(path)
+            load("/" + unquote(environ.get("HTTP_X_AMZ_COPY_SOURCE", "")).removeprefix("/"))
             rest = {"PATH_INFO": path, "RAW_URI": path, "REQUEST_URI": path}
             parts, status, headers = run_wsgi_app(s3, environ | rest, buffered=True)
             body = b"".join(parts)
             is_new = environ["REQUEST_METHOD"] == "PUT" and status.startswith("200") and name == bucket and key
-            content = client.get(path, base_url=_BASE, headers=_SIGNED).data if is_new else b""
+            content = client.get(path, base_url=_BASE, headers=SIGNED).data if is_new else b""
         if is_new:
             (folder / key).parent.mkdir(parents=True, exist_ok=True)
             (folder / key).write_bytes(content)
@@ -76,12 +86,12 @@ def put(base: str, bucket: str, key: str, content: bytes) -> None:
     httpx.HTTPError
     """
     url = f"{base}{PREFIX}/{bucket}/{key}"
-    httpx.put(url, content=content, headers=_SIGNED, trust_env=False).raise_for_status()
+    httpx.put(url, content=content, headers=SIGNED, trust_env=False).raise_for_status()
 
 
 def read(base: str, bucket: str, key: str) -> bytes:
     """Return the content of an object of a running stand-in; see `put`."""
-    answer = httpx.get(f"{base}{PREFIX}/{bucket}/{key}", headers=_SIGNED, trust_env=False)
+    answer = httpx.get(f"{base}{PREFIX}/{bucket}/{key}", headers=SIGNED, trust_env=False)
     return answer.raise_for_status().content
 
 

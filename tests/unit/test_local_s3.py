@@ -28,7 +28,7 @@ def test_what_is_put_is_reported_and_is_there_at_the_next_start(tmp_path: Path) 
         s3.put(base, FEED_BUCKET, "feed/a.gz", b"content")
         assert s3.read(base, FEED_BUCKET, "feed/a.gz") == b"content"
         assert httpx.get(f"{base}/elsewhere").status_code == 404
-    (event,) = events
+    event = events[0]
     assert event["detail"]["object"] | {"etag": "", "sequencer": ""} == {
         "key": "feed/a.gz",
         "size": 7,
@@ -37,8 +37,15 @@ def test_what_is_put_is_reported_and_is_there_at_the_next_start(tmp_path: Path) 
     }
     assert (event["source"], event["detail-type"]) == ("aws.s3", "Object Created")
     with serving(tmp_path, AffiliateApi(open_casino()), listener=events.append) as base:
+        source = f"{FEED_BUCKET}/feed%2Fa.gz"
+        copied = httpx.put(f"{base}/s3/{FEED_BUCKET}/settled/a.gz", headers=s3.SIGNED | {"x-amz-copy-source": source})
+        assert copied.status_code == 200
+        assert s3.read(base, FEED_BUCKET, "settled/a.gz") == b"content"
         assert s3.read(base, FEED_BUCKET, "feed/a.gz") == b"content"
-    assert len(events) == 1
+    (tmp_path / "feed/a.gz").unlink()
+    with serving(tmp_path, AffiliateApi(open_casino())) as base, pytest.raises(httpx.HTTPStatusError, match="404"):
+        s3.read(base, FEED_BUCKET, "feed/a.gz")
+    assert [event["detail"]["object"]["key"] for event in events] == ["feed/a.gz", "settled/a.gz"]
 
 
 def test_the_affiliate_api_is_told_how_to_answer(tmp_path: Path) -> None:
