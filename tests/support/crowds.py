@@ -83,6 +83,15 @@ FROM generate_series(1, :rows) n;
 INSERT INTO ticket_messages (ticket_id, user_id, message)
 SELECT ticket, :member, 'm' FROM generate_series(1, :rows) n, unnest(ARRAY[:first + 1, :first + 2]) ticket;
 """
+# Feeds of many days, and accounts of which the last ones have fallen.
+FEEDS = """
+INSERT INTO feeds (key, requested_at, ingested_at, sha256, is_whole, entry_count, bad_count, uid_count, missing_count)
+SELECT 'crowd-' || n, at, at, '', true, 1, 0, 1, 0
+FROM (SELECT n, '2026-05-01 12:00'::timestamp - n * interval '10 minutes' AS at FROM generate_series(0, :rows) n) x;
+INSERT INTO wager_accounts (uid, total_wager, wager_today, wager_week, wager_month, read_at, highest)
+SELECT 'crowd-' || n, 1, 0, 0, 0, '2026-05-01', CASE WHEN n > :rows - :few THEN 2 ELSE 1 END
+FROM generate_series(1, :rows) n;
+"""
 # The oldest requests wait for a decision, and so do the newest.
 LINKS = """
 INSERT INTO account_links (user_id, uid, requested_at, decision, decided_at)
@@ -113,7 +122,7 @@ def make_crowd(database: sa.Engine, rows: int) -> Crowd:
     members, first = Members(database), 1_000_000
     crowd = Crowd(members.new(seeds=False), members.staff(seeds=False), first)
     values = {"rows": rows, "few": FEW, "first": first, "member": crowd.member.id}
-    for script in (USERS, RACES, CODES, SPINS, REWARDS, TICKETS, LINKS):
+    for script in (USERS, RACES, CODES, SPINS, REWARDS, TICKETS, LINKS, FEEDS):
         filled = re.sub(r"(?<!:):([a-z]+)", lambda name: str(values[name[1]]), script)
         fill(database, *filled.split(";")[:-1])
     return crowd
@@ -210,6 +219,7 @@ OTHERS = {
     "own standing without a rank": Variant(
         "get_standing", {"around": "5"}, "member", "/v1/races/{2}/standing", most=50
     ),
+    "the feed": Variant("get_feed", {}, "staff", most=400),
     "a member": Variant("get_member", {}, "staff", "/v1/admin/members/{5}"),
     "the overview": Variant("get_overview", {}, "staff"),
     "a profile": Variant("get_profile", {}, path="/v1/users/{1}"),
