@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from goatedvips.domain import idempotency
+from goatedvips.domain.wagers.thinning import thin_readings
 from goatedvips.models.accounts import attempts, mailed_tokens, sessions, users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import outbox
@@ -131,6 +132,7 @@ _purge_sent_mail = _purge_rows(outbox, outbox.c.created_at, func.least(outbox.c.
 _purge_records = _purge_rows(idempotency_records, idempotency_records.c.created_at, idempotency_records.c.created_at)
 _purge_pending = _purge_pending_subscriptions()
 _clear_inactive = _clear_inactive_members()
+_thin_readings = thin_readings()
 KINDS = {
     "attempts": _Purge(timedelta(days=1), _purge_attempts),
     "sessions": _Purge(timedelta(days=30), _purge_sessions),
@@ -139,6 +141,7 @@ KINDS = {
     "pending_subscriptions": _Purge(timedelta(days=30), _purge_pending),
     "idempotency_records": _Purge(idempotency.RECORD_LIFETIME, _purge_records),
     "no_longer_active": _Purge(timedelta(days=30), _clear_inactive),
+    "thinned_readings": _Purge(timedelta(days=90), _thin_readings),
 }
 """What is purged, by kind, and after which period."""
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    literal_column,
     or_,
     select,
 )
@@ -36,6 +37,8 @@ COUNTED = wager_readings.c.total - wager_readings.c.lowered
 """The total of a reading, as it counts since the last fall that was accepted."""
 MOST_POINTS = 200
 """In a participant's history. Of more readings so many are taken evenly, the last one always."""
+_FENCE: ColumnElement[int] = literal_column("0")
+"""An offset for which PostgreSQL computes the columns of a subquery once a row, and not at each use of them."""
 _OF_ACCOUNT = wager_readings.c.account_id == wager_accounts.c.id
 
 
@@ -165,11 +168,14 @@ def scored(wanted: ColumnElement[bool]) -> Select[Any]:
         .join(participants, and_(participants.c.race_id == window.c.id, participants.c.is_listed))
         .join(users, users.c.id == participants.c.member_key)
         .outerjoin(wager_accounts, wager_accounts.c.user_id == users.c.id)
+        .offset(_FENCE)
         .subquery("totals")
     )
-    with_score = select(
-        *totals.c, score(totals.c.end_total, totals.c.base, totals.c.carried_over).label("score")
-    ).subquery("with_score")
+    with_score = (
+        select(*totals.c, score(totals.c.end_total, totals.c.base, totals.c.carried_over).label("score"))
+        .offset(_FENCE)
+        .subquery("with_score")
+    )
     reason = unranked_reason(with_score.c.mark, with_score.c.score, with_score.c.min_wager)
     return select(*_without(with_score, "mark", "min_wager"), reason.label("unranked_reason"))
 
@@ -199,7 +205,7 @@ def ranked(scores: Select[Any]) -> Select[Any]:
 
     `rank` is null for those with an `unranked_reason`.
     """
-    rows = scores.subquery("scored")
+    rows = scores.offset(_FENCE).subquery("scored")
     is_ranked = rows.c.unranked_reason.is_(None)
     rank = func.rank().over(partition_by=(rows.c.race_id, is_ranked), order_by=rows.c.score.desc())
     return select(*rows.c, case((is_ranked, rank)).label("rank"))

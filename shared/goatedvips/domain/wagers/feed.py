@@ -228,6 +228,8 @@ def _figure(value: object, absent: Decimal | None) -> Decimal | None:
     """Return a figure rounded to 8 places, `absent` for null, and None for what is no figure."""
     if value is None:
         return absent
+    if value == 0 and type(value) is int:  # most figures
+        return _ZERO
     if isinstance(value, str):
         if not _NUMBER.fullmatch(value):
             return None
