@@ -13,6 +13,8 @@ from database.connection import first_line
 from migrations import upgrade as migrations
 
 FOLDER = Path(__file__).resolve().parent.parent / ".local"
+BUCKET_FOLDER = "s3"
+"""The folder in that folder with the objects of the local bucket, which rows of the database name by their keys."""
 CLOCK_FILE = "clock.json"
 """The file in that folder where `make run` notes how far its clock is ahead of the real time."""
 

@@ -1,6 +1,7 @@
 """`make db-reset`: delete everything in the local database, or in the one that DATABASE_URL names, and migrate anew."""
 
 import os
+import shutil
 import sys
 
 from sqlalchemy import make_url, text
@@ -57,6 +58,7 @@ def main() -> None:
             sys.exit(INTERRUPTED)
         if "DATABASE_URL" not in os.environ:
             (local.FOLDER / local.CLOCK_FILE).unlink(missing_ok=True)
+            shutil.rmtree(local.FOLDER / local.BUCKET_FOLDER, ignore_errors=True)
             print("The next `make run` loads the demo data again.")
         print(f"Ready: {make_url(url).render_as_string(hide_password=True)}")
 

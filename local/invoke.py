@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from database.embedded import free_port
-from database.local import FOLDER, local_database
+from database.local import BUCKET_FOLDER, FOLDER, local_database
 from database.upgrade import upgrade
 from local import demo, running, samples, template
 from local.pool import BASE_VARIABLES, Function
@@ -108,7 +108,9 @@ def _stand_ins(base: str | None) -> Iterator[str]:
     if base is not None:
         yield base
         return
-    with feed_server.serving(FOLDER / "s3", affiliate.AffiliateApi(affiliate.open_casino(demo.CASINO_ACCOUNTS))) as own:
+    with feed_server.serving(
+        FOLDER / BUCKET_FOLDER, affiliate.AffiliateApi(affiliate.open_casino(demo.CASINO_ACCOUNTS))
+    ) as own:
         yield own
 
 
@@ -121,7 +123,8 @@ def main(name: str, file: str | None = None) -> None:
     """Invoke the function, print its answer as JSON, and exit with 1 when it failed."""
     platform = running.find(FOLDER)
     base = f"http://127.0.0.1:{platform.api_port if platform else API_PORT}"
-    with local_database() as url, _stand_ins(base if platform else None) as stand_ins:
+    # Standard output is for the answer. The server of the stand-ins prints its requests.
+    with redirect_stdout(sys.stderr), local_database() as url, _stand_ins(base if platform else None) as stand_ins:
         upgrade(url)
         demo.load(url, base)
         values = template.build_parameters(url, base) | template.build_feed_parameters(stand_ins)

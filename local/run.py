@@ -57,7 +57,7 @@ def serve(
     url: str, database_port: int, port: int, clock: MovableClock, stack: ExitStack, *, serves_containers: bool
 ) -> None:
     """Serve the API over its workers and run the schedules, until interrupted."""
-    from database.local import FOLDER  # noqa: PLC0415  as above
+    from database.local import BUCKET_FOLDER, FOLDER  # noqa: PLC0415  as above
     from local import demo, running, template  # noqa: PLC0415
     from local.gateway import docs  # noqa: PLC0415
     from local.gateway.api import HttpApi  # noqa: PLC0415
@@ -84,7 +84,7 @@ def serve(
     mail.serve(api.app, mail.Mailbox())
     affiliate.serve(api.app, affiliate_api, clock.now)
     events = EventBridge(plan.rules, workers)
-    s3.serve(api.app, template.FEED_BUCKET, FOLDER / "s3", events.send)
+    s3.serve(api.app, template.FEED_BUCKET, FOLDER / BUCKET_FOLDER, events.send)
     stack.callback(events.stop)
     docs.serve(api.app)
     report("Loading demo data")
