@@ -34,7 +34,13 @@ FILES: dict[str, tuple[str, ...]] = {
         "wheel.spin_statements.record_win",
         "wheel.spin_statements.select_todays_spin",
     ),
-    "races": ("races.leaderboard_statements.select_first_page", "races.leaderboard_statements.select_later_page"),
+    "races": (
+        "races.leaderboard_statements.select_first_page",
+        "races.leaderboard_statements.select_later_page",
+        "races.participation_statements.join_race",
+        "races.participation_statements.select_race_and_participation",
+        "races.participation_statements.leave_race",
+    ),
     "accounts": ("accounts.sessions.find_live", "accounts.sessions.record_use", "accounts.profiles.select_me"),
 }
 """The packages of the domain that have a file (empty: the kernel), and the statements in it with their modules."""

@@ -41,3 +41,75 @@ LIMIT $4::BIGINT""",
         "page_rows",
     ),
 )
+
+JOIN_RACE = Compiled(
+    "races.participation_statements.join_race",
+    """\
+WITH caller AS
+(SELECT users.id AS id
+FROM users JOIN sessions ON sessions.user_id = users.id
+WHERE sessions.id = $2::INTEGER AND users.id = $3::INTEGER AND sessions.ended_at IS NULL AND sessions.expires_at > $1::TIMESTAMP WITHOUT TIME ZONE AND users.suspended_at IS NULL AND users.erased_at IS NULL AND NOT (users.excluded_permanently OR users.excluded_until IS NOT NULL) AND NOT ($4::BOOLEAN AND users.email_verified IS NOT true) FOR SHARE OF users),
+race AS
+(SELECT wager_races.id AS id
+FROM wager_races
+WHERE wager_races.id = $5::INTEGER AND wager_races.end_date > $1::TIMESTAMP WITHOUT TIME ZONE AND wager_races.cancelled_at IS NULL AND wager_races.settled_at IS NULL),
+joined AS
+(INSERT INTO wager_race_participants (race_id, user_id, member_key, total_wager, joined_at, updated_at) SELECT race.id AS id, caller.id AS id_1, caller.id AS id__1, 0 AS anon_1, $1::TIMESTAMP WITHOUT TIME ZONE AS anon_2, $1::TIMESTAMP WITHOUT TIME ZONE AS anon__1
+FROM caller JOIN race ON true
+WHERE NOT (EXISTS (SELECT *
+FROM wager_race_participants
+WHERE wager_race_participants.race_id = $5::INTEGER AND wager_race_participants.member_key = $3::INTEGER)) ON CONFLICT (race_id, member_key) DO NOTHING RETURNING wager_race_participants.race_id, wager_race_participants.user_id, wager_race_participants.joined_at, wager_race_participants.total_wager, wager_race_participants.rank)
+SELECT joined.race_id, joined.user_id, joined.joined_at, joined.total_wager, joined.rank, true AS created
+FROM joined UNION ALL SELECT existing.race_id, existing.user_id, existing.joined_at, existing.total_wager, existing.rank, existing.created
+FROM (SELECT wager_race_participants.race_id AS race_id, wager_race_participants.user_id AS user_id, wager_race_participants.joined_at AS joined_at, wager_race_participants.total_wager AS total_wager, wager_race_participants.rank AS rank, false AS created
+FROM wager_race_participants
+WHERE wager_race_participants.race_id = $5::INTEGER AND wager_race_participants.member_key = $3::INTEGER) AS existing JOIN caller ON true""",
+    (
+        "now",
+        "caller_session_id",
+        "caller_id",
+        "verified_email_required",
+        "race_id",
+    ),
+    commit_in_flight=True,
+)
+
+SELECT_RACE_AND_PARTICIPATION = Compiled(
+    "races.participation_statements.select_race_and_participation",
+    """\
+SELECT existing.race_id, existing.user_id, existing.joined_at, existing.total_wager, existing.rank, existing.created
+FROM wager_races LEFT OUTER JOIN (SELECT wager_race_participants.race_id AS race_id, wager_race_participants.user_id AS user_id, wager_race_participants.joined_at AS joined_at, wager_race_participants.total_wager AS total_wager, wager_race_participants.rank AS rank, false AS created
+FROM wager_race_participants
+WHERE wager_race_participants.race_id = $1::INTEGER AND wager_race_participants.member_key = $2::INTEGER) AS existing ON true
+WHERE wager_races.id = $1::INTEGER""",
+    (
+        "race_id",
+        "caller_id",
+    ),
+)
+
+LEAVE_RACE = Compiled(
+    "races.participation_statements.leave_race",
+    """\
+WITH caller AS
+(SELECT users.id AS id
+FROM users JOIN sessions ON sessions.user_id = users.id
+WHERE sessions.id = $2::INTEGER AND users.id = $3::INTEGER AND sessions.ended_at IS NULL AND sessions.expires_at > $1::TIMESTAMP WITHOUT TIME ZONE AND users.suspended_at IS NULL AND users.erased_at IS NULL FOR KEY SHARE OF users),
+race AS
+(SELECT wager_races.id AS id, wager_races.start_date <= $1::TIMESTAMP WITHOUT TIME ZONE AS has_started
+FROM caller JOIN wager_races ON wager_races.id = $4::INTEGER
+WHERE EXISTS (SELECT *
+FROM wager_race_participants
+WHERE wager_race_participants.race_id = $4::INTEGER AND wager_race_participants.member_key = $3::INTEGER)),
+"left" AS
+(DELETE FROM wager_race_participants USING race WHERE wager_race_participants.race_id = race.id AND wager_race_participants.user_id = $3::INTEGER AND NOT race.has_started)
+SELECT race.has_started
+FROM race""",
+    (
+        "now",
+        "caller_session_id",
+        "caller_id",
+        "race_id",
+    ),
+    commit_in_flight=True,
+)

@@ -3,26 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    delete,
-    exists,
-    false,
-    literal,
-    select,
-    true,
-    union_all,
-)
-from sqlalchemy.dialects.postgresql import insert as upsert
-
-from goatedvips.domain import access
-from goatedvips.domain.access import CALLER_ID, CALLER_PARAMETERS, NOW, Caller
-from goatedvips.domain.first_statements import compile_at_import
-from goatedvips.domain.races.races import RACE_ID
+from goatedvips.connections import Connection
+from goatedvips.domain import callers
+from goatedvips.domain.callers import Caller
+from goatedvips.domain.races import compiled_statements as statements
 from goatedvips.errors import NotFound, RaceClosed, RaceFrozen
-from goatedvips.models.races import wager_race_participants as participants
-from goatedvips.models.races import wager_races as races
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,45 +31,7 @@ class Participation:
     created: bool
 
 
-_player = access.player()
-_open_race = (
-    select(races.c.id)
-    .where(races.c.id == RACE_ID, races.c.end_date > NOW, races.c.cancelled_at.is_(None), races.c.settled_at.is_(None))
-    .cte("race")
-)
-_columns = (
-    participants.c.race_id,
-    participants.c.user_id,
-    participants.c.joined_at,
-    participants.c.total_wager,
-    participants.c.rank,
-)
-_IS_CALLERS = participants.c.race_id == RACE_ID, participants.c.member_key == CALLER_ID
-# The unique key (race_id, member_key) decides.
-_insert_participation = (
-    upsert(participants)
-    .from_select(
-        ["race_id", "user_id", "member_key", "total_wager", "joined_at", "updated_at"],
-        select(_open_race.c.id, _player.c.id, _player.c.id, literal(0), NOW, NOW)
-        .select_from(_player)
-        .join(_open_race, true())
-        .where(~exists().where(*_IS_CALLERS)),
-    )
-    .on_conflict_do_nothing(index_elements=["race_id", "member_key"])
-    .returning(*_columns)
-    .cte("joined")
-)
-_existing = select(*_columns, false().label("created")).where(*_IS_CALLERS).subquery("existing")
-_join_race = union_all(
-    select(_insert_participation, true().label("created")), select(_existing).join(_player, true())
-).execution_options(commit_in_flight=True)
-compile_at_import(_join_race, CALLER_PARAMETERS | {"race_id"})
-_select_race_and_participation = (
-    select(*_existing.c).select_from(races).outerjoin(_existing, true()).where(races.c.id == RACE_ID)
-)
-
-
-def join(connection: Connection, caller: Caller, race_id: int, *, now: datetime) -> Participation:
+def join(connection: Connection[Any], caller: Caller, race_id: int, *, now: datetime) -> Participation:
     """Let the member join the race. A member who has joined gets their participation again, also after the race's end.
 
     Raises
@@ -92,36 +41,24 @@ def join(connection: Connection, caller: Caller, race_id: int, *, now: datetime)
     Unauthenticated, AccountSuspended, SelfExcluded, EmailUnverified
     """
     parameters = caller.parameters(now) | {"race_id": race_id}
-    row = access.one_or_none(connection, _join_race, caller, parameters, now=now, playing=True)
+    row = callers.one_or_none(connection, statements.JOIN_RACE, caller, parameters, now=now, playing=True)
     if row is None:  # the race is not open, or the member joined it in a concurrent request
-        row = connection.execute(_select_race_and_participation, parameters).one_or_none()
+        row = connection.execute(statements.SELECT_RACE_AND_PARTICIPATION, parameters).one_or_none()
     if row is None:
         raise NotFound
     if row.joined_at is None:
         raise RaceClosed
-    return Participation(**row._mapping)
-
-
-_leaver = access.member()
-_joined_race = (
-    select(races.c.id, (races.c.start_date <= NOW).label("has_started"))
-    .select_from(_leaver)
-    .join(races, races.c.id == RACE_ID)
-    .where(exists().where(*_IS_CALLERS))
-    .cte("race")
-)
-# All rows of the member: the legacy application may have made several.
-_delete_participation = (
-    delete(participants)
-    .where(
-        participants.c.race_id == _joined_race.c.id, participants.c.user_id == CALLER_ID, ~_joined_race.c.has_started
+    return Participation(
+        race_id=row.race_id,
+        user_id=row.user_id,
+        joined_at=row.joined_at,
+        total_wager=row.total_wager,
+        rank=row.rank,
+        created=row.created,
     )
-    .cte("left")
-)
-_leave_race = select(_joined_race.c.has_started).add_cte(_delete_participation).execution_options(commit_in_flight=True)
 
 
-def leave(connection: Connection, caller: Caller, race_id: int, *, now: datetime) -> None:
+def leave(connection: Connection[Any], caller: Caller, race_id: int, *, now: datetime) -> None:
     """Let the member leave a race that has not started.
 
     Raises
@@ -130,7 +67,7 @@ def leave(connection: Connection, caller: Caller, race_id: int, *, now: datetime
     RaceFrozen: the race has started.
     Unauthenticated, AccountSuspended
     """
-    row = access.one_or_none(connection, _leave_race, caller, {"race_id": race_id}, now=now)
+    row = callers.one_or_none(connection, statements.LEAVE_RACE, caller, {"race_id": race_id}, now=now)
     if row is None:
         raise NotFound
     if row.has_started:
