@@ -5,6 +5,8 @@ Functions read it as `goatedvips.clock.utc_now`. Waits and time-outs follow the 
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,6 +70,16 @@ class MovableClock:
                 raise BackwardsError(f"The clock shows {written(now)} and never goes back, so not to {written(to)}.")
             self.present = Clock(to, datetime.now(UTC), self.present.speed)
         self.note()
+
+    @contextmanager
+    def showing(self, instant: datetime) -> Iterator[None]:
+        """Show an instant of the past until the block ends; only for what is done before the platform runs."""
+        present = self.present
+        self.present = Clock(instant, datetime.now(UTC))
+        try:
+            yield
+        finally:
+            self.present = present
 
     def note(self) -> None:
         """Write down what the clock shows, if that may be ahead of the real time."""

@@ -34,6 +34,13 @@ def test_it_runs_at_its_speed() -> None:
     assert 6000 <= (shown - origin).total_seconds() < 6000 + 600 * 10
 
 
+def test_it_can_show_the_past_for_a_while() -> None:
+    clock, past = MovableClock(), datetime(2026, 1, 1, tzinfo=UTC)
+    with clock.showing(past):
+        assert timedelta() <= clock.now() - past < MINUTE
+    assert abs(clock.now() - datetime.now(UTC)) < MINUTE
+
+
 def test_it_never_goes_back_after_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "clock.json"
     clock = MovableClock(file=file)
