@@ -45,7 +45,12 @@ A demo account was changed since it was created, so the password below may fail:
 """
 TO_TRY = """\
 Demo accounts: {member} (a member) and {staff} (staff), both with the password "{password}".
-{changed}Try, in another terminal:
+{changed}{member} takes part in the month's race, which ends on {end}. To see it settled and archived now:
+
+make clock TO=settlement
+curl -sw "\\n" "{base}/v1/races/history?limit=1"
+
+Try, in another terminal:
 
 API={base}
 TOKEN=$(curl -s $API/v1/sessions {json} \\
@@ -104,9 +109,9 @@ def load(url: str, base: str, now: datetime | None = None) -> str:
         first = midnight.replace(day=1)
         next_first = (first + timedelta(days=31)).replace(day=1)
         month = _announce_race(connection, staff, MONTH_RACE, "monthly", first, next_first, now)
-        for race_id in (live, month):
+        for race_id, names in ((live, RACER_NAMES), (month, [MEMBER, *RACER_NAMES])):
             if race_id:
-                _enter_racers(connection, race_id, now)
+                _enter_racers(connection, race_id, names, now)
         is_changed = not all(_has_first_password(connection, name) for name in (STAFF, MEMBER))
     return TO_TRY.format(
         base=base,
@@ -117,6 +122,7 @@ def load(url: str, base: str, now: datetime | None = None) -> str:
         race=upcoming,
         live_race=live,
         next_year=now.year + 1,
+        end=f"{next_first:%Y-%m-%d}",
         json=JSON,
         extract=EXTRACT,
     )
@@ -201,8 +207,8 @@ def _announce_race(
     return races.create(connection, staff, race, now=now).id
 
 
-def _enter_racers(connection: Connection, race_id: int, now: datetime) -> None:
-    """Enter a hundred members who cannot log in, with their ranks; every tenth hides their name."""
+def _enter_racers(connection: Connection, race_id: int, names: list[str], now: datetime) -> None:
+    """Enter members in a race, a hundred of whom cannot log in. Every tenth of these hides their name."""
     if connection.scalar(select(exists().where(wager_race_participants.c.race_id == race_id))):
         return
     new = [
@@ -219,22 +225,19 @@ def _enter_racers(connection: Connection, race_id: int, now: datetime) -> None:
         for number, name in enumerate(RACER_NAMES, 1)
     ]
     connection.execute(upsert(users).values(_validated(users, new)).on_conflict_do_nothing())
-    ids = connection.execute(
-        select(users.c.id).where(users.c.username.in_(RACER_NAMES)).order_by(users.c.username)
-    ).scalars()
-    standings = [
+    ids = connection.execute(select(users.c.id).where(users.c.username.in_(names)).order_by(users.c.username)).scalars()
+    entries = [
         {
             "race_id": race_id,
             "user_id": user_id,
             "member_key": user_id,
-            "rank": rank,
-            "total_wager": Decimal(100_000 - 900 * rank),
+            "total_wager": Decimal(0),
             "joined_at": now,
             "updated_at": now,
         }
-        for rank, user_id in enumerate(ids, 1)
+        for user_id in ids
     ]
-    connection.execute(insert(wager_race_participants), _validated(wager_race_participants, standings))
+    connection.execute(insert(wager_race_participants), _validated(wager_race_participants, entries))
 
 
 def _validated(table: Table, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ def serve(
 ) -> None:
     """Serve the API over its workers and run the schedules, until interrupted."""
     from database.local import BUCKET_FOLDER, FOLDER  # noqa: PLC0415  as above
-    from local import demo, running, template  # noqa: PLC0415
+    from local import demo, demo_feeds, running, template  # noqa: PLC0415
     from local.gateway import docs  # noqa: PLC0415
     from local.gateway.api import HttpApi  # noqa: PLC0415
     from local.gateway.server import Server  # noqa: PLC0415
@@ -87,8 +87,6 @@ def serve(
     s3.serve(api.app, template.FEED_BUCKET, FOLDER / BUCKET_FOLDER, events.send)
     stack.callback(events.stop)
     docs.serve(api.app)
-    report("Loading demo data")
-    hints = demo.load(url, base, clock.now())
     schedules = Schedules(plan.schedules, workers, clock)
     moves.serve(api.app, moves.Moves(clock, schedules, events, url, demo.MONTH_RACE), print_line)
     http = Server(HOST, port, api.app)
@@ -102,6 +100,9 @@ def serve(
     # The server runs in a thread, because its own loop would swallow the interrupt.
     threading.Thread(target=http.serve_forever, daemon=True).start()
     events.start()
+    report("Loading demo data")
+    hints = demo.load(url, base, clock.now())
+    demo_feeds.request(url, workers, events, clock)
     schedules.start()
     state = running.Running(port, database_port, serves_containers)
     stack.enter_context(running.announce(FOLDER, state))
