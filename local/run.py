@@ -114,10 +114,7 @@ def serve(
         "Database": url,
         "Functions' log": log,
     }
-    print()
-    for what, where in places.items():
-        print(f"{what:<16}{where}")
-    print(f"{'Clock':<16}{describe(clock)}")
+    print_places(places | {"Clock": describe(clock)})
     for schedule, reason in schedules.not_run:
         print(f"Not run here: {schedule.function}, {schedule.expression}: {reason}")
     print(f"\n{hints}\nCtrl-C stops everything.", flush=True)
@@ -127,6 +124,13 @@ def serve(
 def report(step: str) -> None:
     """Print what is being done, at once."""
     print(f"{step} …", flush=True)
+
+
+def print_places(places: dict[str, object]) -> None:
+    """Print where things are, a line each."""
+    print()
+    for what, where in places.items():
+        print(f"{what:<16}{where}")
 
 
 def print_line(line: str) -> None:

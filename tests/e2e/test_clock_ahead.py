@@ -21,20 +21,25 @@ from sqlalchemy.dialects.postgresql import JSONB
 from werkzeug.serving import make_server
 
 from database.embedded import free_port
+from goatedvips.clients import raw_feed
+from goatedvips.domain.wagers.feed import FeedPage
 from goatedvips.models.every import metadata
+from goatedvips.models.races import wager_races
 from goatedvips.models.schema import Instant
 from local import demo, samples, template
 from local.clock import MovableClock
 from local.pool import Pool
+from local.schedules.moves import SETTLEMENT_DELAY
 from local.stand_ins import affiliate, mail, s3
-from local.stand_ins.feeds import Casino
+from local.stand_ins.feeds import Casino, Fault
 from tests.support import stack
 
 YEAR = timedelta(days=365)
 EMAIL = "kid@example.com"
 # Their sample events are refused. They are called again with what they need: tokens, ids, a member who has spun.
-NEED_MORE = {"cancel_race", "confirm_subscription", "leave_race", "reset_password", "revoke_batch", "revoke_code"}
-NEED_MORE |= {"rotate_seed", "verify_email", "withdraw_payout"}
+NEED_MORE = {"accept_feed", "cancel_race", "close_ticket", "confirm_subscription", "leave_race", "reply_ticket"}
+NEED_MORE |= {"reset_password", "revoke_batch", "revoke_code", "rotate_seed", "settle_race", "update_participant"}
+NEED_MORE |= {"verify_email", "withdraw_payout"}
 
 
 @dataclass
@@ -68,8 +73,8 @@ class Platform:
         if by:
             context["authorizer"] = {"lambda": by}
         if row:
-            path = re.sub(r"/\d+", f"/{row}", event["rawPath"])
-            event |= {"rawPath": path, "pathParameters": {"id": str(row)}}
+            path = re.sub(r"/\d+", f"/{row}", event["rawPath"], count=1)
+            event |= {"rawPath": path, "pathParameters": event["pathParameters"] | {"id": str(row)}}
             context["http"]["path"] = path
         if key:
             event["headers"]["idempotency-key"] = key
@@ -169,6 +174,35 @@ def do_more(platform: Platform) -> None:
 
     write("grant_reward", key="three", body={"user_id": member["user_id"], "amount": "5.00", "reason": "For the test."})
     write("withdraw_payout", row=write("create_payouts", body={})["batch_id"])
+
+    ticket = write("open_ticket", by=member)["id"]
+    write("reply_ticket", by=member, row=ticket)
+    write("close_ticket", by=member, row=ticket)
+
+    do_more_with_feeds(platform)
+
+
+def do_more_with_feeds(platform: Platform) -> None:
+    """Accept a feed that lacks accounts, and settle a race."""
+    write, clock = platform.write, platform.pool.clock
+    shrunk = affiliate.AffiliateApi(affiliate.open_casino(demo.CASINO_ACCOUNTS))
+    shrunk.behaviour = affiliate.Behaviour(fault=Fault.SHRUNK)
+    now = clock.now()
+    key = raw_feed.feed_key(now)
+    s3.put(platform.base, template.FEED_BUCKET, key, raw_feed.encode_feed([FeedPage(1, *shrunk.answer(now, 1))]))
+    event = platform.prepare("ingest_wagers")
+    event["detail"]["object"]["key"] = key
+    platform.call("ingest_wagers", event)
+    write("accept_feed", body={"reason": "The casino closed these accounts."})
+
+    with platform.database.connect() as connection:
+        live = sa.select(wager_races.c.id, wager_races.c.end_date).where(wager_races.c.title == demo.MONTH_RACE)
+        race, end = connection.execute(live).one()
+    write("update_participant", row=race)
+    clock.move(end)
+    write("ingest_wagers")
+    clock.move(end + SETTLEMENT_DELAY)
+    write("settle_race", row=race, body={})
 
 
 def find_times(database: sa.Engine, start: datetime, end: datetime) -> dict[str, int]:
