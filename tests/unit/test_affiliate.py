@@ -177,6 +177,20 @@ def test_the_instant_is_that_of_the_request_that_was_answered(server: Server) ->
     assert (error.pages[0].status, error.requested_at) == (500, NOON + 2 * SECOND)
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("", "UnsupportedProtocol"),
+        ("feed.example/v7", "UnsupportedProtocol"),
+        ("http://feed:port/", "InvalidURL"),
+        ("http://nowhere.invalid/", "ConnectError"),
+    ],
+)
+def test_a_url_that_leads_nowhere_is_a_failure(server: Server, url: str, reason: str) -> None:
+    server.url = url
+    assert came(server.fetch(answer(200))) == ([], reason)
+
+
 def test_what_is_no_feed_is_handed_on_at_once(server: Server) -> None:
     assert came(server.fetch(answer(200, "<html>"))) == ([(1, 200, "<html>")], None)
     assert len(server.requests) == 1

@@ -83,7 +83,6 @@ async def _fetch_page(
     client: httpx.AsyncClient, url: str, number: int, most_bytes: int, end: float, clock: Callable[[], datetime]
 ) -> tuple[tuple[FeedPage, datetime] | None, str | None]:
     """Return the last answer with a body and when its request left, and why the page failed; None if it did not."""
-    target = _page_url(httpx.URL(url), number)
     answer: tuple[FeedPage, datetime] | None = None
     try:
         async for attempt in stamina.retry_context(
@@ -91,7 +90,7 @@ async def _fetch_page(
         ):
             with attempt:
                 left_at = clock()
-                status, body = await _request(client, target, most_bytes, end)
+                status, body = await _request(client, url, number, most_bytes, end)
                 if body or httpx.codes.is_success(status):
                     answer = FeedPage(number, status, body), left_at
                 if not httpx.codes.is_success(status):
@@ -108,13 +107,14 @@ def _page_url(url: httpx.URL, number: int) -> httpx.URL:
     return url.copy_with(query=(url.query + b"&" if url.query else b"") + b"page=%d" % number)
 
 
-async def _request(client: httpx.AsyncClient, url: httpx.URL, most_bytes: int, end: float) -> tuple[int, str]:
+async def _request(client: httpx.AsyncClient, url: str, number: int, most_bytes: int, end: float) -> tuple[int, str]:
     """Return the status and the text of one answer; ask for none after `end`."""
     if monotonic() > end:
         raise _Refused("out of time")
     try:
         # The time-outs of httpx hold for each read, so that an answer that trickles would take any time.
-        async with asyncio.timeout(REQUEST_SECONDS), client.stream("GET", url) as response:
+        page_url = _page_url(httpx.URL(url), number)
+        async with asyncio.timeout(REQUEST_SECONDS), client.stream("GET", page_url) as response:
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
