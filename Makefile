@@ -60,7 +60,7 @@ outbox-retry: $(READY) ## queue all mail that was given up once more, here or fo
 openapi: $(READY)   ## write the API's OpenAPI document and the table of docs/problems.md
 	@$(PYTHON) -m tools.openapi
 
-statements: $(READY) ## compile the statements that the authorizer sends without SQLAlchemy
+statements: $(READY) ## compile the statements that handlers send without SQLAlchemy
 	@$(PYTHON) -m tools.statements
 
 db-check: $(READY)  ## list what is wrong with a database, the local one or DATABASE_URL's, and what to do (ARGS=--all lists every row)
