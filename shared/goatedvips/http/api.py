@@ -99,6 +99,11 @@ class HttpApi(APIGatewayHttpResolver):
         )
 
     @property
+    def method(self) -> str:
+        """The method of the present request. Powertools' event would make objects of its parts each time."""
+        return str(self._event["requestContext"]["http"]["method"])
+
+    @property
     def request_id(self) -> str:
         """API Gateway's id of the present request: in every log line and answer."""
         return str(self._event["requestContext"]["requestId"])
@@ -208,9 +213,8 @@ def _reject_unknown_fields(api: HttpApi) -> None:
     ------
     ValidationFailed
     """
-    event = api.current_event
-    if event.http_method not in _WITHOUT_BODY and not api.context["_route"].dependant.body_params:
-        fields = event.json_body
+    if api.method not in _WITHOUT_BODY and not api.context["_route"].dependant.body_params:
+        fields = api.current_event.json_body
         if not isinstance(fields, dict):
             raise ValidationFailed("The request body must be an object")
         if fields:
@@ -220,8 +224,7 @@ def _reject_unknown_fields(api: HttpApi) -> None:
 
 def _idempotency_key(api: HttpApi) -> str | None:
     """Return the Idempotency-Key of a signed-in POST; None where the request has none or the header has no meaning."""
-    event = api.current_event
-    return event["headers"].get("idempotency-key") if api.keyed and event.http_method == "POST" else None
+    return api.current_event["headers"].get("idempotency-key") if api.keyed and api.method == "POST" else None
 
 
 def _retry(api: HttpApi, attempt: Callable[[], Response[Any]]) -> Response[Any]:
@@ -231,7 +234,7 @@ def _retry(api: HttpApi, attempt: Callable[[], Response[Any]]) -> Response[Any]:
     as often as it takes: nothing was committed, and each time the sequence gives the next id.
     """
     started = perf_counter()
-    may_repeat = api.current_event.http_method == "GET" or _idempotency_key(api) is not None
+    may_repeat = api.method == "GET" or _idempotency_key(api) is not None
     while True:
         try:
             return attempt()
