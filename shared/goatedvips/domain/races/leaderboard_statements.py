@@ -11,16 +11,16 @@ from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
 from goatedvips.models.wagers import feeds
 
-WITH_BOARD_FEED = races.outerjoin(feeds, feeds.c.id == races.c.board_feed_id)
-"""Races, each with the feed that its scores and ranks were computed from."""
+# A scalar subquery: PostgreSQL plans it in less time than another join.
+_as_of = select(feeds.c.requested_at).where(feeds.c.id == races.c.board_feed_id).correlate(races).scalar_subquery()
 FRESHNESS = (
-    feeds.c.requested_at.label("as_of"),
+    _as_of.label("as_of"),
     races.c.start_date,
     races.c.end_date,
     races.c.settled_at,
     races.c.cancelled_at,
 )
-"""The columns of `WITH_BOARD_FEED` that `is_stale` reads."""
+"""What `is_stale` reads of a race: when the feed was requested that its ranks come from, and its times."""
 
 # The place of all participants without a rank. It is behind every rank, since the column cannot hold it.
 _UNRANKED = 2**31
@@ -72,7 +72,7 @@ def _standings_of(page: Subquery) -> Select[Any]:
             page.c.total_wager,
             *FRESHNESS,
         )
-        .select_from(WITH_BOARD_FEED)
+        .select_from(races)
         .outerjoin(page, page.c.race_id == races.c.id)
         .where(races.c.id == RACE_ID)
         .order_by(page.c.place, page.c.id)

@@ -27,7 +27,7 @@ from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, CALLER_PARAMETERS, Caller
 from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.races.leaderboard import Standing, is_stale
-from goatedvips.domain.races.leaderboard_statements import FRESHNESS, WITH_BOARD_FEED
+from goatedvips.domain.races.leaderboard_statements import FRESHNESS
 from goatedvips.domain.races.races import RACE_ID
 from goatedvips.domain.races.scores import mark, unranked_reason
 from goatedvips.errors import NotFound
@@ -79,7 +79,7 @@ _own = (
     .select_from(_member)
     .join(users, users.c.id == _member.c.id)
     .join(participants, participants.c.member_key == CALLER_ID)
-    .join(WITH_BOARD_FEED, races.c.id == participants.c.race_id)
+    .join(races, races.c.id == participants.c.race_id)
     .where(participants.c.race_id == RACE_ID)
     .cte("own")
 )
