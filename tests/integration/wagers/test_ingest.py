@@ -1,5 +1,6 @@
 """What a feed changes: figures of members and accounts, readings, and what is known about absent accounts."""
 
+import os
 import secrets
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -8,11 +9,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from goatedvips.domain.races.boundaries import boundary_feed
+from goatedvips.domain.wagers import ingest as domain
 from goatedvips.domain.wagers.feed import FeedProblem
 from goatedvips.models.accounts import users
-from goatedvips.models.wagers import feed_entries
-from tests.support.ingesting import Ingesting
+from goatedvips.models.wagers import feed_entries, feeds
+from tests.support import stack
+from tests.support.ingesting import Ingesting, key_of
 from tests.support.members import Member, Members
+from tests.support.plans import fill, rows_read
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 STEP = timedelta(minutes=10)
@@ -206,3 +211,23 @@ def test_shells_keep_what_the_legacy_application_wrote(ingesting: Ingesting, mem
     ingesting.ingest(NOON, {uid: "8"})
     assert (ingesting.account(uid).user_id, ingesting.account(uid).total_wager) == (None, 8)
     assert figures_of(ingesting.database, shell)[0] == 0
+
+
+@pytest.mark.parametrize("count", [1_000, 100_000])
+def test_the_feeds_around_an_instant_are_found_by_an_index(
+    ingesting: Ingesting, servers: stack.Stack, database: sa.Engine, count: int
+) -> None:
+    ingesting.remove_all()
+    fill(
+        database,
+        "INSERT INTO feeds (key, requested_at, ingested_at, sha256, is_whole, entry_count, bad_count, uid_count,"
+        " missing_count) SELECT n::text, '2026-01-01'::timestamp + n * interval '1 minute', '2026-01-01', '', true, 1,"
+        f" 0, 1, 0 FROM generate_series(1, {count}) AS n",
+    )
+    url = servers.direct(os.environ["TEST_DATABASE"], "jobs")
+    middle = datetime(2026, 1, 1, tzinfo=UTC) + count // 2 * timedelta(minutes=1)
+    given = {"at": middle, "key": key_of(middle)}
+    last_whole = sa.select(sa.func.count()).select_from(domain._last_whole)
+    boundary = sa.select(boundary_feed(sa.literal(middle, feeds.c.requested_at.type)))
+    assert rows_read(url, last_whole, given)["feeds"] <= 2
+    assert rows_read(url, boundary, {})["feeds"] <= 2
