@@ -304,12 +304,12 @@ def test_the_history_has_at_most_200_points_evenly_and_the_last(
     ids = {row.uid: row.id for row in arena.accounts()}
     points = by_uid[ids[many]]
     assert len(points) == MOST_POINTS
-    assert points[-1] == {"at": "2026-06-04T11:30:00.000Z", "total": "501.01"}
+    assert points[-1] == {"at": "2026-06-04T11:30:00Z", "total": "501.01"}
     steps = [Decimal(later["total"]) - Decimal(before["total"]) for before, later in itertools.pairwise(points)]
     assert set(steps) == {2, 3}
     assert by_uid[ids[few]] == [
-        {"at": "2026-06-07T23:59:00.000Z", "total": "0.00"},
-        {"at": "2026-06-08T00:00:00.000Z", "total": "30.50"},
+        {"at": "2026-06-07T23:59:00Z", "total": "0.00"},
+        {"at": "2026-06-08T00:00:00Z", "total": "30.50"},
     ]
 
 
@@ -363,4 +363,4 @@ def test_a_member_s_export_has_the_line_from_which_the_score_follows(
     assert (line["race_id"], line["rank"], line["is_new"]) == (race_id, 1, False)
     base, end, carried, score = (Decimal(line[name]) for name in ("base", "end_total", "carried_over", "total_wager"))
     assert (base, end, carried, score) == (Decimal(100), Decimal("150.5"), Decimal(0), Decimal("50.5"))
-    assert line["wager_history"] == [{"at": "2026-06-08T00:00:00.000Z", "total": "50.50"}]
+    assert line["wager_history"] == [{"at": "2026-06-08T00:00:00Z", "total": "50.50"}]

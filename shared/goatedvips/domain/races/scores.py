@@ -24,7 +24,6 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.sql.selectable import LateralFromClause
 
 from goatedvips.domain.access import is_excluded
 from goatedvips.domain.races.boundaries import boundary_feed
@@ -211,38 +210,41 @@ def ranked(scores: Select[Any]) -> Select[Any]:
     return select(*rows.c, case((is_ranked, rank)).label("rank"))
 
 
-def history(scores: FromClause) -> LateralFromClause:
-    """Return a lateral subquery with `points`: JSON, `[{"at": "…Z", "total": "12.50"}, …]`; null if there are none.
+def histories(scores: FromClause) -> Subquery:
+    """Return a subquery with `participant_id` and `points`: JSON, `[{"at": "…Z", "total": "12.50"}, …]`.
 
-    `at` is when the feed was requested, `total` the score by then, in US dollars.
+    `at` is when the feed was requested, `total` the score by then, in US dollars. Who has no reading within the race
+    has no row.
 
     Parameters
     ----------
-    scores: rows of `scores.scored`.
+    scores: rows of `scored`.
     """
-    of_race = (
-        wager_readings.c.account_id == scores.c.account_id,
-        wager_readings.c.requested_at > scores.c.after,
-        wager_readings.c.requested_at <= scores.c.until,
-    )
-    in_order = wager_readings.c.requested_at
-    highest = func.max(COUNTED).over(order_by=in_order)
+    at = wager_readings.c.requested_at
+    of_one = scores.c.participant_id
+    highest = func.max(COUNTED).over(partition_by=of_one, order_by=at)
     readings = (
         select(
-            in_order.label("at"),
+            scores.c.participant_id,
+            at.label("at"),
             score(highest, scores.c.base, scores.c.carried_over).label("total"),
-            func.row_number().over(order_by=in_order).label("number"),
-            func.count().over().label("count"),
+            func.row_number().over(partition_by=of_one, order_by=at).label("number"),
+            func.count().over(partition_by=of_one).label("count"),
         )
-        .where(*of_race)
-        .correlate(scores)
+        .select_from(scores)
+        .join(
+            wager_readings,
+            and_(wager_readings.c.account_id == scores.c.account_id, at > scores.c.after, at <= scores.c.until),
+        )
         .subquery("readings")
     )
     number, count = readings.c.number * MOST_POINTS, readings.c.count
-    text = func.to_char(readings.c.at, literal('YYYY-MM-DD"T"HH24:MI:SS.MS"Z"', Text))
+    # In RFC 3339; to_char would take several times as long.
+    text = func.replace(cast(readings.c.at, Text), literal(" ", Text), literal("T", Text)) + literal("Z", Text)
     point = func.jsonb_build_object("at", text, "total", cast(readings.c.total, Text))
     return (
-        select(func.jsonb_agg(aggregate_order_by(point, readings.c.at)).label("points"))
+        select(readings.c.participant_id, func.jsonb_agg(aggregate_order_by(point, readings.c.at)).label("points"))
         .where(number // count > (number - MOST_POINTS) // count)
-        .lateral("history")
+        .group_by(readings.c.participant_id)
+        .subquery("histories")
     )

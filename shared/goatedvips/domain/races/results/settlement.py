@@ -25,7 +25,6 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    true,
     update,
 )
 
@@ -37,7 +36,7 @@ from goatedvips.domain.races.boundaries import CHOSEN, FIX_BOUNDARIES, FORCED_BE
 from goatedvips.domain.races.races import RACE_ID
 from goatedvips.domain.races.results import archive
 from goatedvips.domain.races.results.archive import Report
-from goatedvips.domain.races.scores import history, ranked, scored
+from goatedvips.domain.races.scores import histories, ranked, scored
 from goatedvips.domain.rewards.ledger import granted
 from goatedvips.errors import NotFound, NotSettleable
 from goatedvips.models.accounts import users
@@ -197,8 +196,12 @@ _fix_scores = select(
 
 # Not RACE_ID: SQLAlchemy would set the column of the updated table that has a parameter's name.
 _ranks = ranked(scored(races.c.id == bindparam("settled_race_id", type_=races.c.id.type))).cte("ranks")
-_history = history(_ranks)
-_results = select(*_ranks.c, _history.c.points).select_from(_ranks.outerjoin(_history, true())).subquery("results")
+_histories = histories(_ranks)
+_results = (
+    select(*_ranks.c, _histories.c.points)
+    .select_from(_ranks.outerjoin(_histories, _histories.c.participant_id == _ranks.c.participant_id))
+    .subquery("results")
+)
 _set_ranks = (
     update(participants)
     .where(participants.c.id == _results.c.participant_id)
