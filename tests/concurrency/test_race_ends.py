@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from unittest.mock import ANY
 
 import pytest
 import sqlalchemy as sa
@@ -255,3 +256,71 @@ def test_a_clock_that_is_a_second_behind_settles_nothing_before_its_time(story: 
     assert story.results() == {}
     story.happens(story.settling(now=END + MINUTE + timedelta(minutes=30)))
     story.check()
+
+
+@each_order
+def test_a_race_that_the_legacy_application_ends_during_the_cut_over_waits_for_staff(
+    story: Story, settles_first: bool
+) -> None:
+    """It knows none of the platform's columns, and sets the status itself."""
+    copied = "title, type, prize_pool, start_date, end_date, min_wager, prize_distribution"
+    copy = f"SELECT {copied}, 'live' FROM wager_races WHERE id = :id"
+    made = f"INSERT INTO wager_races ({copied}, status) {copy} RETURNING id"
+    joined = "INSERT INTO wager_race_participants (race_id, user_id, total_wager) VALUES (:id, :user, 0)"
+    ended = sa.text("UPDATE wager_races SET status = 'completed', updated_at = now() WHERE id = :id RETURNING id")
+    with story.database.connect() as connection:
+        race_id = connection.execute(sa.text(made), {"id": story.race}).scalar_one()
+        for member in story.members:
+            connection.execute(sa.text(joined), {"id": race_id, "user": member.id})
+    story.state.races[race_id] = replace(story.state.races[story.race], id=race_id)
+    assert story.happens(
+        story.settling(), story.change(partial(settlement.settle_due, race_id=race_id, now=LATER), role="jobs")
+    ) == [ANY, None]
+    with story.database.connect() as connection:
+        assert settlement.find_due(connection, now=LATER) == []
+    for_staff = partial(settlement.settle, caller=story.staff, race_id=race_id, now=LATER)
+    settling = Step("jobs", for_staff, lambda state: state.settle(race_id, now=LATER))
+    ending = story.change(lambda connection: connection.execute(ended, {"id": race_id}).scalar_one(), role="postgres")
+    first, second = (settling, ending) if settles_first else (ending, settling)
+    returned = story.overlap(first, second)
+    assert not [one for one in returned if isinstance(one, Exception)], returned
+    assert race_id in story.results()
+
+
+def test_a_feed_that_died_before_the_end_settles_nothing_until_it_is_whole_again(
+    database: sa.Engine, servers: Stack
+) -> None:
+    story = Story(database, lambda role: servers.direct(os.environ["TEST_DATABASE"], role))
+    story.happens(story.feed(START, 1000, 1000, 1000), story.feed(END - HOUR, 1300, 1200, 1100))
+    for now in (DUE, LATER, END + 2 * DAY):
+        with pytest.raises(NotSettleable):
+            story.happens(story.settling(now=now))
+    assert story.results() == {}
+    story.happens(
+        story.feed(END + 3 * DAY, 1400, 1250, 1300),
+        story.settling(now=END + 3 * DAY + HOUR),
+        story.feed(END + MINUTE, 1301, 1201, 1101, ingested_at=END + 4 * DAY),
+        story.feed(NEXT_END, 1500, 1500, 1500),
+        story.settling(story.next_race, now=NEXT_END + HOUR),
+    )
+    story.check()
+
+
+@each_order
+def test_staff_force_a_settlement_while_the_feed_comes_back(
+    database: sa.Engine, servers: Stack, settles_first: bool
+) -> None:
+    story = Story(database, lambda role: servers.direct(os.environ["TEST_DATABASE"], role))
+    story.happens(story.feed(START, 1000, 1000, 1000), story.feed(END - HOUR, 1300, 1200, 1100))
+    forced_at = END + DAY
+    with pytest.raises(NotSettleable):
+        story.happens(story.forcing(now=forced_at - SECOND))
+    back = story.feed(forced_at - MINUTE, 1400, 1410, 1420, ingested_at=forced_at - MINUTE)
+    forcing = story.forcing(now=forced_at)
+    later = [
+        story.settling(now=forced_at + HOUR),
+        story.feed(NEXT_END, 1500, 1500, 1500),
+        story.settling(story.next_race, now=NEXT_END + HOUR),
+    ]
+    story.overlap(*((forcing, back) if settles_first else (back, forcing)), later)
+    assert set(story.results()) == {story.race, story.next_race}
