@@ -1,5 +1,6 @@
 """The clock of the local platform."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 
 from local.clock import BackwardsError, Clock, MovableClock
 from local.pool import Function, Pool
+from local.schedules.moves import Moves
+from local.schedules.runner import Run
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 CODE = """
@@ -58,6 +61,35 @@ def test_a_clock_in_the_past_or_an_unreadable_one_is_ignored(tmp_path: Path) -> 
     for text in ('{"shows": "2020-01-01T00:00:00+00:00"}', '{"shows": 1}', "{}", "[]", "not JSON"):
         file.write_text(text)
         assert abs(MovableClock(file=file).now() - datetime.now(UTC)) < MINUTE
+
+
+class SlowSchedules:
+    """Runs that take so long that a fast clock shows an hour more after each move."""
+
+    def __init__(self, clock: MovableClock) -> None:
+        self.clock = clock
+
+    def move(self, to: datetime) -> Iterator[Run]:
+        self.clock.move(to)
+        yield Run("Work", to, "nothing to do")
+        self.clock.move(self.clock.now() + 60 * MINUTE)
+
+
+class NoEvents:
+    """No events are waited for."""
+
+    def wait(self, _seconds: float) -> bool:
+        return True
+
+
+def test_a_fast_clock_may_pass_the_instant_before_all_has_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = MovableClock()
+    stop = clock.now() + DAY
+    target = stop + 31 * MINUTE
+    moves = Moves(clock, SlowSchedules(clock), NoEvents(), "", "")  # type: ignore[arg-type]
+    monkeypatch.setattr(moves, "_next_stop", lambda _: stop if clock.now() < stop else target)
+    assert [run.due for run in moves.move(target.isoformat())] == [stop]
+    assert target < clock.now() < target + 60 * MINUTE
 
 
 def test_handlers_read_the_clock_while_time_outs_and_the_signature_for_aws_follow_the_real_time(tmp_path: Path) -> None:
