@@ -6,7 +6,7 @@ from goatedvips.domain.access import CALLER_ID
 from goatedvips.domain.privacy.personal_data import OWN, PersonalData, deleted, of_member
 from goatedvips.models.wagers import accepted_falls, feeds, wager_accounts, wager_readings
 
-_own_account = wager_accounts.c.uid == of_member(OWN.uid)
+_own_account = or_(wager_accounts.c.uid == of_member(OWN.uid), wager_accounts.c.user_id == CALLER_ID)
 _own_account_id = select(wager_accounts.c.id).where(_own_account).scalar_subquery()
 _own_fall = accepted_falls.c.account_id == _own_account_id
 
@@ -14,6 +14,7 @@ WAGER_HOLDINGS = (
     PersonalData(  # accepted by the member while they were staff
         feeds,
         rows=feeds.c.accepted_by == CALLER_ID,
+        never_exported=("token_ends_at",),  # about the platform, not about the member
         not_personal=("key", "sha256", "problem"),
     ),
     deleted(wager_readings, wager_readings.c.account_id == _own_account_id),
