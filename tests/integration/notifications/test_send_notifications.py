@@ -168,3 +168,17 @@ def test_a_run_ends_with_its_time_and_puts_back_what_it_did_not_try(
     left = row(database, ids[2])
     assert (left.attempts, left.leased_until, left.sent_at) == (0, None, None)
     assert send()["sent"] == 1
+
+
+def test_a_member_is_told_that_their_link_has_ended_at_an_address_that_is_still_theirs(
+    database: sa.Engine, members: Members, send: Send, sent: Sent
+) -> None:
+    member = members.new(seeds=False)
+    payload = {"uid": "goat-<1>", "reason": "It is their sister's."}
+    for email in (member.email, "old@example.com"):
+        put(database, "link_ended", user_id=member.id, address=email, payload=payload)
+    assert send() == NONE | {"sent": 1, "dropped": 1}
+    (mail,) = sent()
+    assert mail.destinations == {"ToAddresses": [member.email]}
+    assert "goat-&lt;1&gt;" in mail.body
+    assert "sister" in mail.body

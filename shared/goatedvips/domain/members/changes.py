@@ -1,4 +1,4 @@
-"""Staff's changes to members: suspension, staff rights, and whether the e-mail address counts as verified."""
+"""Staff's changes to members: suspension, staff rights, verified e-mail addresses, and the end of a link to a uid."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from goatedvips.domain import access, audit
+from goatedvips.domain import access, audit, erased_identities
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.members.search import (
     CALLER_IS_STAFF,
@@ -30,6 +30,7 @@ from goatedvips.domain.members.search import (
     NOT_ERASED,
     Member,
 )
+from goatedvips.domain.notifications.outbox import queued
 from goatedvips.errors import Conflict, LastStaff, NotFound, OwnRights
 from goatedvips.models.accounts import sessions, users
 
@@ -47,13 +48,15 @@ class Change:
 
     Parameters
     ----------
-    reason: why the change is made; required to suspend.
+    reason: why the change is made; required to suspend and to end a link.
+    ends_link: whether the link to the casino account ends.
     """
 
     suspended: bool | None = None
     reason: str | None = None
     is_admin: bool | None = None
     email_verified: bool | None = None
+    ends_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Grant:
 
 _SUSPENDED = bindparam("given_suspended", type_=Boolean)
 _REASON = bindparam("given_reason", type_=Text)
+_ENDS_LINK = bindparam("given_ends_link", type_=Boolean)
 # Locks both rows in the order of ids, so that two staff members who revoke each other's rights at once cannot deadlock.
 # The change is a later statement, so that it sees the caller's rights as the other transaction left them.
 _lock_both = (
@@ -82,6 +86,8 @@ _before = (
         users.c.suspended_reason.label("reason"),
         users.c.is_admin,
         EMAIL_VERIFIED,
+        users.c.uid,
+        users.c.tier,
     )
     .where(CALLER_IS_STAFF, users.c.id == MEMBER_ID, NOT_ERASED)
     .cte("before")
@@ -93,7 +99,9 @@ _after = select(
     case((_SUSPENDED.is_(None), func.coalesce(_REASON, _before.c.reason)), else_=_REASON).label("reason"),
     func.coalesce(bindparam("given_is_admin", type_=Boolean), _before.c.is_admin).label("is_admin"),
     func.coalesce(bindparam("given_email_verified", type_=Boolean), _before.c.email_verified).label("email_verified"),
+    case((~_ENDS_LINK, _before.c.uid)).label("uid"),
 ).cte("after")
+_WITHOUT_LINK = {"verified": False, "total_wager": 0, "wager_today": 0, "wager_week": 0, "wager_month": 0}
 _suspended_at = case((_after.c.suspended, func.coalesce(users.c.suspended_at, NOW)), else_=null())
 _suspended_reason = case((_SUSPENDED.is_(None), users.c.suspended_reason), (_SUSPENDED, _REASON), else_=null())
 _update_member = (
@@ -105,6 +113,7 @@ _update_member = (
             users.c.suspended_reason.is_distinct_from(_suspended_reason),
             users.c.is_admin != _after.c.is_admin,
             _after.c.email_verified != EMAIL_VERIFIED,
+            _after.c.uid.is_distinct_from(users.c.uid),
         ),
     )
     .values(
@@ -112,8 +121,10 @@ _update_member = (
         suspended_reason=_suspended_reason,
         is_admin=_after.c.is_admin,
         email_verified=_after.c.email_verified,
+        uid=_after.c.uid,
+        **{name: case((_ENDS_LINK, of_nobody), else_=users.c[name]) for name, of_nobody in _WITHOUT_LINK.items()},
     )
-    .returning(*_after.c)
+    .returning(*_after.c, users.c.tier)
     .cte("update_member")
 )
 _end_sessions = (
@@ -122,7 +133,31 @@ _end_sessions = (
     .values(ended_at=NOW)
     .cte("end_sessions")
 )
+_ended_link = (
+    select(users.c.id, users.c.uid, users.c.email, users.c.excluded_until, users.c.excluded_permanently)
+    .join(_before, _before.c.id == users.c.id)
+    .where(_ENDS_LINK, users.c.uid.is_not(None))
+    .cte("ended_link")
+)
+# The exclusion of who gives the uid up applies to the next member who links it.
+_remember_uid = erased_identities.remember(
+    select(
+        erased_identities.identity("uid", _ended_link.c.uid),
+        _ended_link.c.excluded_until,
+        _ended_link.c.excluded_permanently,
+        _ended_link.c.id,
+    ).where(access.is_excluded(_ended_link.c))
+).cte("remember_uid")
+_notification = select(
+    _ended_link.c.id.label("user_id"),
+    _ended_link.c.email,
+    func.jsonb_build_object("uid", _ended_link.c.uid, "reason", _REASON).label("payload"),
+).where(exists().where(_after.c.id == _ended_link.c.id, _after.c.email_verified))
 _new_columns: dict[str | None, ColumnElement[Any]] = {
+    "uid": _after.c.uid,
+    "verified": case((_ENDS_LINK, False), else_=users.c.verified).label("verified"),
+    "tier": func.coalesce(select(_update_member.c.tier).scalar_subquery(), users.c.tier).label("tier"),
+    "total_wager": case((_ENDS_LINK, 0), else_=users.c.total_wager).label("total_wager"),
     "email_verified": _after.c.email_verified,
     "is_staff": _after.c.is_admin.label("is_staff"),
     "suspended_at": _suspended_at.label("suspended_at"),
@@ -133,7 +168,12 @@ _change_member: Select[*tuple[Any, ...]] = (
         _suspended_reason.label("suspended_reason"),
     )
     .join(_after, _after.c.id == users.c.id)
-    .add_cte(_end_sessions, audit.recorded("update_member", _update_member, _before))
+    .add_cte(
+        _end_sessions,
+        _remember_uid,
+        *queued("link_ended", _notification),
+        audit.recorded("update_member", _update_member, _before),
+    )
     .execution_options(commit_in_flight=True)
 )
 _other_staff_exist = select(
@@ -142,7 +182,7 @@ _other_staff_exist = select(
 
 
 def change(connection: Connection, caller: Caller, member_id: int, wanted: Change, *, now: datetime) -> ChangedMember:
-    """Change a member. A suspension ends their sessions.
+    """Change a member. A suspension ends their sessions. With the link to a casino account its totals go.
 
     Nobody changes their own rights, and the caller stays staff until this change commits, so one staff member always
     remains.
@@ -156,7 +196,7 @@ def change(connection: Connection, caller: Caller, member_id: int, wanted: Chang
     """
     parameters = caller.parameters(now) | {f"given_{name}": value for name, value in asdict(wanted).items()}
     parameters["member_id"] = member_id
-    if member_id == caller.user_id and (wanted.suspended, wanted.is_admin) != (None, None):
+    if member_id == caller.user_id and (wanted.suspended, wanted.is_admin, wanted.ends_link) != (None, None, False):
         access.explain(connection, caller, now=now, staff=True)
         leaving = wanted.suspended or wanted.is_admin is False
         others = connection.execute(_other_staff_exist, parameters).scalar_one()

@@ -53,6 +53,9 @@ _select_link = (
     )
 )
 
+_select_address = select(users.c.id).where(
+    users.c.id == bindparam("owner_id"), users.c.email == bindparam("owner_email"), users.c.email_verified
+)
 # Not sent to a member who is suspended or excludes themselves from play.
 _select_result = (
     select(races.c.title, participants.c.rank, participants.c.total_wager, rewards.c.amount.label("prize"))
@@ -103,6 +106,11 @@ def compose(connection: Connection, mail: Mail, links: Links, *, now: datetime) 
         case Mail(kind="link_decided", email=str(email), payload={"link_id": int(link_id)}):
             decided = connection.execute(_select_link, {"link_id": link_id, "owner_email": email}).one_or_none()
             return mail_texts.link_decided(email, **decided._mapping) if decided else _NOT_WANTED
+        case Mail(
+            kind="link_ended", user_id=int(user_id), email=str(email), payload={"uid": str(uid), "reason": str(reason)}
+        ):
+            is_theirs = connection.execute(_select_address, {"owner_id": user_id, "owner_email": email}).first()
+            return mail_texts.link_ended(email, uid=uid, reason=reason) if is_theirs else _NOT_WANTED
         case Mail(kind="race_result", user_id=int(user_id), email=str(email), payload={"race_id": int(race_id)}):
             given = {"race_id": race_id, "participant_id": user_id, "owner_email": email}
             result = connection.execute(_select_result, given).one_or_none()

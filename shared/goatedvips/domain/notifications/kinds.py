@@ -40,6 +40,7 @@ _ALL = (
     Kind("email_change", critical=True, priority=Priority.CRITICAL),
     Kind("email_changed", critical=True, priority=Priority.CRITICAL),
     Kind("link_decided", critical=False, priority=Priority.SERVICE),
+    Kind("link_ended", critical=False, priority=Priority.SERVICE),
     Kind("ticket_reply", critical=False, priority=Priority.SERVICE),
     Kind("ticket_opened", critical=False, priority=Priority.SERVICE),
     Kind("race_result", critical=False, priority=Priority.BULK),

@@ -115,6 +115,12 @@ def link_decided(to: str, *, uid: str, decision: str, reason: str | None) -> Mes
     return _message(to, subject, [text, *([f"Our reason: {reason}"] if reason else [])])
 
 
+def link_ended(to: str, *, uid: str, reason: str) -> Message:
+    """Tell a member that staff ended the link to their casino account."""
+    text = f"The casino account {uid} is no longer linked to your GoatedVIPs account. You can ask for a link again."
+    return _message(to, "Your casino account is no longer linked", [text, f"Our reason: {reason}"])
+
+
 def race_result(to: str, *, title: str, rank: int | None, total_wager: Decimal, prize: Decimal | None) -> Message:
     """Tell a participant how a race ended for them.
 

@@ -19,7 +19,10 @@ _Change = Annotated[bool | None, Field(strict=True)]
 
 
 class MemberUpdate(RequestBody):
-    """Changes to a member: at least one of `suspended`, `is_admin`, `email_verified`. Null changes nothing."""
+    """Changes to a member: at least one of `suspended`, `is_admin`, `email_verified`, `uid`.
+
+    Null changes nothing, except `uid`.
+    """
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
@@ -34,12 +37,22 @@ class MemberUpdate(RequestBody):
     email_verified: _Change = None
     """Whether the e-mail address counts as verified."""
 
+    uid: None = None
+    """Null ends the link to the casino account, with its totals and `verified`; it needs a reason."""
+
+    @property
+    def ends_link(self) -> bool:
+        """Whether `uid` is given."""
+        return "uid" in self.model_fields_set
+
     @model_validator(mode="after")
     def _has_change_and_reason(self) -> "MemberUpdate":
-        if self.suspended is None and self.is_admin is None and self.email_verified is None:
-            raise ValueError("must have suspended, is_admin or email_verified")
+        if (self.suspended, self.is_admin, self.email_verified, self.ends_link) == (None, None, None, False):
+            raise ValueError("must have suspended, is_admin, email_verified or uid")
         if self.suspended and self.reason is None:
             raise ValueError("a suspension needs a reason")
+        if self.ends_link and self.reason is None:
+            raise ValueError("the end of a link needs a reason")
         return self
 
 
