@@ -25,7 +25,7 @@ def settle_race(id: PathId, body: SettlementRequest) -> SettlementReport:  # noq
         report = settlement.settle(
             connection, api.caller, id, force=body.force, already_paid=body.already_paid, now=now
         )
-    raise_alarms(report)
+        raise_alarms(report)
     return SettlementReport.model_validate(report)
 
 

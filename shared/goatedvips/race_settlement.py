@@ -37,18 +37,19 @@ def _settle_one(race_id: int, *, now: datetime) -> str:
     try:
         with transaction() as connection:
             report = settlement.settle_due(connection, race_id, now=now)
+            raise_alarms(report)
     except Exception:
         logger.exception("not settled", extra={"race_id": race_id})
         return "failed"
-    if report is None:
-        return "skipped"
-    raise_alarms(report)
-    return "settled"
+    return "skipped" if report is None else "settled"
 
 
-def raise_alarms(report: Report) -> None:
-    """Raise an alarm of a race that was settled now and has participants, of whom nobody is ranked."""
-    if report.participants and not report.ranked and report.just_settled:
+def raise_alarms(report: Report | None) -> None:
+    """Raise an alarm of a race that is settled now and has participants, of whom nobody is ranked.
+
+    Call it before the commit: an alarm too many is harmless, and one that a process takes along is lost.
+    """
+    if report is not None and report.participants and not report.ranked and report.just_settled:
         alarm(Alarm.RACE_WITHOUT_RANKED, race_id=report.race_id, participants=report.participants)
 
 
@@ -56,12 +57,24 @@ def keep_feeds() -> int:
     """Copy the raw feeds of fixed boundaries to where the bucket keeps them for longer; return how many.
 
     Settlements only fix the feeds, so that nothing is lost if a process ends in between: the next run copies them, and
-    a raw feed is there for more than a year. To copy one again is harmless.
+    a raw feed is there for more than a year. To copy one again is harmless. One that cannot be copied delays no other.
+
+    Raises
+    ------
+    Exception: some could not be copied; the others were.
     """
+    failures: list[Exception] = []
     with transaction() as connection:
         unkept = boundaries.find_unkept(connection)
     for instant, key in unkept:
-        raw_feed.keep_for_settlement(key)
+        try:
+            raw_feed.keep_for_settlement(key)
+        except Exception as error:
+            logger.exception("not copied", extra={"key": key})
+            failures.append(error)
+            continue
         with transaction() as connection:
             boundaries.record_kept(connection, instant, now=utc_now())
+    if failures:
+        raise failures[0]
     return len(unkept)

@@ -46,8 +46,8 @@ def test_each_missing_right_is_a_line_and_its_grant_mends_it(reader: str, adopte
         "reader may not create tables in the schema public: GRANT CREATE ON SCHEMA public TO reader",
         "reader does not own the database",
         "reader may not create roles",
-        "reader does not own account_links",
-        "reader may not read account_links",
+        "reader does not own accepted_falls",
+        "reader may not read accepted_falls",
         "reader may not read alembic_version: connect as the owner of the tables",
     ]
     run_sql(

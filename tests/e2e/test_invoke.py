@@ -25,12 +25,14 @@ STATUS = {
     "change_password": 204,
     "erase_me": 204,
     "claim_code": 201,
+    "close_ticket": 404,  # there is no such ticket
     "confirm_subscription": 404,  # the sample's token was never mailed
     "create_payouts": 201,
     "create_race": 201,
     "decide_link": 404,  # there is no such request
     "end_exclusion": 204,
     "exclude_me": 201,
+    "get_past_race": 404,  # no race is in the archive
     "get_spin": 404,  # the first spin is another member's, or there is none
     "get_standing": 404,  # the member has not joined the race
     "get_ticket": 404,  # there is no such ticket
@@ -44,14 +46,17 @@ STATUS = {
     "open_ticket": 201,
     "publish_wheel": 201,
     "register": 201,
+    "reply_ticket": 404,  # there is no such ticket
     "request_password_reset": 202,
     "request_verification": 202,
     "reset_password": 404,
     "revoke_batch": 404,  # there is no such batch
     "revoke_code": 404,  # there is no such code
     "rotate_seed": 409,  # the member has not spun yet
+    "settle_race": 404,  # there is no such race
     "spin_wheel": 201,
     "subscribe": 202,
+    "triage_ticket": 404,  # there is no such ticket
     "update_participant": 404,  # there is no such participant
     "verify_email": 404,
     "withdraw_payout": 409,  # the demo's payout is paid
@@ -94,6 +99,10 @@ def test_a_function_answers_its_sample_event(name: str, plan: template.Template,
             assert answer.keys() == {"started", "completed", "created", "unknown_zones"}
         case "purge_expired":
             assert answer.keys() == set(retention.KINDS)
+        case "close_stale_tickets":
+            assert answer == {"closed": 0}
+        case "settle_races":
+            assert answer == {"settled": 0, "failed": 0, "overdue": 0, "feeds_kept": 0}
         case "send_notifications":
             assert answer.keys() == {"sent", "dropped", "deferred", "retried", "given_up", "put_back"}
         case "fetch_wagers":

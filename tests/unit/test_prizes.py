@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goatedvips.domain.races.prizes import Prizes, divide_among_places, share
+from goatedvips.domain.races.prizes import Prizes, divide_among_places, read_terms, share
+from goatedvips.errors import NotSettleable
 
 RACE = 7
 HALF, THIRD, FIFTH = Decimal(50), Decimal(30), Decimal(20)
@@ -135,3 +136,9 @@ def test_below_100_percent_the_sum_is_rounded_down_and_the_rest_is_unallocated()
 def test_of_equal_remainders_the_better_place_counts_first() -> None:
     assert divide_among_places(101, [HALF, HALF]) == [51, 50]
     assert divide_among_places(2, [Decimal(25)] * 4) == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("pool", ["NaN", "Infinity", "-0.01", "100000000"])
+def test_a_pool_that_is_no_amount_cannot_be_settled(pool: str) -> None:
+    with pytest.raises(NotSettleable):
+        read_terms(Decimal(pool), '{"1": 100}')

@@ -61,3 +61,20 @@ def test_an_id_that_no_race_has_is_not_found(members: Members, functions: Functi
     member = members.new()
     for race_id in (2**31 - 1, 2**31, 0, "one"):
         assert leave(functions, race_id, member).status == 404
+
+
+def test_a_disqualified_member_cannot_leave_and_come_back_without_it(
+    races: Races, members: Members, functions: Functions
+) -> None:
+    race_id, member = races.new(), members.new()
+    races.enter(race_id, member.id)
+    path, body = (
+        f"/v1/admin/races/{race_id}/participants/{member.id}",
+        {"disqualified": True, "reason": "Two accounts."},
+    )
+    assert functions.call("update_participant", by=members.staff(), now=BEFORE, path=path, body=body).status == 200
+    refused = leave(functions, race_id, member)
+    assert (refused.status, refused.json["code"]) == (409, "race_frozen")
+    again = functions.call("join_race", by=member, now=BEFORE, path=f"/v1/races/{race_id}/participants")
+    assert again.status == 200
+    assert [row.disqualified_at for row in races.participants(race_id)] == [BEFORE]

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 import sqlalchemy as sa
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from goatedvips.clients import raw_feed
@@ -19,7 +20,7 @@ from goatedvips.config import settings
 from goatedvips.domain.races.results import settlement
 from goatedvips.domain.races.scores import MOST_POINTS
 from goatedvips.models.notifications import outbox
-from goatedvips.models.races import race_boundaries
+from goatedvips.models.races import race_boundaries, wager_races
 from goatedvips.models.wagers import feeds
 from tests.support.arena import MINUTE, SETTLED_AT, Arena
 from tests.support.credentials import compose_mail
@@ -364,3 +365,26 @@ def test_a_member_s_export_has_the_line_from_which_the_score_follows(
     base, end, carried, score = (Decimal(line[name]) for name in ("base", "end_total", "carried_over", "total_wager"))
     assert (base, end, carried, score) == (Decimal(100), Decimal("150.5"), Decimal(0), Decimal("50.5"))
     assert line["wager_history"] == [{"at": "2026-06-08T00:00:00Z", "total": "50.50"}]
+
+
+def test_a_feed_that_cannot_be_copied_delays_no_other(
+    arena: Arena, functions: Functions, monkeypatch: pytest.MonkeyPatch, bucket: Any
+) -> None:
+    arena.ended("50")
+    with arena.database.connect() as connection:
+        first = connection.execute(sa.select(feeds.c.key).order_by(feeds.c.requested_at)).scalars().first()
+    bucket.delete_object(Bucket=BUCKET, Key=first)
+    with pytest.raises(ClientError):
+        run(functions, monkeypatch)
+    bucket.put_object(Bucket=BUCKET, Key=first, Body=b"raw")
+    assert run(functions, monkeypatch) == {"feeds_kept": 1}
+
+
+def test_an_adopted_race_that_ends_when_it_starts_is_settled(
+    arena: Arena, functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race_id, _ = arena.ended("50")
+    with arena.database.connect() as connection:
+        connection.execute(sa.update(wager_races).where(wager_races.c.id == race_id).values(start_date=END))
+    assert run(functions, monkeypatch)["settled"] == 1
+    assert arena.rewards(race_id) == {}

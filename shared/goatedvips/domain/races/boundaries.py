@@ -14,7 +14,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    union_all,
+    union,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -81,7 +81,7 @@ CHOSEN = (
 
 With `force` it is the last feed that was read, if a feed of the end is missing.
 """
-_in_order = union_all(
+_in_order = union(  # one row for an adopted race that ends when it starts
     select(_START.label("instant"), CHOSEN.c.start_feed_id.label("feed_id")),
     select(_END, CHOSEN.c.feed_id),
 ).subquery("boundaries")

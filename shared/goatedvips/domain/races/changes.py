@@ -130,7 +130,8 @@ def _refuse_frozen(row: Row[Any], changed: Collection[str], given: Mapping[str, 
         if name in changed:
             raise RaceFrozen(f"The {words} of a race cannot change once it is live")
     is_over = row.end_date <= now
-    if "prize_pool" in changed and (is_over or given["prize_pool"] < row.prize_pool):
+    is_lower = row.prize_pool.is_finite() and given.get("prize_pool", row.prize_pool) < row.prize_pool  # adopted: NaN
+    if "prize_pool" in changed and (is_over or is_lower):
         raise RaceFrozen("The prize pool of a live race can only rise, and only before the end")
     if "end_date" in changed and (is_over or given["end_date"] < row.end_date):
         raise RaceFrozen("The end of a live race can only move later, and only before it")

@@ -98,22 +98,24 @@ LEAVE_RACE = Compiled(
 WITH caller AS
 (SELECT users.id AS id
 FROM users JOIN sessions ON sessions.user_id = users.id
-WHERE sessions.id = $2::INTEGER AND users.id = $3::INTEGER AND sessions.ended_at IS NULL AND sessions.expires_at > $1::TIMESTAMP WITHOUT TIME ZONE AND users.suspended_at IS NULL AND users.erased_at IS NULL FOR KEY SHARE OF users),
+WHERE sessions.id = $4::INTEGER AND users.id = $3::INTEGER AND sessions.ended_at IS NULL AND sessions.expires_at > $1::TIMESTAMP WITHOUT TIME ZONE AND users.suspended_at IS NULL AND users.erased_at IS NULL FOR KEY SHARE OF users),
 race AS
-(SELECT wager_races.id AS id, wager_races.start_date <= $1::TIMESTAMP WITHOUT TIME ZONE AS has_started
-FROM caller JOIN wager_races ON wager_races.id = $4::INTEGER
+(SELECT wager_races.id AS id, wager_races.start_date <= $1::TIMESTAMP WITHOUT TIME ZONE AS has_started, EXISTS (SELECT *
+FROM wager_race_participants
+WHERE wager_race_participants.race_id = $2::INTEGER AND wager_race_participants.member_key = $3::INTEGER AND wager_race_participants.disqualified_at IS NOT NULL) AS is_disqualified
+FROM caller JOIN wager_races ON wager_races.id = $2::INTEGER
 WHERE EXISTS (SELECT *
 FROM wager_race_participants
-WHERE wager_race_participants.race_id = $4::INTEGER AND wager_race_participants.member_key = $3::INTEGER)),
+WHERE wager_race_participants.race_id = $2::INTEGER AND wager_race_participants.member_key = $3::INTEGER)),
 "left" AS
-(DELETE FROM wager_race_participants USING race WHERE wager_race_participants.race_id = race.id AND wager_race_participants.user_id = $3::INTEGER AND NOT race.has_started)
-SELECT race.has_started
+(DELETE FROM wager_race_participants USING race WHERE wager_race_participants.race_id = race.id AND wager_race_participants.user_id = $3::INTEGER AND wager_race_participants.disqualified_at IS NULL AND NOT race.has_started AND NOT race.is_disqualified)
+SELECT race.has_started, race.is_disqualified
 FROM race""",
     (
         "now",
-        "caller_session_id",
-        "caller_id",
         "race_id",
+        "caller_id",
+        "caller_session_id",
     ),
     commit_in_flight=True,
 )

@@ -59,12 +59,12 @@ def join(connection: Connection[Any], caller: Caller, race_id: int, *, now: date
 
 
 def leave(connection: Connection[Any], caller: Caller, race_id: int, *, now: datetime) -> None:
-    """Let the member leave a race that has not started.
+    """Let the member leave a race that has not started. A disqualification stays, so who has one cannot leave.
 
     Raises
     ------
     NotFound: there is no such race, or the member has not joined it.
-    RaceFrozen: the race has started.
+    RaceFrozen: the race has started, or the member is disqualified.
     Unauthenticated, AccountSuspended
     """
     row = callers.one_or_none(connection, statements.LEAVE_RACE, caller, {"race_id": race_id}, now=now)
@@ -72,3 +72,5 @@ def leave(connection: Connection[Any], caller: Caller, race_id: int, *, now: dat
         raise NotFound
     if row.has_started:
         raise RaceFrozen("A race that has started cannot be left")
+    if row.is_disqualified:
+        raise RaceFrozen("A disqualified participant cannot leave the race")

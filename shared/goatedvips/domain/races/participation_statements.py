@@ -54,7 +54,11 @@ select_race_and_participation = (
 )
 _leaver = access.member()
 _joined_race = (
-    select(races.c.id, (races.c.start_date <= NOW).label("has_started"))
+    select(
+        races.c.id,
+        (races.c.start_date <= NOW).label("has_started"),
+        exists().where(*_IS_CALLERS, participants.c.disqualified_at.is_not(None)).label("is_disqualified"),
+    )
     .select_from(_leaver)
     .join(races, races.c.id == RACE_ID)
     .where(exists().where(*_IS_CALLERS))
@@ -64,8 +68,16 @@ _joined_race = (
 _delete_participation = (
     delete(participants)
     .where(
-        participants.c.race_id == _joined_race.c.id, participants.c.user_id == CALLER_ID, ~_joined_race.c.has_started
+        participants.c.race_id == _joined_race.c.id,
+        participants.c.user_id == CALLER_ID,
+        participants.c.disqualified_at.is_(None),
+        ~_joined_race.c.has_started,
+        ~_joined_race.c.is_disqualified,
     )
     .cte("left")
 )
-leave_race = select(_joined_race.c.has_started).add_cte(_delete_participation).execution_options(commit_in_flight=True)
+leave_race = (
+    select(_joined_race.c.has_started, _joined_race.c.is_disqualified)
+    .add_cte(_delete_participation)
+    .execution_options(commit_in_flight=True)
+)

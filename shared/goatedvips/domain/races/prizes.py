@@ -45,7 +45,7 @@ def read_terms(prize_pool: Decimal, distribution: str) -> tuple[int, list[Decima
     NotSettleable: the legacy application wrote a pool that the archive cannot store, or no percentage for each rank
         from 1 on, or more than 100 percent.
     """
-    if not 0 <= prize_pool < _POOL_BOUND:
+    if not prize_pool.is_finite() or not 0 <= prize_pool < _POOL_BOUND:
         raise NotSettleable("The prize pool is not an amount below 100,000,000")
     given = json.loads(distribution, parse_float=Decimal, parse_int=Decimal)
     by_rank = given if isinstance(given, dict) else {}

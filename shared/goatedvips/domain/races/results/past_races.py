@@ -126,6 +126,7 @@ def _past_race(row: Row[Any]) -> PastRace:
 _ID_KEYS = {"userid"}
 _NAME_KEYS = {"username", "name", "displayname", "nickname", "user", "member", "player", "winner"}
 _PRIVATE_KEYS = {"uid", "email"}
+_ID = re.compile("[1-9][0-9]{0,18}")
 
 
 _race = (
@@ -189,18 +190,21 @@ def get(connection: Connection, archive_id: int) -> Results:
 
 
 def _without_private(value: Any, hidden_ids: Collection[str], hidden_names: Collection[str]) -> Any:  # noqa: ANN401 - JSON
-    """Return JSON without private keys; who is hidden keeps only figures. An id decides before a name."""
+    """Return JSON without private keys; who is hidden keeps only figures. An id decides before a name.
+
+    What stands in the place of an id and is none may be a casino account, so it is left out.
+    """
     if isinstance(value, list):
         return [_without_private(item, hidden_ids, hidden_names) for item in value]
     if not isinstance(value, dict):
         return value
     plain = {key: key.replace("_", "").lower() for key in value}
-    ids = [str(value[key]) for key in value if plain[key] in _ID_KEYS]
+    ids = [str(value[key]) for key in value if plain[key] in _ID_KEYS and _ID.fullmatch(str(value[key]))]
     names = [value[key] for key in value if plain[key] in _NAME_KEYS and isinstance(value[key], str)]
     is_hidden = any(user_id in hidden_ids for user_id in ids) if ids else any(name in hidden_names for name in names)
     blanked = _ID_KEYS | _NAME_KEYS if is_hidden else set()
     return {
         key: None if plain[key] in blanked else _without_private(item, hidden_ids, hidden_names)
         for key, item in value.items()
-        if plain[key] not in _PRIVATE_KEYS
+        if plain[key] not in _PRIVATE_KEYS and (plain[key] not in _ID_KEYS or _ID.fullmatch(str(item)))
     }
