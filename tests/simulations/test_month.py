@@ -36,7 +36,7 @@ HAPPENED = (
 def test_races_of_three_days_settle_to_the_plain_computation(servers: stack.Stack, seed: int | None) -> None:
     number = secrets.randbelow(2**32) if seed is None else seed
     print(f"SEED={number}")
-    summary = month.run(servers, os.environ["TEST_DATABASE"], size=200, seed=number, days=3, kills=50)
+    summary = month.run(servers, os.environ["TEST_DATABASE"], size=200, seed=number, days=3, kills=15)
     print(summary)
     if seed is not None:
         assert [kind for kind in HAPPENED if f" {kind}" not in summary] == []

@@ -40,10 +40,12 @@ def payout(
 
 
 def empty(database: sa.Engine) -> None:
-    """Delete all rewards and payouts, because a run pays out those of all members."""
+    """Delete all rewards and payouts, because a run pays out those of all members.
+
+    With their indexes: those that thousands of deleted rows leave behind are so large that PostgreSQL avoids them.
+    """
     with database.connect() as connection:
-        for table in (payouts, rewards):
-            connection.execute(sa.delete(table))
+        connection.execute(sa.text("TRUNCATE payout_items, payouts, rewards"))
 
 
 def audit_entries(database: sa.Engine, staff_id: int) -> list[tuple[str, int, object, object]]:
