@@ -14,7 +14,7 @@ from goatedvips.domain.wagers.ingest import IngestReport, ingest_feed
 from goatedvips.models import races, wagers
 
 type Figures = str | tuple[str, str, str, str]
-"""All four figures (total, today, week, month), or the total alone while the others are 0."""
+"""All four figures (total, today, week, month), or only the total, while the others are 0."""
 
 TABLES = (
     races.race_boundaries,

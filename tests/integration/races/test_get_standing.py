@@ -109,8 +109,11 @@ def test_around_has_those_next_to_the_member_on_either_side(
     first, last = (standing(functions, race_id, people[number], around="50").json for number in (0, 4))
     assert (first["above"], first["below"]) == ([], [item(1, 2), item(2, 2), item(3, 2), item(4, 5)])
     assert (last["above"], last["below"]) == ([item(0, 1), item(1, 2), item(2, 2), item(3, 2)], [])
-    for alone in (standing(functions, race_id, people[2]), standing(functions, race_id, people[5], around="5")):
-        assert (alone.json["above"], alone.json["below"]) == ([], [])
+    for without_neighbours in (
+        standing(functions, race_id, people[2]),
+        standing(functions, race_id, people[5], around="5"),
+    ):
+        assert (without_neighbours.json["above"], without_neighbours.json["below"]) == ([], [])
 
 
 @pytest.mark.parametrize("around", ["51", "-1", "1.0", "five", "1_0", ""])
