@@ -13,6 +13,7 @@ from goatedvips.domain.accounts import passwords, registration
 from goatedvips.domain.codes import issue
 from goatedvips.domain.races import races
 from goatedvips.domain.rewards import grants, payments, payouts
+from goatedvips.domain.tickets import tickets
 from goatedvips.models.accounts import sessions, users
 from goatedvips.models.races import wager_race_participants, wager_races
 from goatedvips.validators.tables import insert_schema
@@ -101,6 +102,7 @@ def load(url: str, base: str, now: datetime | None = None) -> str:
             for code, limit in (("WELCOME-GOAT", None), ("FIRST-TEN", 10)):
                 _issue_code(connection, staff, code, limit, now)
             _grant_rewards(connection, staff, now)
+            _open_ticket(connection, now)
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         live, upcoming = (
             _announce_race(connection, staff, title, "weekly", midnight + start, midnight + start + WEEK, now)
@@ -186,6 +188,16 @@ def _grant_rewards(connection: Connection, staff: Caller, now: datetime) -> None
     if batch.batch_id is not None:
         payments.set_reference(connection, staff, batch.batch_id, REFERENCE, now=now)
     grants.grant(connection, staff, member_id, Decimal("7.50"), "Found a bug.", now=now)
+
+
+def _open_ticket(connection: Connection, now: datetime) -> None:
+    """Open the member's ticket, the one that the sample event of triage_ticket is about."""
+    member_id = connection.execute(select(users.c.id).where(users.c.username == MEMBER)).scalar_one()
+    member = Caller(member_id, SESSION_IDS[MEMBER], request_id="demo")
+    text = "The wheel gave me a code, and I do not see how to claim it."
+    tickets.open_ticket(
+        connection, member, subject="How do I claim a code?", description=text, priority="medium", now=now
+    )
 
 
 def _announce_race(

@@ -25,7 +25,7 @@ STATUS = {
     "change_password": 204,
     "erase_me": 204,
     "claim_code": 201,
-    "close_ticket": 404,  # there is no such ticket
+    "close_ticket": 404,  # the ticket is another member's
     "confirm_subscription": 404,  # the sample's token was never mailed
     "create_payouts": 201,
     "create_race": 201,
@@ -35,7 +35,7 @@ STATUS = {
     "get_past_race": 404,  # no race is in the archive
     "get_spin": 404,  # the first spin is another member's, or there is none
     "get_standing": 404,  # the member has not joined the race
-    "get_ticket": 404,  # there is no such ticket
+    "get_ticket": 404,  # the ticket is another member's
     "grant_reward": 201,
     "issue_codes": 201,
     "join_race": 201,
@@ -46,7 +46,7 @@ STATUS = {
     "open_ticket": 201,
     "publish_wheel": 201,
     "register": 201,
-    "reply_ticket": 404,  # there is no such ticket
+    "reply_ticket": 404,  # the ticket is another member's
     "request_password_reset": 202,
     "request_verification": 202,
     "reset_password": 404,
@@ -56,7 +56,6 @@ STATUS = {
     "settle_race": 404,  # there is no such race
     "spin_wheel": 201,
     "subscribe": 202,
-    "triage_ticket": 404,  # there is no such ticket
     "update_participant": 404,  # there is no such participant
     "verify_email": 404,
     "withdraw_payout": 409,  # the demo's payout is paid
