@@ -47,7 +47,11 @@ def run(program: str, *words: str, **variables: str) -> str:
 
 def requirements() -> str:
     """Compare the layers' requirements with uv.lock."""
-    layers = {"requirements.txt": ("--no-dev",), "requirements-affiliate.txt": ("--only-group", "affiliate")}
+    layers = {
+        "requirements.txt": ("--no-dev",),
+        "requirements-affiliate.txt": ("--only-group", "affiliate"),
+        "requirements-markdown.txt": ("--only-group", "markdown"),
+    }
     for name, chosen in layers.items():  # as the Makefile has it
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / name
