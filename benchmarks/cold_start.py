@@ -24,7 +24,7 @@ from benchmarks.report import Line, print_heading, show_all
 from benchmarks.subjects import Bench, Subject, prepared
 
 AUTHORIZER = "authorize"
-HANDLERS = (AUTHORIZER, "get_me", "spin_wheel", "claim_code", "join_race")
+HANDLERS = (AUTHORIZER, "get_me", "spin_wheel", "claim_code", "join_race", "list_races", "get_race", "get_leaderboard")
 NAIVE = ("get_me", "spin_wheel", "claim_code")
 """The handlers of which `benchmarks/peers/naive` has one with the same duties."""
 ROUNDS = int(os.environ.get("ROUNDS", "8"))

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from goatedvips.domain.access import Caller
 from goatedvips.domain.accounts import passwords, registration
 from goatedvips.domain.codes import issue
-from goatedvips.domain.races import races
+from goatedvips.domain.races import changes
 from goatedvips.domain.rewards import grants, payments, payouts
 from goatedvips.domain.tickets import tickets
 from goatedvips.models.accounts import sessions, users
@@ -215,8 +215,8 @@ def _announce_race(
     race_id = connection.scalar(open_race if staff else titled)
     if staff is None or race_id is not None:
         return int(race_id or 0)
-    race = races.NewRace(title, kind, Decimal(1000), start, end, Decimal(100), PRIZES)
-    return races.create(connection, staff, race, now=now).id
+    race = changes.NewRace(title, kind, Decimal(1000), start, end, Decimal(100), PRIZES)
+    return changes.create(connection, staff, race, now=now).id
 
 
 def _enter_racers(connection: Connection, race_id: int, names: list[str], now: datetime) -> None:

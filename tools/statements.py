@@ -40,6 +40,12 @@ FILES: dict[str, tuple[str, ...]] = {
         "races.participation_statements.join_race",
         "races.participation_statements.select_race_and_participation",
         "races.participation_statements.leave_race",
+        "races.race_statements.select_races",
+        "races.race_statements.select_upcoming_races",
+        "races.race_statements.select_live_races",
+        "races.race_statements.select_completed_races",
+        "races.race_statements.select_cancelled_races",
+        "races.race_statements.select_race",
     ),
     "accounts": ("accounts.sessions.find_live", "accounts.sessions.record_use", "accounts.profiles.select_me"),
 }

@@ -2,8 +2,8 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.db import transaction
-from goatedvips.domain.races import races
-from goatedvips.domain.races.races import NewRace
+from goatedvips.domain.races import changes
+from goatedvips.domain.races.changes import NewRace
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.races.races import Race, RaceRequest
 
@@ -15,7 +15,7 @@ def create_race(body: RaceRequest) -> Race:
     """A race that repeats begins again where it ended, in its time zone."""
     race = NewRace(**body.model_dump(exclude={"repeat"}), time_zone=body.time_zone)
     with transaction() as connection:
-        return Race.model_validate(races.create(connection, api.caller, race, now=utc_now()))
+        return Race.model_validate(changes.create(connection, api.caller, race, now=utc_now()))
 
 
 handler = lambda_handler(api)

@@ -17,7 +17,16 @@ from tests.support.functions import load
 
 ROOT = Path(__file__).parents[2]
 
-COMPILED = {"claim_code", "get_leaderboard", "get_me", "join_race", "leave_race", "spin_wheel"}
+COMPILED = {
+    "claim_code",
+    "get_leaderboard",
+    "get_me",
+    "get_race",
+    "join_race",
+    "leave_race",
+    "list_races",
+    "spin_wheel",
+}
 """The handlers whose statements are compiled beforehand. They import no SQLAlchemy: `test_cold_starts`."""
 
 type Resources = dict[str, dict[str, Any]]

@@ -60,6 +60,7 @@ REQUESTS: dict[tuple[str, int], Arrange] = {
     ("get_me", 200): lambda members, _, __: {"by": members.new()},
     ("get_my_wheel", 200): lambda members, _, __: {"by": members.new()},
     ("list_races", 200): lambda _, __, ___: {},
+    ("get_race", 200): lambda _, races, __: {"path": f"/v1/races/{races.new()}"},
     ("get_leaderboard", 200): lambda _, races, __: {"path": f"/v1/races/{races.new()}/leaderboard"},
     ("join_race", 201): lambda members, races, _: {
         "by": members.new(),

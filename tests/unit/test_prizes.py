@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goatedvips.domain.races.prizes import Prizes, divide_among_places, read_terms, share
+from goatedvips.domain.races.results.prizes import Prizes, divide_among_places, read_terms, share
 from goatedvips.errors import NotSettleable
 
 RACE = 7

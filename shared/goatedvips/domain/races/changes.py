@@ -1,24 +1,125 @@
-"""Staff's changes to a race that exists: its texts, dates and prizes, and its cancellation.
+"""What staff do with races: create one, change its texts, dates and prizes, and cancel it.
 
 Whoever changes a race, settles it or creates its successor first locks its row (FOR NO KEY UPDATE), so these happen one
 after the other.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Row, Text, bindparam, case, exists, func, literal, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.races.participant_counts import PARTICIPANTS
-from goatedvips.domain.races.races import NEW_DISTRIBUTION, RACE_COLUMNS, RACE_ID, Race, distribution_text
+from goatedvips.domain.races.race_statements import RACE_COLUMNS, RACE_ID
+from goatedvips.domain.races.races import Race, race_of
 from goatedvips.errors import NotFound, RaceFrozen, RaceSettled, ValidationFailed
 from goatedvips.models.races import wager_races as races
 
+
+@dataclass(frozen=True, slots=True)
+class NewRace:
+    """A race to be created.
+
+    Parameters
+    ----------
+    prize_pool, min_wager: US dollars.
+    prize_distribution: percent of the prize pool by rank, "1" first.
+    time_zone: IANA name of the zone in which a repeating race begins and ends at midnight; None: the race is not
+        repeated.
+    """
+
+    title: str
+    type: str
+    prize_pool: Decimal
+    start_date: datetime
+    end_date: datetime
+    min_wager: Decimal
+    prize_distribution: Mapping[str, Decimal]
+    rules: str | None = None
+    description: str | None = None
+    time_zone: str | None = None
+
+
 _staff = access.staff()
+_new_values = {
+    name: bindparam(f"new_{name}", type_=races.c[name].type)
+    for name in (
+        "title",
+        "type",
+        "status",
+        "prize_pool",
+        "start_date",
+        "end_date",
+        "min_wager",
+        "rules",
+        "description",
+        "time_zone",
+    )
+}
+# JSON text, because the percents are exact decimals and Python's JSON would make floats of them.
+_NEW_DISTRIBUTION = cast(bindparam("new_prize_distribution", type_=Text), JSONB)
+_insert_race = (
+    insert(races)
+    .from_select(
+        [*_new_values, "prize_distribution", "created_by", "created_at", "updated_at"],
+        select(*_new_values.values(), _NEW_DISTRIBUTION, _staff.c.id, NOW, NOW),
+    )
+    .returning(*RACE_COLUMNS, races.c.time_zone)
+    .cte("created")
+)
+_create_race: Select[*tuple[Any, ...]] = (
+    select(*(_insert_race.c[column.name] for column in RACE_COLUMNS), literal(0).label("participants"))
+    .add_cte(audit.recorded("create_race", _insert_race))
+    .execution_options(commit_in_flight=True)
+)
+
+
+def _distribution_text(distribution: Mapping[str, Decimal]) -> str:
+    """Return a prize distribution as JSON text with its exact decimals."""
+    percents = ", ".join(f'"{rank}": {percent:f}' for rank, percent in distribution.items())
+    return f"{{{percents}}}"
+
+
+def create(connection: Connection, caller: Caller, race: NewRace, *, now: datetime) -> Race:
+    """Create a race. If its start has passed, it is live at once.
+
+    Raises
+    ------
+    ValidationFailed: its end has passed.
+    Unauthenticated, AccountSuspended, Forbidden
+    """
+    if race.end_date <= now:
+        raise ValidationFailed(errors=[{"pointer": "/end_date", "detail": "must be in the future"}])
+    parameters = {f"new_{name}": getattr(race, name) for name in _new_values if name != "status"} | {
+        "new_status": "live" if race.start_date <= now else "upcoming",
+        "new_prize_distribution": _distribution_text(race.prize_distribution),
+    }
+    row = access.one(connection, _create_race, caller, parameters, now=now, staff=True)
+    return race_of(row)
+
+
 _TEXTS = ("rules", "description")
 _VALUES = ("title", "prize_pool", "start_date", "end_date", "min_wager")
 _FROZEN_WHILE_LIVE = {"start_date": "start", "min_wager": "minimum", "prize_distribution": "prize distribution"}
@@ -30,7 +131,7 @@ _lock_race = (
         races.c.cancelled_at,
         races.c.settled_at,
         races.c.follows_id,
-        (races.c.prize_distribution != NEW_DISTRIBUTION).label("shares_differ"),
+        (races.c.prize_distribution != _NEW_DISTRIBUTION).label("shares_differ"),
     )
     .select_from(_staff)
     .join(races, races.c.id == RACE_ID)
@@ -53,7 +154,7 @@ _update_race = (
             )
             for name in _TEXTS
         }
-        | {"prize_distribution": func.coalesce(NEW_DISTRIBUTION, races.c.prize_distribution), "updated_at": NOW}
+        | {"prize_distribution": func.coalesce(_NEW_DISTRIBUTION, races.c.prize_distribution), "updated_at": NOW}
     )
     .returning(*RACE_COLUMNS)
     .cte("updated")
@@ -84,7 +185,7 @@ def change(connection: Connection, caller: Caller, race_id: int, given: Mapping[
         "race_id": race_id,
         **{f"new_{name}": given.get(name) for name in (*_VALUES, *_TEXTS)},
         **{f"gives_{name}": name in given for name in _TEXTS},
-        "new_prize_distribution": distribution_text(given["prize_distribution"])
+        "new_prize_distribution": _distribution_text(given["prize_distribution"])
         if "prize_distribution" in given
         else None,
     }
@@ -100,15 +201,11 @@ def change(connection: Connection, caller: Caller, race_id: int, given: Mapping[
     _refuse_frozen(row, changed, given, now)
     _refuse_window(row, changed, given, now)
     if not changed:
-        return _race_of(row)
+        return race_of(row)
     updated = connection.execute(_change_race, caller.parameters(now) | parameters).one_or_none()
     if updated is None:
         raise RaceFrozen("The next race of the series begins where this one ends, so the end cannot move")
     return Race(**updated._mapping, participants=row.participants)
-
-
-def _race_of(row: Row[Any]) -> Race:
-    return Race(**{name: row._mapping[name] for name in Race.__dataclass_fields__})
 
 
 def _differs(row: Row[Any], name: str, value: object) -> bool:
@@ -187,4 +284,4 @@ def cancel(connection: Connection, caller: Caller, race_id: int, *, now: datetim
         raise NotFound
     if row.settled_at is not None:
         raise RaceSettled
-    return replace(_race_of(row), status="cancelled")
+    return replace(race_of(row), status="cancelled")

@@ -119,3 +119,104 @@ FROM race""",
     ),
     commit_in_flight=True,
 )
+
+SELECT_RACES = Compiled(
+    "races.race_statements.select_races",
+    """\
+SELECT wager_races.id, wager_races.title, wager_races.type, CASE WHEN (wager_races.cancelled_at IS NOT NULL) THEN 'cancelled' WHEN (wager_races.start_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'upcoming' WHEN (wager_races.end_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'live' ELSE 'completed' END AS status, wager_races.prize_pool, wager_races.start_date, wager_races.end_date, wager_races.min_wager, wager_races.prize_distribution, wager_races.rules, wager_races.description, wager_races.participant_count + (SELECT coalesce(sum(participant_changes.change), 0) AS coalesce_1
+FROM participant_changes
+WHERE participant_changes.race_id = wager_races.id) AS participants
+FROM wager_races
+WHERE (wager_races.start_date, wager_races.id) < ($2::TIMESTAMP WITHOUT TIME ZONE, $3::BIGINT) ORDER BY wager_races.start_date DESC, wager_races.id DESC
+LIMIT $4::BIGINT""",
+    (
+        "now",
+        "after_start_date",
+        "after_id",
+        "page_rows",
+    ),
+)
+
+SELECT_UPCOMING_RACES = Compiled(
+    "races.race_statements.select_upcoming_races",
+    """\
+SELECT wager_races.id, wager_races.title, wager_races.type, CASE WHEN (wager_races.cancelled_at IS NOT NULL) THEN 'cancelled' WHEN (wager_races.start_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'upcoming' WHEN (wager_races.end_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'live' ELSE 'completed' END AS status, wager_races.prize_pool, wager_races.start_date, wager_races.end_date, wager_races.min_wager, wager_races.prize_distribution, wager_races.rules, wager_races.description, wager_races.participant_count + (SELECT coalesce(sum(participant_changes.change), 0) AS coalesce_1
+FROM participant_changes
+WHERE participant_changes.race_id = wager_races.id) AS participants
+FROM wager_races
+WHERE wager_races.cancelled_at IS NULL AND wager_races.start_date > $1::TIMESTAMP WITHOUT TIME ZONE AND (wager_races.start_date, wager_races.id) < ($2::TIMESTAMP WITHOUT TIME ZONE, $3::BIGINT) ORDER BY wager_races.start_date DESC, wager_races.id DESC
+LIMIT $4::BIGINT""",
+    (
+        "now",
+        "after_start_date",
+        "after_id",
+        "page_rows",
+    ),
+)
+
+SELECT_LIVE_RACES = Compiled(
+    "races.race_statements.select_live_races",
+    """\
+SELECT wager_races.id, wager_races.title, wager_races.type, CASE WHEN (wager_races.cancelled_at IS NOT NULL) THEN 'cancelled' WHEN (wager_races.start_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'upcoming' WHEN (wager_races.end_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'live' ELSE 'completed' END AS status, wager_races.prize_pool, wager_races.start_date, wager_races.end_date, wager_races.min_wager, wager_races.prize_distribution, wager_races.rules, wager_races.description, wager_races.participant_count + (SELECT coalesce(sum(participant_changes.change), 0) AS coalesce_1
+FROM participant_changes
+WHERE participant_changes.race_id = wager_races.id) AS participants
+FROM wager_races
+WHERE wager_races.id = ANY (array((SELECT wager_races.id
+FROM wager_races
+WHERE wager_races.cancelled_at IS NULL AND wager_races.end_date > $1::TIMESTAMP WITHOUT TIME ZONE AND wager_races.start_date <= $1::TIMESTAMP WITHOUT TIME ZONE))) AND (wager_races.start_date, wager_races.id) < ($2::TIMESTAMP WITHOUT TIME ZONE, $3::BIGINT) ORDER BY wager_races.start_date DESC, wager_races.id DESC
+LIMIT $4::BIGINT""",
+    (
+        "now",
+        "after_start_date",
+        "after_id",
+        "page_rows",
+    ),
+)
+
+SELECT_COMPLETED_RACES = Compiled(
+    "races.race_statements.select_completed_races",
+    """\
+SELECT wager_races.id, wager_races.title, wager_races.type, CASE WHEN (wager_races.cancelled_at IS NOT NULL) THEN 'cancelled' WHEN (wager_races.start_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'upcoming' WHEN (wager_races.end_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'live' ELSE 'completed' END AS status, wager_races.prize_pool, wager_races.start_date, wager_races.end_date, wager_races.min_wager, wager_races.prize_distribution, wager_races.rules, wager_races.description, wager_races.participant_count + (SELECT coalesce(sum(participant_changes.change), 0) AS coalesce_1
+FROM participant_changes
+WHERE participant_changes.race_id = wager_races.id) AS participants
+FROM wager_races
+WHERE wager_races.cancelled_at IS NULL AND wager_races.start_date <= $1::TIMESTAMP WITHOUT TIME ZONE AND wager_races.end_date <= $1::TIMESTAMP WITHOUT TIME ZONE AND (wager_races.start_date, wager_races.id) < ($2::TIMESTAMP WITHOUT TIME ZONE, $3::BIGINT) ORDER BY wager_races.start_date DESC, wager_races.id DESC
+LIMIT $4::BIGINT""",
+    (
+        "now",
+        "after_start_date",
+        "after_id",
+        "page_rows",
+    ),
+)
+
+SELECT_CANCELLED_RACES = Compiled(
+    "races.race_statements.select_cancelled_races",
+    """\
+SELECT wager_races.id, wager_races.title, wager_races.type, CASE WHEN (wager_races.cancelled_at IS NOT NULL) THEN 'cancelled' WHEN (wager_races.start_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'upcoming' WHEN (wager_races.end_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'live' ELSE 'completed' END AS status, wager_races.prize_pool, wager_races.start_date, wager_races.end_date, wager_races.min_wager, wager_races.prize_distribution, wager_races.rules, wager_races.description, wager_races.participant_count + (SELECT coalesce(sum(participant_changes.change), 0) AS coalesce_1
+FROM participant_changes
+WHERE participant_changes.race_id = wager_races.id) AS participants
+FROM wager_races
+WHERE wager_races.cancelled_at IS NOT NULL AND (wager_races.start_date, wager_races.id) < ($2::TIMESTAMP WITHOUT TIME ZONE, $3::BIGINT) ORDER BY wager_races.start_date DESC, wager_races.id DESC
+LIMIT $4::BIGINT""",
+    (
+        "now",
+        "after_start_date",
+        "after_id",
+        "page_rows",
+    ),
+)
+
+SELECT_RACE = Compiled(
+    "races.race_statements.select_race",
+    """\
+SELECT wager_races.id, wager_races.title, wager_races.type, CASE WHEN (wager_races.cancelled_at IS NOT NULL) THEN 'cancelled' WHEN (wager_races.start_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'upcoming' WHEN (wager_races.end_date > $1::TIMESTAMP WITHOUT TIME ZONE) THEN 'live' ELSE 'completed' END AS status, wager_races.prize_pool, wager_races.start_date, wager_races.end_date, wager_races.min_wager, wager_races.prize_distribution, wager_races.rules, wager_races.description, wager_races.participant_count + (SELECT coalesce(sum(participant_changes.change), 0) AS coalesce_1
+FROM participant_changes
+WHERE participant_changes.race_id = wager_races.id) AS participants
+FROM wager_races
+WHERE wager_races.id = $2::INTEGER""",
+    (
+        "now",
+        "race_id",
+    ),
+)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Select, Subquery, bindparam, case, func, literal, select, union_all
 
 from goatedvips.domain.pagination import PAGE_ROWS, Keyset
-from goatedvips.domain.races.races import RACE_ID
+from goatedvips.domain.races.race_statements import RACE_ID
 from goatedvips.models.accounts import users
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races

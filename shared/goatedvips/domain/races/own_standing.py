@@ -28,7 +28,7 @@ from goatedvips.domain.access import CALLER_ID, CALLER_PARAMETERS, Caller
 from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.races.leaderboard import Standing, is_stale
 from goatedvips.domain.races.leaderboard_statements import FRESHNESS
-from goatedvips.domain.races.races import RACE_ID
+from goatedvips.domain.races.race_statements import RACE_ID
 from goatedvips.domain.races.scores import mark, unranked_reason
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users

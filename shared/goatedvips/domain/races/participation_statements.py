@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, NOW
-from goatedvips.domain.races.races import RACE_ID
+from goatedvips.domain.races.race_statements import RACE_ID
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips import time_zones
 from goatedvips.domain.access import NOW
-from goatedvips.domain.races.races import RACE_ID, status_by_clock
+from goatedvips.domain.races.race_statements import RACE_ID, status_by_clock
 from goatedvips.models.races import wager_races as races
 
 AHEAD = timedelta(days=7)  # the next race of a series is created this long before it starts

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, aggregate_order_by
 
 from goatedvips.domain.access import NOW
-from goatedvips.domain.races.races import RACE_ID
+from goatedvips.domain.races.race_statements import RACE_ID
 from goatedvips.models.accounts import users
 from goatedvips.models.races import historical_races, race_boundaries
 from goatedvips.models.races import wager_race_participants as participants

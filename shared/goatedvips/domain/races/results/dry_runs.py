@@ -8,9 +8,8 @@ from sqlalchemy import Connection, Integer, Numeric, Row, Text, bindparam, cast,
 
 from goatedvips.domain import access
 from goatedvips.domain.access import Caller
-from goatedvips.domain.races import prizes
-from goatedvips.domain.races.races import RACE_ID
-from goatedvips.domain.races.results import archive
+from goatedvips.domain.races.race_statements import RACE_ID
+from goatedvips.domain.races.results import archive, prizes
 from goatedvips.domain.races.results.archive import MOST_ENTRIES, Report
 from goatedvips.domain.races.scores import ranked, scored
 from goatedvips.errors import NotFound, NotSettleable

@@ -31,10 +31,9 @@ from sqlalchemy import (
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.notifications.outbox import queued
-from goatedvips.domain.races import prizes
 from goatedvips.domain.races.boundaries import CHOSEN, FIX_BOUNDARIES, FORCED_BEFORE, READY_BEFORE, boundary_feed
-from goatedvips.domain.races.races import RACE_ID
-from goatedvips.domain.races.results import archive
+from goatedvips.domain.races.race_statements import RACE_ID
+from goatedvips.domain.races.results import archive, prizes
 from goatedvips.domain.races.results.archive import Report
 from goatedvips.domain.races.scores import histories, ranked, scored
 from goatedvips.domain.rewards.ledger import granted
