@@ -43,6 +43,7 @@ WITHHELD = {
     "rewards": "UPDATE, DELETE",
     "sender_state": "INSERT, DELETE",  # its one row is made by a migration
     "tier_versions": "UPDATE, DELETE",
+    "unsubscribe_keys": "SELECT, INSERT, UPDATE, DELETE",  # unsubscribe_signatures reads it, with its owner's rights
     "wheel_versions": "UPDATE, DELETE",  # a spin refers to the version that it was drawn on
 }
 """The rights that the functions' roles have on all other tables and not on these."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from migrations import list_routines, online, ticket_routines, wager_routines
+from migrations import list_routines, mail_routines, online, ticket_routines, wager_routines
 from migrations.declarations import EVERYBODY, SAFE_PATH, Function, Key, Trigger
 
 KEYS = (
@@ -176,6 +176,7 @@ FUNCTIONS = (
     *list_routines.FUNCTIONS,
     *wager_routines.FUNCTIONS,
     *ticket_routines.FUNCTIONS,
+    *mail_routines.FUNCTIONS,
     *(function for key in KEYS for function in key.functions()),
 )
 TRIGGERS = (

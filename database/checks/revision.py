@@ -36,6 +36,7 @@ LAST_MADE = {
     " AND to_regclass('support_tickets_waiting_idx') IS NULL",
     "end_of_the_feed_token": "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('feeds')"
     " AND attname = 'token_ends_at')",
+    "unsubscribe_and_bounces": "to_regclass('mailed_tokens_used_idx') IS NOT NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -139,13 +139,18 @@ def _filled() -> dict[str, tuple[str, str]]:
     wheel = json.dumps(steps().get_revision("platform_tables").module.FIRST_WHEEL)
     tiers = json.dumps(steps().get_revision("accounts_and_access").module.FIRST_TIERS)
     insert = "INSERT INTO {} VALUES ({})"
-    key = "true, decode(replace(concat(gen_random_uuid(), gen_random_uuid()), '-', ''), 'hex')"
+    key = "decode(replace(concat(gen_random_uuid(), gen_random_uuid()), '-', ''), 'hex')"
     forgets = ", a new key, with which the exclusions of members erased so far are forgotten"
+    fails = ", a new key, with which the links in mail sent so far unsubscribe nobody"
     return {
         "wheel_versions": ("nobody can spin", insert.format("wheel_versions (segments)", f"'{wheel}'")),
         "tier_versions": ("nobody has a tier", insert.format("tier_versions (tiers)", f"'{tiers}'")),
         "sender_state": ("no mail is sent", "INSERT INTO sender_state (id) VALUES (1)"),
-        "identity_key": ("nobody's exclusion outlives an erasure", insert.format("identity_key", key) + forgets),
+        "identity_key": (
+            "nobody's exclusion outlives an erasure",
+            insert.format("identity_key", f"true, {key}") + forgets,
+        ),
+        "unsubscribe_keys": ("only critical mail is sent", insert.format("unsubscribe_keys (key)", key) + fails),
     }
 
 

@@ -83,7 +83,7 @@ def test_what_runs_with_the_owner_s_rights_is_the_functions_alone(migrated: Engi
         connection.execute(text("CREATE ROLE stranger LOGIN"))
         callable_by = {role: set(connection.scalars(definer, {"role": role})) for role in ("api", "jobs", "stranger")}
     assert callable_by == {
-        "api": {"identity_hash(text,text)", "redact_audit_log(integer)"},
-        "jobs": {"identity_hash(text,text)"},
+        "api": {"identity_hash(text,text)", "unsubscribe_signatures(text,text)", "redact_audit_log(integer)"},
+        "jobs": {"identity_hash(text,text)", "unsubscribe_signatures(text,text)"},
         "stranger": set(),
     }

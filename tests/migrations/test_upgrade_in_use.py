@@ -80,7 +80,7 @@ def test_the_end_is_the_same_however_often_it_was_cut_off(url: str, database: En
             cut_off += 1
         rows = [
             connection.scalar(text(f"SELECT count(*) FROM {table}"))
-            for table in ("wheel_versions", "tier_versions", "identity_key")
+            for table in ("wheel_versions", "tier_versions", "identity_key", "unsubscribe_keys")
         ]
         codes = (
             "SELECT count(*) FILTER (WHERE is_used), sum(claims), (SELECT count(*) FROM code_claims) FROM bonus_codes"
@@ -89,7 +89,7 @@ def test_the_end_is_the_same_however_often_it_was_cut_off(url: str, database: En
     assert cut_off >= 3
     assert dump(url) == newest
     assert load.misplaced_keys(url) == {}
-    assert rows == [1, 1, 1]
+    assert rows == [1, 1, 1, 1]
     assert used == counted == claimed > 0
 
 

@@ -134,6 +134,7 @@ def _account(life: Life) -> None:
         sent_at=NOON,
         last_error=f"{email} is away",
     )
+    life.add(notifications.mail_blocks, email_key=email.lower(), bounced_at=NOON)
     life.add(
         operations.idempotency_records,
         user_id=me,

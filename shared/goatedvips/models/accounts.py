@@ -124,6 +124,7 @@ mailed_tokens = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),
+    Index("mailed_tokens_used_idx", func.lower(text("address")), postgresql_where=text("used_at IS NOT NULL")),
 )
 
 # Attempts that throttles count.

@@ -1,4 +1,4 @@
-"""Members' notification preferences, the outbox, and the state that the runs of its sender share."""
+"""Members' notification preferences, the outbox, the state that its senders share, and what becomes of sent mail."""
 
 from sqlalchemy import (
     BigInteger,
@@ -8,6 +8,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     Table,
     Text,
@@ -51,6 +52,9 @@ outbox = Table(
     Column("priority", SmallInteger, nullable=False, server_default=text("1")),  # the kind's; a lower one is sent first
     Column("dropped_at", Instant),
     Column("dropped_reason", Text),
+    Column("bounced_at", Instant),  # a hard bounce
+    Column("complained_at", Instant),
+    Column("unsubscribed_at", Instant),  # by the link in this mail, or in another one of its list since
     Index("outbox_failed_at_idx", "failed_at", postgresql_where=text("failed_at IS NOT NULL")),
     Index(
         "outbox_turn_idx",
@@ -75,4 +79,35 @@ sender_state = Table(
     Column("second", Instant),  # the last second in which mail was leased
     Column("taken", Integer, nullable=False, server_default=text("0")),  # rows leased in that second
     Column("staff_mailed_at", Instant),  # when staff were last mailed about tickets
+)
+
+# E-mail addresses that get no mail: after a hard bounce none but critical mail, tried once in 24 hours; after a
+# complaint none but critical mail. A row ends when its address is proved again.
+mail_blocks = Table(
+    "mail_blocks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email_key", Text, nullable=False, unique=True),  # in lower case
+    Column("bounced_at", Instant),
+    Column("complained_at", Instant),
+    Column("critical_tried_at", Instant),  # since the bounce
+    Column("critical_outbox_id", BigInteger),  # the mail of that try, which may be retried
+)
+
+# The messages of Amazon SNS that were handled, because it may deliver one twice.
+mail_events = Table(
+    "mail_events",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("message_id", Text, nullable=False, unique=True),
+    Column("received_at", Instant, nullable=False),
+)
+
+# Keys that sign unsubscribe tokens: the newest signs, all verify. Only the SQL function unsubscribe_signatures reads
+# them.
+unsubscribe_keys = Table(
+    "unsubscribe_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
 )

@@ -48,7 +48,14 @@ from goatedvips.models.accounts import (
 )
 from goatedvips.models.codes import bonus_codes, code_batches, code_claims
 from goatedvips.models.newsletter import newsletter_subscriptions
-from goatedvips.models.notifications import notification_preferences, outbox, sender_state
+from goatedvips.models.notifications import (
+    mail_blocks,
+    mail_events,
+    notification_preferences,
+    outbox,
+    sender_state,
+    unsubscribe_keys,
+)
 from goatedvips.models.operations import audit_log, figures, idempotency_records
 from goatedvips.models.races import historical_races, participant_changes, race_boundaries, wager_races
 from goatedvips.models.races import wager_race_participants as participants
@@ -238,6 +245,7 @@ HOLDINGS = (
     *TICKET_HOLDINGS,
     deleted(newsletter_subscriptions, by_email(newsletter_subscriptions.c.email), "email_key"),
     deleted(outbox, or_(outbox.c.user_id == CALLER_ID, and_(outbox.c.user_id.is_(None), by_email(outbox.c.address)))),
+    deleted(mail_blocks, by_email(mail_blocks.c.email_key), "email_key"),
     PersonalData(
         idempotency_records,
         rows=idempotency_records.c.user_id == CALLER_ID,
@@ -265,11 +273,13 @@ WITHOUT_PERSONAL_DATA = (
     feed_entries,  # empty but for the transaction that ingests a feed
     figures,
     identity_key,
+    mail_events,
     notification_preferences,  # the guide's table has no reference to a member
     payout_items,  # ids; the export shows them with the rewards
     participant_changes,
     race_boundaries,
     sender_state,
     tier_versions,
+    unsubscribe_keys,
 )
 """Tables without personal data."""
