@@ -41,6 +41,7 @@ LOCKS = {
     "ticket_clocks": "users and two tables are locked for a moment; tickets are written once, 1,000 at a time.",
     "end_of_the_feed_token": "feeds, a table of the platform, is locked for a moment.",
     "unsubscribe_and_bounces": "The platform's outbox is locked for a moment; an index of its tokens is built.",
+    "preferences_and_inbox": "users and notification_preferences are locked for a moment.",
 }
 """How each step affects concurrent work on the tables."""
 

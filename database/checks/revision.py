@@ -37,6 +37,8 @@ LAST_MADE = {
     "end_of_the_feed_token": "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('feeds')"
     " AND attname = 'token_ends_at')",
     "unsubscribe_and_bounces": "to_regclass('mailed_tokens_used_idx') IS NOT NULL",
+    "preferences_and_inbox": "to_regclass('outbox_channel_turn_idx') IS NOT NULL"
+    " AND to_regclass('outbox_turn_idx') IS NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

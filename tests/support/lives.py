@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -135,6 +135,40 @@ def _account(life: Life) -> None:
         last_error=f"{email} is away",
     )
     life.add(notifications.mail_blocks, email_key=email.lower(), bounced_at=NOON)
+    life.add(
+        notifications.notification_preferences,
+        user_id=me,
+        quiet_from=time(22),
+        quiet_to=time(7, 30),
+        time_zone="Europe/Berlin",
+        promotional_consented_at=NOON,
+    )
+    life.add(
+        notifications.notifications,
+        user_id=me,
+        kind="link_ended",
+        payload={"uid": life.uid, "reason": life.words},
+        created_at=NOON,
+        due_at=NOON,
+    )
+    subscription = life.add(
+        notifications.push_subscriptions,
+        user_id=me,
+        endpoint=f"https://push.example/{life.words}",
+        p256dh=life.words,
+        auth=life.words,
+        created_at=NOON,
+    )
+    life.add(
+        notifications.outbox,
+        kind="link_ended",
+        channel="push",
+        user_id=me,
+        push_subscription_id=subscription,
+        payload={"uid": life.uid, "reason": life.words},
+        created_at=NOON,
+        due_at=NOON,
+    )
     life.add(
         operations.idempotency_records,
         user_id=me,

@@ -1,7 +1,7 @@
 """The schemas of rows: each rule, and that every column of every table has a rule."""
 
 import json
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +24,7 @@ GIVEN: dict[type, object] = {
     Decimal: Decimal("1.25"),
     datetime: NOON,
     date: date(2026, 5, 1),
+    time: time(22, 30),
     bytes: b"\x00\xff",
     object: {"a": [1, None]},  # JSON
 }

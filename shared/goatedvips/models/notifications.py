@@ -1,4 +1,4 @@
-"""Members' notification preferences, the outbox, the state that its senders share, and what becomes of sent mail."""
+"""Members' notification preferences, inbox and push subscriptions; the outbox, and what becomes of sent mail."""
 
 from sqlalchemy import (
     BigInteger,
@@ -12,6 +12,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    Time,
     func,
     text,
 )
@@ -30,10 +31,46 @@ notification_preferences = Table(
     Column("email_notifications", Boolean, nullable=False, server_default=text("true")),
     Column("push_notifications", Boolean, nullable=False, server_default=text("true")),
     Column("updated_at", Instant, nullable=False, server_default=func.now()),
+    # Null in an adopted row, which then means nothing. A member without a row has the defaults.
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), unique=True),
+    # Quiet hours [quiet_from, quiet_to) by the clock of the time zone; all three are null if there are none.
+    Column("quiet_from", Time),
+    Column("quiet_to", Time),
+    Column("time_zone", Text),  # IANA name
+    # Since when the member wants promotional offers. They get none without it, whatever `promotional_offers` says.
+    Column("promotional_consented_at", Instant),
 )
 
-# Mail, inserted by the statement whose effect it reports. No row holds a token: the sender makes it. A row waits until
-# it is sent, given up (`failed_at`) or dropped.
+# The members' inbox: what they have been notified of, whatever the channels. Visible from `due_at` on.
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),  # a name in domain.notifications.kinds
+    Column("payload", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("read_at", Instant),
+    Index("notifications_user_id_due_at_id_idx", "user_id", "due_at", "id"),
+)
+
+# Where a member's browser takes Web Push (RFC 8030), and the keys that messages to it are encrypted with (RFC 8291).
+push_subscriptions = Table(
+    "push_subscriptions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("endpoint", Text, nullable=False, unique=True),
+    Column("p256dh", Text, nullable=False),
+    Column("auth", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("failures", Integer, nullable=False, server_default=text("0")),  # refusals since the last success
+    Column("last_success_at", Instant),
+)
+
+# Mail and push messages, inserted by the statement whose effect they report. No row holds a token: the sender makes it.
+# A row waits until it is sent, given up (`failed_at`) or dropped.
 outbox = Table(
     "outbox",
     metadata,
@@ -55,9 +92,21 @@ outbox = Table(
     Column("bounced_at", Instant),  # a hard bounce
     Column("complained_at", Instant),
     Column("unsubscribed_at", Instant),  # by the link in this mail, or in another one of its list since
+    Column("channel", Text, nullable=False, server_default="mail"),  # or push
+    Column("expires_at", Instant),  # from then on it is of no use
+    Column("campaign_id", Integer),
+    Column("message_id", Text),  # SES's, once it is sent
+    # Null for mail, and for a push message whose subscription has ended.
+    Column("push_subscription_id", Integer, ForeignKey("push_subscriptions.id", ondelete="SET NULL")),
     Index("outbox_failed_at_idx", "failed_at", postgresql_where=text("failed_at IS NOT NULL")),
     Index(
-        "outbox_turn_idx",
+        "outbox_push_subscription_id_idx",
+        "push_subscription_id",
+        postgresql_where=text("push_subscription_id IS NOT NULL"),
+    ),
+    Index(
+        "outbox_channel_turn_idx",
+        "channel",
         "priority",
         "due_at",
         "id",
@@ -79,6 +128,8 @@ sender_state = Table(
     Column("second", Instant),  # the last second in which mail was leased
     Column("taken", Integer, nullable=False, server_default=text("0")),  # rows leased in that second
     Column("staff_mailed_at", Instant),  # when staff were last mailed about tickets
+    # The latest expiry of a bonus code whose owner was reminded of it, or did not have to be.
+    Column("expiry_noticed_until", Instant),
 )
 
 # E-mail addresses that get no mail: after a hard bounce none but critical mail, tried once in 24 hours; after a

@@ -20,7 +20,19 @@ from pydantic import (
     Strict,
     create_model,
 )
-from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, LargeBinary, Numeric, SmallInteger, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Integer,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    String,
+    Table,
+    Time,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -109,7 +121,7 @@ def _insert_type(kind: TypeEngine[Any]) -> object:
             rules = [Field(max_digits=kind.precision, decimal_places=kind.scale, allow_inf_nan=False)]
         case String():
             rules = [Field(max_length=kind.length), AS_TYPED]
-        case Boolean() | Date() | LargeBinary():
+        case Boolean() | Date() | LargeBinary() | Time():
             rules = []
         case _:
             raise TypeError(f"no rule for columns of {kind!r}")

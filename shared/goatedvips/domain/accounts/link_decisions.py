@@ -113,15 +113,11 @@ _decide_link = (
     .returning(links)
     .cte("decide_link")
 )
-_notification = (
-    select(
-        users.c.id.label("user_id"),
-        users.c.email,
-        func.jsonb_build_object("link_id", _decide_link.c.id).label("payload"),
-    )
-    .join(_decide_link, _decide_link.c.user_id == users.c.id)
-    .where(users.c.email_verified)
-)
+_notification = select(
+    users.c.id.label("user_id"),
+    users.c.email,
+    func.jsonb_build_object("link_id", _decide_link.c.id).label("payload"),
+).join(_decide_link, _decide_link.c.user_id == users.c.id)
 _linked_uid = func.coalesce(select(_link_member.c.uid).scalar_subquery(), _request.c.linked_uid)
 _excluded = func.coalesce(select(_link_member.c.excluded).scalar_subquery(), access.is_excluded(_request.c))
 _NULL_TEXT = cast(null(), Text)

@@ -152,7 +152,7 @@ _notification = select(
     _ended_link.c.id.label("user_id"),
     _ended_link.c.email,
     func.jsonb_build_object("uid", _ended_link.c.uid, "reason", _REASON).label("payload"),
-).where(exists().where(_after.c.id == _ended_link.c.id, _after.c.email_verified))
+)
 _new_columns: dict[str | None, ColumnElement[Any]] = {
     "uid": _after.c.uid,
     "verified": case((_ENDS_LINK, False), else_=users.c.verified).label("verified"),

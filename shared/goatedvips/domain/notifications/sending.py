@@ -74,11 +74,12 @@ _limit = select(func.greatest(_most_rows, 0)).scalar_subquery()
 
 
 def _select_due(priority: Priority) -> Subquery:
-    """Return the due rows of one priority, oldest first: one range of the index `outbox_turn_idx`."""
+    """Return the due rows of one priority, oldest first: one range of the index `outbox_channel_turn_idx`."""
     return (
         select(outbox.c.id, outbox.c.priority, outbox.c.due_at)
         .where(
             WAITING,
+            outbox.c.channel == literal("mail"),
             outbox.c.priority == literal(priority.value, outbox.c.priority.type),
             outbox.c.due_at <= NOW,
             or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= NOW),

@@ -67,6 +67,7 @@ _lock_others = (
     .where(
         WAITING,
         outbox.c.kind == _KIND.name,
+        outbox.c.channel == literal("mail"),
         outbox.c.priority == literal(_KIND.priority.value, outbox.c.priority.type),
         outbox.c.due_at <= NOW,
         outbox.c.id != _MAIL_ID,

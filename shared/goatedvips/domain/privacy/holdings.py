@@ -52,7 +52,9 @@ from goatedvips.models.notifications import (
     mail_blocks,
     mail_events,
     notification_preferences,
+    notifications,
     outbox,
+    push_subscriptions,
     sender_state,
     unsubscribe_keys,
 )
@@ -244,6 +246,9 @@ HOLDINGS = (
     ARCHIVE,
     *TICKET_HOLDINGS,
     deleted(newsletter_subscriptions, by_email(newsletter_subscriptions.c.email), "email_key"),
+    deleted(notification_preferences, notification_preferences.c.user_id == CALLER_ID),
+    deleted(notifications, notifications.c.user_id == CALLER_ID),
+    deleted(push_subscriptions, push_subscriptions.c.user_id == CALLER_ID, "p256dh", "auth"),
     deleted(outbox, or_(outbox.c.user_id == CALLER_ID, and_(outbox.c.user_id.is_(None), by_email(outbox.c.address)))),
     deleted(mail_blocks, by_email(mail_blocks.c.email_key), "email_key"),
     PersonalData(
@@ -274,7 +279,6 @@ WITHOUT_PERSONAL_DATA = (
     figures,
     identity_key,
     mail_events,
-    notification_preferences,  # the guide's table has no reference to a member
     payout_items,  # ids; the export shows them with the rewards
     participant_changes,
     race_boundaries,

@@ -122,7 +122,6 @@ _mail_to_staff = (
     .join(_insert_message, _insert_message.c.ticket_id == _ticket.c.id)
     .where(_is_public, ~_ticket.c.by_staff, _ticket.c.status == "closed")
 )
-# Not to an unverified e-mail address: it may be somebody else's.
 _mail_to_member = (
     select(
         users.c.id.label("user_id"),
@@ -131,7 +130,7 @@ _mail_to_member = (
     )
     .join(_ticket, users.c.id == _ticket.c.user_id)
     .join(_insert_message, _insert_message.c.ticket_id == _ticket.c.id)
-    .where(_is_public, _ticket.c.by_staff, users.c.email_verified, users.c.erased_at.is_(None))
+    .where(_is_public, _ticket.c.by_staff, users.c.erased_at.is_(None))
 )
 _author = select(users.c.username).where(users.c.id == _insert_message.c.user_id).scalar_subquery()
 _write_message: Select[Any] = (

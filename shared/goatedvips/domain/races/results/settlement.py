@@ -231,7 +231,7 @@ _mailed = (
     select(users.c.id.label("user_id"), users.c.email, func.jsonb_build_object("race_id", RACE_ID).label("payload"))
     .join(participants, participants.c.member_key == users.c.id)
     .where(participants.c.race_id == RACE_ID, participants.c.is_listed)
-    .where(users.c.erased_at.is_(None), users.c.suspended_at.is_(None), users.c.email_verified)
+    .where(users.c.erased_at.is_(None))
 )
 _archived = archive.archived(_prizes)
 _write_results = select(_archived.c.id).add_cte(*granted("race", _rewards), *queued("race_result", _mailed))
