@@ -6,9 +6,8 @@ from ipaddress import IPv4Address, IPv6Network, ip_address
 from time import perf_counter
 from typing import Any, Literal, override
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.metrics import MetricUnit
 
 from goatedvips import resume_garbage_collection
 from goatedvips.clock import utc_now
@@ -26,9 +25,9 @@ from goatedvips.errors import (
 from goatedvips.http.bodies import parse, prepare
 from goatedvips.http.idempotency import Database, answer_once
 from goatedvips.http.problems import pointer, problem_of, problem_response
+from goatedvips.http.request_line import write_line
 
 logger = Logger(service="goatedvips")
-metrics = Metrics(namespace="GoatedVIPs", service="goatedvips")
 
 type Event = dict[str, Any]
 type Answer = dict[str, Any]
@@ -129,28 +128,22 @@ class HttpApi(APIGatewayHttpResolver):
         """Answer one event of payload format 2.0, whatever is wrong with it."""
         self._event = event
         http = event["requestContext"]["http"]
-        metrics.add_dimension("function", context.function_name)
         started = perf_counter()
-        with logger.append_context_keys(request_id=self.request_id, function=context.function_name):
-            self._log_fields: dict[str, object] = {}
-            try:
-                if self.who != "anyone":
-                    self._caller = self._authenticated()
-                    self._log_fields["user_id"] = self.caller.user_id
-                _prepare(event)
-                answer = super().resolve(event, context)
-            except Exception as error:  # noqa: BLE001 - every error is answered, never by a stack trace
-                answer = _as_answer(self._refuse(error))
-            milliseconds = round((perf_counter() - started) * 1000, 1)
-            status = int(answer["statusCode"])
-            answer["headers"]["X-Request-Id"] = self.request_id
-            if http["method"] == "HEAD":  # the same answer without its content (RFC 9110, section 9.3.2)
-                answer |= {"body": "", "isBase64Encoded": False}
-            line = {"method": http["method"], "path": http["path"], "status": status, "milliseconds": milliseconds}
-            logger.info("answered", extra=line | self._log_fields)
-        metrics.add_metric("Duration", MetricUnit.Milliseconds, milliseconds)
-        metrics.add_metric(f"Answered{status // 100}xx", MetricUnit.Count, 1)
-        metrics.flush_metrics()
+        logger.append_keys(request_id=self.request_id, function=context.function_name)  # until the next request's
+        self._log_fields: dict[str, object] = {"method": http["method"], "path": http["path"]}
+        try:
+            if self.who != "anyone":
+                self._caller = self._authenticated()
+                self._log_fields["user_id"] = self.caller.user_id
+            _prepare(event)
+            answer = super().resolve(event, context)
+        except Exception as error:  # noqa: BLE001 - every error is answered, never by a stack trace
+            answer = _as_answer(self._refuse(error))
+        milliseconds = round((perf_counter() - started) * 1000, 1)
+        answer["headers"]["X-Request-Id"] = self.request_id
+        if http["method"] == "HEAD":  # the same answer without its content (RFC 9110, section 9.3.2)
+            answer |= {"body": "", "isBase64Encoded": False}
+        write_line(context.function_name, self.request_id, int(answer["statusCode"]), milliseconds, self._log_fields)
         return answer
 
     def _refuse(self, error: Exception) -> Response[str]:
