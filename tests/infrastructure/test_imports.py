@@ -166,9 +166,10 @@ def test_only_the_edges_know_powertools_boto3_and_the_environment() -> None:
     assert boto3 <= {"clients.raw_feed", "clients.ses"}
     assert environment <= {
         "config",
+        "http.request_line",
         "iam_token",
         "postgres_server",
-    }  # the last two for what Lambda itself sets: credentials and region
+    }  # the last three for what Lambda itself sets: the trace's id, credentials and the region
 
 
 # Each of these imports only from itself and from those behind it; what runs on Lambda is the last.
