@@ -35,13 +35,14 @@ LOCKS = {
     "payouts": "The platform's ledger is locked for a moment; an index of bonus_codes is built while others write.",
     "client_seeds_and_versions": "Indexes are built while others write; the platform's own tables get two columns.",
     "code_batches": "users and bonus_codes are locked for a moment; an index is built while others write.",
-    "lists_by_index": "Three tables are locked for a moment; members and participants are written, 1,000 at a time.",
+    "lists_by_index": "Three tables are locked for a moment; participants are written, 1,000 at a time.",
     "feed_and_settlement": "Four tables are locked for a moment; participants of live races are written.",
     "settled_races": "wager_race_participants is locked for a moment; an index is built while others write.",
     "ticket_clocks": "users and two tables are locked for a moment; tickets are written once, 1,000 at a time.",
     "end_of_the_feed_token": "feeds, a table of the platform, is locked for a moment.",
     "unsubscribe_and_bounces": "The platform's outbox is locked for a moment; an index of its tokens is built.",
     "preferences_and_inbox": "users and notification_preferences are locked for a moment.",
+    "tiers_of_members": "users is locked for a moment; members get their tiers, 1,000 at a time.",
 }
 """How each step affects concurrent work on the tables."""
 

@@ -1,4 +1,4 @@
-"""The functions and triggers that keep what lists are read by: tiers, and participants with their number."""
+"""The functions and triggers that keep what lists are read by: participants and their number."""
 
 from migrations.declarations import EVERYBODY, SAFE_PATH, Function, Trigger
 
@@ -7,33 +7,6 @@ from migrations.declarations import EVERYBODY, SAFE_PATH, Function, Trigger
 COMMON_PREFIX_LENGTH = """
     SELECT count(*)::integer FROM generate_series(1, least(length(one), length(other))) n
     WHERE left(one, n) = left(other, n)
-"""
-# The highest tier of the newest version that a lifetime total reaches; null if there is none.  The legacy application
-# and the feed write totals, and know nothing of tiers.  A NaN is above infinity.
-SET_TIER = """
-BEGIN
-    SELECT tier ->> 'name' INTO NEW.tier
-    FROM jsonb_array_elements((SELECT tiers FROM tier_versions ORDER BY id DESC LIMIT 1)) tier
-    WHERE (tier ->> 'min_wager')::numeric <= NEW.total_wager AND NEW.total_wager < 'Infinity'
-    ORDER BY (tier ->> 'min_wager')::numeric DESC LIMIT 1;
-    RETURN NEW;
-END
-"""
-# A total that is written at the same time gets its tier by the version before or the new one: it waits for this lock.
-SET_TIERS = """
-BEGIN
-    LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE;
-    WITH newest AS (
-        SELECT tier ->> 'name' AS name, (tier ->> 'min_wager')::numeric AS least
-        FROM jsonb_array_elements((SELECT tiers FROM tier_versions ORDER BY id DESC LIMIT 1)) tier
-    ), bounds AS (
-        SELECT name, least, lead(least, 1, 'Infinity') OVER (ORDER BY least) AS above FROM newest
-        UNION ALL SELECT NULL, '-Infinity', coalesce(min(least), 'Infinity') FROM newest
-    )
-    UPDATE users SET tier = bounds.name FROM bounds
-    WHERE total_wager >= bounds.least AND total_wager < bounds.above AND tier IS DISTINCT FROM bounds.name;
-    RETURN NULL;
-END
 """
 MARK_LISTED = """
 BEGIN
@@ -78,8 +51,6 @@ FUNCTIONS = (
     *(
         Function(name, "", "trigger", "plpgsql", body, is_definer=True, settings=(SAFE_PATH,), callers=())
         for name, body in (
-            ("set_tier", SET_TIER),
-            ("set_tiers", SET_TIERS),
             ("mark_listed", MARK_LISTED),
             ("mark_listed_of_shell", MARK_LISTED_OF_SHELL),
             ("count_participant", COUNT_PARTICIPANT),
@@ -87,8 +58,6 @@ FUNCTIONS = (
     ),
 )
 TRIGGERS = (
-    Trigger("users", "set_tier", "BEFORE INSERT OR UPDATE OF total_wager", "", "set_tier"),
-    Trigger("tier_versions", "set_tiers", "AFTER INSERT OR DELETE OR UPDATE", "", "set_tiers"),
     Trigger(
         "wager_race_participants",
         "mark_listed",

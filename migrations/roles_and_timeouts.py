@@ -39,6 +39,7 @@ WITHHELD = {
     "alembic_version": "INSERT, UPDATE, DELETE",  # the health check reads it; only a migration writes it
     "audit_log": "UPDATE, DELETE",
     "identity_key": "SELECT, INSERT, UPDATE, DELETE",  # identity_hash reads it, with its owner's rights
+    "member_tiers": "UPDATE, DELETE",
     "reward_grants": "UPDATE, DELETE",
     "rewards": "UPDATE, DELETE",
     "sender_state": "INSERT, DELETE",  # its one row is made by a migration

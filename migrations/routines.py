@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from migrations import list_routines, mail_routines, online, ticket_routines, wager_routines
+from migrations import list_routines, mail_routines, online, ticket_routines, tier_routines, wager_routines
 from migrations.declarations import EVERYBODY, SAFE_PATH, Function, Key, Trigger
 
 KEYS = (
@@ -177,6 +177,7 @@ FUNCTIONS = (
     *wager_routines.FUNCTIONS,
     *ticket_routines.FUNCTIONS,
     *mail_routines.FUNCTIONS,
+    *tier_routines.FUNCTIONS,
     *(function for key in KEYS for function in key.functions()),
 )
 TRIGGERS = (
@@ -185,6 +186,7 @@ TRIGGERS = (
     *list_routines.TRIGGERS,
     *wager_routines.TRIGGERS,
     *ticket_routines.TRIGGERS,
+    *tier_routines.TRIGGERS,
 )
 
 _FUNCTIONS = text("""

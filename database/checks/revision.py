@@ -39,6 +39,8 @@ LAST_MADE = {
     "unsubscribe_and_bounces": "to_regclass('mailed_tokens_used_idx') IS NOT NULL",
     "preferences_and_inbox": "to_regclass('outbox_channel_turn_idx') IS NOT NULL"
     " AND to_regclass('outbox_turn_idx') IS NULL",
+    "tiers_of_members": "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'record_first_tiers'"
+    " AND tgrelid = to_regclass('users'))",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -49,12 +49,6 @@ def upgrade() -> None:
     online.change(*(function.create for function in list_routines.FUNCTIONS))
     for trigger in list_routines.TRIGGERS:
         online.change(trigger.create, locks=[trigger.table])
-    # The trigger set_tier fires for an update that does not change the total either.
-    online.fill(
-        "users",
-        "r.tier IS NULL",
-        "UPDATE users r SET total_wager = r.total_wager FROM batch WHERE r.id = batch.id RETURNING r.id",
-    )
     # An update of only this column fires no trigger, so a batch is counted at once and not row by row.
     online.fill(
         "wager_race_participants",

@@ -14,7 +14,7 @@ from database.checks.schema import steps
 from database.embedded import Server, running
 from migrations.faults import FaultKind
 from migrations.roles_and_timeouts import ensure_roles
-from migrations.routines import TRIGGERS, DifferenceKind
+from migrations.routines import DifferenceKind
 from migrations.upgrade import engine, upgrade
 from tests.database.cases import MOVE_TO_APP
 from tests.database.reports import follow, kinds
@@ -45,7 +45,6 @@ class Group:
 
 
 READ_ONLY = "SET default_transaction_read_only TO on"
-SET_TIER = next(trigger for trigger in TRIGGERS if trigger.name == "set_tier")
 ADOPT = frozenset({Command.ADOPT})
 MEMBERS = """
 INSERT INTO users (username, password, email)
@@ -90,7 +89,7 @@ GROUPS = {
             "CREATE INDEX users_listed_idx ON users (username);"
             "CREATE FUNCTION code_key(code text, salt text) RETURNS text LANGUAGE sql AS 'SELECT code';"
             "CREATE FUNCTION code_key(code integer) RETURNS integer LANGUAGE sql AS 'SELECT code';"
-            "CREATE PROCEDURE set_tiers() LANGUAGE sql AS 'SELECT 1';"
+            "CREATE PROCEDURE start_tier() LANGUAGE sql AS 'SELECT 1';"
             "CREATE AGGREGATE mark_shell(integer) (SFUNC = int4pl, STYPE = integer)",
             Command.RESET_SETTING: "ALTER DATABASE {database} SET session_replication_role TO replica",
         },
@@ -174,8 +173,9 @@ GROUPS = {
             "GRANT INSERT ON outbox TO PUBLIC",
             FaultKind.OTHERS_HAVE_EXECUTE: "GRANT EXECUTE ON FUNCTION identity_hash TO anon",
             # A trigger of the column, and views of it, are dropped and made again.
-            Command.ALTER_PRECISION: "DROP TRIGGER set_tier ON users;"
-            f"ALTER TABLE users ALTER total_wager TYPE numeric; {SET_TIER.create};"
+            Command.ALTER_PRECISION: "ALTER TABLE users ALTER total_wager TYPE numeric;"
+            "CREATE TRIGGER only_changes BEFORE UPDATE OF total_wager ON users"
+            " FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();"
             "CREATE VIEW totals AS SELECT id, total_wager FROM users; GRANT SELECT ON totals TO anon;"
             "CREATE MATERIALIZED VIEW sums AS SELECT sum(total_wager) FROM totals; CREATE UNIQUE INDEX ON sums (sum)",
         },

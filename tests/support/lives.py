@@ -208,6 +208,9 @@ def _account(life: Life) -> None:
         read_at=NOON,
     )
     life.add(wagers.wager_readings, account_id=account, requested_at=NOON, feed_id=feed, total=100)
+    with life.database.connect() as connection:  # a trigger wrote it
+        reached = sa.select(wagers.member_tiers.c.id).where(wagers.member_tiers.c.user_id == me)
+        life.rows[wagers.member_tiers] += connection.scalars(reached)
     fall: dict[str, Any] = {"from_total": 100, "to_total": 90, "accepted_at": NOON, "accepted_by": me}
     life.add(wagers.accepted_falls, account_id=account, feed_id=feed, **fall)
 

@@ -65,7 +65,7 @@ users = Table(
     # A row that the legacy application made for a uid of the feed: nobody can log in to it, and no mail reaches it.
     # Only the trigger mark_shell writes it.
     Column("is_shell", Boolean, nullable=False, server_default=text("false")),
-    # The highest tier in force that total_wager reaches. Only the triggers set_tier and set_tiers write it.
+    # The highest tier in force that the member has reached, of those in `member_tiers`; null in shells.
     Column("tier", Text),
     Index("users_created_at_idx", "created_at"),
     # For look-ups ignoring case, of rows with and without the key, and for searches by prefix.

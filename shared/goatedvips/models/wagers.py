@@ -10,6 +10,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     func,
     text,
 )
@@ -132,4 +133,18 @@ tier_versions = Table(
     Column("id", Integer, primary_key=True),
     Column("tiers", JSONB, nullable=False),  # [{"name": "Copper", "min_wager": "0.00", "reward": null}, …], ascending
     Column("created_at", Instant, nullable=False, server_default=func.now()),
+)
+
+# The tiers that a member has reached, each once: with one, all that are below it. A tier is the same in all versions by
+# its name. Rows are never edited. The trigger record_first_tiers writes those of a new member.
+member_tiers = Table(
+    "member_tiers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("reached_at", Instant, nullable=False),
+    Column("reward", Numeric(18, 2), nullable=False, server_default=text("0")),  # the amount in the ledger, if any
+    Column("is_silent", Boolean, nullable=False),  # recorded without reward and notification
+    UniqueConstraint("user_id", "tier", name="member_tiers_user_id_tier_unique"),
 )

@@ -34,15 +34,13 @@ def stored(database: sa.Engine, rows: sa.Select[Any]) -> list[sa.Row[Any]]:
         return list(connection.execute(rows))
 
 
-def test_uid_totals_and_tier_go_and_the_member_is_told(
-    members: Members, functions: Functions, database: sa.Engine
-) -> None:
+def test_uid_and_totals_go_and_the_member_is_told(members: Members, functions: Functions, database: sa.Engine) -> None:
     member, staff = members.new(uid="goat-ends", **LINKED), members.staff()
     answer = end_link(functions, staff, member)
     assert answer.status == 200, answer.text
-    assert [answer.json[name] for name in ("uid", "verified", "total_wager", "tier")] == [None, False, "0.00", "Copper"]
+    assert [answer.json[name] for name in ("uid", "verified", "total_wager", "tier")] == [None, False, "0.00", "Bronze"]
     (row,) = stored(database, sa.select(users).where(users.c.id == member.id))
-    assert (row.uid, row.verified, row.tier) == (None, False, "Copper")
+    assert (row.uid, row.verified, row.tier) == (None, False, "Bronze")
     assert {row.total_wager, row.wager_today, row.wager_week, row.wager_month} == {Decimal(0)}
     assert stored(database, sa.select(wager_accounts).where(wager_accounts.c.user_id == member.id)) == []
     (mail,) = stored(database, sa.select(outbox).where(outbox.c.user_id == member.id))

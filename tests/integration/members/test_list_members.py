@@ -63,7 +63,7 @@ def test_a_member_is_listed_with_what_staff_need(members: Members, functions: Fu
 
 def test_an_adopted_row_is_listed_as_it_is(members: Members, functions: Functions) -> None:
     member = members.new(username_key=None, email_key=None, email_verified=None)
-    members.change(member, total_wager=Decimal("NaN"))
+    members.change(member, total_wager=Decimal("NaN"), tier=None)
     (item,) = search(functions, members.staff(), id=str(member.id)).json["items"]
     assert (item["email_verified"], item["total_wager"], item["tier"]) == (False, "NaN", None)
 
@@ -236,11 +236,11 @@ def test_a_cursor_with_a_spoilt_name_is_refused(members: Members, functions: Fun
 def test_members_of_every_state_are_in_one_order(members: Members, functions: Functions) -> None:
     tag, staff = secrets.token_hex(5), members.staff()
     made = []
-    for number, (verified, suspended, excluded, total) in enumerate(
-        product((True, False), (NOON, None), (NOON, None), ("NaN", "0", "40000"))
+    for number, (verified, suspended, excluded, (total, tier)) in enumerate(
+        product((True, False), (NOON, None), (NOON, None), (("NaN", None), ("0", "Copper"), ("40000", "Silver")))
     ):
         member = members.new(username=f"{tag}-{number:02}", verified=verified, suspended_at=suspended, seeds=False)
-        members.change(member, excluded_until=excluded, total_wager=Decimal(total))
+        members.change(member, excluded_until=excluded, total_wager=Decimal(total), tier=tier)
         made.append(member.id)
     assert ids(search(functions, staff, q=tag, limit="100")) == made
     assert ids(search(functions, staff, limit="24")) == made[::-1]

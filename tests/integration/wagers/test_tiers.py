@@ -1,15 +1,23 @@
-"""The tier that a lifetime wager reaches: written by triggers, whoever writes the total."""
+"""Tiers by lifetime wager: raised by readings of the feed, each once, with its reward, or silently."""
 
+import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.accounts import users
-from goatedvips.models.wagers import tier_versions
+from goatedvips.models.rewards import rewards
+from goatedvips.models.wagers import member_tiers, tier_versions
+from tests.support.ingesting import Ingesting
 from tests.support.members import Member, Members
 
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 TOTALS = {
     "0": "Copper",
     "9999.99999999": "Copper",
@@ -25,47 +33,159 @@ TOTALS = {
     "20000000": "Diamond",
     "9999999999.99999999": "Diamond",
     "-0.00000001": None,
-    "NaN": None,
 }
+NAMES = ["Copper", "Bronze", "Silver", "Gold", "Platinum", "Pearl", "Sapphire", "Emerald", "Diamond"]
+REWARDED = [
+    {"name": "Copper", "min_wager": "0.00", "reward": "1.00"},
+    {"name": "Bronze", "min_wager": "10000.00", "reward": "5.00"},
+    {"name": "Silver", "min_wager": "40000.00", "reward": "0.00"},
+    {"name": "Gold", "min_wager": "100000.00", "reward": "25.50"},
+]
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """Reads what members have reached."""
+
+    database: sa.Engine
+
+    def present(self, member: Member) -> str | None:
+        """The tier of a member."""
+        found: str | None = self._all(sa.select(users.c.tier).where(users.c.id == member.id))[0].tier
+        return found
+
+    def reached(self, member: Member) -> list[tuple[str, str, bool]]:
+        """Each recorded tier of a member, with its reward, and whether it was silent."""
+        rows = self._all(sa.select(member_tiers).where(member_tiers.c.user_id == member.id).order_by(member_tiers.c.id))
+        ledger = self._all(
+            sa.select(rewards.c.source_id, rewards.c.amount).where(
+                rewards.c.user_id == member.id, rewards.c.source_type == "tier"
+            )
+        )
+        assert sorted(ledger) == sorted((row.id, row.reward) for row in rows if row.reward), "the ledger has the same"
+        return [(row.tier, str(row.reward), row.is_silent) for row in rows]
+
+    def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
+        with self.database.connect() as connection:
+            return list(connection.execute(query))
 
 
 @pytest.fixture
-def connection(database: sa.Engine) -> Iterator[sa.Connection]:
+def tiers(database: sa.Engine) -> Tiers:
+    return Tiers(database)
+
+
+@pytest.fixture
+def ingesting(database: sa.Engine) -> Iterator[Ingesting]:
+    ingesting = Ingesting(database)
+    ingesting.remove_all()
+    yield ingesting
+    ingesting.remove_all()
+
+
+@pytest.fixture
+def rewarded(database: sa.Engine) -> Iterator[None]:
+    """A version of the tiers with rewards."""
     with database.connect() as connection:
-        yield connection
+        version = connection.scalar(sa.insert(tier_versions).values(tiers=REWARDED).returning(tier_versions.c.id))
+    yield
+    with database.connect() as connection:
+        connection.execute(sa.delete(tier_versions).where(tier_versions.c.id == version))
 
 
-def tier(connection: sa.Connection, member: Member) -> str | None:
-    found: str | None = connection.execute(sa.select(users.c.tier).where(users.c.id == member.id)).scalar_one()
-    return found
+@dataclass
+class Linked:
+    """A member with a uid, and the totals of its readings."""
+
+    member: Member
+    uid: str
+    ingesting: Ingesting
+    at: datetime = NOON
+
+    def read(self, total: str, *, at: datetime | None = None) -> None:
+        """Ingest a total, a minute after the one before."""
+        self.at += MINUTE
+        self.ingesting.ingest(at or self.at, {self.uid: total}, now=self.at, tag=secrets.token_hex(4))
+
+
+@pytest.fixture
+def linked(members: Members, ingesting: Ingesting) -> Linked:
+    """A member whose first reading was 9,000."""
+    uid = f"uid-{secrets.token_hex(4)}"
+    linked = Linked(members.new(seeds=False, uid=uid, verified=True), uid, ingesting)
+    linked.read("9000")
+    return linked
 
 
 @pytest.mark.parametrize(("total", "expected"), TOTALS.items())
-def test_a_total_reaches_the_highest_tier_whose_minimum_it_has(
-    connection: sa.Connection, members: Members, total: str, expected: str | None
+def test_a_new_row_has_the_tiers_of_its_total(members: Members, tiers: Tiers, total: str, expected: str | None) -> None:
+    member = members.new(seeds=False, total_wager=Decimal(total), tier="Tin")
+    assert tiers.present(member) == expected
+    passed = [] if expected is None else NAMES[: NAMES.index(expected) + 1]
+    assert tiers.reached(member) == [(name, "0.00", True) for name in passed]
+
+
+def test_a_shell_has_no_tier(members: Members, tiers: Tiers, ingesting: Ingesting) -> None:
+    shell = members.shell("uid-shell-tier")
+    for minute, total in enumerate(("1", "50000")):
+        ingesting.ingest(NOON + minute * MINUTE, {"uid-shell-tier": total})
+    assert (tiers.present(shell), tiers.reached(shell)) == (None, [])
+
+
+def test_a_reading_raises_the_tier_once_with_the_rewards_of_all_that_it_passes(
+    linked: Linked, tiers: Tiers, rewarded: None
 ) -> None:
-    member = members.new(seeds=False, total_wager=Decimal(70_000))
-    assert tier(connection, member) == "Silver"
-    members.change(member, total_wager=Decimal(total))
-    assert tier(connection, member) == expected
-    members.change(member, bio="Grass.", tier="Tin")
-    members.change(member, total_wager=Decimal(total))
-    assert tier(connection, member) == expected, "it follows the total whatever stood there"
+    member = linked.member
+    assert tiers.reached(member) == [("Copper", "0.00", True)]
+    linked.read("9999.99999999")
+    assert tiers.present(member) == "Copper"
+    linked.read("10000")
+    assert tiers.present(member) == "Bronze"
+    linked.read("100000")
+    reached = [("Copper", "0.00", True), ("Bronze", "5.00", False), ("Silver", "0.00", False), ("Gold", "25.50", False)]
+    assert tiers.reached(member) == reached
+    for total in ("9999", "100001", "45000", "999999999"):
+        linked.read(total)
+        assert (tiers.present(member), tiers.reached(member)) == ("Gold", reached), "it never falls"
 
 
-def test_the_newest_version_of_the_tiers_is_in_force(connection: sa.Connection, members: Members) -> None:
-    totals = {"49.99": None, "50": "Low", "50.01": "High", "NaN": None}
-    old: dict[Member, str | None] = {members.new(seeds=False, total_wager=Decimal(50)): "Low"}
-    for total, expected in totals.items():
-        member = members.new(seeds=False)
-        members.change(member, total_wager=Decimal(total))
-        old[member] = expected
-    new = [{"name": name, "min_wager": least, "reward": None} for name, least in (("Low", "50.00"), ("High", "50.01"))]
-    version = connection.scalar(sa.insert(tier_versions).values(tiers=new).returning(tier_versions.c.id))
-    try:
-        assert {member: tier(connection, member) for member in old} == old
-        member = members.new(seeds=False, total_wager=Decimal(60))
-        assert tier(connection, member) == "High"
-    finally:
-        connection.execute(sa.delete(tier_versions).where(tier_versions.c.id == version))
-    assert tier(connection, member) == "Copper"
+def test_a_late_reading_raises_it_too(linked: Linked, tiers: Tiers, rewarded: None) -> None:
+    linked.read("9500")
+    linked.read("10000", at=linked.at - MINUTE / 2)
+    assert tiers.reached(linked.member)[1:] == [("Bronze", "5.00", False)]
+    with linked.ingesting.database.connect() as connection:
+        total = connection.scalar(sa.select(users.c.total_wager).where(users.c.id == linked.member.id))
+    assert total == 9500, "the newer figures stay"
+
+
+@pytest.mark.parametrize("state", [{"suspended_at": NOON}, {"excluded_until": NOON}, {"excluded_permanently": True}])
+def test_who_may_not_play_reaches_tiers_silently(
+    linked: Linked, members: Members, tiers: Tiers, rewarded: None, state: dict[str, Any]
+) -> None:
+    members.change(linked.member, **state)
+    linked.read("10000")
+    members.change(linked.member, suspended_at=None, excluded_until=None, excluded_permanently=False)
+    linked.read("100000")
+    assert tiers.reached(linked.member)[1:] == [
+        ("Bronze", "0.00", True),
+        ("Silver", "0.00", False),
+        ("Gold", "25.50", False),
+    ]
+
+
+@pytest.mark.parametrize("bad_first", [False, True])
+def test_the_first_reading_of_a_link_is_silent(
+    members: Members, ingesting: Ingesting, tiers: Tiers, rewarded: None, bad_first: bool
+) -> None:
+    uid = f"uid-{secrets.token_hex(4)}"
+    linked = Linked(members.new(seeds=False, uid=uid, verified=True), uid, ingesting)
+    if bad_first:
+        ingesting.ingest(NOON, {"another": "1"}, bad=[uid])
+    linked.read("50000")
+    linked.read("100000")
+    assert tiers.reached(linked.member) == [
+        ("Copper", "0.00", True),
+        ("Bronze", "0.00", True),
+        ("Silver", "0.00", True),
+        ("Gold", "25.50", False),
+    ]

@@ -11,6 +11,7 @@ from goatedvips.domain.access import CALLER_ID, NOW, Caller
 from goatedvips.domain.accounts.link_requests import HOLDERS, Link, make_link, select_links
 from goatedvips.domain.accounts.links import PENDING
 from goatedvips.domain.notifications.outbox import queued
+from goatedvips.domain.wagers import tiers
 from goatedvips.errors import LinkDecided, NotFound, OwnRights, UidTaken
 from goatedvips.models.accounts import account_links as links
 from goatedvips.models.accounts import users
@@ -75,6 +76,10 @@ _approval = (
     .cte("approval")
 )
 # The totals of a uid that the feed has not reported yet are unknown: those of another uid are set to 0.
+_new_figures = {
+    figure: func.coalesce(_approval.c[figure], case((users.c.uid != _approval.c.uid, 0), else_=users.c[figure]))
+    for figure in _FIGURES
+}
 _link_member = (
     update(users)
     .where(users.c.id == _approval.c.user_id)
@@ -82,14 +87,12 @@ _link_member = (
         {
             "uid": _approval.c.uid,
             "verified": true(),
+            "tier": tiers.IN_FORCE.highest(_new_figures["total_wager"], users.c.tier),
         }
         | erased_identities.stricter_exclusion(users.c, _approval.c)
-        | {
-            figure: func.coalesce(_approval.c[figure], case((users.c.uid != _approval.c.uid, 0), else_=users.c[figure]))
-            for figure in _FIGURES
-        }
+        | _new_figures
     )
-    .returning(users.c.uid, access.is_excluded().label("excluded"))
+    .returning(users.c.id, users.c.tier, users.c.uid, access.is_excluded().label("excluded"))
     .cte("link_member")
 )
 # An excluded member's old uid keeps the exclusion, which then applies to the next member who links that uid.
@@ -130,7 +133,10 @@ _after = (
     .cte("after")
 )
 _decide = select_links(_decide_link.join(_request, true()), _decide_link, _linked_uid, _excluded).add_cte(
-    audit.recorded("decide_link", _after, _before), _remember_old_uid, *queued("link_decided", _notification)
+    audit.recorded("decide_link", _after, _before),
+    _remember_old_uid,
+    tiers.recorded(_link_member, at=NOW),
+    *queued("link_decided", _notification),
 )
 _select_present = (
     select(links.c.decision, links.c.user_id, users.c.erased_at)
@@ -144,7 +150,8 @@ def decide(
 ) -> Link:
     """Approve or refuse a request, and queue the mail that notifies the member.
 
-    An approval links the uid to the member, with the totals that the feed reported for it. An exclusion that is
+    An approval links the uid to the member, with the totals that the feed reported for it, and records silently the
+    tiers that they have passed. An exclusion that is
     remembered for the uid applies to the member. If the member is excluded and gives up another uid, their exclusion is
     remembered for that one. If a shell has the uid, the uid moves from it to the member, and the audit log records it.
 

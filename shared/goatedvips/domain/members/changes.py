@@ -87,7 +87,6 @@ _before = (
         users.c.is_admin,
         EMAIL_VERIFIED,
         users.c.uid,
-        users.c.tier,
     )
     .where(CALLER_IS_STAFF, users.c.id == MEMBER_ID, NOT_ERASED)
     .cte("before")
@@ -124,7 +123,7 @@ _update_member = (
         uid=_after.c.uid,
         **{name: case((_ENDS_LINK, of_nobody), else_=users.c[name]) for name, of_nobody in _WITHOUT_LINK.items()},
     )
-    .returning(*_after.c, users.c.tier)
+    .returning(*_after.c)
     .cte("update_member")
 )
 _end_sessions = (
@@ -156,7 +155,6 @@ _notification = select(
 _new_columns: dict[str | None, ColumnElement[Any]] = {
     "uid": _after.c.uid,
     "verified": case((_ENDS_LINK, False), else_=users.c.verified).label("verified"),
-    "tier": func.coalesce(select(_update_member.c.tier).scalar_subquery(), users.c.tier).label("tier"),
     "total_wager": case((_ENDS_LINK, 0), else_=users.c.total_wager).label("total_wager"),
     "email_verified": _after.c.email_verified,
     "is_staff": _after.c.is_admin.label("is_staff"),

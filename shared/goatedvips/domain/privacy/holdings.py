@@ -115,7 +115,7 @@ ACCOUNT = PersonalData(
         "suspended_reason": null(),
     },
     scrub_email_in=("bio", "suspended_reason"),
-    not_personal=("tier",),  # the database derives it from the total
+    not_personal=("tier",),
 )
 """The member's own row. An erasure changes it last, because the conditions of the other tables read it."""
 

@@ -172,6 +172,7 @@ def ingest_feed(
         "key": key,
         "is_whole": row.is_whole,
         "is_before_whole": row.is_before_whole,
+        "now": now,
     }
     store = late_readings.store if row.is_late else newest_readings.store
     readings = store(connection, new)

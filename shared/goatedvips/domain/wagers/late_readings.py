@@ -3,7 +3,9 @@
 A feed that has been ingested may lack a uid that an older feed has.  Then the older feed's figures are the newest ones.
 `absent_since` of an account tells since which feed the newest feeds lack it; all feeds before have it.
 
-The entries are in `feed_entries`; parameters are `feed_id`, `at` (when the feed was requested), `key`, and
+A tier that such a reading reaches is reached, also if the newest total is lower.
+
+The entries are in `feed_entries`; parameters are `feed_id`, `at` (when the feed was requested), `key`, `now`, and
 `is_before_whole`: whether a whole feed was requested later.
 """
 
@@ -26,8 +28,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from goatedvips.domain.access import is_excluded
+from goatedvips.domain.wagers import tiers
 from goatedvips.domain.wagers.newcomers import AT, FIGURES, insert_newcomers
-from goatedvips.models.accounts import users
+from goatedvips.models.accounts import account_links, users
 from goatedvips.models.wagers import accepted_falls, feeds
 from goatedvips.models.wagers import feed_entries as entries
 from goatedvips.models.wagers import wager_accounts as accounts
@@ -75,16 +79,29 @@ _figures = {
     "total_wager": _late.c.total_wager,
     **{figure: case((_late.c.is_over, 0), else_=_late.c[figure]) for figure in FIGURES[1:]},
 }
+_tier = tiers.IN_FORCE.highest(_late.c.total_wager, users.c.tier)
+_is_before_link = tiers.approved_link(account_links.c.decided_at > AT)
 _update_members = (
     update(users)
     .where(
         users.c.uid == _late.c.uid,
         ~users.c.is_shell,
-        _late.c.is_newest,
-        or_(*(users.c[figure] != value for figure, value in _figures.items())),
+        _late.c.counts,
+        or_(
+            and_(_late.c.is_newest, or_(*(users.c[figure] != value for figure, value in _figures.items()))),
+            and_(~_late.c.is_newest, users.c.tier.is_distinct_from(_tier), ~_is_before_link),
+        ),
     )
-    .values(_figures)
+    .values(
+        {
+            **{figure: case((_late.c.is_newest, value), else_=users.c[figure]) for figure, value in _figures.items()},
+            "tier": _tier,
+        }
+    )
+    .returning(users.c.id, users.c.tier, and_(users.c.suspended_at.is_(None), ~is_excluded()).label("may_play"))
+    .cte("update_members")
 )
+_write_members = select(func.count()).add_cte(*tiers.reached(_update_members, at=AT, is_silent=_is_before_link))
 _first = {"first_read_at": AT, "first_total": _late.c.total_wager}
 _first |= {"first_week": _late.c.wager_week, "first_month": _late.c.wager_month}
 _is_seen_earlier = accounts.c.first_seen_at > AT  # null stays: the account was seen before all feeds
@@ -143,5 +160,5 @@ _insert_readings = (
 def store(connection: Connection, new: Mapping[str, object]) -> int:
     """Store readings, and figures where they are the newest; return the number of readings. It deletes the entries."""
     connection.execute(_insert_newcomers, new)
-    connection.execute(_update_members, new)
+    connection.execute(_write_members, new)
     return connection.execute(_insert_readings, new).rowcount

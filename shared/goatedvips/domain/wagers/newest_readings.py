@@ -1,6 +1,6 @@
 """The entries of the newest feed become the figures of members and accounts, and readings where a total has changed.
 
-The entries are in `feed_entries`; parameters are `feed_id`, `at` (when the feed was requested) and `is_whole`.
+The entries are in `feed_entries`; parameters are `feed_id`, `at` (when the feed was requested), `is_whole` and `now`.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from goatedvips.domain.access import is_excluded
+from goatedvips.domain.wagers import tiers
 from goatedvips.domain.wagers.newcomers import AT, FIGURES, insert_newcomers
 from goatedvips.models.accounts import users
 from goatedvips.models.wagers import feed_entries as entries
@@ -40,7 +42,14 @@ _update_members = (
         ~users.c.is_shell,
         or_(*(users.c[figure] != entries.c[figure] for figure in FIGURES)),
     )
-    .values({figure: entries.c[figure] for figure in FIGURES})
+    .values(
+        {
+            **{figure: entries.c[figure] for figure in FIGURES},
+            "tier": tiers.IN_FORCE.highest(entries.c.total_wager, users.c.tier),
+        }
+    )
+    .returning(users.c.id, users.c.tier, and_(users.c.suspended_at.is_(None), ~is_excluded()).label("may_play"))
+    .cte("update_members")
 )
 _clear_periods = (
     update(users)
@@ -54,7 +63,9 @@ _clear_periods = (
     .values(dict.fromkeys(PERIODS, 0))
     .cte("clear_periods")
 )
-_update_members_and_newcomers = _update_members.add_cte(_clear_periods, insert_newcomers().cte("insert_newcomers"))
+_write_members_and_newcomers = select(func.count()).add_cte(
+    _clear_periods, insert_newcomers().cte("insert_newcomers"), *tiers.reached(_update_members, at=AT)
+)
 
 _is_reading = or_(accounts.c.first_read_at.is_(None), accounts.c.total_wager != entries.c.total_wager)
 _linked_since = select(users.c.id).where(users.c.uid == accounts.c.uid, ~users.c.is_shell).scalar_subquery()
@@ -125,5 +136,5 @@ _insert_readings = _insert_changed.on_conflict_do_update(
 
 def store(connection: Connection, new: Mapping[str, object]) -> int:
     """Write the figures of members and accounts; return how many totals have changed. It deletes the entries."""
-    connection.execute(_update_members_and_newcomers, new)
+    connection.execute(_write_members_and_newcomers, new)
     return connection.execute(_insert_readings, new).rowcount
