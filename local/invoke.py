@@ -56,7 +56,7 @@ def invoke(function: Function, event: object) -> Any:  # noqa: ANN401  any JSON 
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout),
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
-        "PYTHONPATH": os.pathsep.join(str(layer) for layer in function.layers),
+        "PYTHONPATH": os.pathsep.join(str(folder) for folder in function.import_path),
         "PATH": os.environ.get("PATH", os.defpath),
     }
     command = [find_emulator(), "--log-level", "error"]

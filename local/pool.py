@@ -63,6 +63,12 @@ class Function:
     memory: int
     variables: dict[str, str]
     layers: tuple[Path, ...]
+    """The folders of its layers."""
+
+    @property
+    def import_path(self) -> tuple[Path, ...]:
+        """From where the packages of its layers are imported; a folder can itself be a package."""
+        return tuple(layer.parent if (layer / "__init__.py").exists() else layer for layer in self.layers)
 
 
 class FunctionError(Exception):
@@ -235,7 +241,9 @@ class Pool:
 
         """
         ours, theirs = self._context.Pipe()
-        path = list(dict.fromkeys(str(layer) for function in self.functions.values() for layer in function.layers))
+        path = list(
+            dict.fromkeys(str(folder) for function in self.functions.values() for folder in function.import_path)
+        )
         process = self._context.Process(target=work, args=(theirs, group.variables, path, str(self.log)), daemon=True)
         generation = self._generation
         try:

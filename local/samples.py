@@ -33,7 +33,8 @@ def prepare_event(name: str, url: str, stand_ins: str, now: datetime | None = No
     ----------
     name: the function's file, as in `spin_wheel`.
     url: of the local database, to be entered as its owner.
-    stand_ins: the base URL of the stand-in for Amazon S3. An event of S3 gets the key of a new raw feed.
+    stand_ins: the base URL of the stand-in for Amazon S3. An event of S3 gets the key of a new raw feed, one
+        of CloudFormation the URL of an object that takes the answer.
     now: the present instant by the clock that the function reads; without it the real one.
 
     """
@@ -44,6 +45,8 @@ def prepare_event(name: str, url: str, stand_ins: str, now: datetime | None = No
             caller.update(_new_member(connection, now or datetime.now(UTC)))
     if event.get("source") == "aws.s3":
         event["detail"]["object"]["key"] = _put_feed(stand_ins, now or datetime.now(UTC))
+    if "ResponseURL" in event:
+        event["ResponseURL"] = f"{stand_ins}{s3.PREFIX}/{FEED_BUCKET}/{secrets.token_hex(8)}"
     return event
 
 

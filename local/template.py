@@ -27,6 +27,8 @@ NO_VALUE = "AWS::NoValue"
 logging.getLogger("samcli").setLevel(logging.ERROR)
 
 
+OWNER = "postgres"
+"""The owner of the local database, as whom migrations connect."""
 CONTAINER_HOST = "host.docker.internal"
 """The name by which a Docker container calls the machine that it runs on."""
 SHORTEST_NOTIFICATIONS_TIMEOUT = "15"
@@ -106,6 +108,8 @@ def build_parameters(database_url: str, base_url: str, chosen: Mapping[str, str]
     host, port, name = match.groups()
     values = {
         "DatabaseHost": host,
+        "ClusterHost": host,
+        "MigrationUser": OWNER,
         "DatabasePort": port,
         "DatabaseName": name,
         "DatabaseIam": "false",
@@ -173,7 +177,7 @@ def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template
     overrides = {"AWS::Region": REGION, "AWS::AccountId": ACCOUNT, NO_VALUE: NO_VALUE, **values}
     stacks, _ = SamLocalStackProvider.get_stacks(str(file), parameter_overrides=overrides)
     resources: dict[str, Any] = stacks[0].resources
-    functions = list(_functions(stacks, resources, file.parent, base_url))
+    functions = list(_functions(stacks, file.parent, base_url))
     api = ApiProvider(stacks, cwd=str(file.parent)).api
     gateway: dict[str, Any] = next(
         (r["Properties"] for r in resources.values() if r["Type"] == "AWS::Serverless::HttpApi"), {}
@@ -196,12 +200,7 @@ def load(values: Mapping[str, str], base_url: str, file: Path = ROOT / "template
     )
 
 
-def _functions(stacks: Any, resources: dict[str, Any], root: Path, base_url: str) -> Iterator[Function]:  # noqa: ANN401
-    layers = {  # of one folder there may be two, which differ in their packages
-        (root / resource["Properties"]["ContentUri"]).resolve()
-        for resource in resources.values()
-        if resource["Type"] == "AWS::Serverless::LayerVersion"
-    }
+def _functions(stacks: Any, root: Path, base_url: str) -> Iterator[Function]:  # noqa: ANN401
     for function in SamFunctionProvider(stacks, use_raw_codeuri=True).get_all():
         module, attribute = str(function.handler).rsplit(".", 1)
         given = (function.environment or {}).get("Variables") or {}
@@ -215,7 +214,7 @@ def _functions(stacks: Any, resources: dict[str, Any], root: Path, base_url: str
             timeout=int(function.timeout or 3),
             memory=int(function.memory or 128),
             variables=variables,
-            layers=tuple(sorted(layers)),
+            layers=tuple((root / layer.codeuri).resolve() for layer in function.layers),
         )
 
 

@@ -15,11 +15,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 
+from goatedvips.config import settings
 from goatedvips.models.every import metadata
 from goatedvips.postgres import DRIVER
-from goatedvips.postgres_server import LOCAL_HOSTS
+from goatedvips.postgres_server import LOCAL_HOSTS, Server
 from migrations import routines, sequences
 from migrations.roles_and_timeouts import ensure_roles
 from migrations.session import without_limits
@@ -33,11 +34,20 @@ LOCK_PATIENCE_SECONDS = 60.0
 def engine(url: str) -> Engine:
     """Make an engine for direct connections; to another host than this one only over TLS, its certificate verified.
 
-    Other authorities than the system's, such as Amazon RDS's, go into the file that SSL_CERT_FILE names.
+    Other authorities than the system's, such as Amazon RDS's, go into the file that SSL_CERT_FILE names. On AWS each
+    connection signs in with an IAM token as its password.
     """
     # libpq's own words about TLS, which hosted databases put into their URLs; verifying is at least as strict.
     address = make_url(url).set(drivername=DRIVER).difference_update_query(["sslmode", "channel_binding"])
-    return create_engine(address, poolclass=NullPool, connect_args=connect_arguments(address))
+    made = create_engine(address, poolclass=NullPool, connect_args=connect_arguments(address))
+    if settings.database_iam:
+        server = Server(url, iam=True, ca_file="", timeout=None)
+
+        @event.listens_for(made, "do_connect")
+        def set_password(_: object, __: object, ___: object, parameters: dict[str, object]) -> None:
+            parameters["password"] = server.password()
+
+    return made
 
 
 def connect_arguments(address: URL) -> dict[str, ssl.SSLContext]:
@@ -83,6 +93,14 @@ def upgrade_connected(connection: Connection) -> None:
             connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
             connection.commit()
     set_time_zone(connection)
+
+
+def is_ahead(connection: Connection) -> bool:
+    """Whether the database has a revision that is none of these migrations, but of a later release."""
+    current = _current(connection)
+    return current is not None and current not in {
+        script.revision for script in ScriptDirectory(str(Path(__file__).parent)).walk_revisions()
+    }
 
 
 def _current(connection: Connection) -> str | None:

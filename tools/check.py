@@ -48,18 +48,21 @@ def run(program: str, *words: str, **variables: str) -> str:
 def requirements() -> str:
     """Compare the layers' requirements with uv.lock."""
     layers = {
-        "requirements.txt": ("--no-dev",),
-        "requirements-affiliate.txt": ("--only-group", "affiliate"),
-        "requirements-markdown.txt": ("--only-group", "markdown"),
+        "shared/requirements.txt": ("--no-dev",),
+        "shared/requirements-affiliate.txt": ("--only-group", "affiliate"),
+        "shared/requirements-markdown.txt": ("--only-group", "markdown"),
+        "migrations/requirements.txt": (
+            *("--only-group", "migrations", "--prune", "sqlalchemy", "--prune", "typing-extensions"),
+        ),
     }
     for name, chosen in layers.items():  # as the Makefile has it
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / name
+            file = Path(folder) / Path(name).name
             export = ("export", "--quiet", "--locked", *chosen, "--no-header", "--no-annotate")
             if failure := run("uv", *export, "--output-file", str(file)):
                 return failure
-            if file.read_text() != (ROOT / "shared" / name).read_text():
-                return f"shared/{name} is not what uv.lock says: `make requirements` writes it."
+            if file.read_text() != (ROOT / name).read_text():
+                return f"{name} is not what uv.lock says: `make requirements` writes it."
     return ""
 
 

@@ -12,7 +12,7 @@ class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, 
     """
 
     database_url: str
-    """postgresql://user[:password]@host:port/database"""
+    """postgresql://user[:password]@host:port/database; the template gives the user in a variable of its own."""
     database_iam: bool
     """Whether the password of each database connection is an IAM token."""
     database_ca_file: str
@@ -51,11 +51,17 @@ def _flag(name: str) -> bool:
     return value == "true"
 
 
+def _database_url() -> str:
+    """Return the database's URL with the user whom the template gives beside it."""
+    url, user = os.environ.get("DATABASE_URL", ""), os.environ.get("DATABASE_USER", "")
+    return url.replace("://", f"://{user}@", 1) if user else url
+
+
 def _read() -> Settings:
     timeout = os.environ.get("DATABASE_SOCKET_TIMEOUT")
     app_url, api_url = (os.environ.get(name, "").rstrip("/") for name in ("APP_URL", "API_URL"))
     return Settings(
-        database_url=os.environ.get("DATABASE_URL", ""),
+        database_url=_database_url(),
         database_iam=_flag("DATABASE_IAM"),
         database_ca_file=os.environ.get("DATABASE_CA_FILE", ""),
         database_socket_timeout=float(timeout) if timeout else None,

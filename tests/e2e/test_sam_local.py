@@ -165,7 +165,7 @@ def test_the_bare_command_asks_for_the_usual_ports(processor: str, engine: Docke
     assert REFUSAL in done.stderr, done.stderr
     (container,) = engine.containers
     assert container["HostConfig"]["ExtraHosts"] == ["host.docker.internal:host-gateway"]
-    assert variables_of(container)["DATABASE_URL"] == "postgresql://api@host.docker.internal:54320/goatedvips"
+    assert variables_of(container)["DATABASE_URL"] == "postgresql://host.docker.internal:54320/goatedvips"
     assert engine.builds[0]["platform"] == DOCKER_PLATFORMS[architecture]
 
 

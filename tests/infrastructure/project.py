@@ -61,6 +61,11 @@ class Function:
         return [event["Properties"] for event in self.resource.get("Events", {}).values() if event["Type"] == kind]
 
     @property
+    def is_in_network(self) -> bool:
+        """Whether it is in the VPC, where the database is and the internet is not."""
+        return "VpcConfig" not in self.resource
+
+    @property
     def template_routes(self) -> set[str]:
         """The routes in the template, such as `GET /v1/races/{id}`."""
         return {f"{route['Method']} {route['Path']}" for route in self.events("HttpApi")}

@@ -40,4 +40,4 @@ def test_one_alarm_in_a_minute_is_enough() -> None:
         watched = {key: properties[key] for key in ("Statistic", "Period", "EvaluationPeriods", "Threshold")}
         assert watched == {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1}
         assert properties["TreatMissingData"] == "notBreaching"
-        assert properties["AlarmActions"]["Fn::If"][0] == "NotifiesOfAlarms"
+        assert properties["AlarmActions"] == [{"Ref": "AlarmTopic"}]

@@ -55,7 +55,7 @@ def test_only_fetch_wagers_writes_raw_feeds_and_has_the_token() -> None:
 
 def test_the_function_that_needs_the_internet_is_outside_the_vpc_and_no_other_has_its_packages() -> None:
     layers = {function.name: function.resource.get("Layers") for function in FUNCTIONS}
-    assert {name for name, layer in layers.items() if layer} == {"fetch_wagers"}
+    assert {name for name, layer in layers.items() if layer == [{"Ref": "AffiliateLayer"}]} == {"fetch_wagers"}
     (fetch,) = (function for function in FUNCTIONS if function.name == "fetch_wagers")
     assert fetch.resource["VpcConfig"] == {"Ref": "AWS::NoValue"}
     assert fetch.resource["Timeout"] < 10 * 60  # when the next run begins

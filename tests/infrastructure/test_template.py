@@ -1,6 +1,7 @@
 """The template: authorizers, rights of roles, logs, failed events, and that CloudFormation accepts it."""
 
 import graphlib
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -52,14 +53,33 @@ def test_a_function_s_role_reaches_its_log_and_its_database_user_and_no_other_us
     assert {"Fn::GetAtt": [f"{function.domain.capitalize()}Logs", "Arn"]} in (
         logs[0] if isinstance(logs[0], list) else logs
     )
-    users = {s["Resource"]["Fn::Sub"].rpartition("/")[2] for s in allowed if "rds-db:connect" in s["Action"]}
-    given = document()["Globals"]["Function"]["Environment"]["Variables"] | function.resource.get(
-        "Environment", {"Variables": {}}
-    ).get("Variables", {})
-    in_network = "VpcConfig" not in function.resource
-    assert users == (
-        {given["DATABASE_URL"]["Fn::Sub"][len("postgresql://") :].partition("@")[0]} if in_network else set()
+    users = {s["Resource"]["Fn::Sub"][0].rpartition("/")[2] for s in allowed if "rds-db:connect" in s["Action"]}
+    given = function.resource.get("Environment", {"Variables": {}})["Variables"].get("DATABASE_USER", "api")
+    user = "${MigrationUser}" if given == {"Ref": "MigrationUser"} else given
+    assert users == ({user} if function.is_in_network else set())
+
+
+@each_function
+def test_a_user_of_the_database_is_updated_after_the_migration(function: Function) -> None:
+    uses_it = function.is_in_network and function.name != "migrate"
+    assert template()[function.id].get("DependsOn") == ("Migration" if uses_it else None)
+    assert expanded()[function.id].get("DependsOn") == ("Migration" if uses_it else None)
+
+
+def test_the_migration_changes_with_its_layer_and_waits_for_what_it_needs() -> None:
+    migration = expanded()["Migration"]
+    (layer,) = (name for name in expanded() if name.startswith("MigrationsLayer"))
+    assert migration["Properties"]["Migrations"] == {"Ref": layer}
+    assert (
+        migration["Properties"]["ServiceTimeout"] == document()["Resources"]["MigrateFunction"]["Properties"]["Timeout"]
     )
+    assert {"MigrateFunction", "Writer", "S3GatewayEndpoint"} <= names(migration)
+    (invocation,) = (
+        resource["Properties"]
+        for resource in of_type(expanded(), "AWS::Lambda::EventInvokeConfig").values()
+        if resource["Properties"]["FunctionName"] == {"Ref": "MigrateFunction"}
+    )
+    assert invocation["MaximumRetryAttempts"] == 0
 
 
 @pytest.mark.parametrize("role", of_type(template(), "AWS::IAM::Role"))
@@ -100,28 +120,39 @@ def test_a_change_of_the_layer_publishes_new_versions() -> None:
 
 
 @each_function
-def test_failed_asynchronous_events_go_to_the_queue(function: Function) -> None:
-    for schedule in function.events("ScheduleV2"):
-        assert schedule["RoleArn"] == {"Fn::GetAtt": ["SchedulesRole", "Arn"]}
-        assert schedule["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
+def test_failed_asynchronous_events_go_to_the_queue_of_the_domain(function: Function) -> None:
+    queue = f"{function.domain.capitalize()}FailedEvents"
+    events = [*function.events("ScheduleV2"), *function.events("EventBridgeRule"), *function.events("SNS")]
+    for event in events:
         failed = function.resource["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
-        assert failed == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}
+        assert failed == {"Type": "SQS", "Destination": {"Fn::GetAtt": [queue, "Arn"]}}
         rights = statements(function.resource["Role"]["Fn::GetAtt"][0])
-        assert "FailedEvents" in names([s for s in rights if s["Action"] == "sqs:SendMessage"])
-        assert function.id in names(statements("SchedulesRole"))
+        assert queue in names([s for s in rights if s["Action"] == "sqs:SendMessage"])
+        if "Topic" not in event:  # SNS has no such queue for a function
+            assert event["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": [queue, "Arn"]}
 
 
 @each_function
-def test_failed_events_of_s3_go_to_the_queue(function: Function) -> None:
-    for rule in function.events("EventBridgeRule"):
-        assert rule["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
-        failed = function.resource["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
-        assert failed == {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}
-        (policy,) = of_type(template(), "AWS::SQS::QueuePolicy").values()
-        assert policy["Properties"]["Queues"] == [{"Ref": "FailedEvents"}]
-        (allowed,) = policy["Properties"]["PolicyDocument"]["Statement"]
-        assert (allowed["Effect"], allowed["Action"]) == ("Allow", "sqs:SendMessage")
-        assert allowed["Principal"] == {"Service": "events.amazonaws.com"}  # SAM adds it only for a queue of its own
+def test_a_schedule_has_its_role_its_instant_and_an_end_of_its_retries(function: Function) -> None:
+    for schedule in function.events("ScheduleV2"):
+        assert schedule["RoleArn"] == {"Fn::GetAtt": ["SchedulesRole", "Arn"]}
+        assert function.id in names(statements("SchedulesRole"))
+        assert f"{function.domain.capitalize()}FailedEvents" in names(statements("SchedulesRole"))
+        assert json.loads(schedule["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
+        assert schedule["RetryPolicy"].keys() == {"MaximumEventAgeInSeconds", "MaximumRetryAttempts"}
+
+
+def test_rules_may_send_to_the_queues_of_their_functions() -> None:
+    """SAM adds the right only for a queue that it makes itself."""
+    used = {
+        f"{function.domain.capitalize()}FailedEvents" for function in FUNCTIONS if function.events("EventBridgeRule")
+    }
+    (policy,) = of_type(template(), "AWS::SQS::QueuePolicy").values()
+    (allowed,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert used <= names(policy["Properties"]["Queues"]) == names(allowed["Resource"])
+    assert (allowed["Effect"], allowed["Action"]) == ("Allow", "sqs:SendMessage")
+    assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
+    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 @each_function
