@@ -42,6 +42,7 @@ def listening(answer: Callable[[socket.socket], object], host: str = "127.0.0.1"
                 answer(connection)
                 # Closing with unread bytes would reset the connection, and the client may then lose the answer.
                 with suppress(OSError):
+                    connection.settimeout(0.2)  # the client may keep its end open until its exception is collected
                     connection.shutdown(socket.SHUT_WR)
                     while connection.recv(1000):
                         pass

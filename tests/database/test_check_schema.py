@@ -355,31 +355,29 @@ def test_the_triggers_and_functions_are_all_declared(adopted: str) -> None:
         assert set(present) == FUNCTIONS
 
 
-@pytest.mark.parametrize("name", ["code_key", "fill_users_email_key", "identity_hash"])
-def test_a_missing_function_is_reported_and_made_anew_with_its_triggers(adopted: str, name: str) -> None:
-    run_sql(adopted, f"DROP FUNCTION {name} CASCADE")
+def test_missing_functions_are_reported_and_made_anew_with_their_triggers(adopted: str) -> None:
+    names = ("code_key", "fill_users_email_key", "identity_hash")
+    run_sql(adopted, "; ".join(f"DROP FUNCTION {name} CASCADE" for name in names))
     lines = reported(adopted)
-    assert f"function {name} is missing: `make db-upgrade` makes it anew" in lines
+    assert {f"function {name} is missing: `make db-upgrade` makes it anew" for name in names} <= {*lines}
     upgrade_command.upgrade(adopted)
     for line in reported(adopted):  # an index that was made of the function went along
         run_alone(adopted, line.split(": ")[1])
     assert reported(adopted) == []
 
 
-@pytest.mark.parametrize(
-    ("theirs", "what"),
-    [
-        ("CREATE TABLE sessions (sid text)", "table sessions"),
-        ("CREATE VIEW rewards AS SELECT 1 AS one", "table rewards"),
-        ("ALTER TABLE users ADD suspended_at date", "column users.suspended_at"),
-        ("CREATE INDEX users_created_at_idx ON users (id)", "index users_created_at_idx"),
-        (
-            "CREATE TABLE other (id integer); ALTER TABLE other ADD CONSTRAINT outbox_pkey UNIQUE (id)",
-            "index outbox_pkey",
-        ),
-        ("CREATE FUNCTION code_key(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'", "routine code_key(integer)"),
-    ],
-)
-def test_what_stands_where_ours_will_be_is_told(bare: str, theirs: str, what: str) -> None:
-    run_sql(bare, theirs)
-    assert f"{what} is where one of ours will be" in "\n".join(reported(bare))
+THEIRS = {
+    "CREATE TABLE sessions (sid text)": "table sessions",
+    "CREATE VIEW rewards AS SELECT 1 AS one": "table rewards",
+    "ALTER TABLE users ADD suspended_at date": "column users.suspended_at",
+    "CREATE INDEX users_created_at_idx ON users (id)": "index users_created_at_idx",
+    "CREATE TABLE other (id integer); ALTER TABLE other ADD CONSTRAINT outbox_pkey UNIQUE (id)": "index outbox_pkey",
+    "CREATE FUNCTION code_key(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'": "routine code_key(integer)",
+}
+
+
+def test_what_stands_where_ours_will_be_is_told(bare: str) -> None:
+    run_sql(bare, "; ".join(THEIRS))
+    told = "\n".join(reported(bare))
+    for what in THEIRS.values():
+        assert f"{what} is where one of ours will be" in told

@@ -10,6 +10,7 @@ from database import adopt as adopt_command
 from database import check as check_command
 from database import upgrade as upgrade_command
 from database.check import State, looked_at
+from database.checks.revision import lost
 from database.checks.schema import steps
 from database.embedded import Server
 from migrations.roles_and_timeouts import ensure_roles
@@ -84,26 +85,23 @@ def test_the_schema_is_public_whatever_is_before_it_in_the_search_path(adopted: 
     assert any(table.name == "users" for table in report.tables)
 
 
-@pytest.mark.parametrize(
-    ("damage", "line"),
-    [
-        ("ALTER ROLE api NOLOGIN", "role api may not log in"),
-        ("ALTER ROLE api RESET statement_timeout", "role api lacks its statement_timeout of 8s"),
-        ("REVOKE INSERT ON users, wheel_spins FROM jobs", "role jobs lacks INSERT on "),
-        ("GRANT UPDATE ON audit_log TO api", "role api has and must not have UPDATE on audit_log"),
-        (
-            "REVOKE ALL ON SEQUENCE users_id_seq FROM api",
-            "role api lacks USAGE, SELECT ON SEQUENCE public.users_id_seq",
-        ),
-        ("REVOKE ALL ON SCHEMA public FROM PUBLIC, api", "role api lacks USAGE ON SCHEMA public"),
-    ],
-)
-def test_what_the_functions_roles_lack_is_a_line_and_seen_to(adopted: str, damage: str, line: str) -> None:
+LACKS = {
+    "ALTER ROLE api NOLOGIN": "role api may not log in",
+    "ALTER ROLE api RESET statement_timeout": "role api lacks its statement_timeout of 8s",
+    "REVOKE INSERT ON users, wheel_spins FROM jobs": "role jobs lacks INSERT on ",
+    "GRANT UPDATE ON audit_log TO api": "role api has and must not have UPDATE on audit_log",
+    "REVOKE ALL ON SEQUENCE users_id_seq FROM api": "role api lacks USAGE, SELECT ON SEQUENCE public.users_id_seq",
+    "REVOKE ALL ON SCHEMA public FROM PUBLIC, api": "role api lacks USAGE ON SCHEMA public",
+}
+
+
+def test_what_the_functions_roles_lack_is_a_line_and_seen_to(adopted: str) -> None:
     try:
-        run_sql(adopted, damage)
+        run_sql(adopted, "; ".join(LACKS))
         lines = reported(adopted)
-        assert lines
-        assert all(found.startswith(line) for found in lines)
+        for line in LACKS.values():
+            assert any(found.startswith(line) for found in lines), line
+        assert all(found.startswith(tuple(LACKS.values())) for found in lines)
         assert all(found.endswith("`make db-upgrade` repairs it, with a login that has CREATEROLE") for found in lines)
     finally:
         with engine(adopted).begin() as connection:
@@ -150,29 +148,38 @@ def test_two_revisions_at_once_are_told(adopted: str) -> None:
 MADE_ALEMBIC = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "
 
 
-@pytest.mark.parametrize("loss", ["DELETE FROM alembic_version", "DROP TABLE alembic_version"])
-def test_a_revision_that_is_lost_is_the_only_thing_told_and_put_back(
-    bare: str, loss: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = MADE_ALEMBIC if "DROP" in loss else ""
+def test_each_step_is_known_by_what_it_made(bare: str) -> None:
     for step in [*steps().walk_revisions()][::-1][1:]:
         with engine(bare).connect() as connection:
             command.upgrade(config_for(connection), step.revision)
-        run_sql(bare, loss)
-        report, _ = looked_at(bare)
-        assert report.state is State.LOST
-        (line,) = map(str, report.obstacles)
-        assert line == (
-            f"tables of the platform are there without their revision, by what is there {step.revision}: "
-            f"{made}INSERT INTO alembic_version VALUES ('{step.revision}'), then look again"
-        )
-        assert not [finding for finding in report.remarks if "role" not in finding.what]
-        for refused in (upgrade_command.upgrade, adopt_command.adopt):
-            monkeypatch.setenv("YES", "1")
-            with pytest.raises(SystemExit, match=r"without their revision|Nothing was changed"):
-                refused(bare)
-        run_sql(bare, report.obstacles[0].do.removesuffix(", then look again"))
-        assert looked_at(bare)[0].revision == step.revision
+            found = lost(connection)
+        assert found is not None
+        assert found.what.endswith(f"by what is there {step.revision}")
+
+
+@pytest.mark.parametrize("loss", ["DELETE FROM alembic_version", "DROP TABLE alembic_version"])
+@pytest.mark.parametrize("step", ["platform_tables", str(steps().get_current_head())])
+def test_a_revision_that_is_lost_is_the_only_thing_told_and_put_back(
+    bare: str, loss: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = MADE_ALEMBIC if "DROP" in loss else ""
+    with engine(bare).connect() as connection:
+        command.upgrade(config_for(connection), step)
+    run_sql(bare, loss)
+    report, _ = looked_at(bare)
+    assert report.state is State.LOST
+    (line,) = map(str, report.obstacles)
+    assert line == (
+        f"tables of the platform are there without their revision, by what is there {step}: "
+        f"{made}INSERT INTO alembic_version VALUES ('{step}'), then look again"
+    )
+    assert not [finding for finding in report.remarks if "role" not in finding.what]
+    for refused in (upgrade_command.upgrade, adopt_command.adopt):
+        monkeypatch.setenv("YES", "1")
+        with pytest.raises(SystemExit, match=r"without their revision|Nothing was changed"):
+            refused(bare)
+    run_sql(bare, report.obstacles[0].do.removesuffix(", then look again"))
+    assert looked_at(bare)[0].revision == step
 
 
 def test_others_have_tables_of_our_names_too(bare: str) -> None:
