@@ -58,6 +58,7 @@ STATUS = {
     "settle_race": 404,  # there is no such race
     "spin_wheel": 201,
     "subscribe": 202,
+    "unsubscribe": 404,  # no key of this database signed the sample's token
     "update_participant": 404,  # there is no such participant
     "verify_email": 404,
     "withdraw_payout": 409,  # the demo's payout is paid

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.notifications import mailed_tokens, unsubscribe_tokens
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from tests.support.credentials import NEW_PASSWORD, STORED, log_in, row
@@ -23,7 +23,9 @@ ENDPOINTS = {
     "/v1/email-verifications/confirm": "verify_email",
     "/v1/password-resets/confirm": "reset_password",
     "/v1/newsletter/confirmations": "confirm_subscription",
+    "/v1/newsletter/subscriptions": "subscribe",
 }
+UNSUBSCRIBE = "/v1/newsletter/unsubscribe?token="
 
 type Link = tuple[str, str, Callable[[], object]]
 
@@ -59,6 +61,15 @@ class Site:
         path = route.request.url.removeprefix(ORIGIN)
         if path in PAGES:
             answer = self._functions.call("show_page", path=path)
+        elif path.startswith(UNSUBSCRIBE):
+            request, token = route.request, path.removeprefix(UNSUBSCRIBE)
+            answer = self._functions.call(
+                "unsubscribe",
+                method=request.method,
+                query={"token": token},
+                headers=request.headers,
+                raw=request.post_data or "",
+            )
         elif path in ENDPOINTS and route.request.method == "POST":
             self.posted.append(path)
             if isinstance(self.broken, str):
@@ -262,3 +273,75 @@ def test_a_new_email_is_confirmed_or_belongs_to_another_account(
         expect(site.page.get_by_role("status")).to_contain_text(message)
         expect(site.page.get_by_role("button")).to_be_hidden()
     assert row(database, member).email == f"new-{member.email}"
+
+
+@pytest.fixture
+def subscribed(database: sa.Engine) -> tuple[str, str, Callable[[], list[object]]]:
+    """A subscribed e-mail address, the path that a mail to it leads to, and a look at its subscription."""
+    email = f"reader-{secrets.token_hex(6)}@example.com"
+    state = sa.select(subscriptions.c.is_subscribed, subscriptions.c.confirmation_sent_at.is_not(None))
+
+    def look() -> list[object]:
+        with database.connect() as connection:
+            return [*connection.execute(state.where(subscriptions.c.email == email)).one()]
+
+    with database.connect() as connection:
+        connection.execute(sa.insert(subscriptions).values(email=email))
+        path = UNSUBSCRIBE + unsubscribe_tokens.sign(connection, "newsletter", email)
+    return email, path, look
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_unsubscribing_takes_one_press_and_no_script(
+    browser: Browser,
+    functions: Functions,
+    subscribed: tuple[str, str, Callable[[], list[object]]],
+    has_script: bool,
+) -> None:
+    email, path, look = subscribed
+    context = browser.new_context(viewport={"width": 360, "height": 640}, java_script_enabled=has_script)
+    site = Site(context.new_page(), functions)
+    site.page.goto(ORIGIN + path)
+    expect(site.page.get_by_role("main")).to_contain_text(
+        "Do you want to stop the GoatedVIPs newsletter to r•••@e•••.com"
+    )
+    assert email not in site.page.content()
+    assert look() == [True, False]
+    button = site.page.get_by_role("button", name="Unsubscribe")
+    box = button.bounding_box()
+    assert box is not None
+    assert (box["height"] >= 44, box["x"] + box["width"] <= 360) == (True, True)
+    button.click()
+    expect(site.page.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")
+    assert look() == [False, False]
+    site.page.reload()
+    expect(site.page.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")
+    assert site.complaints == []
+    context.close()
+
+
+def test_the_page_leads_to_a_new_double_opt_in(
+    site: Site, subscribed: tuple[str, str, Callable[[], list[object]]]
+) -> None:
+    email, path, look = subscribed
+    site.page.goto(ORIGIN + path)
+    site.page.get_by_role("button", name="Unsubscribe").click()
+    site.page.get_by_text("Subscribe again").click()
+    site.page.get_by_label("E-mail address").fill(email)
+    site.broken = 503
+    site.page.get_by_role("button", name="Send me the link").click()
+    expect(site.page.get_by_role("status")).to_contain_text("Try again in a moment")
+    site.broken = None
+    site.page.get_by_role("button", name="Send me the link").click()
+    expect(site.page.get_by_role("status")).to_contain_text("look for our mail")
+    assert look() == [False, True], "it is not subscribed before the new token is used"
+    assert site.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_an_unsubscribe_link_that_is_not_whole_is_explained(
+    site: Site, subscribed: tuple[str, str, Callable[[], list[object]]]
+) -> None:
+    _, path, look = subscribed
+    site.page.goto(ORIGIN + path[:-3])
+    expect(site.page.get_by_role("heading", level=1)).to_have_text("This link is invalid, used or expired")
+    assert look() == [True, False]

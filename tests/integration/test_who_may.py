@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.domain.accounts import passwords
+from goatedvips.domain.notifications import unsubscribe_tokens
 from goatedvips.models.accounts import account_links, mailed_tokens
 from goatedvips.models.newsletter import newsletter_subscriptions
 from tests.infrastructure.project import FUNCTIONS
@@ -104,6 +105,9 @@ ANSWERS = {
     "PATCH /v1/admin/tickets/{id}": (401, 403, 200, 403, 403, 401),
     "POST /v1/newsletter/subscriptions": (202, 202, 202, 202, 202, 202),
     "POST /v1/newsletter/confirmations": (200, 200, 200, 200, 200, 200),
+    "GET /v1/newsletter/unsubscribe": (200, 200, 200, 200, 200, 200),
+    "HEAD /v1/newsletter/unsubscribe": (200, 200, 200, 200, 200, 200),
+    "POST /v1/newsletter/unsubscribe": (200, 200, 200, 200, 200, 200),
     "GET /v1/health": (200, 200, 200, 200, 200, 200),
     "GET /v1/openapi.json": (200, 200, 200, 200, 200, 200),
     "GET /verify": (200, 200, 200, 200, 200, 200),
@@ -143,6 +147,10 @@ class Things:
         email = fresh_email()
         insert_row(self.database, newsletter_subscriptions, email=email, email_key=email, is_subscribed=False)
         return email
+
+    def unsubscribe_token(self) -> str:
+        with self.database.connect() as connection:
+            return unsubscribe_tokens.sign(connection, "newsletter", self.subscriber())
 
     def link(self) -> int:
         return insert_row(
@@ -253,6 +261,9 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "POST /v1/newsletter/confirmations": lambda things: {
         "body": {"token": things.token("newsletter_confirmation", things.subscriber())}
     },
+    "GET /v1/newsletter/unsubscribe": lambda things: {"query": {"token": things.unsubscribe_token()}},
+    "HEAD /v1/newsletter/unsubscribe": lambda things: {"query": {"token": things.unsubscribe_token()}},
+    "POST /v1/newsletter/unsubscribe": lambda things: {"query": {"token": things.unsubscribe_token()}},
     "GET /verify": lambda _: {"path": "/verify"},
     "GET /reset": lambda _: {"path": "/reset"},
     "GET /newsletter/confirm": lambda _: {"path": "/newsletter/confirm"},

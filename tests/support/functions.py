@@ -111,13 +111,16 @@ class Functions:
             if hasattr(module, "utc_now"):
                 self._monkeypatch.setattr(module, "utc_now", lambda: now)
 
+    def send(self, name: str, request: dict[str, Any]) -> Answer:
+        """Call a function that has a route with a whole event, as `event` makes it."""
+        answer = load(name).handler(request, Context(function_name(name), secrets.token_hex(8)))
+        return Answer(int(answer["statusCode"]), answer["headers"], answer.get("body") or "")
+
     def call(self, name: str, *, now: datetime | None = None, **changes: Any) -> Answer:
         """Call a function that has a route; see `event` for what can be changed, and `now` for when it happens."""
-        module = load(name)
         if now is not None:
             self.set_clock(name, now)
-        answer = module.handler(event(name, **changes), Context(function_name(name), secrets.token_hex(8)))
-        return Answer(int(answer["statusCode"]), answer["headers"], answer.get("body") or "")
+        return self.send(name, event(name, **changes))
 
     def invoke(self, name: str, payload: object, *, now: datetime | None = None, seconds: int = 15) -> Any:
         """Invoke a function that has none, with any payload, and so many seconds left."""

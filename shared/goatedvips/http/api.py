@@ -22,7 +22,7 @@ from goatedvips.errors import (
     Unauthenticated,
     ValidationFailed,
 )
-from goatedvips.http.bodies import parse, prepare
+from goatedvips.http.bodies import discard, parse, prepare
 from goatedvips.http.idempotency import Database, answer_once
 from goatedvips.http.problems import pointer, problem_of, problem_response
 from goatedvips.http.request_line import write_line
@@ -51,16 +51,25 @@ class HttpApi(APIGatewayHttpResolver):
         committed before the password is compared, and the stored fast hash of the body would reveal the password.
     key_required: whether a POST without an Idempotency-Key is refused, because carrying it out twice would be costly.
     database: the edge that the handler uses, if it is `goatedvips.light_db`; else `goatedvips.db`.
+    page: whether the routes are a page for people: no body is read, whatever its form, and a refusal is a page too if
+        the client prefers HTML.
     """
 
     def __init__(
-        self, who: Who, *, keyed: bool = True, key_required: bool = False, database: Database | None = None
+        self,
+        who: Who,
+        *,
+        keyed: bool = True,
+        key_required: bool = False,
+        database: Database | None = None,
+        page: bool = False,
     ) -> None:
         super().__init__(enable_validation=True, json_body_deserializer=parse)
         self.who = who
         self.keyed = keyed and who != "anyone"
         self.key_required = key_required
         self.database = database
+        self.page = page
         self.use([_carry_out])
         self.exception_handler([Exception])(self._refuse)
 
@@ -135,7 +144,7 @@ class HttpApi(APIGatewayHttpResolver):
             if self.who != "anyone":
                 self._caller = self._authenticated()
                 self._log_fields["user_id"] = self.caller.user_id
-            _prepare(event)
+            _prepare(event, reads_body=not self.page)
             answer = super().resolve(event, context)
         except Exception as error:  # noqa: BLE001 - every error is answered, never by a stack trace
             answer = _as_answer(self._refuse(error))
@@ -152,6 +161,10 @@ class HttpApi(APIGatewayHttpResolver):
         self._log_fields |= {"code": problem.code, "reason": problem.reason}
         if problem.status == 500:
             logger.error("failed", exc_info=error)
+        if self.page and "text/html" in self._event["headers"].get("accept", ""):
+            from goatedvips.http.pages import problem_page
+
+            return problem_page(problem.code, status=problem.status)
         return problem_response(problem, self.request_id)
 
 
@@ -167,8 +180,12 @@ def lambda_handler(api: HttpApi) -> Callable[[Event, Any], Answer]:
     return api.resolve
 
 
-def _prepare(event: Event) -> None:
+def _prepare(event: Event, *, reads_body: bool) -> None:
     """Refuse a path or a body that no route takes.
+
+    Parameters
+    ----------
+    reads_body: whether the routes read the body; else it becomes `{}`.
 
     Raises
     ------
@@ -178,7 +195,7 @@ def _prepare(event: Event) -> None:
     if _CONTROL.search(event["rawPath"]):
         raise NotFound
     if event["requestContext"]["http"]["method"] not in _WITHOUT_BODY:
-        prepare(event)
+        (prepare if reads_body else discard)(event)
 
 
 def _look_up_session(authorization: str) -> dict[str, Any]:

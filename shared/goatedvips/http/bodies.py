@@ -49,6 +49,19 @@ def octets(event: dict[str, Any]) -> bytes:
         raise MalformedRequest from error
 
 
+def discard(event: dict[str, Any]) -> None:
+    """Put an empty object in the place of a body that nobody reads.
+
+    Raises
+    ------
+    BodyTooLarge, MalformedRequest
+    """
+    if len(octets(event)) > LIMIT:
+        raise BodyTooLarge
+    event["headers"]["content-type"] = JSON
+    event["body"], event["isBase64Encoded"] = "{}", False
+
+
 def prepare(event: dict[str, Any]) -> None:
     """Refuse a body that no route takes; store it in the event as text, and `{}` for an empty one.
 

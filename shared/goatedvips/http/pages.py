@@ -16,23 +16,26 @@ _PAGE = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
 
 
-def html_page(title: str, body: str) -> Response[str]:
+def html_page(title: str, body: str, *, status: int = 200, has_form: bool = False) -> Response[str]:
     """Return a page whose Content-Security-Policy allows only its inline script and style (CSP level 3, section 2.3.1).
 
     Parameters
     ----------
     title: plain text.
     body: HTML, everything in it escaped that comes from elsewhere; at most one `<script>`.
+    has_form: whether the browser itself may send a form of the page, to this API only.
     """
     text = _PAGE.substitute(title=html.escape(title), body=body)
     sources = " ".join(f"{tag}-src {_hashes(tag, text)};" for tag in ("script", "style"))
+    forms = "'self'" if has_form else "'none'"
     policy = (
-        f"default-src 'none'; {sources} connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; {sources} connect-src 'self'; base-uri 'none'; form-action {forms};"
+        " frame-ancestors 'none'"
     )
-    return Response(200, "text/html; charset=utf-8", text, headers=_HEADERS | {"Content-Security-Policy": policy})
+    return Response(status, "text/html; charset=utf-8", text, headers=_HEADERS | {"Content-Security-Policy": policy})
 
 
-def problem_page(code: str) -> Response[str]:
+def problem_page(code: str, *, status: int = 200) -> Response[str]:
     """Return the page that explains a problem, to which the `type` of its problem documents leads.
 
     Raises
@@ -44,9 +47,8 @@ def problem_page(code: str) -> Response[str]:
         raise NotFound
     meaning = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(explanation(kind)))
     title = html.escape(kind.title)
-    return html_page(
-        kind.title, f"<main>\n<h1>{title}</h1>\n<p><code>{code}</code>, {kind.status}</p>\n<p>{meaning}</p>\n</main>\n"
-    )
+    body = f"<main>\n<h1>{title}</h1>\n<p><code>{code}</code>, {kind.status}</p>\n<p>{meaning}</p>\n</main>\n"
+    return html_page(kind.title, body, status=status)
 
 
 def _hashes(tag: str, text: str) -> str:
