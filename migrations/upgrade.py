@@ -17,7 +17,6 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 
-from goatedvips.config import settings
 from goatedvips.models.every import metadata
 from goatedvips.postgres import DRIVER
 from goatedvips.postgres_server import LOCAL_HOSTS, Server
@@ -40,7 +39,7 @@ def engine(url: str) -> Engine:
     # libpq's own words about TLS, which hosted databases put into their URLs; verifying is at least as strict.
     address = make_url(url).set(drivername=DRIVER).difference_update_query(["sslmode", "channel_binding"])
     made = create_engine(address, poolclass=NullPool, connect_args=connect_arguments(address))
-    if settings.database_iam:
+    if os.environ.get("DATABASE_IAM") == "true":  # not from the settings, which are read once and may be made later
         server = Server(url, iam=True, ca_file="", timeout=None)
 
         @event.listens_for(made, "do_connect")
