@@ -8,10 +8,10 @@ from goatedvips.clients import ses
 from goatedvips.config import settings
 from goatedvips.db import transaction
 from goatedvips.domain.notifications import composing, sending
-from goatedvips.domain.notifications.composing import Drop, Links
+from goatedvips.domain.notifications.composing import Links
+from goatedvips.domain.notifications.deciding import Defer, Drop
 from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.domain.notifications.sending import Mail, Outcome
-from goatedvips.domain.notifications.ticket_mail import Defer
 
 logger = logging.getLogger("goatedvips.mail_delivery")
 

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from goatedvips.clients import ses
 from goatedvips.domain.notifications import sending, ticket_mail
+from goatedvips.domain.notifications.deciding import Defer
 from goatedvips.domain.notifications.sending import CLOCK_SKEW
-from goatedvips.domain.notifications.ticket_mail import INTERVAL, Defer
+from goatedvips.domain.notifications.ticket_mail import INTERVAL
 from goatedvips.models.notifications import outbox, sender_state
 from tests.integration.notifications.conftest import MOMENT, NONE, NOON, Message, Send, put, row, ticket
 from tests.support.members import Members

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, bindparam, select
 
-from goatedvips.domain.access import is_excluded
-from goatedvips.domain.notifications import mail_texts, mailed_tokens, ticket_mail
+from goatedvips.domain.notifications import deciding, mail_texts, mailed_tokens, ticket_mail
+from goatedvips.domain.notifications.deciding import Channel, Defer, Drop
+from goatedvips.domain.notifications.kinds import KINDS
 from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.domain.notifications.sending import TRIES, Mail
-from goatedvips.domain.notifications.ticket_mail import Defer
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
@@ -19,13 +19,6 @@ from goatedvips.models.tickets import support_tickets, ticket_messages
 
 class LeaseExpired(Exception):
     """The last try's lease expired: its process ended without recording an outcome."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """The mail is not sent, and never will be."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +37,9 @@ _NOT_WANTED = Drop("no_longer_wanted")
 _NO_STAFF = Drop("no_staff_address")
 _WITH_TOKEN = {"verification", "password_reset", "email_change", "newsletter_confirmation"}
 
-# Mail that is not critical is not sent to an unverified e-mail address, nor to one that the member gave up since.
-_select_link = (
-    select(account_links.c.uid, account_links.c.decision, account_links.c.reason)
-    .join(users, users.c.id == account_links.c.user_id)
-    .where(
-        account_links.c.id == bindparam("link_id"), users.c.email == bindparam("owner_email"), users.c.email_verified
-    )
+_select_link = select(account_links.c.uid, account_links.c.decision, account_links.c.reason).where(
+    account_links.c.id == bindparam("link_id")
 )
-
-_select_address = select(users.c.id).where(
-    users.c.id == bindparam("owner_id"), users.c.email == bindparam("owner_email"), users.c.email_verified
-)
-# Not sent to a member who is suspended or excludes themselves from play.
 _select_result = (
     select(races.c.title, participants.c.rank, participants.c.total_wager, rewards.c.amount.label("prize"))
     .join(participants, participants.c.race_id == races.c.id)
@@ -65,26 +48,13 @@ _select_result = (
         rewards,
         and_(rewards.c.source_type == "race", rewards.c.source_id == races.c.id, rewards.c.user_id == users.c.id),
     )
-    .where(
-        races.c.id == bindparam("race_id"),
-        users.c.id == bindparam("participant_id"),
-        users.c.email == bindparam("owner_email"),
-        users.c.email_verified,
-        users.c.suspended_at.is_(None),
-        ~is_excluded(),
-    )
+    .where(races.c.id == bindparam("race_id"), users.c.id == bindparam("participant_id"))
 )
 _select_reply = (
     select(support_tickets.c.id.label("ticket_id"), support_tickets.c.subject, ticket_messages.c.message)
     .select_from(ticket_messages)
     .join(support_tickets, support_tickets.c.id == ticket_messages.c.ticket_id)
-    .join(users, users.c.id == support_tickets.c.user_id)
-    .where(
-        ticket_messages.c.id == bindparam("message_id"),
-        ~ticket_messages.c.is_internal,
-        users.c.email == bindparam("owner_email"),
-        users.c.email_verified,
-    )
+    .where(ticket_messages.c.id == bindparam("message_id"), ~ticket_messages.c.is_internal)
 )
 
 
@@ -98,25 +68,39 @@ def compose(connection: Connection, mail: Mail, links: Links, *, now: datetime) 
     """
     if mail.attempts > TRIES:
         raise LeaseExpired
-    if mail.kind in _WITH_TOKEN:
-        return _compose_with_token(connection, mail, links, now=now)
+    return _decide(connection, mail, links, now=now) or (
+        _compose_with_token(connection, mail, links, now=now)
+        if mail.kind in _WITH_TOKEN
+        else _compose_without_token(connection, mail, links, now=now)
+    )
+
+
+def _decide(connection: Connection, mail: Mail, links: Links, *, now: datetime) -> Drop | Defer | None:
+    kind = KINDS.get(mail.kind)
+    if kind is None:
+        raise LookupError(f"there is no kind {mail.kind}")
+    email = mail.email or links.staff_email or None
+    recipient = deciding.read_recipient(connection, kind, mail.id, mail.user_id, email, now=now)
+    return deciding.decide(kind, Channel.MAIL, recipient, expires_at=mail.expires_at, now=now)
+
+
+def _compose_without_token(
+    connection: Connection, mail: Mail, links: Links, *, now: datetime
+) -> Message | Drop | Defer:
     match mail:
         case Mail(kind="email_changed", email=str(email)):
             return mail_texts.email_changed(email)
         case Mail(kind="link_decided", email=str(email), payload={"link_id": int(link_id)}):
-            decided = connection.execute(_select_link, {"link_id": link_id, "owner_email": email}).one_or_none()
+            decided = connection.execute(_select_link, {"link_id": link_id}).one_or_none()
             return mail_texts.link_decided(email, **decided._mapping) if decided else _NOT_WANTED
-        case Mail(
-            kind="link_ended", user_id=int(user_id), email=str(email), payload={"uid": str(uid), "reason": str(reason)}
-        ):
-            is_theirs = connection.execute(_select_address, {"owner_id": user_id, "owner_email": email}).first()
-            return mail_texts.link_ended(email, uid=uid, reason=reason) if is_theirs else _NOT_WANTED
+        case Mail(kind="link_ended", email=str(email), payload={"uid": str(uid), "reason": str(reason)}):
+            return mail_texts.link_ended(email, uid=uid, reason=reason)
         case Mail(kind="race_result", user_id=int(user_id), email=str(email), payload={"race_id": int(race_id)}):
-            given = {"race_id": race_id, "participant_id": user_id, "owner_email": email}
+            given = {"race_id": race_id, "participant_id": user_id}
             result = connection.execute(_select_result, given).one_or_none()
             return mail_texts.race_result(email, **result._mapping) if result else _NOT_WANTED
         case Mail(kind="ticket_reply", email=str(email), payload={"message_id": int(message_id)}):
-            answer = connection.execute(_select_reply, {"message_id": message_id, "owner_email": email}).one_or_none()
+            answer = connection.execute(_select_reply, {"message_id": message_id}).one_or_none()
             return mail_texts.ticket_reply(email, **answer._mapping) if answer else _NOT_WANTED
         case Mail(kind="ticket_opened", payload={"ticket_id": int()}):
             return _compose_tickets(connection, mail, links, now=now)

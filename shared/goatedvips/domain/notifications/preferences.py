@@ -21,6 +21,16 @@ def is_on(switch: Switch) -> ColumnElement[bool]:
     return column
 
 
+def is_channel_on(column: str) -> ColumnElement[bool]:
+    """Whether the preferences that are joined to a member leave a channel on; without a row it is on.
+
+    Parameters
+    ----------
+    column: `email_notifications` or `push_notifications`.
+    """
+    return func.coalesce(preferences.c[column], literal(value=True))
+
+
 def is_wanted(switch: Switch) -> ColumnElement[bool]:
     """Whether a kind with this switch is shown in the inbox of the member in `users`, with their preferences joined.
 

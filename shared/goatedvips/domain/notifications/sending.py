@@ -53,6 +53,8 @@ class Mail:
     queued_at: datetime
     """When the reported event happened."""
     due_at: datetime
+    expires_at: datetime | None = None
+    """From when on it is of no use; None: never."""
 
 
 # Each lease locks the one row of `sender_state` first, so leases follow one another. A second that another run wrote
@@ -119,6 +121,7 @@ _lease = (
         outbox.c.attempts,
         outbox.c.created_at.label("queued_at"),
         outbox.c.due_at,
+        outbox.c.expires_at,
     )
     .add_cte(_record_taken)
     .execution_options(commit_in_flight=True)

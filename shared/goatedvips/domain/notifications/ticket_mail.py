@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, case, func, literal, null, or_, select, update
 
 from goatedvips.domain.access import NOW
+from goatedvips.domain.notifications.deciding import Defer
 from goatedvips.domain.notifications.kinds import KINDS
 from goatedvips.domain.notifications.outbox import WAITING
 from goatedvips.domain.notifications.sending import CLOCK_SKEW, Mail
@@ -17,13 +18,6 @@ from goatedvips.models.tickets import support_tickets
 
 INTERVAL = timedelta(minutes=1)  # between two mails
 MOST_ROWS = 1000  # of the outbox that one mail takes along
-
-
-@dataclass(frozen=True, slots=True)
-class Defer:
-    """The mail is not sent before a later time."""
-
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
