@@ -43,6 +43,7 @@ LOCKS = {
     "unsubscribe_and_bounces": "The platform's outbox is locked for a moment; an index of its tokens is built.",
     "preferences_and_inbox": "users and notification_preferences are locked for a moment.",
     "tiers_of_members": "users is locked for a moment; members get their tiers, 1,000 at a time.",
+    "statements": "users is locked for a moment; the platform's own accounts are written, 1,000 at a time.",
 }
 """How each step affects concurrent work on the tables."""
 

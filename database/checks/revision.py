@@ -41,6 +41,8 @@ LAST_MADE = {
     " AND to_regclass('outbox_turn_idx') IS NULL",
     "tiers_of_members": "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'record_first_tiers'"
     " AND tgrelid = to_regclass('users'))",
+    "statements": "to_regclass('wager_accounts_listed_wager_month_idx') IS NOT NULL"
+    " AND to_regclass('wager_accounts_wager_month_idx') IS NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -82,6 +82,7 @@ INDEXES_OF_NEW_TABLES = (
     "accepted_falls_accepted_by_idx ON accepted_falls (accepted_by)",
     "race_boundaries_feed_id_idx ON race_boundaries (feed_id)",
 )
+LINKS_ACCOUNTS = "link_wager_account"
 FIGURES = ("total_wager", "wager_today", "wager_week", "wager_month")
 INDEXES = (
     *(
@@ -141,9 +142,10 @@ def upgrade() -> None:
     online.replace_foreign_key("wager_accounts", "user_id", "users", "SET NULL")
     online.replace_foreign_key("historical_races", "race_id", "wager_races", "SET NULL")
     online.add_foreign_key("wager_races", "board_feed_id", "feeds")
-    online.change(*(function.create for function in wager_routines.FUNCTIONS))
+    online.change(*(function.create for function in wager_routines.FUNCTIONS if function.name == LINKS_ACCOUNTS))
     for trigger in wager_routines.TRIGGERS:
-        online.change(trigger.create, locks=[trigger.table])
+        if trigger.function == LINKS_ACCOUNTS:
+            online.change(trigger.create, locks=[trigger.table])
     online.fill(
         "users",
         "r.uid <> '' AND NOT EXISTS (SELECT FROM wager_accounts a"

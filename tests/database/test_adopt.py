@@ -287,6 +287,8 @@ def test_each_table_that_is_filled_is_told(
         "wager_race_participants",
         "wager_race_participants",
         "support_tickets",
+        "wager_accounts",
+        "wager_accounts",
     ]
     tables = [*ours, *(key.made_of.table.name for key in KEYS)]
     done = [message for message in caplog.messages if message.endswith(": all rows are done")]

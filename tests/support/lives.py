@@ -211,6 +211,12 @@ def _account(life: Life) -> None:
     with life.database.connect() as connection:  # a trigger wrote it
         reached = sa.select(wagers.member_tiers.c.id).where(wagers.member_tiers.c.user_id == me)
         life.rows[wagers.member_tiers] += connection.scalars(reached)
+    with life.database.connect() as connection:
+        periods = sa.select(wagers.link_periods.c.id).where(wagers.link_periods.c.user_id == me)
+        life.rows[wagers.link_periods] += connection.scalars(periods)
+    races_of_month = [{"race_id": 1, "title": "Weekly", "rank": 1, "prize": "5.00"}]
+    counted: dict[str, Any] = {"wagered": 100, "spins": 2, "claims": 1, "rewards": 100, "races": races_of_month}
+    life.add(wagers.statements, user_id=me, month=NOON.replace(day=1, hour=0), created_at=NOON, tier="Gold", **counted)
     fall: dict[str, Any] = {"from_total": 100, "to_total": 90, "accepted_at": NOON, "accepted_by": me}
     life.add(wagers.accepted_falls, account_id=account, feed_id=feed, **fall)
 

@@ -20,9 +20,10 @@ from goatedvips.models.schema import Instant, metadata
 
 
 def _order_of(figure: str) -> Index:
-    """The index that a leaderboard by a figure is read by: linked accounts, the highest figure first."""
+    """The index that a leaderboard by a figure is read by: listed accounts, the highest figure first, then the others."""
     return Index(
-        f"wager_accounts_{figure}_idx",
+        f"wager_accounts_listed_{figure}_idx",
+        "is_listed",
         text(f"{figure} DESC"),
         "user_id",
         postgresql_where=text(f"user_id IS NOT NULL AND {figure} > 0"),
@@ -53,6 +54,7 @@ feeds = Table(
     Column("accepted_at", Instant),
     Column("accepted_by", Integer, ForeignKey("users.id", ondelete="SET NULL"), index=True),
     Index("feeds_requested_at_key_idx", "requested_at", "key"),
+    Index("feeds_read_idx", "requested_at", "key", postgresql_where=text("uid_count > 0")),
 )
 
 # The entries of the feed that a transaction ingests. It deletes them before it commits. A bad entry has no figures.
@@ -74,7 +76,8 @@ wager_accounts = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("uid", Text, nullable=False, unique=True),
-    # The member, not a shell, whom the uid is linked to. Only the trigger link_wager_account and ingest write it.
+    # The member, not a shell, whom the uid is linked to. Only the trigger link_wager_account and ingest write it, and
+    # the trigger follow_link notes it in `link_periods`.
     Column("user_id", Integer, ForeignKey("users.id", ondelete="SET NULL"), unique=True),
     Column("name", Text),
     Column("total_wager", Numeric(18, 8), nullable=False),
@@ -94,6 +97,9 @@ wager_accounts = Table(
     Column("first_month", Numeric(18, 8)),
     # When the feed was requested since which the newest feeds lack the uid; null: the newest feed has it.
     Column("absent_since", Instant),
+    # In leaderboards: linked to a member who is neither excluded nor suspended. Only the triggers follow_link and
+    # list_account write it.
+    Column("is_listed", Boolean, nullable=False, server_default=text("false")),
     *(_order_of(figure) for figure in ("total_wager", "wager_today", "wager_week", "wager_month")),
     Index("wager_accounts_fallen_idx", "id", postgresql_where=text("total_wager < highest")),
 )
@@ -124,6 +130,40 @@ accepted_falls = Table(
     Column("to_total", Numeric(18, 8), nullable=False),
     Column("accepted_at", Instant, nullable=False),
     Column("accepted_by", Integer, ForeignKey("users.id", ondelete="SET NULL"), index=True),
+)
+
+# For how long an account was linked to a member, and what of its wagers statements have counted. The trigger
+# follow_link inserts and ends a period. An accepted fall lowers all three totals.
+link_periods = Table(
+    "link_periods",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    # Null: the account was erased with another member.
+    Column("account_id", Integer, ForeignKey("wager_accounts.id", ondelete="SET NULL"), index=True),
+    # The highest total when the account was linked. Null: there was no reading yet, so its first reading counts.
+    Column("opening", Numeric(18, 8)),
+    Column("closing", Numeric(18, 8)),  # the highest total up to which statements count; null: there is none yet
+    Column("final", Numeric(18, 8)),  # the highest total when the link ended; null: it stands
+    Index("link_periods_linked_key", "account_id", unique=True, postgresql_where=text("final IS NULL")),
+)
+
+# What a member did in a month of UTC. A row is inserted once, and never updated.
+statements = Table(
+    "statements",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("month", Instant, nullable=False),  # its first instant
+    Column("wagered", Numeric(18, 8), nullable=False),
+    Column("spins", Integer, nullable=False),
+    Column("claims", Integer, nullable=False),
+    Column("rewards", Numeric(18, 2), nullable=False),  # the sum of what was granted, corrections included
+    # Those that were settled: [{"race_id": 1, "title": "…", "rank": 1, "prize": "50.00"}, …]
+    Column("races", JSONB, nullable=False),
+    Column("tier", Text),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("user_id", "month"),
 )
 
 # Rows are never edited. The newest one is in force.

@@ -4,7 +4,15 @@ from sqlalchemy import or_, select
 
 from goatedvips.domain.access import CALLER_ID
 from goatedvips.domain.privacy.personal_data import OWN, PersonalData, deleted, of_member
-from goatedvips.models.wagers import accepted_falls, feeds, member_tiers, wager_accounts, wager_readings
+from goatedvips.models.wagers import (
+    accepted_falls,
+    feeds,
+    link_periods,
+    member_tiers,
+    statements,
+    wager_accounts,
+    wager_readings,
+)
 
 _own_account = or_(wager_accounts.c.uid == of_member(OWN.uid), wager_accounts.c.user_id == CALLER_ID)
 _own_account_id = select(wager_accounts.c.id).where(_own_account).scalar_subquery()
@@ -30,5 +38,7 @@ WAGER_HOLDINGS = (
         delete=_own_fall,
     ),
     PersonalData(member_tiers, rows=member_tiers.c.user_id == CALLER_ID, not_personal=("tier",)),
+    deleted(link_periods, link_periods.c.user_id == CALLER_ID),
+    deleted(statements, statements.c.user_id == CALLER_ID),
     deleted(wager_accounts, _own_account),  # after the tables that refer to it
 )
