@@ -47,6 +47,11 @@ FILES: dict[str, tuple[str, ...]] = {
         "races.race_statements.select_cancelled_races",
         "races.race_statements.select_race",
     ),
+    "wagers/leaderboards": tuple(
+        f"wagers.leaderboards.leaderboard_statements.select_{page}_page_of_{period}"
+        for period in ("today", "week", "month", "all_time")
+        for page in ("first", "later")
+    ),
     "accounts": ("accounts.sessions.find_live", "accounts.sessions.record_use", "accounts.profiles.select_me"),
 }
 """The packages of the domain that have a file (empty: the kernel), and the statements in it with their modules."""
@@ -102,12 +107,17 @@ def _entry(source: str) -> str:
     return (
         f'{name.upper()} = Compiled(\n    "{source}",\n    """\\\n'
         + "\n".join(lines)
-        + '""",\n    (\n'
-        + "".join(f'        "{parameter}",\n' for parameter in form.positiontup)
-        + "    ),\n"
+        + f'""",\n    {_tuple(form.positiontup or [])},\n'
         + "".join(f"    {flag}=True,\n" for flag in flags)
         + ")\n"
     )
+
+
+def _tuple(names: list[str]) -> str:
+    """Return the source of a tuple, as the formatter leaves it."""
+    if len(names) <= 1:
+        return f"({''.join(f'"{name}",' for name in names)})"
+    return "(\n" + "".join(f'        "{name}",\n' for name in names) + "    )"
 
 
 def main(arguments: list[str]) -> int:

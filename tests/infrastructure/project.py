@@ -22,6 +22,7 @@ COMPILED = {
     "get_leaderboard",
     "get_me",
     "get_race",
+    "get_wager_leaderboard",
     "join_race",
     "leave_race",
     "list_races",

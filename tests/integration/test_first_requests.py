@@ -62,6 +62,7 @@ REQUESTS: dict[tuple[str, int], Arrange] = {
     ("list_races", 200): lambda _, __, ___: {},
     ("get_race", 200): lambda _, races, __: {"path": f"/v1/races/{races.new()}"},
     ("get_leaderboard", 200): lambda _, races, __: {"path": f"/v1/races/{races.new()}/leaderboard"},
+    ("get_wager_leaderboard", 200): lambda _, __, ___: {"path": "/v1/leaderboards/week"},
     ("join_race", 201): lambda members, races, _: {
         "by": members.new(),
         "path": f"/v1/races/{races.new(end_date=FAR)}/participants",

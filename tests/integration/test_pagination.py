@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from goatedvips.models.accounts import account_links
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.races import historical_races
+from goatedvips.models.wagers import wager_accounts
 from tests.support import ledger
 from tests.support.codes import Codes
 from tests.support.functions import ROOT, Answer, Functions
@@ -70,6 +72,20 @@ def fill_leaderboard(world: World, count: int) -> Filled:
         participant_id = world.races.enter(race_id, member.id, rank=rank)
         names.append((rank or 3, participant_id, member.username))
     return Filled([name for *_, name in sorted(names)], path=f"/v1/races/{race_id}/leaderboard")
+
+
+def fill_wager_leaderboard(world: World, count: int) -> Filled:
+    """Members of whom several have wagered the same; of these the one with the lowest id comes first."""
+    with world.database.connect() as connection:
+        connection.execute(sa.delete(wager_accounts))
+    wagered: list[tuple[Decimal, int]] = []
+    for number in range(count):
+        member = world.members.new(seeds=False)
+        account: dict[str, Any] = {"uid": secrets.token_hex(8), "user_id": member.id, "read_at": NOON}
+        figures = dict.fromkeys(("total_wager", "wager_today", "wager_week", "wager_month"), Decimal(number // 3 + 1))
+        insert_row(world.database, wager_accounts, **account | figures)
+        wagered.append((-figures["wager_today"], member.id))
+    return Filled([member_id for _, member_id in sorted(wagered)], path="/v1/leaderboards/today")
 
 
 def fill_codes(world: World, count: int) -> Filled:
@@ -186,6 +202,9 @@ LISTS = {
     "races": PagedList("list_races", fill_races),
     "past races": PagedList("list_past_races", fill_archive),
     "leaderboard": PagedList("get_leaderboard", fill_leaderboard, "username", beside=("as_of", "stale")),
+    "leaderboard of wagers": PagedList(
+        "get_wager_leaderboard", fill_wager_leaderboard, "user_id", beside=("as_of", "stale")
+    ),
     "codes": PagedList("list_codes", fill_codes),
     "spins": PagedList("list_spins", fill_spins),
     "seeds": PagedList("list_seeds", fill_seeds),

@@ -92,6 +92,12 @@ INSERT INTO wager_accounts (uid, total_wager, wager_today, wager_week, wager_mon
 SELECT 'crowd-' || n, 1, 0, 0, 0, '2026-05-01', CASE WHEN n > :rows - :few THEN 2 ELSE 1 END
 FROM generate_series(1, :rows) n;
 """
+# Linked accounts, which have wagered the same this week. The members who are not listed have wagered most today.
+LINKED_ACCOUNTS = """
+INSERT INTO wager_accounts (uid, user_id, is_listed, total_wager, wager_today, wager_week, wager_month, read_at)
+SELECT 'linked-' || n, :first + n, is_listed, n, CASE WHEN is_listed THEN n ELSE 9999999 END, 1, 0, '2026-05-01'
+FROM (SELECT n, n > 2 * :few AND n <= :rows AS is_listed FROM generate_series(1, :rows + :rows / 4) n) x;
+"""
 # The oldest requests wait for a decision, and so do the newest.
 LINKS = """
 INSERT INTO account_links (user_id, uid, requested_at, decision, decided_at)
@@ -122,7 +128,7 @@ def make_crowd(database: sa.Engine, rows: int) -> Crowd:
     members, first = Members(database), 1_000_000
     crowd = Crowd(members.new(seeds=False), members.staff(seeds=False), first)
     values = {"rows": rows, "few": FEW, "first": first, "member": crowd.member.id}
-    for script in (USERS, RACES, CODES, SPINS, REWARDS, TICKETS, LINKS, FEEDS):
+    for script in (USERS, RACES, CODES, SPINS, REWARDS, TICKETS, LINKS, FEEDS, LINKED_ACCOUNTS):
         filled = re.sub(r"(?<!:):([a-z]+)", lambda name: str(values[name[1]]), script)
         fill(database, *filled.split(";")[:-1])
     return crowd
@@ -180,6 +186,12 @@ VARIANTS = {
     "leaderboard, the top 50": Variant("get_leaderboard", {"limit": "50"}, path="/v1/races/{1}/leaderboard", most=200),
     "leaderboard of the unranked": Variant("get_leaderboard", {}, path="/v1/races/{2}/leaderboard", most=200),
     "leaderboard of shells": Variant("get_leaderboard", {}, path="/v1/races/{3}/leaderboard", most=200),
+    **{
+        f"leaderboard of wagers, {period}": Variant(
+            "get_wager_leaderboard", {"limit": "50"}, path=f"/v1/leaderboards/{period}", most=250
+        )
+        for period in ("today", "week", "all_time")
+    },
     "codes": Variant("list_codes", {}, "member"),
     "issued codes": Variant("list_issued_codes", {}, "staff"),
     "issued codes of an old batch": Variant("list_issued_codes", {"batch_id": "1"}, "staff"),

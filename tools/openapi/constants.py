@@ -25,6 +25,7 @@ TAGS = {
     "codes": "Bonus codes.",
     "rewards": "Rewards.",
     "races": "Wager races and their leaderboards.",
+    "wagers": "Leaderboards of the community, and monthly statements.",
     "tickets": "Support.",
     "newsletter": "Subscriptions, which a link in a mail confirms.",
     "operations": "The state of this API.",

@@ -171,7 +171,8 @@ def complete(operation: Json, models: Json, module: ModuleType, api: HttpApi, fi
     for parameter in parameters:
         parameter["schema"] = without_null(parameter["schema"], models)
         if parameter["in"] == "path":
-            parameter["example"] = json.loads(sample(file.stem)["pathParameters"][parameter["name"]])
+            example = sample(file.stem)["pathParameters"][parameter["name"]]
+            parameter["example"] = int(example) if parameter["schema"]["type"] == "integer" else example
     complete_responses(operation["responses"], models, parameters, module)
     if keyed:
         name = "RequiredIdempotencyKey" if api.key_required else "IdempotencyKey"

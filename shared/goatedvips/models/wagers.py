@@ -20,7 +20,7 @@ from goatedvips.models.schema import Instant, metadata
 
 
 def _order_of(figure: str) -> Index:
-    """The index that a leaderboard by a figure is read by: listed accounts, the highest figure first, then the others."""
+    """The index that a leaderboard by a figure is read by: the listed accounts by that figure, then the others."""
     return Index(
         f"wager_accounts_listed_{figure}_idx",
         "is_listed",

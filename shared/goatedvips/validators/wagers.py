@@ -3,11 +3,13 @@
 import re
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
+from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema, model_validator
 
 from goatedvips.validators.fields import AS_TYPED, CLEAN, LINE, AnswerBody, Money, RequestBody, one_of
+from goatedvips.validators.pagination import Page
 
 _TOTAL = re.compile(r"[0-9]{1,10}(\.[0-9]{1,8})?")
 
@@ -16,6 +18,32 @@ def _total(value: object) -> object:
     if not (isinstance(value, str) and _TOTAL.fullmatch(value)):
         raise ValueError('must be a decimal string with at most eight decimals, such as "12.50"')
     return value
+
+
+type Period = Annotated[Literal["today", "week", "month", "all_time"], Path()]
+"""Today, this week, this month, as the casino counts them, or the whole time. Anything else is answered with 404."""
+
+
+class WagerStanding(AnswerBody):
+    """A member's place on a leaderboard of the community."""
+
+    rank: int
+    """The rank; 1 is the best. Members who have wagered the same are in the order of their ids."""
+    user_id: int | None
+    """The id of the member. It is null if the member hides their name."""
+    username: str | None
+    """The name of the member. It is null if the member hides their name."""
+    wagered: Money
+    """The amount that the member has wagered in the period, in US dollars."""
+
+
+class WagerLeaderboard(Page[WagerStanding]):
+    """A page of a leaderboard of the community."""
+
+    as_of: datetime | None
+    """When the affiliate's feed was requested that the figures come from. It is null until it has been read."""
+    stale: bool
+    """Whether the feed's readings of the last 30 minutes are missing."""
 
 
 class FeedReading(AnswerBody):
