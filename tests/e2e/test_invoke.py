@@ -46,6 +46,7 @@ STATUS = {
     "log_in": 201,
     "log_out": 204,
     "open_ticket": 201,
+    "publish_tiers": 201,
     "publish_wheel": 201,
     "register": 201,
     "reply_ticket": 404,  # the ticket is another member's

@@ -26,6 +26,7 @@ from tests.support.members import Members
 from tests.support.races import END, START, Races
 from tests.support.readings import Readings
 from tests.support.spins import remove_versions
+from tests.support.tiers import Tiers
 from tests.support.wire import Wire
 
 
@@ -87,6 +88,17 @@ def test_a_wheel_is_published_in_one_round_trip(
         assert trips(wire, functions, "publish_wheel", 201, by=members.staff()) == 1
     finally:
         remove_versions(database)
+
+
+def test_tiers_are_read_in_one_round_trip_and_published_in_three(
+    wire: Wire, functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    """Publishing waits for an ingest, then for all who write members, before it reads them."""
+    assert trips(wire, functions, "list_tiers", 200) == 1
+    try:
+        assert trips(wire, functions, "publish_tiers", 201, by=members.staff()) == 3
+    finally:
+        Tiers(database).remove_versions()
 
 
 def test_a_caller_is_authenticated_in_one_round_trip_and_two_once_in_five_minutes(

@@ -27,6 +27,7 @@ from tests.support.readings import Readings
 from tests.support.rows import insert_row
 from tests.support.spins import Spins, remove_versions
 from tests.support.tickets import Tickets
+from tests.support.tiers import Tiers
 
 ROUTES = {route: function for function in FUNCTIONS for route in function.template_routes}
 NOW = datetime.now(UTC)
@@ -67,6 +68,8 @@ ANSWERS = {
     "GET /v1/wheel/seeds": (401, 200, 200, 200, 200, 401),
     "POST /v1/wheel/seeds": (401, 409, 409, 201, 201, 401),
     "PUT /v1/admin/wheel": (401, 403, 201, 403, 403, 401),
+    "GET /v1/tiers": (200, 200, 200, 200, 200, 200),
+    "PUT /v1/admin/tiers": (401, 403, 201, 403, 403, 401),
     "POST /v1/codes/claim": (401, 201, 201, 201, 403, 401),
     "GET /v1/codes": (401, 200, 200, 200, 200, 401),
     "POST /v1/admin/codes": (401, 403, 201, 403, 403, 401),
@@ -307,6 +310,7 @@ def call(functions: Functions, route: str, scene: Scene, by: Member | None) -> A
 def _only_the_first_version_of_the_wheel_stays(database: sa.Engine) -> Iterator[None]:
     yield
     remove_versions(database)
+    Tiers(database).remove_versions()
 
 
 def test_the_table_has_every_route_of_the_template_and_no_other() -> None:

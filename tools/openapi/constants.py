@@ -25,7 +25,7 @@ TAGS = {
     "codes": "Bonus codes.",
     "rewards": "Rewards.",
     "races": "Wager races and their leaderboards.",
-    "wagers": "Leaderboards of the community, and monthly statements.",
+    "wagers": "Tiers, leaderboards of the community, and monthly statements.",
     "tickets": "Support.",
     "newsletter": "Subscriptions, which a link in a mail confirms.",
     "operations": "The state of this API.",
@@ -36,7 +36,7 @@ TAGS = {
     "admin-rewards": "For staff: rewards and payouts.",
     "admin-races": "For staff: wager races.",
     "admin-tickets": "For staff: the queue of tickets.",
-    "admin-wagers": "For staff: the affiliate feed.",
+    "admin-wagers": "For staff: the affiliate feed and the tiers.",
     "admin-operations": "For staff: the platform at a glance.",
 }
 _IDEMPOTENCY_KEY = {

@@ -39,6 +39,7 @@ ABOUT_NO_MEMBER = frozenset(
         "cancel_race",
         "create_payouts",
         "create_race",
+        "publish_tiers",
         "publish_wheel",
         "release_shell_uid",
         "settle_race",

@@ -1,17 +1,19 @@
-"""The affiliate feed as staff see it, and what they accept of it."""
+"""The affiliate feed as staff see it and what they accept of it, and the tiers of members."""
 
 import re
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
-from pydantic import BeforeValidator, StringConstraints, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
 
-from goatedvips.validators.fields import AS_TYPED, CLEAN, LINE, AnswerBody, Money, RequestBody, one_of
+from goatedvips.validators.fields import AS_TYPED, CLEAN, LINE, Amount, AnswerBody, Money, RequestBody, one_of
 from goatedvips.validators.pagination import Page
 
 _TOTAL = re.compile(r"[0-9]{1,10}(\.[0-9]{1,8})?")
+_MOST_TIERS = 50
 
 
 def _total(value: object) -> object:
@@ -157,3 +159,55 @@ class FeedAccepted(AnswerBody):
     """The accepted total; null if the whole reading was accepted."""
     accepted_at: datetime
     """When it was accepted."""
+
+
+class TierRequest(RequestBody):
+    """One tier to be published."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), CLEAN, LINE]
+    """The name, by which the tier is the same in all versions."""
+    min_wager: Annotated[Amount, Field(lt=10_000_000_000)]
+    """The amount wagered over all time that reaches the tier, in US dollars."""
+    reward: Annotated[Amount, Field(lt=100_000_000)]
+    """What a member gets who reaches it, in US dollars. `0.00` means nothing."""
+
+
+class TiersRequest(RequestBody):
+    """The tiers to be published."""
+
+    tiers: Annotated[list[TierRequest], Field(min_length=1, max_length=_MOST_TIERS)]
+    """All tiers, the lowest first. The first one has the `min_wager` `0.00`. No two have the same `min_wager`, or the
+    same name ignoring case."""
+
+    @field_validator("tiers")
+    @classmethod
+    def _ascends_from_zero(cls, tiers: list[TierRequest]) -> list[TierRequest]:
+        if tiers[0].min_wager != 0:
+            raise ValueError("must begin with a tier of the min_wager 0.00")
+        if any(lower.min_wager >= higher.min_wager for lower, higher in pairwise(tiers)):
+            raise ValueError("must have each min_wager above the one before")
+        if len({tier.name.casefold() for tier in tiers}) < len(tiers):
+            raise ValueError("must have a different name for each tier")
+        return tiers
+
+
+class Tier(AnswerBody):
+    """One tier."""
+
+    name: str
+    """The name, by which the tier is the same in all versions."""
+    min_wager: Money
+    """The amount wagered over all time that reaches the tier, in US dollars."""
+    reward: Money
+    """What a member gets who reaches it, in US dollars. `0.00` means nothing."""
+
+
+class TierVersion(AnswerBody):
+    """A version of the tiers."""
+
+    version: int
+    """The number of this version."""
+    published_at: datetime
+    """When it was published, and since when it is in force."""
+    tiers: list[Tier]
+    """All tiers, the lowest first."""

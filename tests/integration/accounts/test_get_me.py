@@ -3,6 +3,7 @@
 import secrets
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,9 @@ def test_a_member_sees_everything_of_theirs_but_the_password(functions: Function
         "wager_today": "0.10",
         "wager_week": "12.50",
         "wager_month": "40000.00",
+        "tier": "Diamond",
+        "next_tier": None,
+        "missing": None,
         "excluded_until": "2026-05-01T12:00:00Z",
         "excluded_permanently": False,
         "created_at": "2026-05-01T12:00:00Z",
@@ -78,3 +82,29 @@ def test_only_a_signed_in_member_sees_their_account(functions: Functions, member
 @pytest.mark.parametrize("key", ["password", "username_key", "token_hash"])
 def test_nothing_secret_is_among_it(functions: Functions, members: Members, key: str) -> None:
     assert key not in functions.call("get_me", by=members.new()).json
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        ({}, ["Copper", "Bronze", "10000.00"]),
+        ({"total_wager": Decimal("9999.99999999")}, ["Copper", "Bronze", "0.00000001"]),
+        ({"total_wager": Decimal(10_000)}, ["Bronze", "Silver", "30000.00"]),
+        ({"total_wager": Decimal(20_000_000)}, ["Diamond", None, None]),
+    ],
+)
+def test_the_next_tier_and_what_is_missing(
+    functions: Functions, members: Members, columns: dict[str, Any], shown: list[str | None]
+) -> None:
+    member = members.new(**columns)
+    answer = functions.call("get_me", by=member).json
+    assert [answer[name] for name in ("tier", "next_tier", "missing")] == shown
+    changed = functions.call("update_me", by=member, body={"bio": "Grass."}).json
+    assert [changed[name] for name in ("tier", "next_tier", "missing")] == shown
+
+
+def test_a_tier_stays_when_the_wager_falls(functions: Functions, members: Members) -> None:
+    member = members.new(total_wager=Decimal(100_000))
+    members.change(member, total_wager=Decimal(1))
+    answer = functions.call("get_me", by=member).json
+    assert [answer[name] for name in ("tier", "next_tier", "missing")] == ["Gold", "Platinum", "449999.00"]

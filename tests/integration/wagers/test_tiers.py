@@ -11,10 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.accounts import users
-from goatedvips.models.rewards import rewards
-from goatedvips.models.wagers import member_tiers, tier_versions
 from tests.support.ingesting import Ingesting
 from tests.support.members import Member, Members
+from tests.support.tiers import DEFAULT, Tiers
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -34,40 +33,7 @@ TOTALS = {
     "9999999999.99999999": "Diamond",
     "-0.00000001": None,
 }
-NAMES = ["Copper", "Bronze", "Silver", "Gold", "Platinum", "Pearl", "Sapphire", "Emerald", "Diamond"]
-REWARDED = [
-    {"name": "Copper", "min_wager": "0.00", "reward": "1.00"},
-    {"name": "Bronze", "min_wager": "10000.00", "reward": "5.00"},
-    {"name": "Silver", "min_wager": "40000.00", "reward": "0.00"},
-    {"name": "Gold", "min_wager": "100000.00", "reward": "25.50"},
-]
-
-
-@dataclass(frozen=True)
-class Tiers:
-    """Reads what members have reached."""
-
-    database: sa.Engine
-
-    def present(self, member: Member) -> str | None:
-        """The tier of a member."""
-        found: str | None = self._all(sa.select(users.c.tier).where(users.c.id == member.id))[0].tier
-        return found
-
-    def reached(self, member: Member) -> list[tuple[str, str, bool]]:
-        """Each recorded tier of a member, with its reward, and whether it was silent."""
-        rows = self._all(sa.select(member_tiers).where(member_tiers.c.user_id == member.id).order_by(member_tiers.c.id))
-        ledger = self._all(
-            sa.select(rewards.c.source_id, rewards.c.amount).where(
-                rewards.c.user_id == member.id, rewards.c.source_type == "tier"
-            )
-        )
-        assert sorted(ledger) == sorted((row.id, row.reward) for row in rows if row.reward), "the ledger has the same"
-        return [(row.tier, str(row.reward), row.is_silent) for row in rows]
-
-    def _all(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
-        with self.database.connect() as connection:
-            return list(connection.execute(query))
+REWARDED = (("Copper", "0", "1.00"), ("Bronze", "10000", "5"), ("Silver", "40000", "0.00"), ("Gold", "100000", "25.50"))
 
 
 @pytest.fixture
@@ -84,13 +50,10 @@ def ingesting(database: sa.Engine) -> Iterator[Ingesting]:
 
 
 @pytest.fixture
-def rewarded(database: sa.Engine) -> Iterator[None]:
+def rewarded(tiers: Tiers) -> Iterator[None]:
     """A version of the tiers with rewards."""
-    with database.connect() as connection:
-        version = connection.scalar(sa.insert(tier_versions).values(tiers=REWARDED).returning(tier_versions.c.id))
-    yield
-    with database.connect() as connection:
-        connection.execute(sa.delete(tier_versions).where(tier_versions.c.id == version))
+    with tiers.version(*REWARDED):
+        yield
 
 
 @dataclass
@@ -120,39 +83,39 @@ def linked(members: Members, ingesting: Ingesting) -> Linked:
 @pytest.mark.parametrize(("total", "expected"), TOTALS.items())
 def test_a_new_row_has_the_tiers_of_its_total(members: Members, tiers: Tiers, total: str, expected: str | None) -> None:
     member = members.new(seeds=False, total_wager=Decimal(total), tier="Tin")
-    assert tiers.present(member) == expected
-    passed = [] if expected is None else NAMES[: NAMES.index(expected) + 1]
-    assert tiers.reached(member) == [(name, "0.00", True) for name in passed]
+    assert tiers.present(member.id) == expected
+    passed = [] if expected is None else DEFAULT[: DEFAULT.index(expected) + 1]
+    assert tiers.reached(member.id) == [(name, "0.00", True) for name in passed]
 
 
 def test_a_shell_has_no_tier(members: Members, tiers: Tiers, ingesting: Ingesting) -> None:
     shell = members.shell("uid-shell-tier")
     for minute, total in enumerate(("1", "50000")):
         ingesting.ingest(NOON + minute * MINUTE, {"uid-shell-tier": total})
-    assert (tiers.present(shell), tiers.reached(shell)) == (None, [])
+    assert (tiers.present(shell.id), tiers.reached(shell.id)) == (None, [])
 
 
 def test_a_reading_raises_the_tier_once_with_the_rewards_of_all_that_it_passes(
     linked: Linked, tiers: Tiers, rewarded: None
 ) -> None:
     member = linked.member
-    assert tiers.reached(member) == [("Copper", "0.00", True)]
+    assert tiers.reached(member.id) == [("Copper", "0.00", True)]
     linked.read("9999.99999999")
-    assert tiers.present(member) == "Copper"
+    assert tiers.present(member.id) == "Copper"
     linked.read("10000")
-    assert tiers.present(member) == "Bronze"
+    assert tiers.present(member.id) == "Bronze"
     linked.read("100000")
     reached = [("Copper", "0.00", True), ("Bronze", "5.00", False), ("Silver", "0.00", False), ("Gold", "25.50", False)]
-    assert tiers.reached(member) == reached
+    assert tiers.reached(member.id) == reached
     for total in ("9999", "100001", "45000", "999999999"):
         linked.read(total)
-        assert (tiers.present(member), tiers.reached(member)) == ("Gold", reached), "it never falls"
+        assert (tiers.present(member.id), tiers.reached(member.id)) == ("Gold", reached), "it never falls"
 
 
 def test_a_late_reading_raises_it_too(linked: Linked, tiers: Tiers, rewarded: None) -> None:
     linked.read("9500")
     linked.read("10000", at=linked.at - MINUTE / 2)
-    assert tiers.reached(linked.member)[1:] == [("Bronze", "5.00", False)]
+    assert tiers.reached(linked.member.id)[1:] == [("Bronze", "5.00", False)]
     with linked.ingesting.database.connect() as connection:
         total = connection.scalar(sa.select(users.c.total_wager).where(users.c.id == linked.member.id))
     assert total == 9500, "the newer figures stay"
@@ -166,7 +129,7 @@ def test_who_may_not_play_reaches_tiers_silently(
     linked.read("10000")
     members.change(linked.member, suspended_at=None, excluded_until=None, excluded_permanently=False)
     linked.read("100000")
-    assert tiers.reached(linked.member)[1:] == [
+    assert tiers.reached(linked.member.id)[1:] == [
         ("Bronze", "0.00", True),
         ("Silver", "0.00", False),
         ("Gold", "25.50", False),
@@ -183,7 +146,7 @@ def test_the_first_reading_of_a_link_is_silent(
         ingesting.ingest(NOON, {"another": "1"}, bad=[uid])
     linked.read("50000")
     linked.read("100000")
-    assert tiers.reached(linked.member) == [
+    assert tiers.reached(linked.member.id) == [
         ("Copper", "0.00", True),
         ("Bronze", "0.00", True),
         ("Silver", "0.00", True),

@@ -49,11 +49,25 @@ WHERE sessions.expires_at <= $6::TIMESTAMP WITHOUT TIME ZONE FOR NO KEY UPDATE O
 SELECT_ME = Compiled(
     "accounts.profiles.select_me",
     """\
-WITH caller AS
+WITH ladder AS
+(SELECT anon_1.position AS position, anon_1.tier ->> 'name' AS name, CAST(anon_1.tier ->> 'min_wager' AS NUMERIC) AS min_wager, coalesce(CAST(anon_1.tier ->> 'reward' AS NUMERIC), 0) AS reward
+FROM jsonb_array_elements((SELECT tier_versions.tiers
+FROM tier_versions ORDER BY tier_versions.id DESC
+LIMIT 1)) WITH ORDINALITY AS anon_1(tier, position)),
+caller AS
 (SELECT users.id AS id
 FROM users JOIN sessions ON sessions.user_id = users.id
 WHERE sessions.id = $1::INTEGER AND users.id = $2::INTEGER AND sessions.ended_at IS NULL AND sessions.expires_at > $3::TIMESTAMP WITHOUT TIME ZONE AND users.suspended_at IS NULL AND users.erased_at IS NULL)
-SELECT users.id, users.username, users.email, coalesce(users.email_verified, false) AS email_verified, users.is_admin AS is_staff, users.bio, users.profile_color, users.verified, users.uid, users.hide_name, users.total_wager, users.wager_today, users.wager_week, users.wager_month, users.excluded_until, users.excluded_permanently, users.created_at, users.last_active
+SELECT users.id, users.username, users.email, coalesce(users.email_verified, false) AS email_verified, users.is_admin AS is_staff, users.bio, users.profile_color, users.verified, users.uid, users.hide_name, users.total_wager, users.wager_today, users.wager_week, users.wager_month, users.tier, (SELECT ladder.name
+FROM ladder
+WHERE ladder.position = coalesce(array_position((SELECT array_agg(ladder.name ORDER BY ladder.position) AS array_agg_1
+FROM ladder), users.tier), 0) + 1) AS next_tier, CASE WHEN ((SELECT ladder.min_wager
+FROM ladder
+WHERE ladder.position = coalesce(array_position((SELECT array_agg(ladder.name ORDER BY ladder.position) AS array_agg_1
+FROM ladder), users.tier), 0) + 1) IS NOT NULL) THEN greatest((SELECT ladder.min_wager
+FROM ladder
+WHERE ladder.position = coalesce(array_position((SELECT array_agg(ladder.name ORDER BY ladder.position) AS array_agg_1
+FROM ladder), users.tier), 0) + 1) - users.total_wager, 0) END AS missing, users.excluded_until, users.excluded_permanently, users.created_at, users.last_active
 FROM users JOIN caller ON caller.id = users.id""",
     (
         "caller_session_id",

@@ -135,7 +135,7 @@ _after = (
 _decide = select_links(_decide_link.join(_request, true()), _decide_link, _linked_uid, _excluded).add_cte(
     audit.recorded("decide_link", _after, _before),
     _remember_old_uid,
-    tiers.recorded(_link_member, at=NOW),
+    tiers.record(_link_member, at=NOW),
     *queued("link_decided", _notification),
 )
 _select_present = (

@@ -9,6 +9,7 @@ from sqlalchemy import Boolean, Connection, Row, Select, bindparam, case, func, 
 
 from goatedvips.domain import access
 from goatedvips.domain.access import Caller
+from goatedvips.domain.wagers.tiers import IN_FORCE
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
 
@@ -26,6 +27,13 @@ class Profile:
     joined: datetime
 
 
+_next = (
+    select(IN_FORCE.rungs)
+    .where(IN_FORCE.rungs.c.position == func.coalesce(IN_FORCE.position(users.c.tier), 0) + 1)
+    .correlate(users)
+)
+_next_name = _next.with_only_columns(IN_FORCE.rungs.c.name).scalar_subquery()
+_next_min_wager = _next.with_only_columns(IN_FORCE.rungs.c.min_wager).scalar_subquery()
 _ME = (
     users.c.id,
     users.c.username,
@@ -41,6 +49,9 @@ _ME = (
     users.c.wager_today,
     users.c.wager_week,
     users.c.wager_month,
+    users.c.tier,
+    _next_name.label("next_tier"),
+    case((_next_min_wager.is_not(None), func.greatest(_next_min_wager - users.c.total_wager, 0))).label("missing"),
     users.c.excluded_until,
     users.c.excluded_permanently,
     users.c.created_at,

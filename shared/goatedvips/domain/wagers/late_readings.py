@@ -101,7 +101,7 @@ _update_members = (
     .returning(users.c.id, users.c.tier, and_(users.c.suspended_at.is_(None), ~is_excluded()).label("may_play"))
     .cte("update_members")
 )
-_write_members = select(func.count()).add_cte(*tiers.reached(_update_members, at=AT, is_silent=_is_before_link))
+_write_members = select(func.count()).add_cte(*tiers.reach(_update_members, at=AT, is_silent=_is_before_link))
 _first = {"first_read_at": AT, "first_total": _late.c.total_wager}
 _first |= {"first_week": _late.c.wager_week, "first_month": _late.c.wager_month}
 _is_seen_earlier = accounts.c.first_seen_at > AT  # null stays: the account was seen before all feeds

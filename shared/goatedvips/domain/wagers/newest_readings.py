@@ -64,7 +64,7 @@ _clear_periods = (
     .cte("clear_periods")
 )
 _write_members_and_newcomers = select(func.count()).add_cte(
-    _clear_periods, insert_newcomers().cte("insert_newcomers"), *tiers.reached(_update_members, at=AT)
+    _clear_periods, insert_newcomers().cte("insert_newcomers"), *tiers.reach(_update_members, at=AT)
 )
 
 _is_reading = or_(accounts.c.first_read_at.is_(None), accounts.c.total_wager != entries.c.total_wager)

@@ -3,7 +3,7 @@
 `users.tier` is the highest tier in force that a member has reached. `member_tiers` records it and all that are below
 it.  The newest version of the tiers is in force; a tier is the same in all versions by its name.
 
-A statement that writes totals sets `users.tier` to `highest`, and adds what `recorded` or `reached` return.
+A statement that writes totals sets `users.tier` to `highest`, and adds what `record` or `reach` returns.
 """
 
 from typing import Any
@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from goatedvips.domain.notifications.outbox import queued
 from goatedvips.domain.rewards.ledger import granted
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.wagers import member_tiers, tier_versions, wager_accounts
@@ -79,8 +80,13 @@ class Ladder:
         total: in US dollars; a NaN, which only an adopted row has, reaches nothing.
         present: the name of the tier so far, or null.
         """
+        return func.coalesce(self.at_least(total, self.position(present)), present)
+
+    def at_least(self, total: ColumnElement[Any], position: ColumnElement[Any]) -> ColumnElement[str]:
+        """As `highest`, with the position of the present tier, or null."""
         reached = func.coalesce(func.width_bucket(func.nullif(total, _NAN), self._least), 0)
-        return func.coalesce(self._names[func.greatest(reached, self.position(present), 0)], present)
+        tier: ColumnElement[str] = self._names[func.greatest(reached, position)]
+        return tier
 
 
 IN_FORCE = Ladder(select(tier_versions.c.tiers).order_by(tier_versions.c.id.desc()).limit(1).scalar_subquery())
@@ -89,7 +95,7 @@ select_names = select(IN_FORCE.rungs.c.name)
 """A select of the names of the tiers in force."""
 
 
-def recorded(
+def record(
     members: FromClause,
     *,
     at: ColumnElement[Any],
@@ -115,6 +121,7 @@ def recorded(
             silent,
         )
         .join_from(members, rungs, rungs.c.position <= ladder.position(members.c.tier))
+        .where(~exists().where(member_tiers.c.user_id == members.c.id, member_tiers.c.tier == rungs.c.name))
         .order_by(members.c.id, rungs.c.position)
     )
     return (
@@ -150,7 +157,7 @@ _is_first_reading = or_(
 _has_no_tier = not_(exists().where(member_tiers.c.user_id == users.c.id))
 
 
-def reached(updated: CTE, *, at: ColumnElement[Any], is_silent: ColumnElement[bool] | None = None) -> tuple[CTE, ...]:
+def reach(updated: CTE, *, at: ColumnElement[Any], is_silent: ColumnElement[bool] | None = None) -> tuple[CTE, ...]:
     """Return the inserts that record the tiers which a reading has brought, with their rewards and notifications.
 
     The statement is bound to `now`, and writes the accounts of the uids only afterwards.
@@ -171,6 +178,19 @@ def reached(updated: CTE, *, at: ColumnElement[Any], is_silent: ColumnElement[bo
         .where(is_new)
         .cte("raised")
     )
-    tiers = recorded(raised, at=at, is_silent=raised.c.is_silent)
+    tiers = record(raised, at=at, is_silent=raised.c.is_silent)
     rewarded = select(tiers.c.user_id, tiers.c.id.label("source_id"), tiers.c.reward.label("amount"))
-    return (tiers, *granted("tier", rewarded.where(tiers.c.reward > 0)))
+    notified = (
+        select(
+            tiers.c.user_id,
+            users.c.email,
+            func.jsonb_build_object("tier", tiers.c.tier, "reward", cast(tiers.c.reward, Text)).label("payload"),
+        )
+        .join(users, users.c.id == tiers.c.user_id)
+        .where(~tiers.c.is_silent)
+    )
+    return (
+        tiers,
+        *granted("tier", rewarded.where(tiers.c.reward > 0)),
+        *queued("tier_reached", notified),
+    )

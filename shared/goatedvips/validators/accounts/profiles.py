@@ -41,6 +41,12 @@ class Me(AnswerBody):
     """The amount wagered at the casino this week."""
     wager_month: Money
     """The amount wagered at the casino this month."""
+    tier: str | None
+    """The name of the highest tier that the member has reached, which stays if the wager falls; null if none."""
+    next_tier: str | None
+    """The name of the tier above it; null if there is none."""
+    missing: Money | None
+    """The amount that the member still has to wager for `next_tier`, in US dollars; null if there is no next tier."""
     excluded_until: datetime | None
     """The earliest end of the member's exclusion from play; null if there is none or it is permanent."""
     excluded_permanently: bool
