@@ -34,6 +34,7 @@ from local.stand_ins import affiliate, mail, s3
 from local.stand_ins.feeds import Casino, Fault
 from tests.support import stack
 
+pytestmark = pytest.mark.xdist_group("clock_ahead")  # the second test changes rows of the first one's
 YEAR = timedelta(days=365)
 EMAIL = "kid@example.com"
 # Their sample events are refused. They are called again with what they need: tokens, ids, a member who has spun.
