@@ -13,6 +13,7 @@ from database.checks.questions import Kind, Question, Undecided, answer
 from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.races import historical_races, wager_race_participants
 from goatedvips.models.rewards import payout_items, payouts, reward_grants, rewards
+from goatedvips.models.wagers import member_tiers
 from goatedvips.models.wheel import wheel_spins, wheel_versions
 
 type Found = Select[int, int | None]
@@ -76,6 +77,12 @@ _OF_GRANT = and_(
     reward_grants.c.amount == rewards.c.amount,
     rewards.c.source_type == case((reward_grants.c.amount < 0, "correction"), else_="grant"),
 )
+_OF_TIER = and_(
+    member_tiers.c.id == rewards.c.source_id,
+    member_tiers.c.user_id == rewards.c.user_id,
+    member_tiers.c.reward == rewards.c.amount,
+    rewards.c.source_type == "tier",
+)
 
 
 def _rewards_without_source() -> Found:
@@ -83,6 +90,7 @@ def _rewards_without_source() -> Found:
     won = exists().where(_HAS_CLAIM, bonus_codes.c.spin_id == source)
     issued = exists().where(_HAS_CLAIM, bonus_codes.c.id == source, bonus_codes.c.spin_id.is_(None))
     granted = exists().where(_OF_GRANT)
+    reached = exists().where(_OF_TIER)
     settled = exists().where(
         historical_races.c.race_id == source,
         wager_race_participants.c.race_id == source,
@@ -95,6 +103,7 @@ def _rewards_without_source() -> Found:
             and_(kind == "code", ~issued),
             and_(kind.in_(("grant", "correction")), ~granted),
             and_(kind == "race", ~settled),
+            and_(kind == "tier", ~reached),
         )
     )
 
@@ -140,6 +149,10 @@ def _grants_without_reward() -> Found:
     return select(reward_grants.c.id, null()).where(~exists().where(_OF_GRANT))
 
 
+def _tiers_without_reward() -> Found:
+    return select(member_tiers.c.id, null()).where(member_tiers.c.reward != 0, ~exists().where(_OF_TIER))
+
+
 def _codes_with_another_counter() -> Found:
     counted = (
         select(code_claims.c.code_id, func.count().label("claims")).group_by(code_claims.c.code_id).subquery("counted")
@@ -179,7 +192,7 @@ QUESTIONS = tuple(
         ),
         (
             "rewards",
-            "rows without the claim, the grant or the settled race that they are for",
+            "rows without the claim, the grant, the tier or the settled race that they are for",
             _rewards_without_source(),
         ),
         (
@@ -189,6 +202,7 @@ QUESTIONS = tuple(
         ),
         ("code_claims", "claims of a value without their row of the ledger", _claims_without_reward()),
         ("reward_grants", "grants and corrections without their row of the ledger", _grants_without_reward()),
+        ("member_tiers", "tiers with a reward without their row of the ledger", _tiers_without_reward()),
         ("bonus_codes", "codes whose counter is not the number of their claims", _codes_with_another_counter()),
         ("wheel_spins", "winning spins without their one code, or others with one", _spins_without_their_code()),
     )

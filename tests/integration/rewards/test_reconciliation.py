@@ -1,5 +1,7 @@
 """`db-check` reconciles the ledger: each difference is found, by its row."""
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 
@@ -9,14 +11,16 @@ from goatedvips.domain.wheel import fairness
 from tests.support import ledger
 from tests.support.arena import SETTLED_AT, Arena
 from tests.support.functions import Functions
+from tests.support.ingesting import Ingesting
 from tests.support.members import Members
+from tests.support.tiers import Tiers
 
 
 @pytest.fixture(autouse=True)
 def _no_other_rows(database: sa.Engine) -> None:
     ledger.empty(database)
     with database.connect() as connection:
-        for table in ("code_claims", "bonus_codes", "wheel_spins", "reward_grants", "historical_races"):
+        for table in ("code_claims", "bonus_codes", "wheel_spins", "reward_grants", "historical_races", "member_tiers"):
             connection.execute(sa.text(f"DELETE FROM {table}"))
 
 
@@ -81,6 +85,37 @@ def test_each_difference_is_found(database: sa.Engine, member_id: int, broken: s
     with database.connect() as connection:
         for statement in statements.split("; "):
             connection.execute(sa.text(statement))
+    assert set(found(database)) == expected
+
+
+BREAKS_OF_TIERS = {
+    "amount": (
+        "UPDATE member_tiers SET reward = reward + 1 WHERE reward = 5",
+        {("rewards", "rows"), ("member_tiers", "tiers")},
+    ),
+    "missing": ("DELETE FROM rewards WHERE amount = 5", {("member_tiers", "tiers")}),
+    "no tier": ("DELETE FROM member_tiers WHERE reward = 7", {("rewards", "rows")}),
+    "owner": (
+        "UPDATE member_tiers SET user_id = (SELECT max(id) FROM users) WHERE reward = 5",
+        {("rewards", "rows"), ("member_tiers", "tiers")},
+    ),
+}
+
+
+@pytest.mark.parametrize("broken", BREAKS_OF_TIERS)
+def test_each_difference_of_tiers_is_found(database: sa.Engine, members: Members, broken: str) -> None:
+    tiers, ingesting, uid = Tiers(database), Ingesting(database), f"uid-{broken}"
+    ingesting.remove_all()
+    member = members.new(seeds=False, uid=uid)
+    with tiers.version(("Copper", "0", "1"), ("Bronze", "10", "5"), ("Silver", "20", "0"), ("Gold", "30", "7")):
+        for hours, total in enumerate(("5", "15", "25", "35")):
+            ingesting.ingest(ledger.NOON + timedelta(hours=hours), {uid: total})
+    assert [reward for _, reward, _ in tiers.reached(member.id)] == ["0.00", "5.00", "0.00", "7.00"]
+    members.new(seeds=False)  # the owner of another id
+    assert found(database) == []
+    statement, expected = BREAKS_OF_TIERS[broken]
+    with database.connect() as connection:
+        connection.execute(sa.text(statement))
     assert set(found(database)) == expected
 
 

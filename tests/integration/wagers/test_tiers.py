@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.models.accounts import users
+from goatedvips.models.accounts import account_links, users
+from goatedvips.models.notifications import notifications, outbox
+from goatedvips.models.wagers import wager_accounts
+from tests.support.functions import Functions
 from tests.support.ingesting import Ingesting
 from tests.support.members import Member, Members
+from tests.support.rows import insert_row
 from tests.support.tiers import DEFAULT, Tiers
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -152,3 +156,57 @@ def test_the_first_reading_of_a_link_is_silent(
         ("Silver", "0.00", True),
         ("Gold", "25.50", False),
     ]
+
+
+def approve(functions: Functions, members: Members, member: Member, uid: str) -> None:
+    link_id = insert_row(members.database, account_links, user_id=member.id, uid=uid, requested_at=NOON)
+    path, body = f"/v1/admin/account-links/{link_id}/decision", {"decision": "approved", "reason": "Shown."}
+    assert functions.call("decide_link", by=members.staff(), path=path, body=body).status == 200
+
+
+@pytest.mark.parametrize("kept", ["read", "adopted", "of a shell", "none", "bad"])
+def test_an_approval_records_silently_what_the_totals_have_passed_or_the_first_reading_does(
+    functions: Functions, members: Members, ingesting: Ingesting, tiers: Tiers, rewarded: None, kept: str
+) -> None:
+    uid = f"uid-{secrets.token_hex(4)}"
+    if kept == "of a shell":
+        members.shell(uid)
+    if kept in ("adopted", "of a shell"):
+        zeros = dict.fromkeys(("wager_today", "wager_week", "wager_month"), Decimal(0))
+        insert_row(tiers.database, wager_accounts, uid=uid, total_wager=Decimal(50_000), read_at=NOON, **zeros)
+    if kept in ("read", "bad"):
+        ingesting.ingest(NOON, {uid: "50000"} if kept == "read" else {"another": "1"}, bad=[uid] * (kept == "bad"))
+    linked = Linked(members.new(seeds=False), uid, ingesting)
+    approve(functions, members, linked.member, uid)
+    silent = [("Copper", "0.00", True), ("Bronze", "0.00", True), ("Silver", "0.00", True)]
+    has_total = kept not in ("none", "bad")
+    assert tiers.present(linked.member.id) == ("Silver" if has_total else "Copper")
+    assert tiers.reached(linked.member.id) == (silent if has_total else silent[:1])
+    for total in ("50000", "100000"):
+        linked.read(total)
+    assert tiers.reached(linked.member.id) == [*silent, ("Gold", "25.50", False)]
+
+
+def test_the_tier_stays_when_the_link_ends_and_comes_once_with_another_uid(
+    functions: Functions, members: Members, linked: Linked, tiers: Tiers, rewarded: None
+) -> None:
+    linked.read("40000")
+    path, body = f"/v1/admin/members/{linked.member.id}", {"uid": None, "reason": "Not theirs."}
+    assert functions.call("update_member", by=members.staff(), path=path, body=body).status == 200
+    reached = tiers.reached(linked.member.id)
+    assert (tiers.present(linked.member.id), len(reached)) == ("Silver", 3)
+    other = Linked(linked.member, f"uid-{secrets.token_hex(4)}", linked.ingesting, linked.at)
+    other.read("1")
+    approve(functions, members, other.member, other.uid)
+    other.read("45000")
+    assert (tiers.present(linked.member.id), tiers.reached(linked.member.id)) == ("Silver", reached)
+
+
+def test_a_mail_and_a_row_of_the_inbox_for_each_tier(linked: Linked, rewarded: None) -> None:
+    linked.read("40000")
+    payloads = [{"tier": "Bronze", "reward": "5.00"}, {"tier": "Silver", "reward": "0.00"}]
+    with linked.ingesting.database.connect() as connection:
+        for table in (outbox, notifications):
+            rows = sa.select(table).where(table.c.user_id == linked.member.id).order_by(table.c.id)
+            found = [(row.kind, row.payload) for row in connection.execute(rows)]
+            assert found == [("tier_reached", payload) for payload in payloads]

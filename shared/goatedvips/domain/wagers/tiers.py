@@ -150,7 +150,7 @@ _is_first_reading = or_(
     wager_accounts.c.user_id.is_distinct_from(users.c.id),
     and_(
         wager_accounts.c.first_read_at.is_(None),
-        or_(wager_accounts.c.first_seen_at.is_not(None), approved_link()),
+        or_(wager_accounts.c.first_seen_at.is_not(None), and_(wager_accounts.c.total_wager == 0, approved_link())),
     ),
 )
 # A row that was a shell.
