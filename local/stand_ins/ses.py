@@ -31,6 +31,9 @@ MAILBOX = re.compile(r"(?:[^<>]*<([^<>]*)>|([^<>]*))")
 LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 HEADER_NAME = re.compile(r"[!-9;-~]{1,126}")
 PRINTABLE = re.compile(r"[ -~]*")
+SET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+TAG = re.compile(r"[A-Za-z0-9_.@-]{1,256}")
+MOST_TAGS = 50
 
 
 class RefusalError(Exception):
@@ -62,6 +65,7 @@ def accept(request: dict[str, Any]) -> list[Mail]:
         destination = request.get("Destination") or {}
         kinds = ("ToAddresses", "CcAddresses", "BccAddresses")
         recipients = [str(address) for kind in kinds for address in destination.get(kind) or ()]
+        _check_tags(request)
         content = request["Content"]
         if "Raw" in content:
             return _accept_raw(request, base64.b64decode(content["Raw"]["Data"], validate=True), recipients)
@@ -91,6 +95,14 @@ def _accept_simple(request: dict[str, Any], simple: dict[str, Any], recipients: 
     headers = [{"name": "From", "value": request["FromEmailAddress"]}]
     headers += [{"name": "Reply-To", "value": ", ".join(replies)}] if replies else []
     return [Mail(to, subject, text, markup, headers + given, None) for to in _check_recipients(recipients)]
+
+
+def _check_tags(request: dict[str, Any]) -> None:
+    if not SET_NAME.fullmatch(request.get("ConfigurationSetName", "none")):
+        raise RefusalError(f"{request['ConfigurationSetName']!r} is no name of a configuration set")
+    tags = [text for tag in request.get("EmailTags") or () for text in (tag["Name"], tag["Value"])]
+    if len(tags) > 2 * MOST_TAGS or not all(map(TAG.fullmatch, tags)):
+        raise RefusalError(f"tags that SES does not take: {tags}")
 
 
 def _text(part: dict[str, str] | None) -> str:

@@ -27,6 +27,15 @@ class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, 
     """Whether the legacy application still uses the database: passwords are then written in its scrypt format."""
     link_base: str
     """The URL in front of the paths of links in mail: the front end's, or this API's if there is no front end."""
+    api_url: str
+    """The URL of this API, without a slash at its end: one-click unsubscribing leads there."""
+    critical_mail_set: str
+    """The configuration set of critical mail, which SES delivers to addresses on its suppression list too; may be
+    empty."""
+    bulk_mail_set: str
+    """The configuration set of all other mail; may be empty."""
+    mail_events_topic: str
+    """The ARN of the SNS topic that SES reports bounces and complaints to; only handle_mail_events has it."""
     mail_from: str
     mail_rate: int
     """The greatest number of messages that SES takes from this account in a second."""
@@ -69,6 +78,10 @@ def _read() -> Settings:
         verified_email_required=_flag("VERIFIED_EMAIL_REQUIRED"),
         legacy_app=_flag("LEGACY_APP"),
         link_base=app_url or api_url,
+        api_url=api_url,
+        critical_mail_set=os.environ.get("CRITICAL_MAIL_SET", ""),
+        bulk_mail_set=os.environ.get("BULK_MAIL_SET", ""),
+        mail_events_topic=os.environ.get("MAIL_EVENTS_TOPIC", ""),
         mail_from=os.environ.get("MAIL_FROM", ""),
         mail_rate=int(os.environ.get("MAIL_RATE") or 1),
         staff_address=os.environ.get("STAFF_ADDRESS", ""),

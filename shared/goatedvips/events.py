@@ -1,10 +1,13 @@
-"""The edge of functions that S3 starts, through EventBridge, when an object was put into the feed bucket.
+"""The edge of functions that S3 starts when an object was put into the feed bucket, and of those that SNS starts.
 
-S3 sends an event at least once, and in any order; a function must do the same whatever arrives when. The shape:
+Both send an event at least once, and in any order; a function must do the same whatever arrives when. The shapes:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from goatedvips import resume_garbage_collection
@@ -53,3 +56,52 @@ def _object_key(event: Event, prefix: str) -> str:
     if not str(key.get("key", "")).startswith(prefix):
         raise ForeignEvent(f"key {key.get('key')}")
     return str(key["key"])
+
+
+@dataclass(frozen=True, slots=True)
+class SnsMessage:
+    """A message of Amazon SNS."""
+
+    id: str
+    """The same each time it is delivered."""
+    text: str
+
+
+def sns_handler(
+    work: Callable[[SnsMessage], Mapping[str, int]], *, topic: str
+) -> Callable[[Event, Context], dict[str, int]]:
+    """Return what Lambda calls for the messages of a topic. A handler's module ends with this call.
+
+    That the topic sent them is certain by the function's resource policy, which names the topic; no signature is
+    verified.
+
+    Parameters
+    ----------
+    work: handles one message. It returns counts of what it did, as the work of `lambda_handler` does.
+    topic: the ARN of the topic.
+    """
+
+    def handle(messages: list[SnsMessage]) -> Counter[str]:
+        done: Counter[str] = Counter()
+        for message in messages:
+            done.update(work(message))
+        return done
+
+    def handler(event: Event, context: Context) -> dict[str, int]:
+        return run(lambda: handle([_sns_message(record, topic) for record in event.get("Records") or ()]), context)
+
+    resume_garbage_collection()
+    return handler
+
+
+def _sns_message(record: Event, topic: str) -> SnsMessage:
+    """Return the message of a record.
+
+    Raises
+    ------
+    ForeignEvent: it is not of the topic.
+    """
+    notification: dict[str, Any] = record.get("Sns") or {}
+    if record.get("EventSource") != "aws:sns" or not topic or notification.get("TopicArn") != topic:
+        raise ForeignEvent(f"{record.get('EventSource')} {notification.get('TopicArn')}")
+    return SnsMessage(str(notification["MessageId"]), str(notification["Message"]))

@@ -3,13 +3,16 @@
 import logging
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from goatedvips.alarms import Alarm, alarm
 from goatedvips.clients import ses
 from goatedvips.config import settings
 from goatedvips.db import transaction
-from goatedvips.domain.notifications import composing, sending
+from goatedvips.domain.notifications import composing, sending, unsubscribe_links
 from goatedvips.domain.notifications.composing import Links
 from goatedvips.domain.notifications.deciding import Defer, Drop
+from goatedvips.domain.notifications.kinds import KINDS
 from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.domain.notifications.sending import Mail, Outcome
 
@@ -28,9 +31,8 @@ def deliver(mail: Mail, *, now: datetime) -> Outcome:
     """
     try:
         with transaction() as connection:
-            message = composing.compose(connection, mail, _links(), now=now)
-        if isinstance(message, Message):
-            ses.send(message.to, message.subject, message.text, message.html, message.reply_to)
+            message = _compose(connection, mail, now=now)
+        message_id = _send(message, mail) if isinstance(message, Message) else None
     except ses.AccountRefused as error:
         alarm(Alarm.SES_REFUSES_ACCOUNT, reason=str(error))
         with transaction() as connection:
@@ -48,7 +50,28 @@ def deliver(mail: Mail, *, now: datetime) -> Outcome:
             case Defer(until):
                 return sending.defer(connection, mail, until)
             case _:
-                return sending.record_sent(connection, mail, now=now)
+                return sending.record_sent(connection, mail, message_id, now=now)
+
+
+def _compose(connection: Connection, mail: Mail, *, now: datetime) -> Message | Drop | Defer:
+    message = composing.compose(connection, mail, _links(), now=now)
+    if not isinstance(message, Message):
+        return message
+    endpoint = f"{settings.api_url}/v1/newsletter/unsubscribe"
+    return unsubscribe_links.add_link(connection, message, KINDS[mail.kind], endpoint)
+
+
+def _send(message: Message, mail: Mail) -> str:
+    return ses.send(
+        message.to,
+        message.subject,
+        message.text,
+        message.html,
+        message.reply_to,
+        headers=message.headers,
+        configuration_set=settings.critical_mail_set if KINDS[mail.kind].is_critical else settings.bulk_mail_set,
+        tags={"outbox_id": str(mail.id), "kind": mail.kind},
+    )
 
 
 def _links() -> Links:

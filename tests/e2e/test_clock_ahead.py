@@ -100,8 +100,8 @@ class Platform:
     def token(self, email: str, page: str) -> str:
         """Send the mail that is due, and return the token of the link in the newest mail to an address."""
         self.call("send_notifications", {})
-        newest = next(caught for caught in self.mailbox.find(email) if f"/{page}#token=" in caught.text)
-        match = re.search(rf"/{page}#token=(\S+)", newest.text)
+        texts = (caught.mail.text for caught in self.mailbox.find(email))
+        match = re.search(rf"/{page}#token=(\S+)", next(text for text in texts if f"/{page}#token=" in text))
         assert match is not None
         return match[1]
 

@@ -70,6 +70,7 @@ EXACT = {
     "authorize": {"isAuthorized": True, "context": {}},
     "close_stale_tickets": {"closed": 0},
     "fetch_wagers": {"pages": 1, "failures": 0},
+    "handle_mail_events": {"bounced": 1, "complained": 0, "repeated": 0, "ignored": 0},
     "migrate": None,
     "settle_races": {"settled": 0, "failed": 0, "overdue": 0, "feeds_kept": 0},
 }

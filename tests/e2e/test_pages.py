@@ -115,7 +115,7 @@ def link(request: pytest.FixtureRequest, database: sa.Engine, members: Members) 
         else:
             given = {"email": f"{secrets.token_hex(6)}@example.com", "is_subscribed": False}
             row = connection.execute(sa.insert(subscriptions).values(given).returning(subscriptions)).one()
-            token = mailed_tokens.make_for_subscription(connection, row.id, now=now)
+            token = mailed_tokens.make_for_subscription(connection, row.id, asked_at=now, now=now)
             look = sa.select(subscriptions.c.is_subscribed).where(subscriptions.c.id == row.id)
 
     def done() -> object:

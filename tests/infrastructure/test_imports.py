@@ -23,6 +23,7 @@ MAY_IMPORT = {
         "config",
         "db",
         "domain",
+        "events",
         "http",
         "light_db",
         "runs",
@@ -59,7 +60,7 @@ EXCEPTIONS = {
     "functions/races/settle_race.py": ("race_settlement",),
     "functions/races/settle_races.py": ("race_settlement",),
     "functions/wagers/fetch_wagers.py": ("alarms", "clients"),  # it has no database, and so no domain
-    "functions/wagers/ingest_wagers.py": ("alarms", "clients", "events"),
+    "functions/wagers/ingest_wagers.py": ("alarms", "clients"),
     "shared/goatedvips/validators/tables.py": ("models", "sqlalchemy"),  # it derives its schemas from the tables
     "shared/goatedvips/validators/privacy.py": ("sqlalchemy",),  # and this writes rows of whatever table
     "shared/goatedvips/domain/unique_keys.py": ("postgres_errors",),  # it reads which key the server names

@@ -110,6 +110,7 @@ def configure(stack: Stack, database: str) -> None:
         MAIL_RATE="14",
         STAFF_ADDRESS="staff@goatedvips.example",
         API_URL="http://127.0.0.1:3000",
+        MAIL_EVENTS_TOPIC="MailEventsTopic",
         AWS_REGION="us-east-1",
         AWS_DEFAULT_REGION="us-east-1",
         AWS_ACCESS_KEY_ID="testing",

@@ -7,7 +7,9 @@ from email.policy import SMTP
 from typing import Any
 
 import pytest
+from flask import Flask
 
+from local.stand_ins.mail import Mailbox, serve
 from local.stand_ins.ses import RefusalError, accept
 
 UTF8 = {"Charset": "UTF-8"}
@@ -162,3 +164,39 @@ def test_the_destination_comes_before_the_headers_of_a_raw_message() -> None:
     assert [mail.to for mail in accept(raw(octets))] == ["ann@example.com", "bob@example.com"]
     other = raw(octets, Destination={"BccAddresses": ["eve@example.com"]})
     assert [mail.to for mail in accept(other)] == ["eve@example.com"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ConfigurationSetName": "no set"},
+        {"EmailTags": [{"Name": "kind", "Value": "a b"}]},
+        {"EmailTags": [{"Name": "", "Value": "a"}]},
+        {"EmailTags": [{"Name": f"n{number}", "Value": "a"} for number in range(51)]},
+    ],
+)
+def test_it_refuses_sets_and_tags_that_ses_refuses(changes: dict[str, Any]) -> None:
+    assert accept(simple(ConfigurationSetName="Bulk-1", EmailTags=[{"Name": "outbox_id", "Value": "1"}]))
+    with pytest.raises(RefusalError):
+        accept(simple(**changes))
+
+
+def test_the_catcher_shows_the_octets_of_a_message() -> None:
+    app, url = Flask(__name__), "https://vip.example/unsubscribe?token=" + "x" * 200
+    serve(app, Mailbox())
+    client = app.test_client()
+    header = [{"Name": "List-Unsubscribe", "Value": f"<{url}>"}]
+    given = simple(headers=header, content={"Subject": {"Data": "Ä"} | UTF8, "Body": {"Text": {"Data": "ß"} | UTF8}})
+
+    def message_id(request: dict[str, Any]) -> str:
+        return str(client.post("/v2/email/outbound-emails", json=request).get_json()["MessageId"])
+
+    shown = client.get(f"/mail/{message_id(given)}.eml")
+    assert shown.mimetype == "message/rfc822"
+    assert f"List-Unsubscribe: <{url}>\r\n".encode() in shown.data
+    assert b"Subject: =?utf-8?b?w4Q=?=\r\n" in shown.data
+    assert f"List-Unsubscribe: &lt;{url}&gt;" in client.get("/mail").text
+    assert client.get("/mail.json").get_json()["items"][0].keys() == {"to", "subject", "text", "html", "headers", "raw"}
+    assert client.get("/mail/unknown.eml").status_code == 404
+    whole = b"From: a@example.com\r\nTo: b@example.com\r\nContent-Type: text/plain; charset=latin1\r\n\r\n\xff\r\n"
+    assert client.get(f"/mail/{message_id(raw(whole))}.eml").data == whole

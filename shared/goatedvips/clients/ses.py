@@ -3,6 +3,7 @@
 Errors of SendEmail: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 """
 
+from collections.abc import Mapping
 from email.utils import parseaddr
 from functools import cache
 from typing import Any
@@ -37,14 +38,28 @@ class AccountRefused(Refused):
     """SES takes no message of this account now, or cannot be reached; the message itself may be right."""
 
 
-def send(to: str, subject: str, text: str, html: str, reply_to: str | None = None) -> None:
-    """Send one message.
+def send(
+    to: str,
+    subject: str,
+    text: str,
+    html: str,
+    reply_to: str | None = None,
+    *,
+    headers: Mapping[str, str],
+    configuration_set: str,
+    tags: Mapping[str, str],
+) -> str:
+    """Send one message; return the id that SES gives it, which its events name too.
 
     Parameters
     ----------
     to: an e-mail address.
     text, html: the same body twice.
     reply_to: an e-mail address.
+    headers: further header fields. SES writes them as they are; Python's `email` would encode long URLs in them, so
+        that mail programs could not read them.
+    configuration_set: its name; empty: none.
+    tags: what the events of the message repeat.
 
     Raises
     ------
@@ -53,12 +68,16 @@ def send(to: str, subject: str, text: str, html: str, reply_to: str | None = Non
     botocore.exceptions.BotoCoreError: the request could not be made, for example without credentials.
     """
     try:
-        _client().send_email(
+        content = {"Subject": _utf8(subject), "Body": {"Text": _utf8(text), "Html": _utf8(html)}}
+        answer = _client().send_email(
             FromEmailAddress=settings.mail_from,
             Destination={"ToAddresses": [to]},
             ReplyToAddresses=[reply_to] if reply_to else [],
-            Content={"Simple": {"Subject": _utf8(subject), "Body": {"Text": _utf8(text), "Html": _utf8(html)}}},
+            Content={"Simple": content | {"Headers": _pairs(headers)}},
+            EmailTags=_pairs(tags),
+            **({"ConfigurationSetName": configuration_set} if configuration_set else {}),
         )
+        return str(answer["MessageId"])
     except (HTTPClientError, NotConnected) as error:  # no answer: not connected, time-out, connection closed
         raise AccountRefused(type(error).__name__) from error
     except ClientError as error:
@@ -88,6 +107,10 @@ def _client() -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run 
     # The outbox retries; the sender reserves 10 s of its run for its last message.
     limits = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
     return boto3.client("sesv2", config=limits)
+
+
+def _pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Name": name, "Value": value} for name, value in values.items()]
 
 
 def _utf8(data: str) -> dict[str, str]:

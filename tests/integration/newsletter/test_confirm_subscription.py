@@ -18,7 +18,7 @@ DAY = timedelta(hours=24)
 def mailed(database: sa.Engine, subscription_id: int, now: datetime = NOON) -> str:
     """Make the token that the sender would mail."""
     with database.connect() as connection:
-        token = mailed_tokens.make_for_subscription(connection, subscription_id, now=now)
+        token = mailed_tokens.make_for_subscription(connection, subscription_id, asked_at=now, now=now)
     assert token is not None
     return token
 

@@ -81,7 +81,12 @@ def send(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> Send:
 def messages(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
     """The messages that SES was given."""
     given: list[Message] = []
-    monkeypatch.setattr("goatedvips.clients.ses.send", lambda *message: given.append(message))
+
+    def take(*message: Any, **_: object) -> str:
+        given.append(message)
+        return f"message-{len(given)}"
+
+    monkeypatch.setattr("goatedvips.clients.ses.send", take)
     return given
 
 

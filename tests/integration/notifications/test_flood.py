@@ -3,14 +3,13 @@
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from goatedvips.clients import ses
 from goatedvips.models.notifications import outbox
-from tests.integration.notifications.conftest import NOON, Run, Send
+from tests.integration.notifications.conftest import NOON, Message, Run, Send
 from tests.support.functions import Functions
 from tests.support.members import Member, Members
 
@@ -29,9 +28,10 @@ def seconds_until_reset(
         assert functions.call("request_password_reset", body={"email": member.email}, now=NOON).status == 202
         left: list[float] = []
 
-        def record(to: str, *_: object) -> None:
+        def record(to: str, *_: object, **__: object) -> str:
             if to == member.email:
                 left.append(sum(context.slept))
+            return "message"
 
         monkeypatch.setattr(ses, "send", record)
         send(context=context)
@@ -76,17 +76,15 @@ def test_a_flood_of_tickets_is_one_mail(
     functions: Functions,
     members: Members,
     send: Send,
-    monkeypatch: pytest.MonkeyPatch,
+    messages: list[Message],
 ) -> None:
     authors: list[Member] = [members.new(seeds=False) for _ in range(20)]
     body = {"subject": "Help", "description": "Please"}
     for number in range(300):
         answer = functions.call("open_ticket", by=authors[number % 20], body=body, now=NOON)
         assert answer.status == 201
-    sent: list[Any] = []
-    monkeypatch.setattr(ses, "send", lambda *message: sent.append(message))
     send(NOON, Run(looks=100))
-    assert [message[1] for message in sent] == ["300 new tickets"]
+    assert [message[1] for message in messages] == ["300 new tickets"]
     send(NOON + timedelta(minutes=1))
-    assert len(sent) == 1
+    assert len(messages) == 1
     assert waiting(database, "ticket_opened") == 0

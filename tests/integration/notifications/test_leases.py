@@ -126,7 +126,7 @@ def test_two_runs_at_once_lease_each_mail_once(servers: stack.Stack, database: s
                 return taken
             for mail in mails:
                 with engine.begin() as connection:
-                    sending.record_sent(connection, mail, now=NOON)
+                    sending.record_sent(connection, mail, "message", now=NOON)
             taken += [mail.id for mail in mails]
 
     with threads(servers, database, 8) as run:
@@ -144,7 +144,7 @@ def test_an_expired_lease_does_not_overwrite_an_outcome(database: sa.Engine) -> 
     put(database, "x")
     (first,), (second,) = lease(database, 1), lease(database, 1, now=NOON + LEASE)
     with database.connect() as connection:
-        sending.record_sent(connection, second, now=NOON + LEASE)
+        sending.record_sent(connection, second, "message", now=NOON + LEASE)
         sending.record_failure(connection, first, "late", now=NOON + LEASE)
         sending.put_back(connection, [first])
         after = connection.execute(sa.select(outbox)).one()

@@ -34,10 +34,12 @@ def test_a_winner_reads_rank_wager_and_prize(
     assert send() == NONE | {"sent": 1}
     ((to, subject, text, html, _),) = messages
     assert (to, subject) == (member.email, "The result of June Bcc: all <b>")
-    assert text.split("\n\n") == [
+    *paragraphs, unsubscribe = text.split("\n\n")
+    assert unsubscribe.startswith("Unsubscribe: http")
+    assert paragraphs == [
         "The race June Bcc: all <b> is over.",
         "You wagered $1,234,567.89 in it and finished at rank 2.",
-        "You won $1,250.50. The prize is in your rewards.\n",
+        "You won $1,250.50. The prize is in your rewards.",
     ]
     assert "<b>" not in html
 

@@ -31,11 +31,12 @@ class Client:
         self.answer = answer
         self.requests: list[dict[str, Any]] = []
 
-    def send_email(self, **request: Any) -> None:
+    def send_email(self, **request: Any) -> dict[str, str]:
         self.requests.append(request)
         error = self.answer(request)
         if error is not None:
             raise error
+        return {"MessageId": f"message-{len(self.requests)}"}
 
 
 def answered(code: str, status: int, quoting: str = "") -> ClientError:

@@ -72,10 +72,11 @@ def test_a_failed_mail_reports_all_its_tickets_again(
     rows = [ticket(database, members.new(seeds=False)) for _ in range(3)]
     subjects: list[str] = []
 
-    def fail_once(*message: str | None) -> None:
+    def fail_once(*message: str | None, **_: object) -> str:
         subjects.append(str(message[1]))
         if len(subjects) == 1:
             raise ses.Refused("ConflictException")
+        return "message"
 
     monkeypatch.setattr(ses, "send", fail_once)
     assert send()["retried"] == 1

@@ -16,7 +16,7 @@ from goatedvips.domain import access, attempts
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.accounts import log_in, mail_requests, sessions
 from goatedvips.domain.accounts.log_in import LogInAttempt
-from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.notifications import mail_blocks, mailed_tokens
 from goatedvips.domain.tokens import hash_token
 from goatedvips.errors import InvalidCredentials, TokenInvalid
 from goatedvips.models.accounts import mailed_tokens as tokens
@@ -193,6 +193,7 @@ _reset_password = (
     )
     .values(password=_STORED, credentials_changed_at=NOW, email_verified=True)
     .returning(users.c.id)
+    .add_cte(mail_blocks.end_blocks(select(_token.c.address).scalar_subquery(), of_complaints=False))
 )
 
 

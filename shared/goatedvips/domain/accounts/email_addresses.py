@@ -9,7 +9,7 @@ from goatedvips.domain import access, attempts, erased_identities, unique_keys
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.accounts import credentials, mail_requests
 from goatedvips.domain.accounts.log_in import LogInAttempt
-from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.notifications import mail_blocks, mailed_tokens
 from goatedvips.domain.notifications.outbox import queued
 from goatedvips.domain.tokens import hash_token
 from goatedvips.errors import EmailTaken, TokenInvalid
@@ -158,7 +158,11 @@ _old_address = (
 _use_token = union_all(
     select(_set_verified.c.id, literal(value=False).label("is_change")),
     select(_change_email.c.id, literal(value=True)),
-).add_cte(*queued("email_changed", _old_address), _remember_old_email)
+).add_cte(
+    *queued("email_changed", _old_address),
+    _remember_old_email,
+    mail_blocks.end_blocks(select(_owner.c.address).scalar_subquery(), of_complaints=True),
+)
 _take_over_exclusion = erased_identities.take_over_exclusion(
     bindparam("owner_id", type_=users.c.id.type)
 ).execution_options(commit_in_flight=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, bindparam, select
 
-from goatedvips.domain.notifications import deciding, mail_texts, mailed_tokens, ticket_mail
+from goatedvips.domain.notifications import deciding, mail_blocks, mail_texts, mailed_tokens, ticket_mail
 from goatedvips.domain.notifications.deciding import Channel, Defer, Drop
 from goatedvips.domain.notifications.kinds import KINDS
 from goatedvips.domain.notifications.mail_texts import Message
@@ -81,7 +81,10 @@ def _decide(connection: Connection, mail: Mail, links: Links, *, now: datetime) 
         raise LookupError(f"there is no kind {mail.kind}")
     email = mail.email or links.staff_email or None
     recipient = deciding.read_recipient(connection, kind, mail.id, mail.user_id, email, now=now)
-    return deciding.decide(kind, Channel.MAIL, recipient, expires_at=mail.expires_at, now=now)
+    decided = deciding.decide(kind, Channel.MAIL, recipient, expires_at=mail.expires_at, now=now)
+    if decided is None and email is not None and kind.is_critical and recipient.block == "bounced":
+        return None if mail_blocks.claim_try(connection, email, mail.id, now=now) else Drop("bounced")
+    return decided
 
 
 def _compose_without_token(
@@ -118,8 +121,13 @@ def _compose_with_token(connection: Connection, mail: Mail, links: Links, *, now
         case Mail(kind="email_change", user_id=int(user_id), email=str(email), queued_at=asked_at):
             token = mailed_tokens.make_for_change(connection, user_id, email, asked_at=asked_at, now=now)
             return mail_texts.email_change(email, f"{links.pages}/verify#token={token}") if token else _NOT_WANTED
-        case Mail(kind="newsletter_confirmation", email=str(email), payload={"subscription_id": int(subscription)}):
-            token = mailed_tokens.make_for_subscription(connection, subscription, now=now)
+        case Mail(
+            kind="newsletter_confirmation",
+            email=str(email),
+            payload={"subscription_id": int(subscription)},
+            queued_at=asked_at,
+        ):
+            token = mailed_tokens.make_for_subscription(connection, subscription, asked_at=asked_at, now=now)
             link = f"{links.pages}/newsletter/confirm#token={token}"
             return mail_texts.newsletter_confirmation(email, link) if token else _NOT_WANTED
     raise LookupError(f"no text for {mail.kind} {sorted(mail.payload)}")

@@ -1,8 +1,8 @@
 """The texts of mail, one function a kind. The plain text and the HTML part say the same; the HTML part is escaped."""
 
 import html
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from goatedvips.domain.notifications.ticket_mail import NewTicket
@@ -34,6 +34,8 @@ class Message:
     html: str
     reply_to: str | None = None
     """The e-mail address that an answer goes to, if it is not the sender's."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further header fields."""
 
 
 def verification(to: str, link: str) -> Message:
@@ -171,6 +173,20 @@ def tickets_opened(to: str, tickets: Sequence[NewTicket], url: str) -> Message:
         label="Open the ticket",
         reply_to=ticket.email,
     )
+
+
+def with_unsubscribe_link(message: Message, url: str, *, in_body: bool) -> Message:
+    """Return a message that can be unsubscribed from, by its header fields and, if wanted, by a link at its end.
+
+    Mail programs show a button for the two fields, and send one POST to the URL when it is pressed (RFC 8058).
+    """
+    headers = {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    if not in_body:
+        return replace(message, headers=headers)
+    link = f'<p style="font-size:13px"><a href="{html.escape(url)}" style="color:#5c6270">Unsubscribe</a></p>'
+    before, end, after = message.html.rpartition("</div>")
+    text = f"{message.text}\nUnsubscribe: {url}\n"
+    return replace(message, text=text, html=f"{before}{link}{end}{after}", headers=headers)
 
 
 def _author(ticket: NewTicket) -> str:

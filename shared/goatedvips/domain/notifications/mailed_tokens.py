@@ -101,7 +101,9 @@ _insert_for_change = _insert_token("email_change", _select_owner)
 _insert_for_subscription = _insert_token(
     "newsletter_confirmation",
     select(subscriptions.c.email.label("address"), cast(null(), users.c.id.type).label("user_id")).where(
-        subscriptions.c.id == bindparam("subscription_id"), ~subscriptions.c.is_subscribed
+        subscriptions.c.id == bindparam("subscription_id"),
+        ~subscriptions.c.is_subscribed,
+        or_(subscriptions.c.unsubscribed_at.is_(None), subscriptions.c.unsubscribed_at < _ASKED_AT),
     ),
 )
 
@@ -127,9 +129,12 @@ def make_for_change(
     return _make(connection, _insert_for_change, owner, asked_at, now + TOKEN_LIFETIME)
 
 
-def make_for_subscription(connection: Connection, subscription_id: int, *, now: datetime) -> str | None:
-    """Return a token that confirms a subscription; None if it is confirmed already or does not exist."""
-    return _make(connection, _insert_for_subscription, {"subscription_id": subscription_id}, now, now + TOKEN_LIFETIME)
+def make_for_subscription(
+    connection: Connection, subscription_id: int, *, asked_at: datetime, now: datetime
+) -> str | None:
+    """Return a token that confirms a subscription; None if it is confirmed or gone, or ended since the request."""
+    subscription: dict[str, object] = {"subscription_id": subscription_id}
+    return _make(connection, _insert_for_subscription, subscription, asked_at, now + TOKEN_LIFETIME)
 
 
 def _make(

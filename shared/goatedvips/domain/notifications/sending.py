@@ -146,7 +146,7 @@ _is_mail = (outbox.c.id == bindparam("mail_id")) & WAITING
 _record_sent = (
     update(outbox)
     .where(_is_mail)
-    .values(sent_at=NOW, leased_until=null(), last_error=null())
+    .values(sent_at=NOW, leased_until=null(), last_error=null(), message_id=bindparam("ses_message_id"))
     .execution_options(commit_in_flight=True)
 )
 _drop = (
@@ -184,9 +184,9 @@ _put_back = (
 )
 
 
-def record_sent(connection: Connection, mail: Mail, *, now: datetime) -> Outcome:
-    """Record that SES took the mail."""
-    connection.execute(_record_sent, {"mail_id": mail.id, "now": now})
+def record_sent(connection: Connection, mail: Mail, message_id: str | None, *, now: datetime) -> Outcome:
+    """Record that SES took the mail, and the id that SES gave it."""
+    connection.execute(_record_sent, {"mail_id": mail.id, "ses_message_id": message_id, "now": now})
     return "sent"
 
 
