@@ -13,7 +13,7 @@ from time import monotonic, perf_counter
 from goatedvips.compiled import Compiled
 from goatedvips.config import settings
 from goatedvips.postgres_errors import UNUSABLE, reason_of, sqlstate
-from goatedvips.postgres_messages import INT16, INT32, encode, extended_query
+from goatedvips.postgres_messages import INT16, INT32, bind_and_execute, encode, parse
 from goatedvips.postgres_server import IDLE_LIMIT, Server
 from goatedvips.postgres_wire import Connection, ConnectionLost, DatabaseError, Decode, Refused
 
@@ -131,7 +131,7 @@ class Database:
             self._connection = None
 
     def _run(self, statement: Compiled, parameters: Parameters) -> Rows:
-        flight = extended_query(statement.text.encode(), [encode(parameters[name]) for name in statement.parameters])
+        flight = parse(statement.text) + bind_and_execute([encode(parameters[name]) for name in statement.parameters])
         self.open()
         return self.fly(statement.text, flight, 1, _rows)
 

@@ -19,7 +19,7 @@ from goatedvips.config import settings
 from goatedvips.errors import ConnectionLost, DatabaseUnavailable, InternalError, Problem
 from goatedvips.light_connection import Database, make_database
 from goatedvips.postgres_errors import is_id_clash, reason_of
-from goatedvips.postgres_messages import INT16, INT32, encode, extended_query, simple_query
+from goatedvips.postgres_messages import INT16, INT32, bind_and_execute, encode, parse, simple_query
 from goatedvips.postgres_values import READERS
 from goatedvips.postgres_wire import DatabaseError, Refused, Unreachable
 
@@ -95,7 +95,7 @@ class Connection:
         """
         if not isinstance(statement, Compiled):
             raise TypeError(f"{statement!r} is not a compiled statement")
-        flight = extended_query(statement.text.encode(), [encode(parameters[name]) for name in statement.parameters])
+        flight = parse(statement.text) + bind_and_execute([encode(parameters[name]) for name in statement.parameters])
         parts = 1
         is_first = not self._autocommit and not self._database.in_transaction
         if is_first:

@@ -8,6 +8,7 @@ Source: https://www.postgresql.org/docs/current/protocol-message-formats.html
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from struct import Struct
 
 INT32, INT16 = Struct("!i"), Struct("!H")
@@ -36,13 +37,23 @@ def extended_query(statement: bytes, values: Sequence[bytes | None], oids: Seque
     values: one value for each placeholder, in PostgreSQL's text format; None for NULL.
     oids: the types of the first values; -1 leaves a type to the server, as for all others.
     """
-    parse = _UNNAMED + statement + b"\0" + INT16.pack(len(oids))
-    parse += b"".join(INT32.pack(0 if oid == -1 else oid) for oid in oids)
+    types = b"".join(INT32.pack(0 if oid == -1 else oid) for oid in oids)
+    return frame(b"P", _UNNAMED + statement + b"\0" + INT16.pack(len(oids)) + types) + bind_and_execute(values)
+
+
+@cache
+def parse(statement: str) -> bytes:
+    """Return Parse for a statement with types of its own (`$1::INTEGER`). It is the same at each execution."""
+    return frame(b"P", _UNNAMED + statement.encode() + b"\0" + INT16.pack(0))
+
+
+def bind_and_execute(values: Sequence[bytes | None]) -> bytes:
+    """Return Bind, Describe, Execute and Sync, which follow Parse."""
     bind = bytearray(_UNNAMED + _UNNAMED + INT16.pack(0) + INT16.pack(len(values)))
     for value in values:
         bind += INT32.pack(-1) if value is None else INT32.pack(len(value)) + value
     bind += INT16.pack(0)  # all columns in the text format
-    return frame(b"P", parse) + frame(b"B", bytes(bind)) + _DESCRIBE_EXECUTE_SYNC
+    return frame(b"B", bytes(bind)) + _DESCRIBE_EXECUTE_SYNC
 
 
 def encode(value: object) -> bytes | None:

@@ -12,7 +12,10 @@ from goatedvips.postgres_messages import INT32, frame
 from goatedvips.postgres_server import Server
 
 _PROTOCOL = INT32.pack(196608)  # version 3.0
-_HEADER = Struct("!ci")
+_HEADER = Struct("!cI")
+_MOST_OCTETS = 65536  # of one call of recv
+_WITH_CONTENT = frozenset({b"R", b"T", b"D", b"E"})
+"""The kinds of messages whose bodies are read: Authentication, RowDescription, DataRow and ErrorResponse."""
 _IDLE, _FAILED = b"I", b"E"
 _OK, _CLEARTEXT_PASSWORD, _SASL, _SASL_CONTINUE, _SASL_FINAL = 0, 3, 10, 11, 12
 
@@ -54,7 +57,7 @@ class Connection:
         self.status = _IDLE
         try:
             self._socket = server.open_socket()
-            self._answers = self._socket.makefile("rb")
+            self._received = bytearray()  # and not read yet
             try:
                 self._start(server)
             except BaseException:
@@ -86,15 +89,13 @@ class Connection:
         try:
             with suppress(ConnectionError):  # the server hung up; it may have sent a FATAL error before
                 self._socket.sendall(flight)
-            for _ in range(parts):
-                try:
-                    for kind, body in self._messages():
-                        if kind == b"T":
-                            description = body
-                        elif kind == b"D":
-                            rows.append(body)
-                except Refused as error:
-                    refusal = refusal or error
+            for kind, body in self._messages(parts):
+                if kind == b"T":
+                    description = body
+                elif kind == b"D":
+                    rows.append(body)
+                elif kind == b"E" and refusal is None:
+                    refusal = Refused(_fields(body))
             if refusal is None:
                 return decode(description, rows), len(rows)
         except OSError as error:
@@ -107,14 +108,13 @@ class Connection:
         """Close the socket; say goodbye if that is possible."""
         with suppress(OSError):
             self._socket.sendall(frame(b"X"))
-        self._answers.close()
         self._socket.close()
 
     def _start(self, server: Server) -> None:
         names = (b"user", server.user.encode(), b"database", server.database.encode(), b"")
         body = _PROTOCOL + b"\0".join(names) + b"\0"
         self._socket.sendall(INT32.pack(len(body) + 4) + body)
-        for kind, answer in self._messages():
+        for kind, answer in self._messages(1):
             if kind == b"R":
                 self._authenticate(answer, server)
 
@@ -144,30 +144,37 @@ class Connection:
     def _answer(self, credential: bytes) -> None:
         self._socket.sendall(frame(b"p", credential))
 
-    def _messages(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the kind and body of each message up to ReadyForQuery, then raise the error that was among them.
+    def _messages(self, parts: int) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the kind and body of each message with content, up to the ReadyForQuery that ends the last part.
 
         Raises
         ------
-        Refused
         OSError: the connection broke. Its only argument is the FATAL error that the server sent before, if any.
         """
-        error: Refused | None = None
-        while True:
-            header = self._answers.read(_HEADER.size)
-            kind, size = _HEADER.unpack(header) if len(header) == _HEADER.size else (b"", INT32.size)
-            body = self._answers.read(size - INT32.size)
-            if not kind or len(body) < size - INT32.size:
-                raise ConnectionError(*(error.args if error else ["the server closed the connection"]))
-            if kind == b"E":
-                error = Refused(_fields(body))
-            elif kind == b"Z":
-                self.status = body
-                break
-            else:
+        received, end, error = self._received, 0, b""
+        while parts:
+            start = end + _HEADER.size
+            self._receive(start, error)
+            kind, size = _HEADER.unpack_from(received, end)
+            end += 1 + size  # the size does not count the kind
+            self._receive(end, error)
+            if kind in _WITH_CONTENT:
+                body = bytes(received[start:end])
+                error = body if kind == b"E" else error
                 yield kind, body
-        if error is not None:
-            raise error
+            elif kind == b"Z":
+                self.status = bytes(received[start:end])
+                error = b""
+                parts -= 1
+        del received[:end]
+
+    def _receive(self, size: int, error: bytes) -> None:
+        """Receive until there are so many octets."""
+        while len(self._received) < size:
+            octets = self._socket.recv(_MOST_OCTETS)
+            if not octets:
+                raise ConnectionError(_fields(error) if error else "the server closed the connection")
+            self._received += octets
 
 
 def _password(server: Server) -> str:

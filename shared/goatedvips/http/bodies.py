@@ -12,6 +12,20 @@ LIMIT = 64 * 1024  # bytes
 JSON = "application/json"
 
 
+def _refuse(constant: str) -> None:
+    raise MalformedRequest(f"{constant} is not JSON")
+
+
+def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        raise MalformedRequest("The request body has an object with a name twice")
+    return found
+
+
+_decode = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_unique).decode
+
+
 def parse(text: str) -> Any:
     """Parse JSON (RFC 8259); a number with a fraction or an exponent becomes an exact decimal.
 
@@ -19,18 +33,8 @@ def parse(text: str) -> Any:
     ------
     MalformedRequest: it is not JSON, or an object has a name twice, which readers resolve differently (section 4).
     """
-
-    def refuse(constant: str) -> None:
-        raise MalformedRequest(f"{constant} is not JSON")
-
-    def unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(members)
-        if len(found) < len(members):
-            raise MalformedRequest("The request body has an object with a name twice")
-        return found
-
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=refuse, object_pairs_hook=unique)
+        return _decode(text)
     except (ValueError, ArithmeticError, RecursionError) as error:  # ArithmeticError: an exponent that no decimal has
         raise MalformedRequest from error
 
