@@ -44,6 +44,7 @@ LOCKS = {
     "preferences_and_inbox": "users and notification_preferences are locked for a moment.",
     "tiers_of_members": "users is locked for a moment; members get their tiers, 1,000 at a time.",
     "statements": "users is locked for a moment; the platform's own accounts are written, 1,000 at a time.",
+    "campaigns": "users and the platform's outbox are locked for a moment; indexes of the outbox are built.",
 }
 """How each step affects concurrent work on the tables."""
 

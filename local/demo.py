@@ -11,10 +11,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from goatedvips.domain.access import Caller
 from goatedvips.domain.accounts import passwords, registration
 from goatedvips.domain.codes import issue
+from goatedvips.domain.newsletter import campaign_changes
 from goatedvips.domain.races import changes
 from goatedvips.domain.rewards import grants, payments, payouts
 from goatedvips.domain.tickets import tickets
 from goatedvips.models.accounts import sessions, users
+from goatedvips.models.newsletter import newsletter_subscriptions
 from goatedvips.models.races import wager_race_participants, wager_races
 from goatedvips.validators.tables import insert_schema
 from migrations.upgrade import engine
@@ -26,6 +28,8 @@ document, has this password and the member's name."""
 SESSION_IDS = {MEMBER: 1, STAFF: 2}
 """The sessions of the callers in events/. Their tokens are random and stored nowhere."""
 SESSION_LIFETIME = timedelta(days=365)
+SUBSCRIBERS = [f"reader-{number}" for number in range(1, 6)]
+"""The local parts of the e-mail addresses that subscribe the newsletter."""
 REFERENCE = "TX-20261201-0001"
 """The payment of the demo's payout, as the sample event of reference_payout has it."""
 RACERS = 100
@@ -40,7 +44,7 @@ MONTH_RACE = "The month's race"
 """The title of the race from the 1st of the month to the next one. `make clock` knows its end by name."""
 
 JSON = "-H 'Content-Type: application/json'"
-EXTRACT = "python3 -c 'import json, sys; print(json.load(sys.stdin)[\"token\"])'"
+EXTRACT = "python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])'"
 CHANGED = """\
 A demo account was changed since it was created, so the password below may fail: `make db-reset` creates new accounts.
 """
@@ -55,7 +59,7 @@ Try, in another terminal:
 
 API={base}
 TOKEN=$(curl -s $API/v1/sessions {json} \\
-  -d '{{"login": "{member}", "password": "{password}"}}' | {extract})
+  -d '{{"login": "{member}", "password": "{password}"}}' | {extract} token)
 curl -sw "\\n" $API/v1/me -H "Authorization: Bearer $TOKEN"
 curl -sw "\\n" $API/v1/wheel/spins -H "Authorization: Bearer $TOKEN" {json} \\
   -d '{{"client_seed": "lucky-goat"}}'
@@ -70,9 +74,15 @@ NAME=kid$(date +%s)
 curl -sw "\\n" $API/v1/accounts {json} \\
   -d '{{"username": "'$NAME'", "email": "'$NAME'@example.com", "password": "four dancing goats"}}'
 STAFF=$(curl -s $API/v1/sessions {json} \\
-  -d '{{"login": "{staff}", "password": "{password}"}}' | {extract})
+  -d '{{"login": "{staff}", "password": "{password}"}}' | {extract} token)
 curl -sw "\\n" $API/v1/admin/codes -H "Authorization: Bearer $STAFF" -H "Idempotency-Key: $(date +%s)" {json} \\
   -d '{{"value": "5.00", "expires_at": "{next_year}-01-01T00:00:00Z", "max_claims": 10}}'
+NEWS=$(curl -s $API/v1/admin/campaigns -H "Authorization: Bearer $STAFF" {json} \\
+  -d '{{"audience": "newsletter", "subject": "News", "body": "Hello **goats**"}}')
+CAMPAIGN=$API/v1/admin/campaigns/$(echo "$NEWS" | {extract} id)
+curl -sw "\\n" -X PATCH $CAMPAIGN -H "Authorization: Bearer $STAFF" {json} \\
+  -d '{{"status": "scheduled", "send_at": "'$(echo "$NEWS" | {extract} created_at)'"}}'
+curl -sw "\\n" $CAMPAIGN -H "Authorization: Bearer $STAFF"
 curl -sw "\\n" $API/v1/admin/payouts -H "Authorization: Bearer $STAFF" {json} -d '{{}}'
 curl -sw "\\n" "$API/v1/admin/payouts?format=csv" -H "Authorization: Bearer $STAFF"
 """
@@ -103,6 +113,7 @@ def load(url: str, base: str, now: datetime | None = None) -> str:
                 _issue_code(connection, staff, code, limit, now)
             _grant_rewards(connection, staff, now)
             _open_ticket(connection, now)
+            _write_campaign(connection, staff, now)
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         live, upcoming = (
             _announce_race(connection, staff, title, "weekly", midnight + start, midnight + start + WEEK, now)
@@ -198,6 +209,19 @@ def _open_ticket(connection: Connection, now: datetime) -> None:
     tickets.open_ticket(
         connection, member, subject="How do I claim a code?", description=text, priority="medium", now=now
     )
+
+
+def _write_campaign(connection: Connection, staff: Caller, now: datetime) -> None:
+    """Draft a campaign, the one that the sample events are about, and subscribe those who get it."""
+    text = "# Hello\n\nThe next race begins on **Monday**. [See the races](https://goatedvips.gg/races)."
+    content = {"audience": "newsletter", "subject": "The week at GoatedVIPs", "body": text}
+    absent = {"tiers": None, "send_at": None, "per_day": None}
+    campaign_changes.create(connection, staff, content | absent, now=now)
+    schema = insert_schema(newsletter_subscriptions)
+    for name in SUBSCRIBERS:
+        email = f"{name}@example.com"
+        row = {"email": email, "email_key": email, "is_subscribed": True, "subscribed_at": now, "confirmed_at": now}
+        connection.execute(insert(newsletter_subscriptions).values(schema.model_validate(row).values()))
 
 
 def _announce_race(

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from tests.support import stack
 from tests.support.arena import Arena
+from tests.support.campaigns import Campaigns
 from tests.support.codes import Codes
 from tests.support.functions import Functions
 from tests.support.members import Members
@@ -137,6 +138,14 @@ def codes(database: sa.Engine) -> Codes:
 def tickets(database: sa.Engine) -> Tickets:
     """Makes tickets and messages."""
     return Tickets(database)
+
+
+@pytest.fixture
+def campaigns(database: sa.Engine) -> Campaigns:
+    """Makes campaigns, subscribers and consenting members; there are no campaigns and subscribers before."""
+    made = Campaigns(database)
+    made.clear()
+    return made
 
 
 @pytest.fixture

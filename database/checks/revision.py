@@ -43,6 +43,7 @@ LAST_MADE = {
     " AND tgrelid = to_regclass('users'))",
     "statements": "to_regclass('wager_accounts_listed_wager_month_idx') IS NOT NULL"
     " AND to_regclass('wager_accounts_wager_month_idx') IS NULL",
+    "campaigns": "EXISTS (SELECT FROM pg_constraint WHERE conname = 'outbox_campaign_id_campaigns_id_fk')",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -25,6 +25,8 @@ class Alarm(StrEnum):
     """A race with participants was settled, and nobody is ranked."""
     OUTBOX_GIVEN_UP = "outbox_given_up"
     """A mail was not sent after all its tries; `make outbox-retry` queues it again."""
+    CAMPAIGN_PAUSED = "campaign_paused"
+    """A campaign paused itself: it is overdue, or too many of its mails bounced or were complained about."""
     SES_REFUSES_ACCOUNT = "ses_refuses_account"
     """SES sends nothing for this account: it throttles, has paused or suspended it, fails, or cannot be reached."""
 

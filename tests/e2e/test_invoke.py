@@ -29,6 +29,7 @@ STATUS = {
     "claim_code": 201,
     "close_ticket": 404,  # the ticket is another member's
     "confirm_subscription": 404,  # the sample's token was never mailed
+    "create_campaign": 201,
     "create_payouts": 201,
     "create_race": 201,
     "decide_link": 404,  # there is no such request
@@ -60,6 +61,7 @@ STATUS = {
     "spin_wheel": 201,
     "subscribe": 202,
     "unsubscribe": 404,  # no key of this database signed the sample's token
+    "test_campaign": 202,
     "update_participant": 404,  # there is no such participant
     "verify_email": 404,
     "withdraw_payout": 409,  # the demo's payout is paid
@@ -72,6 +74,7 @@ EXACT = {
     "fetch_wagers": {"pages": 1, "failures": 0},
     "handle_mail_events": {"bounced": 1, "complained": 0, "repeated": 0, "ignored": 0},
     "migrate": None,
+    "queue_campaigns": {"queued": 0, "failed": 0, "ended": 0, "dropped": 0},
     "settle_races": {"settled": 0, "failed": 0, "overdue": 0, "feeds_kept": 0},
 }
 KEYS = {

@@ -55,6 +55,7 @@ MAY_IMPORT = {
 FEWEST_FILES = {"functions": 40, "domain": 40, "models": 10, "validators": 12, "": 80}
 # Beyond what its place may: what no other file needs.
 EXCEPTIONS = {
+    "functions/newsletter/queue_campaigns.py": ("alarms",),
     "functions/notifications/send_notifications.py": ("mail_delivery",),
     "functions/operations/migrate.py": ("custom_resource", "migrations"),  # they are in a layer of its own
     "functions/races/settle_race.py": ("race_settlement",),
@@ -63,6 +64,10 @@ EXCEPTIONS = {
     "functions/wagers/ingest_wagers.py": ("alarms", "clients"),
     "shared/goatedvips/validators/tables.py": ("models", "sqlalchemy"),  # it derives its schemas from the tables
     "shared/goatedvips/validators/privacy.py": ("sqlalchemy",),  # and this writes rows of whatever table
+    "shared/goatedvips/domain/newsletter/markdown.py": (
+        "markdown_it",
+        "nh3",
+    ),  # in a layer of the functions that need it
     "shared/goatedvips/domain/unique_keys.py": ("postgres_errors",),  # it reads which key the server names
     "shared/goatedvips/domain/codes/claims.py": ("postgres_errors",),  # it reads that its statement aborted itself
     "functions/operations/authorize.py": (  # it runs without SQLAlchemy and without HTTP
@@ -233,6 +238,28 @@ def test_there_is_no_circle_of_imports() -> None:
     }
     graph = {name: {module for module in imports(file) if module in names} for name, file in names.items()}
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_the_functions_that_render_markdown_have_its_layer_and_no_other_function_imports_it() -> None:
+    with_layer = {f.name for f in FUNCTIONS if f.resource.get("Layers") == [{"Ref": "MarkdownLayer"}]}
+    files = {f.name: str(ROOT / "functions" / f.domain / f"{f.name}.py") for f in FUNCTIONS if f.domain == "newsletter"}
+    program = """
+import runpy, sys
+for name, file in zip(sys.argv[1::2], sys.argv[2::2]):
+    runpy.run_path(file)
+    if {"markdown_it", "nh3"} & set(sys.modules):
+        print(name)
+        for module in [m for m in sys.modules if m.startswith(("goatedvips.domain.newsletter", "markdown_it", "nh3"))]:
+            del sys.modules[module]
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *(word for pair in files.items() for word in pair)],
+        env={"PYTHONPATH": str(SHARED), "DATABASE_URL": "postgresql://api@127.0.0.1:1/nowhere"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(done.stdout.split()) == with_layer == {"create_campaign", "update_campaign"}
 
 
 def test_no_request_waits_for_boto3_or_an_http_client() -> None:

@@ -20,6 +20,7 @@ from goatedvips.models.codes import bonus_codes
 from goatedvips.models.races import historical_races
 from goatedvips.models.wagers import wager_accounts
 from tests.support import ledger
+from tests.support.campaigns import Campaigns
 from tests.support.codes import Codes
 from tests.support.functions import ROOT, Answer, Functions
 from tests.support.members import Member, Members
@@ -137,6 +138,12 @@ def fill_payouts(world: World, count: int) -> Filled:
     return Filled(paid[::-1], world.members.staff(), query={"user_id": str(member.id)})
 
 
+def fill_campaigns(world: World, count: int) -> Filled:
+    campaigns = Campaigns(world.database)
+    campaigns.clear()
+    return Filled([campaigns.new(status="draft") for _ in range(count)][::-1], world.members.staff())
+
+
 def fill_tickets(world: World, count: int) -> Filled:
     member = world.members.new()
     return Filled([world.tickets.new(member.id) for _ in range(count)][::-1], member)
@@ -212,6 +219,7 @@ LISTS = {
     "own rewards": PagedList("list_my_rewards", fill_own_rewards),
     "rewards": PagedList("list_rewards", fill_rewards),
     "payouts": PagedList("list_payouts", fill_payouts),
+    "campaigns": PagedList("list_campaigns", fill_campaigns),
     "tickets": PagedList("list_tickets", fill_tickets),
     "ticket queue": PagedList("list_ticket_queue", fill_queue),
     "messages": PagedList("get_ticket", fill_messages, field="messages"),

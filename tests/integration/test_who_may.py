@@ -19,6 +19,7 @@ from goatedvips.models.accounts import account_links, mailed_tokens
 from goatedvips.models.newsletter import newsletter_subscriptions
 from tests.infrastructure.project import FUNCTIONS
 from tests.support import ledger
+from tests.support.campaigns import Campaigns
 from tests.support.codes import Codes
 from tests.support.functions import Functions
 from tests.support.members import Member, Members
@@ -112,6 +113,11 @@ ANSWERS = {
     "GET /v1/newsletter/unsubscribe": (200, 200, 200, 200, 200, 200),
     "HEAD /v1/newsletter/unsubscribe": (200, 200, 200, 200, 200, 200),
     "POST /v1/newsletter/unsubscribe": (200, 200, 200, 200, 200, 200),
+    "GET /v1/admin/campaigns": (401, 403, 200, 403, 403, 401),
+    "POST /v1/admin/campaigns": (401, 403, 201, 403, 403, 401),
+    "GET /v1/admin/campaigns/{id}": (401, 403, 200, 403, 403, 401),
+    "PATCH /v1/admin/campaigns/{id}": (401, 403, 200, 403, 403, 401),
+    "POST /v1/admin/campaigns/{id}/test": (401, 403, 202, 403, 403, 401),
     "GET /v1/health": (200, 200, 200, 200, 200, 200),
     "GET /v1/openapi.json": (200, 200, 200, 200, 200, 200),
     "GET /verify": (200, 200, 200, 200, 200, 200),
@@ -132,6 +138,9 @@ class Things:
     database: sa.Engine
     members: Members
     owner: Member
+
+    def campaign(self) -> int:
+        return Campaigns(self.database).new(status="draft")
 
     def token(self, purpose: str, address: str) -> str:
         token = secrets.token_urlsafe(32)
@@ -269,6 +278,9 @@ REQUESTS: dict[str, Callable[[Things], dict[str, Any]]] = {
     "GET /v1/newsletter/unsubscribe": lambda things: {"query": {"token": things.unsubscribe_token()}},
     "HEAD /v1/newsletter/unsubscribe": lambda things: {"query": {"token": things.unsubscribe_token()}},
     "POST /v1/newsletter/unsubscribe": lambda things: {"query": {"token": things.unsubscribe_token()}},
+    "GET /v1/admin/campaigns/{id}": lambda things: {"path": f"/v1/admin/campaigns/{things.campaign()}"},
+    "PATCH /v1/admin/campaigns/{id}": lambda things: {"path": f"/v1/admin/campaigns/{things.campaign()}"},
+    "POST /v1/admin/campaigns/{id}/test": lambda things: {"path": f"/v1/admin/campaigns/{things.campaign()}/test"},
     "GET /verify": lambda _: {"path": "/verify"},
     "GET /reset": lambda _: {"path": "/reset"},
     "GET /newsletter/confirm": lambda _: {"path": "/newsletter/confirm"},

@@ -98,6 +98,12 @@ INSERT INTO wager_accounts (uid, user_id, is_listed, total_wager, wager_today, w
 SELECT 'linked-' || n, :first + n, is_listed, n, CASE WHEN is_listed THEN n ELSE 9999999 END, 1, 0, '2026-05-01'
 FROM (SELECT n, n > 2 * :few AND n <= :rows AS is_listed FROM generate_series(1, :rows + :rows / 4) n) x;
 """
+# Campaigns with long texts.
+CAMPAIGNS = """
+INSERT INTO campaigns (audience, subject, body, html, plain_text, created_at, updated_at)
+SELECT 'newsletter', 's', repeat(md5(n::text), 50), repeat(md5(n::text), 50), 't', '2026-05-01', '2026-05-01'
+FROM generate_series(1, :rows / 10) n;
+"""
 # The oldest requests wait for a decision, and so do the newest.
 LINKS = """
 INSERT INTO account_links (user_id, uid, requested_at, decision, decided_at)
@@ -128,7 +134,7 @@ def make_crowd(database: sa.Engine, rows: int) -> Crowd:
     members, first = Members(database), 1_000_000
     crowd = Crowd(members.new(seeds=False), members.staff(seeds=False), first)
     values = {"rows": rows, "few": FEW, "first": first, "member": crowd.member.id}
-    for script in (USERS, RACES, CODES, SPINS, REWARDS, TICKETS, LINKS, FEEDS, LINKED_ACCOUNTS):
+    for script in (USERS, RACES, CODES, SPINS, REWARDS, TICKETS, LINKS, FEEDS, LINKED_ACCOUNTS, CAMPAIGNS):
         filled = re.sub(r"(?<!:):([a-z]+)", lambda name: str(values[name[1]]), script)
         fill(database, *filled.split(";")[:-1])
     return crowd
@@ -216,6 +222,7 @@ VARIANTS = {
     "ticket queue, a frequent word": Variant(
         "list_ticket_queue", {"q": "frequent"}, "staff", most=5_000, most_pages=6_000
     ),
+    "campaigns": Variant("list_campaigns", {}, "staff"),
     "messages": Variant("get_ticket", {}, "member", "/v1/tickets/{1}"),
     "messages, to staff": Variant("get_ticket", {}, "staff", "/v1/tickets/{2}"),
     # At 1,000 rows the planner reads the table of members whole for each of three joins.

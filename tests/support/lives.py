@@ -282,6 +282,8 @@ def _race(life: Life) -> None:
     }
     dates: dict[str, Any] = {"start_date": NOON, "end_date": LATER}
     race = life.add(races.wager_races, title="Weekly", created_by=me, rules=f"Ask {email.lower()}.", **dates, **terms)
+    terms = {"html": "<p>Hello</p>", "plain_text": f"Write to {email}", "created_at": NOON, "updated_at": NOON}
+    life.add(newsletter.campaigns, audience="members", subject=f"From {email}", body=email, created_by=me, **terms)
     history = [{"at": "2026-05-01T12:00:00Z", "total": 12.5, "by": name, "user": {"name": f"Ann {life.home}"}}]
     life.add(races.wager_race_participants, race_id=race, user_id=me, total_wager=5, rank=1, wager_history=history)
     life.add(

@@ -37,12 +37,14 @@ ABOUT_NO_MEMBER = frozenset(
     {
         "accept_feed",
         "cancel_race",
+        "create_campaign",
         "create_payouts",
         "create_race",
         "publish_tiers",
         "publish_wheel",
         "release_shell_uid",
         "settle_race",
+        "update_campaign",
         "update_race",
     }
 )

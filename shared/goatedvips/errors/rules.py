@@ -137,6 +137,20 @@ class UidTaken(Problem):
     status, code, title = 409, "uid_taken", "This casino account belongs to another member"
 
 
+class CampaignFrozen(Problem):
+    """The campaign's mail is on its way or was sent, or the campaign is cancelled: only its status may still change."""
+
+    status, code, title = 409, "campaign_frozen", "This campaign can no longer be changed"
+
+
+class CampaignStatusRefused(Problem):
+    """No campaign goes from the present status, `present`, to the requested one."""
+
+    status, code, title = 409, "campaign_status_refused", "The campaign cannot get this status now"
+    present: Literal["draft", "scheduled", "sending", "paused", "sent", "cancelled"]
+    """The status of the campaign."""
+
+
 class NotSettleable(Problem):
     """The race cannot be settled now; `detail` has the reason.
 

@@ -94,11 +94,36 @@ outbox = Table(
     Column("unsubscribed_at", Instant),  # by the link in this mail, or in another one of its list since
     Column("channel", Text, nullable=False, server_default="mail"),  # or push
     Column("expires_at", Instant),  # from then on it is of no use
-    Column("campaign_id", Integer),
+    Column("campaign_id", Integer, ForeignKey("campaigns.id")),  # of a campaign's mail
     Column("message_id", Text),  # SES's, once it is sent
     # Null for mail, and for a push message whose subscription has ended.
     Column("push_subscription_id", Integer, ForeignKey("push_subscriptions.id", ondelete="SET NULL")),
     Index("outbox_failed_at_idx", "failed_at", postgresql_where=text("failed_at IS NOT NULL")),
+    # One row a campaign and mailbox; the others are for the turns, the counts and the brake of each campaign.
+    Index(
+        "outbox_recipients_idx",
+        text("lower(address)"),
+        "campaign_id",
+        unique=True,
+        postgresql_where=text("campaign_id IS NOT NULL"),
+    ),
+    Index(
+        "outbox_campaign_turn_idx",
+        "campaign_id",
+        "due_at",
+        "id",
+        postgresql_where=text(
+            "campaign_id IS NOT NULL AND sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
+        ),
+    ),
+    Index("outbox_campaign_sent_idx", "campaign_id", "sent_at", postgresql_where=text("campaign_id IS NOT NULL")),
+    Index("outbox_campaign_bounced_idx", "campaign_id", "sent_at", postgresql_where=text("bounced_at IS NOT NULL")),
+    Index(
+        "outbox_campaign_complained_idx",
+        "campaign_id",
+        "sent_at",
+        postgresql_where=text("complained_at IS NOT NULL"),
+    ),
     Index(
         "outbox_push_subscription_id_idx",
         "push_subscription_id",

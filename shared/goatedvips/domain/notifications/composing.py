@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, bindparam, select
 
 from goatedvips.domain.notifications import deciding, mail_blocks, mail_texts, mailed_tokens, ticket_mail
+from goatedvips.domain.notifications.campaigns import mail as campaign_mail
 from goatedvips.domain.notifications.deciding import Channel, Defer, Drop
 from goatedvips.domain.notifications.kinds import KINDS
 from goatedvips.domain.notifications.mail_texts import Message
@@ -107,6 +108,8 @@ def _compose_without_token(
             return mail_texts.ticket_reply(email, **answer._mapping) if answer else _NOT_WANTED
         case Mail(kind="ticket_opened", payload={"ticket_id": int()}):
             return _compose_tickets(connection, mail, links, now=now)
+        case Mail(payload={"campaign_id": int(campaign_id)}):
+            return campaign_mail.compose(connection, mail, campaign_id, links.staff_email)
     raise LookupError(f"no text for {mail.kind} {sorted(mail.payload)}")
 
 

@@ -16,7 +16,9 @@ class Priority(IntEnum):
     CONFIRMATION = 2
     """Mail that anyone without an account can cause."""
     BULK = 3
-    """Mail to very many recipients at once."""
+    """Mail to very many recipients at once, about what happened."""
+    CAMPAIGN = 4
+    """Mail that staff write, with its campaign in `outbox.campaign_id`. Each campaign has a turn of its own."""
 
 
 class Switch(StrEnum):
@@ -98,8 +100,8 @@ _ALL = (
     Kind("tier_reached", Priority.BULK, Switch.VIP_STATUS_CHANGES, 7 * _DAY),
     Kind("code_issued", Priority.BULK, Switch.PROMOTIONAL_OFFERS, _DAY),
     Kind("code_expiring", Priority.BULK, Switch.PROMOTIONAL_OFFERS, _DAY),
-    Kind("campaign", Priority.BULK, Switch.PROMOTIONAL_OFFERS, _DAY),
+    Kind("campaign", Priority.CAMPAIGN, Switch.PROMOTIONAL_OFFERS, _DAY),
     Kind("statement_written", Priority.BULK, Switch.MONTHLY_STATEMENTS, 7 * _DAY),
-    Kind("newsletter", Priority.BULK, Switch.NEWSLETTER),
+    Kind("newsletter", Priority.CAMPAIGN, Switch.NEWSLETTER),
 )
 KINDS: Final = {kind.name: kind for kind in _ALL}

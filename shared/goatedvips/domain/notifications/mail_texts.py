@@ -189,6 +189,46 @@ def with_unsubscribe_link(message: Message, url: str, *, in_body: bool) -> Messa
     return replace(message, text=text, html=f"{before}{link}{end}{after}", headers=headers)
 
 
+def campaign(to: str, subject: str, content: str, text: str) -> Message:
+    """Lay out a mail of a campaign, which was rendered when staff wrote it.
+
+    Parameters
+    ----------
+    content: a fragment of HTML, which is not escaped here.
+    text: the same as plain text.
+    """
+    subject = _line(subject)
+    return Message(to, subject, f"{text}\n", _PAGE.format(subject=html.escape(subject), content=content))
+
+
+_PAUSES = {
+    "overdue": "It did not begin within an hour of its time.",
+    "bounces": "Too many of its mails bounced.",
+    "complaints": "Too many of its recipients complained about it.",
+}
+
+
+def campaign_paused(
+    to: str, campaign_id: int, subject: str, reason: str, *, sent: int, bounced: int, complained: int
+) -> Message:
+    """Tell staff that a campaign paused itself.
+
+    Parameters
+    ----------
+    reason: overdue, bounces or complaints.
+    sent, bounced, complained: mails since the campaign began, or since it was last resumed.
+    """
+    return _message(
+        to,
+        f"Campaign #{campaign_id} is paused: {subject}",
+        [
+            f"Campaign #{campaign_id}, {_line(subject)}, paused itself. {_PAUSES[reason]}",
+            f"Mails sent: {sent:,}. Bounced: {bounced:,}. Complaints: {complained:,}.",
+            "It goes on when one of you resumes it.",
+        ],
+    )
+
+
 def _author(ticket: NewTicket) -> str:
     return f"{ticket.username} (member {ticket.user_id})" if ticket.username else "A former member"
 

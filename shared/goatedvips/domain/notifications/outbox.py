@@ -40,7 +40,7 @@ def queued(kind: str, rows: Select[Any]) -> tuple[CTE, ...]:
     rows: a select with any of these columns: `user_id`, the member (required for a kind for members); `email`, the
         recipient (null or absent: the staff); `payload`, JSON; `due_at`, when it may be sent at the earliest (absent:
         at once); `expires_at`, from when on it is of no use (null or absent: never); `campaign_id`, of a campaign's
-        mail; `dropped_reason`, if it is not null, writes a row that is never sent.
+        mail; `dropped_reason`, if it is not null, writes a mail that is never sent.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def _insert_inbox(kind: Kind, source: FromClause) -> CTE:
         .outerjoin(notification_preferences, notification_preferences.c.user_id == source.c.user_id)
         .where(is_wanted(kind.switch))
     )
-    return insert(notifications).from_select([*values], _not_dropped(source, rows)).cte(f"queue_{kind.name}_inbox")
+    return insert(notifications).from_select([*values], rows).cte(f"queue_{kind.name}_inbox")
 
 
 def _insert_push(kind: Kind, source: FromClause) -> CTE:
@@ -88,8 +88,4 @@ def _insert_push(kind: Kind, source: FromClause) -> CTE:
         "push_subscription_id": push_subscriptions.c.id,
     }
     rows = select(*values.values()).join(push_subscriptions, push_subscriptions.c.user_id == source.c.user_id)
-    return insert(outbox).from_select([*values], _not_dropped(source, rows)).cte(f"queue_{kind.name}_push")
-
-
-def _not_dropped(source: FromClause, rows: Select[Any]) -> Select[Any]:
-    return rows.where(source.c.dropped_reason.is_(None)) if "dropped_reason" in source.c else rows
+    return insert(outbox).from_select([*values], rows).cte(f"queue_{kind.name}_push")

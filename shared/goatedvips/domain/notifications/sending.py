@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Integer,
-    Subquery,
+    Select,
     bindparam,
     case,
     func,
@@ -20,13 +21,16 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     union_all,
     update,
 )
 
 from goatedvips.domain.access import NOW
+from goatedvips.domain.notifications.campaigns.rows import select_windows
 from goatedvips.domain.notifications.kinds import Priority
 from goatedvips.domain.notifications.outbox import WAITING
+from goatedvips.models.newsletter import campaigns
 from goatedvips.models.notifications import outbox, sender_state
 
 TRIES = 8
@@ -75,25 +79,39 @@ _most_rows = func.least(_BATCH, bindparam("rate", type_=Integer) - _lock_state.c
 _limit = select(func.greatest(_most_rows, 0)).scalar_subquery()
 
 
-def _select_due(priority: Priority) -> Subquery:
-    """Return the due rows of one priority, oldest first: one range of the index `outbox_channel_turn_idx`."""
+def _select_due(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the due mail that meets the conditions, oldest first: one range of an index."""
     return (
         select(outbox.c.id, outbox.c.priority, outbox.c.due_at)
         .where(
             WAITING,
-            outbox.c.channel == literal("mail"),
-            outbox.c.priority == literal(priority.value, outbox.c.priority.type),
+            *conditions,
             outbox.c.due_at <= NOW,
             or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= NOW),
         )
         .order_by(outbox.c.due_at, outbox.c.id)
         .limit(_BATCH)  # a number, so that the planner expects few rows and reads them in the order of the index
         .with_for_update(skip_locked=True)
-        .subquery(f"due_{priority.name.lower()}")
     )
 
 
-_of_each_priority = union_all(*(select(_select_due(priority)) for priority in Priority)).subquery("of_each_priority")
+# By `outbox_channel_turn_idx`.
+_of_priorities = [
+    select(
+        _select_due(
+            outbox.c.channel == literal("mail"),
+            outbox.c.priority == literal(priority.value, outbox.c.priority.type),
+        ).subquery(f"due_{priority.name.lower()}")
+    )
+    for priority in Priority
+    if priority is not Priority.CAMPAIGN
+]
+# By `outbox_campaign_turn_idx`: campaigns that are paused, or that the brake stops, are not looked at, however much of
+# them waits.
+_sending = select_windows(campaigns.c.status == "sending", campaigns.c.queued_at.is_not(None))
+_of_campaign = _select_due(outbox.c.campaign_id == _sending.c.id).lateral("due_campaign")
+_of_campaigns = select(_of_campaign).select_from(_sending.join(_of_campaign, true())).where(_sending.c.reason.is_(None))
+_of_each_priority = union_all(*_of_priorities, _of_campaigns).subquery("of_each_priority")
 _due = (
     select(_of_each_priority.c.id)
     .order_by(_of_each_priority.c.priority, _of_each_priority.c.due_at, _of_each_priority.c.id)

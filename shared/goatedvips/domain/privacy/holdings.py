@@ -47,7 +47,7 @@ from goatedvips.models.accounts import (
     users,
 )
 from goatedvips.models.codes import bonus_codes, code_batches, code_claims
-from goatedvips.models.newsletter import newsletter_subscriptions
+from goatedvips.models.newsletter import campaigns, newsletter_subscriptions
 from goatedvips.models.notifications import (
     mail_blocks,
     mail_events,
@@ -246,6 +246,12 @@ HOLDINGS = (
     ARCHIVE,
     *TICKET_HOLDINGS,
     deleted(newsletter_subscriptions, by_email(newsletter_subscriptions.c.email), "email_key"),
+    PersonalData(  # created by the member while they were staff
+        campaigns,
+        rows=campaigns.c.created_by == CALLER_ID,
+        scrub_email_in=("subject", "body", "html", "plain_text"),
+        not_personal=("audience", "status", "paused_reason", "tiers", "final_counts"),
+    ),
     deleted(notification_preferences, notification_preferences.c.user_id == CALLER_ID),
     deleted(notifications, notifications.c.user_id == CALLER_ID),
     deleted(push_subscriptions, push_subscriptions.c.user_id == CALLER_ID, "p256dh", "auth"),
