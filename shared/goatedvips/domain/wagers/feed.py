@@ -7,10 +7,12 @@ An answer has one of four shapes: `{"success": true, "data": […]}`, `{"results
 The text is not trusted: whatever it holds, `parse_feed` returns a feed.
 """
 
+import gc
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
@@ -27,6 +29,8 @@ _ZERO = Decimal(0)
 _ZEROS = (_ZERO,) * 4
 _FIGURES, _ENTRY, _BAD_ENTRY = 4, 3, 1  # lengths of the tuples that `_compact` makes
 _PLACES = Decimal("1e-8")
+_ROUNDED_TO_LIMIT = LIMIT - _PLACES / 2
+"""The lowest figure that rounding raises to `LIMIT`."""
 _ROUNDING = Context(prec=28, rounding=ROUND_HALF_EVEN)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _LONGEST_INT = 40  # digits; Python refuses to make an int of more than 4,300
@@ -191,14 +195,31 @@ def _read_metadata(document: object) -> dict[str, object]:
 def _load(body: str) -> object:
     """Parse a body; entries become small tuples while it is parsed, so that the whole document is never in memory."""
     try:
-        try:
-            return json.loads(body, object_hook=_compact, parse_float=Decimal, parse_constant=str)
-        except json.JSONDecodeError as error:
-            raise _Unreadable(FeedProblem.NOT_JSON) from error
-        except (ValueError, InvalidOperation):  # a number that has too many digits, or too large an exponent
-            return json.loads(body, object_hook=_compact, parse_float=_decimal, parse_int=_int, parse_constant=str)
+        with _without_collections():
+            return _parse(body)
     except RecursionError as error:
         raise _Unreadable(FeedProblem.NOT_JSON) from error
+
+
+def _parse(body: str) -> object:
+    try:
+        return json.loads(body, object_hook=_compact, parse_float=Decimal, parse_constant=str)
+    except json.JSONDecodeError as error:
+        raise _Unreadable(FeedProblem.NOT_JSON) from error
+    except (ValueError, InvalidOperation):  # a number that has too many digits, or too large an exponent
+        return json.loads(body, object_hook=_compact, parse_float=_decimal, parse_int=_int, parse_constant=str)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Stop the garbage collector: it would go through all entries again and again, and JSON makes no cycles."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _compact(document: dict[str, object]) -> object:
@@ -216,8 +237,11 @@ def _compact(document: dict[str, object]) -> object:
         return document
     total, today = document["all_time"], document.get("today")
     week, month = document.get("this_week"), document.get("this_month")
-    if total is today is week is month and type(total) is int and not total:  # CPython has one object for 0
-        return _ZEROS
+    if today is week is month and type(month) is int and not month:  # CPython has one object for 0
+        if total is month:
+            return _ZEROS
+        total = _figure(total, None)
+        return total if total is None else (total, _ZERO, _ZERO, _ZERO)
     if isinstance(total, dict):  # the feed's lists, grouped by period
         return document
     figures = (_figure(total, None), _figure(today, _ZERO), _figure(week, _ZERO), _figure(month, _ZERO))
@@ -226,20 +250,18 @@ def _compact(document: dict[str, object]) -> object:
 
 def _figure(value: object, absent: Decimal | None) -> Decimal | None:
     """Return a figure rounded to 8 places, `absent` for null, and None for what is no figure."""
-    if value is None:
-        return absent
-    if value == 0 and type(value) is int:  # most figures
-        return _ZERO
-    if isinstance(value, str):
-        if not _NUMBER.fullmatch(value):
+    if type(value) is not Decimal:
+        if value is None:
+            return absent
+        if isinstance(value, str):
+            value = _decimal(value) if _NUMBER.fullmatch(value) else None
+        elif type(value) is int:
+            value = Decimal(value) if value else _ZERO
+        if not isinstance(value, Decimal):
             return None
-        value = _decimal(value)
-    if type(value) is int:
-        value = Decimal(value)
-    if not isinstance(value, Decimal) or not _ZERO <= value < LIMIT:
+    if not _ZERO <= value < _ROUNDED_TO_LIMIT:
         return None
-    rounded = _ROUNDING.quantize(value, _PLACES)
-    return None if rounded == LIMIT else rounded or _ZERO
+    return _ROUNDING.quantize(value, _PLACES) or _ZERO
 
 
 def _decimal(text: str) -> Decimal | None:

@@ -12,6 +12,7 @@ BATCH = 4_000  # rows of a block, some 400 kB
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 _NULL = r"\N"
+_ROW = "\t".join(["%s"] * 6) + "\n"
 # SQLAlchemy has no construct for COPY.
 _copy_entries = text("COPY feed_entries (uid, name, total_wager, wager_today, wager_week, wager_month) FROM STDIN")
 
@@ -26,11 +27,11 @@ def stage(connection: Connection, feed: Feed) -> None:
 
 def _blocks(feed: Feed) -> Iterator[bytes]:
     """Yield rows in COPY's text format: https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.2."""
-    figures = (map(str, column) for column in (feed.totals, feed.today, feed.week, feed.month))
-    for rows in batched(zip(_escape(feed.uids), _escape(feed.names), *figures, strict=True), BATCH, strict=False):
-        yield ("\n".join(map("\t".join, rows)) + "\n").encode()
+    columns = (_escape(feed.uids), _escape(feed.names), feed.totals, feed.today, feed.week, feed.month)
+    for rows in batched(zip(*columns, strict=True), BATCH, strict=False):
+        yield "".join(map(_ROW.__mod__, rows)).encode()
     for rows in batched(zip(_escape(feed.bad_uids), *(repeat(_NULL),) * 5, strict=False), BATCH, strict=False):
-        yield ("\n".join(map("\t".join, rows)) + "\n").encode()
+        yield "".join(map(_ROW.__mod__, rows)).encode()
 
 
 def _escape(texts: Iterable[str | None]) -> Iterable[str]:
