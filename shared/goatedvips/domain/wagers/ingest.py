@@ -11,14 +11,28 @@ and number.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Integer, Text, and_, bindparam, case, delete, exists, func, literal, select, tuple_
+from sqlalchemy import (
+    Connection,
+    Integer,
+    Text,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain.races import boards
 from goatedvips.domain.wagers import late_readings, newest_readings
 from goatedvips.domain.wagers.feed import Feed, FeedProblem
 from goatedvips.domain.wagers.feed_keys import requested_at_of
-from goatedvips.domain.wagers.staging import stage
+from goatedvips.domain.wagers.staging import beside_entries, stage
 from goatedvips.models.wagers import feed_entries as entries
 from goatedvips.models.wagers import feeds
 from goatedvips.models.wagers import wager_accounts as accounts
@@ -71,16 +85,21 @@ _last_whole = (
     .limit(1)
     .cte("last_whole")
 )
+_beside = beside_entries(accounts)
 _was_in_last_whole = and_(
-    accounts.c.first_seen_at.is_(None) | (accounts.c.first_seen_at <= _last_whole.c.requested_at),
-    accounts.c.absent_since.is_(None) | (accounts.c.absent_since > _last_whole.c.requested_at),
-    accounts.c.first_seen_at.is_not(None) | accounts.c.first_read_at.is_not(None),
+    _beside.c.its_first_seen_at.is_(None) | (_beside.c.its_first_seen_at <= _last_whole.c.requested_at),
+    _beside.c.its_absent_since.is_(None) | (_beside.c.its_absent_since > _last_whole.c.requested_at),
+    _beside.c.its_first_seen_at.is_not(None) | _beside.c.its_first_read_at.is_not(None),
+    _last_whole.c.requested_at.is_not(None),
 )
 _presence = (
-    select(func.count().label("expected"), func.count().filter(entries.c.uid.is_(None)).label("missing"))
-    .select_from(_last_whole)
-    .join(accounts, _was_in_last_whole)
-    .outerjoin(entries, entries.c.uid == accounts.c.uid)
+    select(
+        func.count().filter(_was_in_last_whole).label("expected"),
+        func.count().filter(_was_in_last_whole, _beside.c.uid.is_(None)).label("missing"),
+        func.count().filter(_beside.c.its_uid.is_(None)).label("unknown"),
+    )
+    .select_from(_beside)
+    .outerjoin(_last_whole, true())
     .cte("presence")
 )
 _has_too_few = _presence.c.missing * 100 > _presence.c.expected * (100 - bindparam("least_percent", type_=Integer))
@@ -110,6 +129,7 @@ _insert_feed = (
         feeds.c.is_whole,
         feeds.c.problem,
         feeds.c.missing_count,
+        select(_presence.c.unknown).scalar_subquery().label("unknown"),
         exists().where(_is_later).label("is_late"),
         exists().where(_is_later, _later.c.is_whole).label("is_before_whole"),
     )
@@ -174,8 +194,10 @@ def ingest_feed(
         "is_before_whole": row.is_before_whole,
         "now": now,
     }
-    store = late_readings.store if row.is_late else newest_readings.store
-    readings = store(connection, new)
+    store = late_readings if row.is_late else newest_readings
+    if row.unknown:
+        connection.execute(store.insert_newcomers, new)
+    readings = store.store(connection, new)
     if race_ids:
         boards.write_standings(connection, race_ids, is_late=row.is_late, now=now)
     return IngestReport(

@@ -29,8 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain.access import is_excluded
-from goatedvips.domain.wagers import tiers
-from goatedvips.domain.wagers.newcomers import AT, FIGURES, insert_newcomers
+from goatedvips.domain.wagers import newcomers, tiers
+from goatedvips.domain.wagers.newcomers import AT, FIGURES
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.wagers import accepted_falls, feeds
 from goatedvips.models.wagers import feed_entries as entries
@@ -45,7 +45,8 @@ _is_later = and_(
     tuple_(feeds.c.requested_at, feeds.c.key) > tuple_(AT, bindparam("key", type_=Text)),
 )
 _next_feed_at = select(func.min(feeds.c.requested_at)).where(_is_later).scalar_subquery()
-_insert_newcomers = insert_newcomers(absent_since=_next_feed_at)
+insert_newcomers = newcomers.inserted(absent_since=_next_feed_at)
+"""The statement that inserts accounts for the uids of the feed that have none."""
 
 # A later, lower total has been accepted since: a reading from before it no longer counts.
 _counts = and_(
@@ -159,6 +160,5 @@ _insert_readings = (
 
 def store(connection: Connection, new: Mapping[str, object]) -> int:
     """Store readings, and figures where they are the newest; return the number of readings. It deletes the entries."""
-    connection.execute(_insert_newcomers, new)
     connection.execute(_write_members, new)
     return connection.execute(_insert_readings, new).rowcount

@@ -28,7 +28,7 @@ _is_erased = exists().where(
 )
 
 
-def insert_newcomers(absent_since: ColumnElement[Any] | None = None) -> Insert:
+def inserted(absent_since: ColumnElement[Any] | None = None) -> Insert:
     """Return the statement that inserts accounts without a reading, the parameter `at` being the feed's request.
 
     Uids of erased members are left out, unless staff have linked them to another member since. Their accounts count as

@@ -1,12 +1,13 @@
-"""The entries of a feed on their way into the database: one COPY into `feed_entries`."""
+"""The entries of a feed on their way into the database: one COPY into `feed_entries`, which statements read."""
 
 import re
 from collections.abc import Iterable, Iterator
 from itertools import batched, repeat
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Subquery, Table, literal_column, select, text
 
 from goatedvips.domain.wagers.feed import Feed
+from goatedvips.models.wagers import feed_entries as entries
 
 BATCH = 4_000  # rows of a block, some 400 kB
 _SPECIAL = re.compile(r"[\\\t\n\r]")
@@ -23,6 +24,22 @@ def stage(connection: Connection, feed: Feed) -> None:
     Whoever calls this deletes the rows before the transaction ends.
     """
     connection.execute(_copy_entries, execution_options={"copied": _blocks(feed)})
+
+
+def beside_entries(table: Table) -> Subquery:
+    """Return the rows of a table with a `uid`, each beside the entry of that uid, and the entries without a row.
+
+    Its columns are those of `feed_entries`, null without an entry, `its_uid`, and the other columns of the table, each
+    with the prefix `its_`. Null in `its_uid` is an entry without a row, or a row without a uid.
+
+    It is a full join, which PostgreSQL can execute only as a hash join or a merge join. After a VACUUM or ANALYZE it
+    takes `feed_entries` for nearly empty, and would execute another join by going through all entries once for each
+    row. The offset keeps it from turning this one into another.
+    """
+    joined = select(*entries.c, *(column.label(f"its_{column.name}") for column in table.c)).select_from(
+        table.outerjoin(entries, entries.c.uid == table.c.uid, full=True)
+    )
+    return joined.offset(literal_column("0")).subquery("beside")
 
 
 def _blocks(feed: Feed) -> Iterator[bytes]:
