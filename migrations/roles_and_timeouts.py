@@ -31,8 +31,7 @@ COMMON = {
 # Set on the role, because through RDS Proxy a session must not SET and start-up options are refused.
 ROLES = {
     "api": COMMON | {"lock_timeout": "5s", "statement_timeout": "8s"},
-    # Jobs are few, and their statements sort and hash 100,000 rows and more. Compiling such a statement takes longer than
-    # what it saves.
+    # Jobs are few, and sort and hash 100,000 rows. To compile their statements takes longer than it saves.
     "jobs": COMMON | {"lock_timeout": "30s", "statement_timeout": "0", "work_mem": "64MB", "jit": "off"},
 }
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from goatedvips.domain.wagers.staging import beside_entries
 from goatedvips.models.wagers import feed_entries as entries
@@ -21,7 +20,7 @@ def test_rows_and_entries_stand_side_by_side(database: sa.Engine) -> None:
     ingesting = Ingesting(database)
     ingesting.remove_all()
     ingesting.ingest(AT, {"both": "1", "account": "2"})
-    with database.connect() as connection:
+    with database.connect().execution_options(isolation_level="READ COMMITTED") as connection:
         connection.execute(sa.insert(entries), [{"uid": "both", "total_wager": 3}, {"uid": "entry", "total_wager": 4}])
         found = {
             (row.its_uid, row.its_total_wager, row.uid, row.total_wager)
@@ -32,13 +31,13 @@ def test_rows_and_entries_stand_side_by_side(database: sa.Engine) -> None:
 
 
 def test_the_join_is_a_full_one_though_the_entries_seem_to_be_none(database: sa.Engine) -> None:
-    with database.connect() as connection:
+    with database.connect().execution_options(isolation_level="READ COMMITTED") as connection:
         fill = sa.text("INSERT INTO feed_entries (uid, name) SELECT 'uid-' || n, 'name' FROM generate_series(1, :n) n")
         connection.execute(fill, {"n": ROWS})
         connection.execute(sa.delete(entries))
         connection.exec_driver_sql("ANALYZE feed_entries")  # as autovacuum does, at any moment
         connection.execute(fill, {"n": ROWS})
-        statement = sa.select(_beside).where(_beside.c.its_uid.is_not(None)).compile(dialect=postgresql.dialect())
+        statement = sa.select(_beside).where(_beside.c.its_uid.is_not(None)).compile(database)
         plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}").scalar_one()
         connection.rollback()
     joins = list(_joins(plan[0]["Plan"]))
