@@ -64,7 +64,7 @@ def serve(
     from local.gateway.server import Server  # noqa: PLC0415
     from local.schedules import moves  # noqa: PLC0415
     from local.schedules.runner import Schedules  # noqa: PLC0415
-    from local.stand_ins import affiliate, mail, s3  # noqa: PLC0415
+    from local.stand_ins import affiliate, mail, s3, secrets_manager  # noqa: PLC0415
     from local.stand_ins.event_bridge import EventBridge  # noqa: PLC0415
 
     base = f"http://{HOST}:{port}"
@@ -75,7 +75,6 @@ def serve(
         demo.CASINO_ACCOUNTS, clock.now(), os.environ.get("AFFILIATE_TOKEN_HOURS", "")
     )
     values = template.build_parameters(url, base)
-    values["AffiliateApiToken"] = values["AffiliateApiToken"] or token
     plan = template.load(values, base)
     workers = pool.Pool(plan.functions, log, clock=clock)
     stack.callback(workers.stop)
@@ -85,6 +84,8 @@ def serve(
     affiliate.serve(api.app, affiliate_api, clock.now)
     events = EventBridge(plan.rules, workers)
     s3.serve(api.app, template.FEED_BUCKET, FOLDER / BUCKET_FOLDER, events.send)
+    token = os.environ.get("AFFILIATE_API_TOKEN") or token
+    secrets_manager.serve(api.app, {secrets_manager.AFFILIATE_TOKEN: {"token": token}})
     stack.callback(events.stop)
     docs.serve(api.app)
     schedules = Schedules(plan.schedules, workers, clock)

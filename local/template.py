@@ -118,6 +118,9 @@ def build_parameters(database_url: str, base_url: str, chosen: Mapping[str, str]
         "MailFrom": "GoatedVIPs <hello@goatedvips.example>",
         "MailEndpoint": base_url,
         "MailRate": "14",
+        "MailTenant": "",
+        "OriginSecret": "",
+        "DomainName": "",
         "StaffAddress": "staff@goatedvips.example",
         "VerifiedEmailRequired": chosen.get("VERIFIED_EMAIL_REQUIRED", "false"),
         "LegacyApp": chosen.get("LEGACY_APP", "false"),
@@ -132,18 +135,18 @@ def build_parameters(database_url: str, base_url: str, chosen: Mapping[str, str]
 
 
 def build_feed_parameters(base_url: str, chosen: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the values of the parameters that say where the affiliate API and Amazon S3 are.
+    """Return the values of the parameters that say where the affiliate API, Amazon S3 and AWS Secrets Manager are.
 
     Parameters
     ----------
-    base_url: of both stand-ins.
+    base_url: of the stand-ins.
     chosen: as in `build_parameters`.
 
     """
     return {
         "AffiliateApiUrl": chosen.get("AFFILIATE_API_URL") or f"{base_url}/affiliate/feed",
-        "AffiliateApiToken": chosen.get("AFFILIATE_API_TOKEN", ""),
         "S3Endpoint": f"{base_url}/s3",
+        "SecretsEndpoint": f"{base_url}/secrets",
     }
 
 

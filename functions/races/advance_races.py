@@ -1,6 +1,7 @@
 """Every minute: update the status of races by the clock, create the next race of each one that repeats, and count.
 
-What it counts are the figures of the staff's overview.
+What it counts are the figures of the staff's overview, and how long mail and the feed have been waited for, which
+has alarms.
 """
 
 from dataclasses import asdict
@@ -8,7 +9,7 @@ from dataclasses import asdict
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import transaction
-from goatedvips.domain.operations import figures
+from goatedvips.domain.operations import figures, waits
 from goatedvips.domain.races import participant_counts, recurrence
 from goatedvips.schedule import lambda_handler
 
@@ -19,7 +20,8 @@ def advance_races() -> dict[str, int]:
         participant_counts.fold(connection)
     with transaction() as connection:  # another one, so that counting holds no lock on races up
         figures.write(connection, now=utc_now())
-    return asdict(advance)
+        waited = waits.measure(connection, now=utc_now())
+    return asdict(advance) | asdict(waited)
 
 
 handler = lambda_handler(advance_races)

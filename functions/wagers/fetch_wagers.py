@@ -6,7 +6,7 @@ The bucket's event starts ingest_wagers. This function runs outside the VPC, and
 from datetime import timedelta
 
 from goatedvips.alarms import Alarm, alarm
-from goatedvips.clients import affiliate, raw_feed
+from goatedvips.clients import affiliate, raw_feed, secrets
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.runs import seconds_left
@@ -17,9 +17,10 @@ TOKEN_WARNING = timedelta(hours=6)
 
 
 def fetch_wagers() -> dict[str, int]:
-    token_ends_at = affiliate.token_ends_at(settings.affiliate_api_token)
+    token = secrets.read_secret(settings.affiliate_token_secret, "token")
+    token_ends_at = affiliate.token_ends_at(token)
     seconds = seconds_left() - RESERVED_SECONDS
-    fetched = affiliate.fetch(settings.affiliate_api_url, settings.affiliate_api_token, seconds=seconds, clock=utc_now)
+    fetched = affiliate.fetch(settings.affiliate_api_url, token, seconds=seconds, clock=utc_now)
     key = raw_feed.put_feed(fetched.requested_at, fetched.pages, token_ends_at) if fetched.pages else ""
     if fetched.failure is not None:
         alarm(Alarm.FEED_FAILED, reason=fetched.failure, key=key)

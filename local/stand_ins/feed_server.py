@@ -1,4 +1,4 @@
-"""The stand-ins for the affiliate API and for Amazon S3 on a server of their own, without a platform."""
+"""The stand-ins for the affiliate API, Amazon S3 and AWS Secrets Manager on a server of their own: no platform runs."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from flask import Flask
 
 from local.gateway.server import Server
 from local.ports import HOST
-from local.stand_ins import affiliate, s3
+from local.stand_ins import affiliate, s3, secrets_manager
 from local.stand_ins.affiliate import AffiliateApi
 from local.template import FEED_BUCKET
 
@@ -22,7 +22,7 @@ def serving(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     listener: Callable[[s3.Event], None] = lambda _: None,
 ) -> Iterator[str]:
-    """Serve both until the end of the block, and give their common base URL.
+    """Serve all until the end of the block, and give their common base URL. The affiliate API needs no token.
 
     Parameters
     ----------
@@ -33,6 +33,7 @@ def serving(
     app = Flask(__name__)
     affiliate.serve(app, api, clock)
     s3.serve(app, FEED_BUCKET, folder, listener)
+    secrets_manager.serve(app, {secrets_manager.AFFILIATE_TOKEN: {"token": ""}})
     server = Server(HOST, 0, app)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

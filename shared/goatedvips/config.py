@@ -7,8 +7,8 @@ from types import SimpleNamespace
 class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, for importing `inspect`
     """The settings of one process; `template.yaml` sets each but `database_ca_file`.
 
-    The only secret is the token for the affiliate API, which one function has. Functions on AWS connect to the database
-    with an IAM token.
+    The only secret is `origin_secret`. Functions on AWS connect to the database with an IAM token; what else is secret
+    is in AWS Secrets Manager.
     """
 
     database_url: str
@@ -19,6 +19,8 @@ class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, 
     """A PEM file with the authorities that may sign the database's certificate, in a layer; empty: Amazon's."""
     database_socket_timeout: float | None
     """Seconds to wait for an answer of the database; None: no limit but the function's own."""
+    origin_secret: str
+    """What CloudFront proves with that a request came through it; empty if there is no CloudFront."""
     query_log: bool
     """Whether every statement is logged with its milliseconds."""
     verified_email_required: bool
@@ -39,12 +41,14 @@ class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, 
     mail_from: str
     mail_rate: int
     """The greatest number of messages that SES takes from this account in a second."""
+    mail_tenant: str
+    """The SES tenant that mail is sent by; empty: none."""
     staff_address: str
     """Where mail on new tickets goes; empty: nowhere."""
     affiliate_api_url: str
     """The complete URL of the feed; only fetch_wagers has it."""
-    affiliate_api_token: str
-    """The bearer token for it; empty if it needs none."""
+    affiliate_token_secret: str
+    """The secret with the bearer token for it."""
     feed_bucket: str
     """The name of the bucket with the raw feeds."""
     feed_least_percent: int
@@ -74,6 +78,7 @@ def _read() -> Settings:
         database_iam=_flag("DATABASE_IAM"),
         database_ca_file=os.environ.get("DATABASE_CA_FILE", ""),
         database_socket_timeout=float(timeout) if timeout else None,
+        origin_secret=os.environ.get("ORIGIN_SECRET", ""),
         query_log=_flag("QUERY_LOG"),
         verified_email_required=_flag("VERIFIED_EMAIL_REQUIRED"),
         legacy_app=_flag("LEGACY_APP"),
@@ -84,9 +89,10 @@ def _read() -> Settings:
         mail_events_topic=os.environ.get("MAIL_EVENTS_TOPIC", ""),
         mail_from=os.environ.get("MAIL_FROM", ""),
         mail_rate=int(os.environ.get("MAIL_RATE") or 1),
+        mail_tenant=os.environ.get("MAIL_TENANT", ""),
         staff_address=os.environ.get("STAFF_ADDRESS", ""),
         affiliate_api_url=os.environ.get("AFFILIATE_API_URL", ""),
-        affiliate_api_token=os.environ.get("AFFILIATE_API_TOKEN", ""),
+        affiliate_token_secret=os.environ.get("AFFILIATE_TOKEN_SECRET", ""),
         feed_bucket=os.environ.get("FEED_BUCKET", ""),
         feed_least_percent=int(os.environ.get("FEED_LEAST_PERCENT") or 80),
         ticket_base=f"{app_url}/admin/tickets" if app_url else f"{api_url}/v1/tickets",

@@ -1,16 +1,19 @@
 """Each alarm that the code can raise has its alarm in the template, by the dimensions that the code writes."""
 
 import json
+from typing import Any
 
 import pytest
 
 from goatedvips.alarms import Alarm, alarm
-from tests.infrastructure.project import of_type, template
+from tests.infrastructure.project import FUNCTIONS, of_type, template
 
-ALARMS = [resource["Properties"] for resource in of_type(template(), "AWS::CloudWatch::Alarm").values()]
+ALL = {name: resource["Properties"] for name, resource in of_type(template(), "AWS::CloudWatch::Alarm").items()}
+ALARMS = [properties for properties in ALL.values() if properties.get("MetricName") == "Alarm"]
+MOST_ALARMS = 40
 
 
-def dimensions(properties: dict[str, list[dict[str, str]]]) -> dict[str, str]:
+def dimensions(properties: dict[str, Any]) -> dict[str, Any]:
     return {dimension["Name"]: dimension["Value"] for dimension in properties["Dimensions"]}
 
 
@@ -35,9 +38,48 @@ def test_the_code_writes_the_metric_that_the_template_watches(
     assert metric[properties["MetricName"]] == [1.0]
 
 
+def test_alarms_are_few_and_each_is_notified_of_and_says_what_happened() -> None:
+    assert len(ALL) <= MOST_ALARMS
+    for properties in ALL.values():
+        assert properties["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+        assert len(properties["AlarmDescription"].split()) > 5
+    subscription = {"Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}
+    assert template()["AlarmTopic"]["Properties"]["Subscription"] == [subscription]
+
+
+def test_each_domain_has_an_alarm_on_the_errors_in_its_log() -> None:
+    domains = {function.domain.capitalize() for function in FUNCTIONS}
+    for domain in domains:
+        metric, properties = template()[f"{domain}ErrorsFilter"]["Properties"], ALL[f"{domain}ErrorsAlarm"]
+        assert metric["LogGroupName"] == {"Ref": f"{domain}Logs"}
+        (written,) = metric["MetricTransformations"]
+        assert properties["Namespace"] == written["MetricNamespace"]
+        assert properties["MetricName"] == written["MetricName"]
+        assert '$.message = "failed"' in metric["FilterPattern"]  # as `runs` and `http.api` log it
+
+
+def test_the_alarm_on_failed_events_watches_every_queue() -> None:
+    watched = {
+        metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
+        for metric in ALL["FailedEventsAlarm"]["Metrics"]
+        if "MetricStat" in metric
+    }
+    assert watched == set(of_type(template(), "AWS::SQS::Queue"))
+
+
+def test_the_ages_are_metrics_of_the_function_that_measures_them() -> None:
+    for name, metric in (("OutboxAgeAlarm", "OutboxAge"), ("FeedAgeAlarm", "FeedAge")):
+        assert ALL[name]["MetricName"] == metric
+        assert dimensions(ALL[name]) == {"function": {"Ref": "AdvanceRacesFunction"}, "service": "goatedvips"}
+
+
+def test_the_dashboard_is_json() -> None:
+    body = template()["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    assert len(json.loads(body)["widgets"]) >= 8
+
+
 def test_one_alarm_in_a_minute_is_enough() -> None:
     for properties in ALARMS:
         watched = {key: properties[key] for key in ("Statistic", "Period", "EvaluationPeriods", "Threshold")}
         assert watched == {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1}
         assert properties["TreatMissingData"] == "notBreaching"
-        assert properties["AlarmActions"] == [{"Ref": "AlarmTopic"}]

@@ -49,7 +49,7 @@ def test_only_fetch_wagers_writes_raw_feeds_and_has_the_token() -> None:
     for function in FUNCTIONS:
         allowed = [s for s in statements(function.resource["Role"]["Fn::GetAtt"][0]) if "s3:PutObject" in s["Action"]]
         writers |= {function.name for s in allowed if f"/{PREFIX}" in str(s["Resource"])}
-        with_token |= {function.name} if "AFFILIATE_API_TOKEN" in str(function.resource) else set()
+        with_token |= {function.name} if "AffiliateToken" in str(function.resource) else set()
     assert writers == with_token == {"fetch_wagers"}
 
 

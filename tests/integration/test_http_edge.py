@@ -370,6 +370,26 @@ def test_the_client_network_of_a_source_address(source_ip: str, network: str) ->
 
 
 @pytest.mark.parametrize(
+    ("secret", "sent", "network"),
+    [
+        ("it-came-through-cloudfront", "it-came-through-cloudfront", "192.0.2.1"),
+        ("it-came-through-cloudfront", "a guess", "203.0.113.7"),
+        ("it-came-through-cloudfront", "", "203.0.113.7"),
+        ("", "", "203.0.113.7"),  # there is no CloudFront, so nothing can be proved
+        ("", "it-came-through-cloudfront", "203.0.113.7"),
+    ],
+)
+def test_what_says_who_the_client_is_counts_only_from_cloudfront(
+    secret: str, sent: str, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "origin_secret", secret)
+    api = HttpApi("anyone")
+    api._event = event("get_wheel", address="203.0.113.7")
+    api._event["headers"] |= {"x-origin-secret": sent, "true-client-ip": "192.0.2.1"}
+    assert api.client_network == network
+
+
+@pytest.mark.parametrize(
     ("name", "body", "pointer", "detail"),
     [
         ("log_in", [], "", "must be an object"),

@@ -1,5 +1,6 @@
 """The resolver of all handlers: it finds out who calls, runs the route, logs and measures, and answers every error."""
 
+import hmac
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Network, ip_address
@@ -122,7 +123,7 @@ class HttpApi(APIGatewayHttpResolver):
 
         An IPv6 address that contains an IPv4 address counts as that one, whose owner could otherwise use many of them.
         """
-        source_ip = self._event["requestContext"]["http"]["sourceIp"]
+        source_ip = self._source_ip
         with_port = _WITH_PORT.fullmatch(source_ip)
         address = ip_address(with_port[1] or with_port[2] if with_port else source_ip)
         if isinstance(address, IPv4Address):
@@ -131,6 +132,14 @@ class HttpApi(APIGatewayHttpResolver):
         translated = IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else None
         embedded = address.ipv4_mapped or address.sixtofour or teredo_client or translated
         return str(embedded or IPv6Network((address, 64), strict=False))
+
+    @property
+    def _source_ip(self) -> str:
+        """The client's IP address: as CloudFront saw it, if the request proves that it came through CloudFront."""
+        headers, secret = self._event["headers"], settings.origin_secret
+        if secret and hmac.compare_digest(headers.get("x-origin-secret", "").encode(), secret.encode()):
+            return str(headers["true-client-ip"])
+        return str(self._event["requestContext"]["http"]["sourceIp"])
 
     @override
     def resolve(self, event: Event, context: Any) -> Answer:  # type: ignore[override]  # Lambda's events are dicts

@@ -110,26 +110,40 @@ def test_no_answer_raises_an_alarm_and_stores_nothing(
 def test_a_token_that_ends_within_six_hours_raises_an_alarm(
     functions: Functions,
     feed_stack: FeedStack,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     hours: float,
     wanted: list[str],
 ) -> None:
     ends_at = NOW.replace(microsecond=0) + timedelta(hours=hours)
-    feed_stack.api.behaviour = Behaviour(needs_token=True)
-    monkeypatch.setattr(settings, "affiliate_api_token", feed_stack.api.issue_token(ends_at))
+    feed_stack.set_token(ends_at)
     assert fetch(functions) == {"pages": 1, "failures": 0}
     assert raw_feed.read_feed(key_of(feed_stack)).token_ends_at == ends_at
     assert alarms(capsys) == wanted
 
 
 def test_a_token_that_has_ended_is_refused_and_both_alarms_say_so(
-    functions: Functions, feed_stack: FeedStack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    functions: Functions, feed_stack: FeedStack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    feed_stack.api.behaviour = Behaviour(needs_token=True)
-    monkeypatch.setattr(settings, "affiliate_api_token", feed_stack.api.issue_token(NOW - timedelta(seconds=1)))
+    feed_stack.set_token(NOW - timedelta(seconds=1))
     assert fetch(functions) == {"pages": 1, "failures": 1}
     assert alarms(capsys) == ["feed_failed", "feed_token_ends"]
+
+
+def test_the_token_of_each_run_is_the_present_one(functions: Functions, feed_stack: FeedStack) -> None:
+    failures = []
+    for days in (-1, 1):
+        feed_stack.set_token(NOW + timedelta(days=days))
+        failures.append(fetch(functions)["failures"])
+    assert failures == [1, 0]
+
+
+def test_without_its_secret_it_asks_nobody(
+    functions: Functions, feed_stack: FeedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "affiliate_token_secret", "another")
+    with pytest.raises(Exception, match="ResourceNotFoundException"):
+        fetch(functions)
+    assert feed_stack.events == []
 
 
 def test_a_bucket_that_cannot_be_reached_fails_the_run(

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.config import settings
 from goatedvips.events import ForeignEvent
 from goatedvips.models.wagers import feeds, wager_accounts
 from local.stand_ins.affiliate import Behaviour
@@ -86,10 +85,10 @@ def test_a_feed_that_is_not_whole_raises_an_alarm(
 
 
 def test_the_end_of_the_token_is_stored_with_the_feed(
-    functions: Functions, feed_stack: FeedStack, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+    functions: Functions, feed_stack: FeedStack, database: sa.Engine
 ) -> None:
     ends_at = NOW + timedelta(hours=20)
-    monkeypatch.setattr(settings, "affiliate_api_token", feed_stack.api.issue_token(ends_at))
+    feed_stack.set_token(ends_at)
     ingest(functions, fetch(functions, feed_stack))
     with database.connect() as connection:
         assert connection.scalar(sa.select(feeds.c.token_ends_at)) == ends_at
