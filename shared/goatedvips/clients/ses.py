@@ -69,13 +69,14 @@ def send(
     """
     try:
         content = {"Subject": _utf8(subject), "Body": {"Text": _utf8(text), "Html": _utf8(html)}}
+        optional = {"ConfigurationSetName": configuration_set, "TenantName": settings.mail_tenant}
         answer = _client().send_email(
             FromEmailAddress=settings.mail_from,
             Destination={"ToAddresses": [to]},
             ReplyToAddresses=[reply_to] if reply_to else [],
             Content={"Simple": content | {"Headers": _pairs(headers)}},
             EmailTags=_pairs(tags),
-            **({"ConfigurationSetName": configuration_set} if configuration_set else {}),
+            **{name: given for name, given in optional.items() if given},
         )
         return str(answer["MessageId"])
     except (HTTPClientError, NotConnected) as error:  # no answer: not connected, time-out, connection closed

@@ -161,6 +161,17 @@ def test_any_other_error_is_retried_with_growing_pauses_and_given_up_with_an_ala
     assert len(client.requests) == TRIES
 
 
+@pytest.mark.parametrize("tenant", ["", "goats"])
+def test_mail_goes_by_the_tenant_of_the_stack_if_it_has_one(
+    tenant: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ses.settings, "mail_tenant", tenant)
+    ses.send("ann@example.com", "subject", "text", "html", headers={}, configuration_set="bulk", tags={})
+    (request,) = client.requests
+    assert (request["ConfigurationSetName"], request.get("TenantName", "")) == ("bulk", tenant)
+    assert ("TenantName" in request) == bool(tenant)
+
+
 def test_one_faulty_mail_does_not_delay_the_others(
     database: sa.Engine, members: Members, send: Send, client: Client
 ) -> None:
