@@ -82,6 +82,7 @@ KEYS = {
     "grant_staff": ("user_id", "username", "granted"),
     "ingest_wagers": ("ingested", "entries", "bad", "readings", "races"),
     "purge_expired": retention.KINDS,
+    "write_statements": ("written",),
     "send_notifications": ("sent", "dropped", "deferred", "retried", "given_up", "put_back"),
 }
 

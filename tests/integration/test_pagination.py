@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from goatedvips.models.accounts import account_links
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.races import historical_races
-from goatedvips.models.wagers import wager_accounts
+from goatedvips.models.wagers import statements, wager_accounts
 from tests.support import ledger
 from tests.support.campaigns import Campaigns
 from tests.support.codes import Codes
@@ -87,6 +87,16 @@ def fill_wager_leaderboard(world: World, count: int) -> Filled:
         insert_row(world.database, wager_accounts, **account | figures)
         wagered.append((-figures["wager_today"], member.id))
     return Filled([member_id for _, member_id in sorted(wagered)], path="/v1/leaderboards/today")
+
+
+def fill_statements(world: World, count: int) -> Filled:
+    member = world.members.new(seeds=False)
+    counted = {"wagered": Decimal(1), "spins": 1, "claims": 0, "rewards": Decimal(0), "races": [], "created_at": NOON}
+    names = [f"{2000 + number // 12}-{number % 12 + 1:02}" for number in range(count)]
+    for name in names:
+        month = datetime.strptime(name, "%Y-%m").replace(tzinfo=UTC)
+        insert_row(world.database, statements, user_id=member.id, month=month, **counted)
+    return Filled(names[::-1], member)
 
 
 def fill_codes(world: World, count: int) -> Filled:
@@ -212,6 +222,7 @@ LISTS = {
     "leaderboard of wagers": PagedList(
         "get_wager_leaderboard", fill_wager_leaderboard, "user_id", beside=("as_of", "stale")
     ),
+    "statements": PagedList("list_statements", fill_statements, "month"),
     "codes": PagedList("list_codes", fill_codes),
     "spins": PagedList("list_spins", fill_spins),
     "seeds": PagedList("list_seeds", fill_seeds),

@@ -90,6 +90,7 @@ ANSWERS = {
     "GET /v1/races/history/{id}": (200, 200, 200, 200, 200, 200),
     "GET /v1/races/{id}": (200, 200, 200, 200, 200, 200),
     "GET /v1/races/{id}/leaderboard": (200, 200, 200, 200, 200, 200),
+    "GET /v1/me/statements": (401, 200, 200, 200, 200, 401),
     "GET /v1/leaderboards/{period}": (200, 200, 200, 200, 200, 200),
     "POST /v1/races/{id}/participants": (401, 201, 201, 201, 403, 401),
     "GET /v1/races/{id}/standing": (401, 404, 404, 200, 200, 401),

@@ -104,6 +104,11 @@ INSERT INTO campaigns (audience, subject, body, html, plain_text, created_at, up
 SELECT 'newsletter', 's', repeat(md5(n::text), 50), repeat(md5(n::text), 50), 't', '2026-05-01', '2026-05-01'
 FROM generate_series(1, :rows / 10) n;
 """
+STATEMENTS = """
+INSERT INTO statements (user_id, month, wagered, spins, claims, rewards, races, created_at)
+SELECT holder, '1700-01-01'::timestamp + n * interval '1 month', 1, 1, 1, 1, '[]', '2026-05-01'
+FROM generate_series(1, :rows / 10) n, unnest(ARRAY[:member, :first + 1]) holder;
+"""
 # The oldest requests wait for a decision, and so do the newest.
 LINKS = """
 INSERT INTO account_links (user_id, uid, requested_at, decision, decided_at)
@@ -134,7 +139,10 @@ def make_crowd(database: sa.Engine, rows: int) -> Crowd:
     members, first = Members(database), 1_000_000
     crowd = Crowd(members.new(seeds=False), members.staff(seeds=False), first)
     values = {"rows": rows, "few": FEW, "first": first, "member": crowd.member.id}
-    for script in (USERS, RACES, CODES, SPINS, REWARDS, TICKETS, LINKS, FEEDS, LINKED_ACCOUNTS, CAMPAIGNS):
+    for script in (
+        *(USERS, RACES, CODES, SPINS, REWARDS, TICKETS, LINKS, FEEDS),
+        *(LINKED_ACCOUNTS, STATEMENTS, CAMPAIGNS),
+    ):
         filled = re.sub(r"(?<!:):([a-z]+)", lambda name: str(values[name[1]]), script)
         fill(database, *filled.split(";")[:-1])
     return crowd
@@ -198,6 +206,7 @@ VARIANTS = {
         )
         for period in ("today", "week", "all_time")
     },
+    "statements": Variant("list_statements", {}, "member"),
     "codes": Variant("list_codes", {}, "member"),
     "issued codes": Variant("list_issued_codes", {}, "staff"),
     "issued codes of an old batch": Variant("list_issued_codes", {"batch_id": "1"}, "staff"),

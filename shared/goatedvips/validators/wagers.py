@@ -7,7 +7,15 @@ from itertools import pairwise
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from goatedvips.validators.fields import AS_TYPED, CLEAN, LINE, Amount, AnswerBody, Money, RequestBody, one_of
 from goatedvips.validators.pagination import Page
@@ -46,6 +54,49 @@ class WagerLeaderboard(Page[WagerStanding]):
     """When the affiliate's feed was requested that the figures come from. It is null until it has been read."""
     stale: bool
     """Whether the feed's readings of the last 30 minutes are missing."""
+
+
+class RaceResult(AnswerBody):
+    """The result of a race for one of its participants."""
+
+    race_id: int
+    """The id of the race."""
+    title: str
+    """The title of the race."""
+    rank: int | None
+    """The member's rank; 1 is the best. It is null if they were not ranked."""
+    prize: Money
+    """The member's prize in US dollars."""
+
+
+def _month_name(first_instant: datetime) -> str:
+    return f"{first_instant:%Y-%m}"
+
+
+class Statement(AnswerBody):
+    """What a member did in a month of UTC."""
+
+    month: Annotated[
+        datetime,
+        PlainSerializer(_month_name, return_type=str),
+        WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$", "examples": ["2026-11"]}),
+    ]
+    """The month."""
+    wagered: Money
+    """The amount that the member wagered, in US dollars: by how much the highest lifetime total of their casino account
+    rose while it was linked to them. A reading of the feed that comes in after the month counts in the next one."""
+    spins: int
+    """The number of spins of the wheel."""
+    claims: int
+    """The number of codes that the member claimed."""
+    rewards: Money
+    """The sum of the rewards that were granted, in US dollars. What was taken back is subtracted."""
+    races: list[RaceResult]
+    """The races of the member that were settled in the month."""
+    tier: str | None
+    """The member's tier when the statement was written."""
+    created_at: datetime
+    """When the statement was written."""
 
 
 class FeedReading(AnswerBody):

@@ -28,7 +28,7 @@ from goatedvips.domain.wagers.ingest import INGEST_LOCK
 from goatedvips.errors import Conflict, NotFound
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
-from goatedvips.models.wagers import accepted_falls, feeds, wager_accounts, wager_readings
+from goatedvips.models.wagers import accepted_falls, feeds, link_periods, wager_accounts, wager_readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,24 @@ _lower_bases = (
     .values(base=participants.c.base - _fallen.c.amount)
     .cte("lower_bases")
 )
+_first_total = (
+    select(_counted)
+    .where(wager_readings.c.account_id == _fallen.c.id)
+    .order_by(wager_readings.c.requested_at)
+    .limit(1)
+    .scalar_subquery()
+)
+# A period without a reading at its beginning gets the total that it begins with, because `_lower_readings` lowers that.
+_lower_periods = (
+    update(link_periods)
+    .where(link_periods.c.account_id == _fallen.c.id)
+    .values(
+        opening=func.coalesce(link_periods.c.opening, _first_total) - _fallen.c.amount,
+        closing=link_periods.c.closing - _fallen.c.amount,
+        final=link_periods.c.final - _fallen.c.amount,
+    )
+    .cte("lower_periods")
+)
 _last_reading = (
     select(wager_readings.c.feed_id)
     .where(wager_readings.c.account_id == _fallen.c.id)
@@ -189,7 +207,7 @@ _accept_fall: Select[Any] = (
     .select_from(_fallen)
     .join(_insert_fall, true())
     .join(feeds, feeds.c.id == _insert_fall.c.feed_id)
-    .add_cte(_lower_readings, _lower_bases, audit.recorded("accept_fall", _lower_account, _before_fall))
+    .add_cte(_lower_readings, _lower_bases, _lower_periods, audit.recorded("accept_fall", _lower_account, _before_fall))
     .execution_options(commit_in_flight=True)
 )
 _select_account = select(wager_accounts.c.total_wager).where(wager_accounts.c.uid == _UID)
@@ -200,8 +218,8 @@ def accept_fall(
 ) -> Accepted:
     """Accept that an account's total has fallen: it goes on from the lower one.
 
-    The highest total, and the base of each race that has begun and is not settled, go down by the same amount. So no
-    score changes, and wagers count again from the accepted total on.
+    The highest total, the base of each race that has begun and is not settled, and the totals of which statements have
+    counted the rise, go down by the same amount. So no score changes, and wagers count from the accepted total on.
 
     Raises
     ------
