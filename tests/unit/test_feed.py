@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from goatedvips.domain.wagers.feed import (
     LARGEST_COUNT,
-    LIMIT,
     LONGEST_UID,
     Feed,
     FeedPage,
@@ -21,6 +20,7 @@ from goatedvips.domain.wagers.feed import (
     parse_feed,
     read_total_pages,
 )
+from goatedvips.domain.wagers.feed_figures import LIMIT
 from local.stand_ins.feeds import Casino, Entry, Fault, Shape, write, write_faulty, write_pages
 
 NOON = datetime(2026, 12, 3, 12, tzinfo=UTC)  # a Thursday: its week began before its month

@@ -15,25 +15,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import NamedTuple
 
+from goatedvips.domain.wagers.feed_figures import ZERO, read_decimal, read_figure, read_int
+
 LONGEST_UID = 500
 """Characters; with 4 bytes each it still fits into an entry of a B-tree index (2,704 bytes)."""
-LIMIT = Decimal(10**10)
-"""Every figure is below it, as numeric(18, 8) can hold no more."""
 LARGEST_COUNT = 2**31 - 1
 
-_ZERO = Decimal(0)
-_ZEROS = (_ZERO,) * 4
+_ZEROS = (ZERO,) * 4
 _FIGURES, _ENTRY, _BAD_ENTRY = 4, 3, 1  # lengths of the tuples that `_compact` makes
-_PLACES = Decimal("1e-8")
-_ROUNDED_TO_LIMIT = LIMIT - _PLACES / 2
-"""The lowest figure that rounding raises to `LIMIT`."""
-_ROUNDING = Context(prec=28, rounding=ROUND_HALF_EVEN)
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_LONGEST_INT = 40  # digits; Python refuses to make an int of more than 4,300
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL stores neither NUL nor lone surrogates
 
 
@@ -85,7 +78,7 @@ class Feed:
     names: list[str | None] = field(default_factory=list)
     """What PostgreSQL cannot store is replaced by U+FFFD."""
     totals: list[Decimal] = field(default_factory=list)
-    """The lifetime totals (`all_time`). All figures are at least 0 and below `LIMIT`, with at most 8 places."""
+    """The lifetime totals, `all_time`. Figures are at least 0 and below `feed_figures.LIMIT`, with at most 8 places."""
     today: list[Decimal] = field(default_factory=list)
     week: list[Decimal] = field(default_factory=list)
     month: list[Decimal] = field(default_factory=list)
@@ -207,7 +200,7 @@ def _parse(body: str) -> object:
     except json.JSONDecodeError as error:
         raise _Unreadable(FeedProblem.NOT_JSON) from error
     except (ValueError, InvalidOperation):  # a number that has too many digits, or too large an exponent
-        return json.loads(body, object_hook=_compact, parse_float=_decimal, parse_int=_int, parse_constant=str)
+        return json.loads(body, object_hook=_compact, parse_float=read_decimal, parse_int=read_int, parse_constant=str)
 
 
 @contextmanager
@@ -240,40 +233,12 @@ def _compact(document: dict[str, object]) -> object:
     if today is week is month and type(month) is int and not month:  # CPython has one object for 0
         if total is month:
             return _ZEROS
-        total = _figure(total, None)
-        return total if total is None else (total, _ZERO, _ZERO, _ZERO)
+        total = read_figure(total, None)
+        return total if total is None else (total, ZERO, ZERO, ZERO)
     if isinstance(total, dict):  # the feed's lists, grouped by period
         return document
-    figures = (_figure(total, None), _figure(today, _ZERO), _figure(week, _ZERO), _figure(month, _ZERO))
+    figures = (read_figure(total, None), read_figure(today, ZERO), read_figure(week, ZERO), read_figure(month, ZERO))
     return None if None in figures else figures
-
-
-def _figure(value: object, absent: Decimal | None) -> Decimal | None:
-    """Return a figure rounded to 8 places, `absent` for null, and None for what is no figure."""
-    if type(value) is not Decimal:
-        if value is None:
-            return absent
-        if isinstance(value, str):
-            value = _decimal(value) if _NUMBER.fullmatch(value) else None
-        elif type(value) is int:
-            value = Decimal(value) if value else _ZERO
-        if not isinstance(value, Decimal):
-            return None
-    if not _ZERO <= value < _ROUNDED_TO_LIMIT:
-        return None
-    return _ROUNDING.quantize(value, _PLACES) or _ZERO
-
-
-def _decimal(text: str) -> Decimal | None:
-    """Return the number; None if its exponent is too large for a decimal."""
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None
-
-
-def _int(text: str) -> int | Decimal:
-    return int(text) if len(text) <= _LONGEST_INT else Decimal(text)
 
 
 def _fill(feed: Feed, entries: list[object]) -> None:
