@@ -37,11 +37,14 @@ class Runner:
     Parameters
     ----------
     kills: how many jobs are to be killed, in all.
+    ways: how often, relative to one another, the other jobs run once, twice, and from two connections at once.
     """
 
-    def __init__(self, servers: Stack, name: str, chance: random.Random, kills: int) -> None:
+    def __init__(
+        self, servers: Stack, name: str, chance: random.Random, kills: int, ways: tuple[int, int, int] = (7, 2, 1)
+    ) -> None:
         self.counts: Counter[str] = Counter()
-        self._chance, self._kills = chance, kills
+        self._chance, self._kills, self._ways = chance, kills, ways
         self._urls: dict[Role, str] = {role: servers.direct(name, role) for role in ("api", "jobs")}
         self._engines = {role: db.make_engine(url) for role, url in self._urls.items()}
         self._owner = sa.create_engine(
@@ -68,7 +71,7 @@ class Runner:
         """
         if self._kills > self.counts["killed within a transaction"] and self._chance.random() < 0.5:
             return self._kill(job, role)
-        way = self._chance.choices(["once", "twice", "at once"], [7, 2, 1])[0]
+        way = self._chance.choices(["once", "twice", "at once"], self._ways)[0]
         self.counts[way] += 1
         if way == "at once":
             results = at_once(self._urls[role], [job, job])
