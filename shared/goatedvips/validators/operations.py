@@ -100,6 +100,8 @@ class OverviewRewards(AnswerBody):
     """The number of these rewards."""
     amount: Money
     """The sum of these rewards."""
+    open: Money
+    """The sum of the open ones, which are in no payout yet."""
 
 
 class OverviewMail(AnswerBody):

@@ -24,8 +24,9 @@ from goatedvips.models.tickets import support_tickets, ticket_messages
 from goatedvips.models.wagers import accepted_falls, feeds, wager_accounts
 from tests.support import ledger, stack
 from tests.support.functions import Functions
+from tests.support.ingesting import Ingesting
 from tests.support.members import Members
-from tests.support.plans import fill, plan, read_whole, rows_read
+from tests.support.plans import Requests, fill, plan, read_whole, rows_read
 from tests.support.races import Races
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -77,7 +78,7 @@ def test_an_empty_platform_has_a_zero_for_each_figure(functions: Functions, memb
         "races": {"live": 0, "unsettled": 0},
         "tickets": [{"priority": name, "waiting": 0, "oldest_at": None} for name in ("high", "medium", "low")],
         "codes": {"outstanding": "0.00", "claims_left": 0, "unlimited": 0, "approximate": ["issued", "claimed"]},
-        "rewards": {"unpaid": 0, "amount": "0.00"},
+        "rewards": {"unpaid": 0, "amount": "0.00", "open": "0.00"},
         "mail": {"queued": 0, "failed": 0},
         "feed": {"read_at": None, "age_seconds": None, "token_ends_at": None},
     }
@@ -88,7 +89,7 @@ def test_before_the_first_count_all_figures_are_zero(functions: Functions, membe
     assert answer["as_of"] is None
     assert answer["members"] == {"all": 0, "new_today": 0, "new_this_week": 0, "active": 0, "approximate": []}
     assert answer["wagers"] == {"today": "0.00", "week": "0.00", "month": "0.00"}
-    assert (answer["codes"]["issued"], answer["rewards"]) == (0, {"unpaid": 0, "amount": "0.00"})
+    assert (answer["codes"]["issued"], answer["rewards"]) == (0, {"unpaid": 0, "amount": "0.00", "open": "0.00"})
 
 
 def test_figures_are_those_of_the_latest_count(functions: Functions, members: Members, add: Any) -> None:
@@ -208,7 +209,7 @@ def test_a_reward_is_unpaid_until_its_payout_has_a_reference(
         ledger.reward(database, member.id, amount)
     for amount, reference in (("5.50", None), ("7.00", "TX-1")):
         ledger.payout(database, member.id, amount, ledger.reward(database, member.id, amount), reference=reference)
-    assert figures(functions, members)["rewards"] == {"unpaid": 3, "amount": "7.00"}
+    assert figures(functions, members)["rewards"] == {"unpaid": 3, "amount": "7.00", "open": "1.50"}
 
 
 def test_outstanding_is_what_is_left_of_live_codes(functions: Functions, members: Members, add: Any) -> None:
@@ -357,6 +358,30 @@ def test_a_request_reads_no_table_that_it_counts(
     assert read.keys() <= {"users", "sessions", "figures", "feeds"}
     del read["sessions"]  # as many as other tests have left: the planner scans this table while it is small
     assert read.total() <= 100, read
+
+
+def test_right_after_an_ingest_a_request_reads_few_rows_and_pages(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    """Nothing is vacuumed after everything has changed: neither members and accounts, nor the figures themselves."""
+    staff, uids = members.staff(), [f"uid-overview-{number}" for number in range(2_000)]
+    insert = "INSERT INTO users (uid, username, email, password) SELECT uid, uid, uid || '@crowd.example', 'x'"
+    with database.connect() as connection:
+        connection.execute(sa.text(f"{insert} FROM unnest(CAST(:uids AS text[])) uid"), {"uids": uids})
+    ingesting = Ingesting(database)
+    for hour in range(3):
+        ingesting.ingest(NOW + hour * timedelta(hours=1), dict.fromkeys(uids, f"{10_000 * hour}"))
+        for second in range(10):
+            count(functions, NOW + timedelta(hours=hour, seconds=second))
+        with Requests(db.engine()) as requests:
+            assert functions.call("get_overview", by=staff, now=NOW).status == 200
+        read, pages = requests.count()
+        del read["sessions"]  # as many as other tests have left: the planner scans this table while it is small
+        assert len(requests.statements) <= 2
+        assert 0 < read.total() <= 100, read
+        assert pages <= 60
+    ingesting.remove_all()
+    fill(database, "DELETE FROM member_tiers", "DELETE FROM users WHERE email LIKE '%@crowd.example'")
 
 
 @pytest.mark.parametrize(("expired", "most"), [(1_000, 1_120), (100_000, 20)])  # a small table may be read whole

@@ -37,7 +37,7 @@ from goatedvips.models.codes import bonus_codes, code_claims
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import figures
 from goatedvips.models.races import wager_races
-from goatedvips.models.rewards import rewards
+from goatedvips.models.rewards import payouts, rewards
 from goatedvips.models.tickets import support_tickets
 from goatedvips.models.wagers import wager_accounts
 
@@ -90,7 +90,11 @@ def _sum_of(figure: str) -> ColumnElement[Any]:
 # The whole ledger is joined with its payouts: its rows never change, so no index says which rows are unpaid. That takes
 # about a second at a million rows. A counter that each claim and payout updates would make them wait for one another.
 _unpaid = (
-    select(func.count().label("rewards.unpaid"), func.coalesce(func.sum(rewards.c.amount), 0).label("rewards.amount"))
+    select(
+        func.count().label("rewards.unpaid"),
+        func.coalesce(func.sum(rewards.c.amount), 0).label("rewards.amount"),
+        func.coalesce(func.sum(rewards.c.amount).filter(payouts.c.id.is_(None)), 0).label("rewards.open"),
+    )
     .select_from(WITH_PAYOUT)
     .where(~IS_PAID)
     .cte("unpaid")

@@ -67,6 +67,7 @@ def get(connection: Connection, caller: Caller, *, now: datetime) -> Mapping[str
         "rewards": {
             "unpaid": _count(values, "rewards.unpaid"),
             "amount": values.get("rewards.amount", 0),
+            "open": values.get("rewards.open", 0),
         },
         "mail": {"queued": _count(values, "mail.queued"), "failed": _count(values, "mail.failed")},
         "feed": {"read_at": read_at, "age_seconds": age, "token_ends_at": rows[0].token_ends_at},
