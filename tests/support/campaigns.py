@@ -70,6 +70,19 @@ class Campaigns:
         with self.database.connect() as connection:
             return list(connection.execute(rows).all())
 
+    def mail(self, campaign_id: int, **columns: Any) -> int:
+        """Insert a mail of a campaign that waits, with the given columns changed, and return its id."""
+        given: dict[str, Any] = {
+            "kind": "newsletter",
+            "priority": 4,
+            "address": f"{secrets.token_hex(8)}@example.com",
+            "campaign_id": campaign_id,
+            "payload": {"campaign_id": campaign_id},
+            "created_at": SEND_AT,
+            "due_at": SEND_AT,
+        }
+        return insert_row(self.database, outbox, **given | columns)
+
     def change_mails(self, campaign_id: int, limit: int, **columns: Any) -> None:
         """Change columns of some of a campaign's rows in the outbox, the oldest first."""
         oldest = sa.select(outbox.c.id).where(outbox.c.campaign_id == campaign_id).order_by(outbox.c.id).limit(limit)

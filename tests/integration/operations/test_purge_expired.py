@@ -14,6 +14,7 @@ from goatedvips.models.newsletter import newsletter_subscriptions
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import idempotency_records
 from tests.support import stack
+from tests.support.campaigns import Campaigns
 from tests.support.functions import Functions, load
 from tests.support.members import Members
 from tests.support.plans import fill, plan, read_whole
@@ -119,6 +120,32 @@ def test_sent_mail_is_purged_after_90_days_and_failed_mail_stays(
     ]
     assert run(functions) == NOTHING | {"sent_mail": 1}
     assert remaining(outbox) == stay
+
+
+def test_mail_of_a_campaign_is_purged_90_days_after_its_end_and_its_counts_stay(
+    functions: Functions, campaigns: Campaigns, members: Members, remaining: Any
+) -> None:
+    begun = {"queued_at": NOW - 200 * DAY}
+    ended, younger, unended = (
+        campaigns.new(status=status, ended_at=ended_at, **begun)
+        for status, ended_at in (("sent", NOW - 90 * DAY), ("cancelled", NOW - 90 * DAY + MOMENT), ("sending", None))
+    )
+    long_ago = NOW - 200 * DAY
+    for campaign_id in (ended, younger, unended):
+        for number in range(3):
+            outcome = {"sent_at": long_ago} if number else {"dropped_at": long_ago + DAY, "attempts": 1}
+            campaigns.mail(campaign_id, created_at=long_ago, due_at=long_ago, **outcome)
+    stay = [mail.id for campaign_id in (younger, unended) for mail in campaigns.mails(campaign_id)]
+    path = f"/v1/admin/campaigns/{ended}"
+    before = functions.call("get_campaign", by=members.staff(), path=path).json["counts"]
+    assert (before["queued"], before["sent"], before["dropped"]) == (3, 2, 1)
+
+    assert run(functions) == NOTHING | {"campaign_mail": 3}
+    assert remaining(outbox) == stay
+    assert campaigns.row(ended).final_counts == before
+    assert functions.call("get_campaign", by=members.staff(), path=path).json["counts"] == before
+    assert [campaigns.row(campaign_id).final_counts for campaign_id in (younger, unended)] == [None, None]
+    assert run(functions) == NOTHING
 
 
 def test_pending_subscriptions_are_purged_30_days_after_their_last_mail(

@@ -85,7 +85,10 @@ _window = {
     "counted_sent": case((_is_resumed, 0), else_=campaigns.c.counted_sent),
     "next_portion_at": case(
         (and_(_is_resumed, campaigns.c.queued_at.is_(None)), NOW),
-        (and_(_is_resumed, has_waiting()), func.greatest(campaigns.c.next_portion_at, _TOMORROW)),
+        (
+            and_(_is_resumed, campaigns.c.next_portion_at.is_not(None), has_waiting()),
+            func.greatest(campaigns.c.next_portion_at, _TOMORROW),
+        ),
         else_=campaigns.c.next_portion_at,
     ),
 }

@@ -8,7 +8,7 @@ from sqlalchemy import CTE, Connection, Select, bindparam, func, literal, null, 
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.newsletter.campaigns import OVERDUE_AFTER
-from goatedvips.domain.notifications.campaigns.rows import count_sent, has_waiting, select_windows
+from goatedvips.domain.notifications.campaigns.rows import CANCELLED, count_sent, has_waiting, select_windows
 from goatedvips.domain.notifications.outbox import WAITING, queued
 from goatedvips.models.newsletter import campaigns
 from goatedvips.models.notifications import outbox
@@ -109,7 +109,7 @@ _drop_cancelled = (
         WAITING,
         or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= NOW),
     )
-    .values(dropped_at=NOW, dropped_reason="campaign_cancelled", leased_until=null())
+    .values(dropped_at=NOW, dropped_reason=CANCELLED, leased_until=null())
     .returning(outbox.c.id)
 )
 

@@ -8,12 +8,15 @@ from sqlalchemy.dialects.postgresql import insert
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications import unsubscribe_tokens
+from goatedvips.domain.notifications.campaigns.rows import mark_unsubscribed
 from goatedvips.domain.notifications.unsubscribe_tokens import LISTS, MailList, UnsubscribeToken
 from goatedvips.errors import TokenInvalid
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import notification_preferences as preferences
 
+_CAMPAIGNS: dict[MailList, str] = {"newsletter": "newsletter", "promotional_offers": "campaign"}
+"""The kind of campaign mail that each list of this table has."""
 _token = unsubscribe_tokens.verified()
 _find_token = select(_token.c.one)
 
@@ -67,7 +70,12 @@ def _switch_off(column: str) -> CTE:
 
 def _unsubscribe(mail_list: MailList) -> Select[Any]:
     ended = _end_subscription() if mail_list == "newsletter" else _switch_off(mail_list)
-    return _find_token.add_cte(ended).execution_options(commit_in_flight=True)
+    statement = _find_token.add_cte(ended)
+    if mail_list in _CAMPAIGNS:
+        has_ended = select(ended.c.id).exists()
+        email_key = select(_token.c.email_key).scalar_subquery()
+        statement = statement.add_cte(mark_unsubscribed(_CAMPAIGNS[mail_list], email_key, has_ended))
+    return statement.execution_options(commit_in_flight=True)
 
 
 _unsubscribe_from = {mail_list: _unsubscribe(mail_list) for mail_list in LISTS}

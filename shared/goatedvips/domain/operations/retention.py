@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     any_,
     bindparam,
+    case,
     delete,
     func,
     or_,
@@ -26,8 +27,10 @@ from sqlalchemy import (
 )
 
 from goatedvips.domain import idempotency
+from goatedvips.domain.notifications.campaigns.rows import counts
 from goatedvips.domain.wagers.thinning import thin_readings
 from goatedvips.models.accounts import attempts, mailed_tokens, sessions, users
+from goatedvips.models.newsletter import campaigns
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import idempotency_records
@@ -122,13 +125,40 @@ def _purge_pending_subscriptions() -> Select[int, int, bool]:
     )
 
 
+def _purge_campaign() -> Select[int, int, bool]:
+    """Return the statement that deletes the mail of one campaign that has ended, and writes its final counts."""
+    ended = (
+        select(campaigns.c.id)
+        .where(campaigns.c.ended_at <= _EXPIRED_BEFORE, campaigns.c.final_counts.is_(None))
+        .order_by(campaigns.c.ended_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .cte("ended")
+    )
+    counted = (
+        update(campaigns)
+        .where(campaigns.c.id == ended.c.id)
+        .values(final_counts=counts())
+        .returning(campaigns.c.id)
+        .cte("counted")
+    )
+    deleted = delete(outbox).where(outbox.c.campaign_id == counted.c.id).returning(outbox.c.id).cte("deleted")
+    return select(
+        select(func.count()).select_from(deleted).scalar_subquery().label("purged"),
+        _AFTER.label("last_id"),
+        select(counted.c.id).exists().label("has_more"),
+    ).execution_options(commit_in_flight=True)
+
+
 _session_end = func.least(sessions.c.ended_at, sessions.c.expires_at)
 _token_end = func.least(mailed_tokens.c.used_at, mailed_tokens.c.expires_at)
 _purge_attempts = _purge_rows(attempts, attempts.c.attempted_at, attempts.c.attempted_at)
 _purge_sessions = _purge_rows(sessions, sessions.c.created_at, _session_end)
 _purge_mailed_tokens = _purge_rows(mailed_tokens, mailed_tokens.c.created_at, _token_end)
 # Mail that was given up stays until somebody queues it again.
-_purge_sent_mail = _purge_rows(outbox, outbox.c.created_at, func.least(outbox.c.sent_at, outbox.c.dropped_at))
+# Mail of a campaign stays until the campaign is purged, because its counts are made of it.
+_mail_end = case((outbox.c.campaign_id.is_(None), func.least(outbox.c.sent_at, outbox.c.dropped_at)))
+_purge_sent_mail = _purge_rows(outbox, outbox.c.created_at, _mail_end)
 _purge_records = _purge_rows(idempotency_records, idempotency_records.c.created_at, idempotency_records.c.created_at)
 _purge_pending = _purge_pending_subscriptions()
 _clear_inactive = _clear_inactive_members()
@@ -138,6 +168,7 @@ KINDS = {
     "sessions": _Purge(timedelta(days=30), _purge_sessions),
     "mailed_tokens": _Purge(timedelta(days=30), _purge_mailed_tokens),
     "sent_mail": _Purge(timedelta(days=90), _purge_sent_mail),
+    "campaign_mail": _Purge(timedelta(days=90), _purge_campaign()),
     "pending_subscriptions": _Purge(timedelta(days=30), _purge_pending),
     "idempotency_records": _Purge(idempotency.RECORD_LIFETIME, _purge_records),
     "no_longer_active": _Purge(timedelta(days=30), _clear_inactive),

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from goatedvips.domain.notifications import mail_texts
+from goatedvips.domain.notifications.campaigns.rows import CANCELLED
 from goatedvips.domain.notifications.deciding import Defer, Drop
 from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.domain.notifications.sending import Mail
@@ -45,5 +46,5 @@ def _compose_for_recipient(campaign: Row[Any], mail: Mail, email: str) -> Messag
         case "paused":  # since the mail was leased; only campaigns that are being sent are leased
             return Defer(mail.due_at)
         case "cancelled":
-            return Drop("campaign_cancelled")
+            return Drop(CANCELLED)
     return mail_texts.campaign(email, campaign.subject, campaign.html, campaign.plain_text)

@@ -6,12 +6,15 @@ looks at the mail of a window: what was sent since the campaign began, or since 
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, Subquery, and_, case, func, or_, select
+from sqlalchemy import CTE, ColumnElement, ScalarSelect, Select, Subquery, and_, case, func, or_, select, update
 
+from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications.outbox import WAITING
 from goatedvips.models.newsletter import campaigns
 from goatedvips.models.notifications import outbox
 
+CANCELLED = "campaign_cancelled"
+"""Why the mail of a cancelled campaign is dropped."""
 LEAST_SENT = 200
 """The brake needs a window of so many mails."""
 LEAST_COMPLAINTS, MAILS_PER_COMPLAINT = 3, 1000
@@ -25,7 +28,8 @@ _of_campaign = outbox.c.campaign_id == campaigns.c.id
 def counts() -> ScalarSelect[Any]:
     """Return the counts of the mail of the campaign in `campaigns`, as a JSON object.
 
-    A mail that was dropped when it was queued stands for a notification without mail, and is not counted.
+    A mail that was dropped when it was queued stands for a notification without mail, and is not counted. Its sender
+    would have counted a try.
     """
     figures = {
         "queued": func.count(),
@@ -36,7 +40,7 @@ def counts() -> ScalarSelect[Any]:
         "dropped": func.count(outbox.c.dropped_at),
         "failed": func.count(outbox.c.failed_at),
     }
-    was_mail = or_(outbox.c.dropped_at.is_(None), outbox.c.dropped_at > outbox.c.created_at)
+    was_mail = or_(outbox.c.dropped_at.is_(None), outbox.c.attempts > 0, outbox.c.dropped_reason == CANCELLED)
     pairs = (part for pair in figures.items() for part in pair)
     return select(func.jsonb_build_object(*pairs)).where(_of_campaign, was_mail).correlate(campaigns).scalar_subquery()
 
@@ -50,6 +54,35 @@ def count_sent(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
     """Return the number of sent mails of the campaign in `campaigns` that meet the conditions."""
     sent = select(func.count()).where(_of_campaign, outbox.c.sent_at.is_not(None), *conditions)
     return sent.correlate(campaigns).scalar_subquery()
+
+
+def mark_unsubscribed(kind: str, email_key: ColumnElement[str], has_happened: ColumnElement[bool]) -> CTE:
+    """Return the update that marks the last campaign mail of a kind to an address: it counts as what ended the list.
+
+    Parameters
+    ----------
+    email_key: the e-mail address in lower case.
+    has_happened: whether the address did unsubscribe now.
+    """
+    last = (
+        select(outbox.c.id)
+        .where(
+            func.lower(outbox.c.address) == email_key,
+            outbox.c.campaign_id.is_not(None),
+            outbox.c.kind == kind,
+            outbox.c.sent_at.is_not(None),
+        )
+        .order_by(outbox.c.sent_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        update(outbox)
+        .where(outbox.c.id == last, has_happened)
+        .values(unsubscribed_at=func.coalesce(outbox.c.unsubscribed_at, NOW))
+        .returning(outbox.c.id)
+        .cte("mark_unsubscribed")
+    )
 
 
 def select_windows(*conditions: ColumnElement[bool]) -> Subquery:
