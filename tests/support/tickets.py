@@ -41,7 +41,7 @@ class Tickets:
             return list(connection.execute(rows.order_by(ticket_messages.c.id)).all())
 
     def mails(self, kind: str, **payload: int) -> list[sa.Row[Any]]:
-        """Return the mails of a kind with this payload in the outbox."""
-        rows = sa.select(outbox).where(outbox.c.kind == kind, outbox.c.payload == payload)
+        """Return the mails of a kind in the outbox whose payload contains this."""
+        rows = sa.select(outbox).where(outbox.c.kind == kind, outbox.c.payload.contains(payload))
         with self.database.connect() as connection:
             return list(connection.execute(rows).all())

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from goatedvips.domain.notifications.quiet_hours import QuietHours, end_of_quiet
+from goatedvips.domain.notifications.preferences.quiet_hours import QuietHours, end_of_quiet
 
 NIGHT = QuietHours(time(22), time(7, 30), "Europe/Berlin")
 NAP = QuietHours(time(13), time(14), "America/New_York")

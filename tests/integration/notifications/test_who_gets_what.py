@@ -16,7 +16,7 @@ from goatedvips.domain import erased_identities
 from goatedvips.domain.notifications.deciding import Channel, Defer, Drop, Recipient, decide, read_recipient
 from goatedvips.domain.notifications.kinds import KINDS, PREFERENCES
 from goatedvips.domain.notifications.outbox import queued
-from goatedvips.domain.notifications.quiet_hours import QuietHours
+from goatedvips.domain.notifications.preferences.quiet_hours import QuietHours
 from goatedvips.models.accounts import erased_identities as remembered
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions

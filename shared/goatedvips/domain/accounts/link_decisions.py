@@ -119,7 +119,7 @@ _decide_link = (
 _notification = select(
     users.c.id.label("user_id"),
     users.c.email,
-    func.jsonb_build_object("link_id", _decide_link.c.id).label("payload"),
+    func.jsonb_build_object("link_id", _decide_link.c.id, "decision", _decide_link.c.decision).label("payload"),
 ).join(_decide_link, _decide_link.c.user_id == users.c.id)
 _linked_uid = func.coalesce(select(_link_member.c.uid).scalar_subquery(), _request.c.linked_uid)
 _excluded = func.coalesce(select(_link_member.c.excluded).scalar_subquery(), access.is_excluded(_request.c))

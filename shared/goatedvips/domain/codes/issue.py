@@ -7,15 +7,22 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Executable,
+    FromClause,
     Integer,
     Row,
+    Select,
     Text,
     bindparam,
+    case,
+    cast,
     exists,
     func,
     insert,
+    literal,
+    null,
     or_,
     select,
     true,
@@ -25,9 +32,12 @@ from sqlalchemy.exc import IntegrityError
 from goatedvips.domain import access, audit, unique_keys
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.codes import generator
+from goatedvips.domain.notifications.outbox import queued
 from goatedvips.errors import CodeTaken, OwnRights, ValidationFailed
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes, code_batches
+
+LISTED = 20  # codes of a batch that its owner reads in the notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +100,38 @@ _insert_code = (
     .returning(*(bonus_codes.c[field.name] for field in fields(Code)))
     .cte("issued")
 )
+
+
+def _notice(issued: FromClause, **code: ColumnElement[Any]) -> Select[Any]:
+    """Return the row of the outbox for the owner of what was issued, if it has one.
+
+    Parameters
+    ----------
+    code: values of the payload: the ids, the number of codes, and the first of them.
+    """
+    terms = {
+        "value": cast(_given["value"], Text),
+        "starts_at": case((_given["starts_at"] > NOW, _given["starts_at"])),
+        "expires_at": _given["expires_at"],
+    }
+    pairs = (part for pair in (code | terms).items() for part in pair)
+    payload = func.jsonb_build_object(*pairs).label("payload")
+    return select(users.c.id.label("user_id"), users.c.email, payload, _given["expires_at"].label("expires_at")).join(
+        issued, users.c.id == _given["user_id"]
+    )
+
+
+_code_notice = _notice(
+    _insert_code,
+    code_id=_insert_code.c.id,
+    batch_id=null(),
+    count=literal(1),
+    codes=func.jsonb_build_array(_insert_code.c.code),
+)
 _issue_code = (
-    select(_insert_code).add_cte(audit.recorded("issue_code", _insert_code)).execution_options(commit_in_flight=True)
+    select(_insert_code)
+    .add_cte(audit.recorded("issue_code", _insert_code), *queued("code_issued", _code_notice))
+    .execution_options(commit_in_flight=True)
 )
 _SIZE = bindparam("size", type_=Integer)
 _insert_batch = (
@@ -118,9 +158,17 @@ _insert_codes = (
 _batch_terms = select(
     _insert_batch.c.id, _SIZE.label("count"), *(value.label(name) for name, value in _shared.items())
 ).cte("batch_terms")
+_listed_codes = select(_codes.c.code).limit(LISTED).subquery("listed")
+_batch_notice = _notice(
+    _insert_batch,
+    code_id=null(),
+    batch_id=_insert_batch.c.id,
+    count=_SIZE,
+    codes=select(func.jsonb_agg(_listed_codes.c.code)).scalar_subquery(),
+)
 _issue_batch = (
     select(_insert_batch.c.id)
-    .add_cte(_insert_codes, audit.recorded("issue_batch", _batch_terms))
+    .add_cte(_insert_codes, audit.recorded("issue_batch", _batch_terms), *queued("code_issued", _batch_notice))
     .execution_options(commit_in_flight=True)
 )
 

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from goatedvips.domain import erased_identities
 from goatedvips.domain.access import is_excluded
 from goatedvips.domain.notifications.kinds import KINDS
-from goatedvips.domain.notifications.preferences import is_channel_on, is_on
+from goatedvips.domain.notifications.preferences.switches import is_channel_on, is_on
 from goatedvips.models.accounts import erased_identities as identities
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions

@@ -10,6 +10,8 @@ from goatedvips.domain.notifications.campaigns import mail as campaign_mail
 from goatedvips.domain.notifications.deciding import Channel, Defer, Drop
 from goatedvips.domain.notifications.kinds import KINDS
 from goatedvips.domain.notifications.mail_texts import Message
+from goatedvips.domain.notifications.notices import relevance
+from goatedvips.domain.notifications.notices.texts import describe
 from goatedvips.domain.notifications.sending import TRIES, Mail
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.races import wager_race_participants as participants
@@ -36,6 +38,8 @@ class Links:
 
 _NOT_WANTED = Drop("no_longer_wanted")
 _NO_STAFF = Drop("no_staff_address")
+# Mail that says no more than the inbox does.
+_NOTICES = {"race_started", "tier_reached", "code_issued", "win_expiring", "code_expiring", "statement_written"}
 _WITH_TOKEN = {"verification", "password_reset", "email_change", "newsletter_confirmation"}
 
 _select_link = select(account_links.c.uid, account_links.c.decision, account_links.c.reason).where(
@@ -106,6 +110,10 @@ def _compose_without_token(
         case Mail(kind="ticket_reply", email=str(email), payload={"message_id": int(message_id)}):
             answer = connection.execute(_select_reply, {"message_id": message_id}).one_or_none()
             return mail_texts.ticket_reply(email, **answer._mapping) if answer else _NOT_WANTED
+        case Mail(kind=kind, email=str(email)) if kind in _NOTICES:
+            return relevance.check(connection, kind, mail.payload, now=now) or mail_texts.notice(
+                email, describe(kind, mail.payload)
+            )
         case Mail(kind="ticket_opened", payload={"ticket_id": int()}):
             return _compose_tickets(connection, mail, links, now=now)
         case Mail(payload={"campaign_id": int(campaign_id)}):

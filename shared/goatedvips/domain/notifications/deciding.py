@@ -28,8 +28,8 @@ from sqlalchemy import (
 from goatedvips.domain import erased_identities
 from goatedvips.domain.access import is_excluded
 from goatedvips.domain.notifications.kinds import DURING_EXCLUSION, MEMBERS, PREFERENCES, Kind, Switch
-from goatedvips.domain.notifications.preferences import is_channel_on, is_on
-from goatedvips.domain.notifications.quiet_hours import QuietHours, end_of_quiet
+from goatedvips.domain.notifications.preferences.quiet_hours import QuietHours, end_of_quiet
+from goatedvips.domain.notifications.preferences.switches import is_channel_on, is_on
 from goatedvips.models.accounts import erased_identities as remembered
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions

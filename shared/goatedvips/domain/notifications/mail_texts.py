@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from goatedvips.domain.notifications.notices.texts import Notice, one_line
 from goatedvips.domain.notifications.ticket_mail import NewTicket
 
 _MOST_LISTED = 20  # tickets that one mail lists
@@ -135,13 +136,18 @@ def race_result(to: str, *, title: str, rank: int | None, total_wager: Decimal, 
     result = f"You wagered ${total_wager:,.2f} in it"
     placed = f"{result} and finished at rank {rank:,}." if rank else f"{result}. That was not enough for a rank."
     won = f"You won ${prize:,.2f}. The prize is in your rewards." if prize else "This time there is no prize for you."
-    return _message(to, f"The result of {title}", [f"The race {_line(title)} is over.", placed, won])
+    return _message(to, f"The result of {title}", [f"The race {one_line(title)} is over.", placed, won])
 
 
 def ticket_reply(to: str, *, ticket_id: int, subject: str, message: str) -> Message:
     """Tell a member what staff answered on their ticket."""
-    introduction = f"We have answered your ticket #{ticket_id}, {_line(subject)}. Please reply on the ticket itself."
+    introduction = f"We have answered your ticket #{ticket_id}, {one_line(subject)}. Please reply on the ticket itself."
     return _message(to, f"Answer to your ticket #{ticket_id}: {subject}", [introduction, message])
+
+
+def notice(to: str, described: Notice) -> Message:
+    """Mail what the inbox says."""
+    return _message(to, described.title, [described.body])
 
 
 def tickets_opened(to: str, tickets: Sequence[NewTicket], url: str) -> Message:
@@ -154,7 +160,7 @@ def tickets_opened(to: str, tickets: Sequence[NewTicket], url: str) -> Message:
     """
     if len(tickets) > 1:
         listed = [
-            f"#{ticket.id} ({ticket.priority} priority, from {_author(ticket)}): {_line(ticket.subject)}"
+            f"#{ticket.id} ({ticket.priority} priority, from {_author(ticket)}): {one_line(ticket.subject)}"
             for ticket in tickets[:_MOST_LISTED]
         ]
         if len(tickets) > _MOST_LISTED:
@@ -197,7 +203,7 @@ def campaign(to: str, subject: str, content: str, text: str) -> Message:
     content: a fragment of HTML, which is not escaped here.
     text: the same as plain text.
     """
-    subject = _line(subject)
+    subject = one_line(subject)
     return Message(to, subject, f"{text}\n", _PAGE.format(subject=html.escape(subject), content=content))
 
 
@@ -222,7 +228,7 @@ def campaign_paused(
         to,
         f"Campaign #{campaign_id} is paused: {subject}",
         [
-            f"Campaign #{campaign_id}, {_line(subject)}, paused itself. {_PAUSES[reason]}",
+            f"Campaign #{campaign_id}, {one_line(subject)}, paused itself. {_PAUSES[reason]}",
             f"Mails sent: {sent:,}. Bounced: {bounced:,}. Complaints: {complained:,}.",
             "It goes on when one of you resumes it.",
         ],
@@ -237,7 +243,7 @@ def _message(
     to: str, subject: str, paragraphs: list[str], *, link: str = "", label: str = "", reply_to: str | None = None
 ) -> Message:
     """Lay out a message; the link follows its first paragraph."""
-    subject = _line(subject)
+    subject = one_line(subject)
     blocks = [f'<p style="white-space:pre-line">{html.escape(paragraph)}</p>' for paragraph in paragraphs]
     texts = list(paragraphs)
     if link:
@@ -245,8 +251,3 @@ def _message(
         texts.insert(1, link)
     content = _PAGE.format(subject=html.escape(subject), content="\n".join(blocks))
     return Message(to, subject, "\n\n".join(texts) + "\n", content, reply_to)
-
-
-def _line(text: str) -> str:
-    """Return a text that members wrote as one line, so that it cannot begin another header or list entry."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -10,7 +10,7 @@ from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, inser
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications.kinds import KINDS, Kind
-from goatedvips.domain.notifications.preferences import is_wanted
+from goatedvips.domain.notifications.preferences.switches import is_wanted
 from goatedvips.models.accounts import users
 from goatedvips.models.notifications import notification_preferences, notifications, outbox, push_subscriptions
 

@@ -7,14 +7,33 @@ monthly one from the 1st to the 1st, a weekend race from Saturday to Monday.
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from sqlalchemy import Boolean, Connection, Text, and_, bindparam, case, exists, literal, not_, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Interval,
+    Text,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips import time_zones
 from goatedvips.domain.access import NOW
+from goatedvips.domain.notifications.outbox import queued
 from goatedvips.domain.races.race_statements import RACE_ID, status_by_clock
+from goatedvips.models.accounts import users
+from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
 
+LATEST_NOTICE = timedelta(days=1)  # after its start, no participant is told any more that a race has begun
 AHEAD = timedelta(days=7)  # the next race of a series is created this long before it starts
 LARGEST_SHIFT = timedelta(hours=3)  # a zone's midnight moves by at most this when the rules of the zone change
 _MONDAY, _SATURDAY = 1, 6  # ISO 8601
@@ -108,8 +127,31 @@ _update_statuses = (
     update(races)
     .where(races.c.id == _lock_due_races.c.id)
     .values(status=status_by_clock, updated_at=NOW)
-    .returning(races.c.status)
+    .returning(races.c.id, races.c.title, races.c.status, races.c.start_date, races.c.end_date)
+    .cte("changed")
 )
+_changed = _update_statuses.c
+_began = (
+    select(
+        users.c.id.label("user_id"),
+        users.c.email,
+        func.jsonb_build_object("race_id", _changed.id, "title", _changed.title, "end_date", _changed.end_date).label(
+            "payload"
+        ),
+        _changed.end_date.label("expires_at"),
+    )
+    .select_from(_update_statuses)
+    .join(participants, participants.c.race_id == _changed.id)
+    .join(users, users.c.id == participants.c.member_key)
+    .where(
+        participants.c.is_listed,
+        users.c.erased_at.is_(None),
+        _changed.status == "live",
+        # Not of a race that has been live for days, as at the first run after an adoption.
+        _changed.start_date > NOW - literal(LATEST_NOTICE, Interval()),
+    )
+)
+_write_statuses = select(_changed.status).add_cte(*queued("race_started", _began))
 
 _successor = races.alias("successor")
 _lock_races_to_repeat = (
@@ -168,7 +210,7 @@ def advance(connection: Connection, *, legacy_app: bool, now: datetime) -> Advan
     ----------
     legacy_app: the legacy application still uses this database, so the races that it made are left to it.
     """
-    statuses = connection.execute(_update_statuses, {"legacy_app": legacy_app, "now": now}).scalars().all()
+    statuses = connection.execute(_write_statuses, {"legacy_app": legacy_app, "now": now}).scalars().all()
     created = unknown_zones = 0
     for race in connection.execute(_lock_races_to_repeat, {"ahead": now + AHEAD}).all():
         try:

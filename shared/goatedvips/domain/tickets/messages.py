@@ -63,6 +63,7 @@ _ticket = (
     select(
         support_tickets.c.id,
         support_tickets.c.user_id,
+        support_tickets.c.subject,
         support_tickets.c.status,
         _caller.c.id.label("caller_id"),
         _is_staff.label("is_staff"),
@@ -126,7 +127,9 @@ _mail_to_member = (
     select(
         users.c.id.label("user_id"),
         users.c.email,
-        func.jsonb_build_object("message_id", _insert_message.c.id).label("payload"),
+        func.jsonb_build_object(
+            "message_id", _insert_message.c.id, "ticket_id", _ticket.c.id, "subject", _ticket.c.subject
+        ).label("payload"),
     )
     .join(_ticket, users.c.id == _ticket.c.user_id)
     .join(_insert_message, _insert_message.c.ticket_id == _ticket.c.id)

@@ -227,9 +227,20 @@ _prizes = (
     .render_derived()
 )
 _rewards = select(_prizes.c.user_id, RACE_ID.label("source_id"), (cast(_prizes.c.cents, Numeric) / 100).label("amount"))
+_result = {
+    "race_id": RACE_ID,
+    "title": select(races.c.title).where(races.c.id == RACE_ID).scalar_subquery(),
+    "rank": participants.c.rank,
+    "prize": cast(cast(_prizes.c.cents, Numeric) / 100, Text),
+}
 _mailed = (
-    select(users.c.id.label("user_id"), users.c.email, func.jsonb_build_object("race_id", RACE_ID).label("payload"))
+    select(
+        users.c.id.label("user_id"),
+        users.c.email,
+        func.jsonb_build_object(*(part for pair in _result.items() for part in pair)).label("payload"),
+    )
     .join(participants, participants.c.member_key == users.c.id)
+    .outerjoin(_prizes, _prizes.c.user_id == users.c.id)
     .where(participants.c.race_id == RACE_ID, participants.c.is_listed)
     .where(users.c.erased_at.is_(None))
 )
