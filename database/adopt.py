@@ -45,6 +45,7 @@ LOCKS = {
     "tiers_of_members": "users is locked for a moment; members get their tiers, 1,000 at a time.",
     "statements": "users is locked for a moment; the platform's own accounts are written, 1,000 at a time.",
     "campaigns": "users and the platform's outbox are locked for a moment; indexes of the outbox are built.",
+    "mail_by_message": "An index of the platform's outbox is built while others write.",
 }
 """How each step affects concurrent work on the tables."""
 

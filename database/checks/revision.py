@@ -44,6 +44,7 @@ LAST_MADE = {
     "statements": "to_regclass('wager_accounts_listed_wager_month_idx') IS NOT NULL"
     " AND to_regclass('wager_accounts_wager_month_idx') IS NULL",
     "campaigns": "EXISTS (SELECT FROM pg_constraint WHERE conname = 'outbox_campaign_id_campaigns_id_fk')",
+    "mail_by_message": "to_regclass('outbox_message_id_idx') IS NOT NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from goatedvips.models.accounts import account_links
 from goatedvips.models.codes import bonus_codes
+from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.races import historical_races
 from goatedvips.models.wagers import statements, wager_accounts
 from tests.support import ledger
@@ -136,6 +137,17 @@ def fill_own_rewards(world: World, count: int) -> Filled:
     return Filled([ledger.reward(world.database, member.id, "1.00") for _ in range(count)][::-1], member)
 
 
+def fill_subscriptions(world: World, count: int) -> Filled:
+    given: dict[str, Any] = {"confirmed_at": NOON}
+    ids = [
+        insert_row(world.database, subscriptions, email=f"{secrets.token_hex(8)}@example.com", **given)
+        for _ in range(count)
+    ]
+    with world.database.connect() as connection:
+        connection.execute(sa.delete(subscriptions).where(subscriptions.c.id.not_in(ids)))
+    return Filled(ids[::-1], world.members.staff())
+
+
 def fill_rewards(world: World, count: int) -> Filled:
     own = fill_own_rewards(world, count)
     assert own.by is not None
@@ -231,6 +243,7 @@ LISTS = {
     "rewards": PagedList("list_rewards", fill_rewards),
     "payouts": PagedList("list_payouts", fill_payouts),
     "campaigns": PagedList("list_campaigns", fill_campaigns),
+    "subscriptions": PagedList("list_subscriptions", fill_subscriptions),
     "tickets": PagedList("list_tickets", fill_tickets),
     "ticket queue": PagedList("list_ticket_queue", fill_queue),
     "messages": PagedList("get_ticket", fill_messages, field="messages"),

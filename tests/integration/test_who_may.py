@@ -111,6 +111,7 @@ ANSWERS = {
     "PATCH /v1/admin/tickets/{id}": (401, 403, 200, 403, 403, 401),
     "POST /v1/newsletter/subscriptions": (202, 202, 202, 202, 202, 202),
     "POST /v1/newsletter/confirmations": (200, 200, 200, 200, 200, 200),
+    "GET /v1/admin/newsletter/subscriptions": (401, 403, 200, 403, 403, 401),
     "GET /v1/newsletter/unsubscribe": (200, 200, 200, 200, 200, 200),
     "HEAD /v1/newsletter/unsubscribe": (200, 200, 200, 200, 200, 200),
     "POST /v1/newsletter/unsubscribe": (200, 200, 200, 200, 200, 200),

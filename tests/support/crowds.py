@@ -100,6 +100,8 @@ FROM (SELECT n, n > 2 * :few AND n <= :rows AS is_listed FROM generate_series(1,
 """
 # Campaigns with long texts.
 CAMPAIGNS = """
+INSERT INTO newsletter_subscriptions (email, is_subscribed)
+SELECT 'crowd-' || n || '@example.com', n % 2 = 0 FROM generate_series(1, :rows) n;
 INSERT INTO campaigns (audience, subject, body, html, plain_text, created_at, updated_at)
 SELECT 'newsletter', 's', repeat(md5(n::text), 50), repeat(md5(n::text), 50), 't', '2026-05-01', '2026-05-01'
 FROM generate_series(1, :rows / 10) n;
@@ -218,6 +220,7 @@ VARIANTS = {
     "payouts": Variant("list_payouts", {}, "staff"),
     "unpaid payouts": Variant("list_payouts", {"paid": "false"}, "staff"),
     "payouts of an old batch": Variant("list_payouts", {"batch_id": "1"}, "staff"),
+    "subscriptions": Variant("list_subscriptions", {}, "staff"),
     "spins": Variant("list_spins", {}, "member"),
     "seeds": Variant("list_seeds", {}, "member"),
     "tickets": Variant("list_tickets", {}, "member"),

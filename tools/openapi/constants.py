@@ -37,7 +37,7 @@ TAGS = {
     "admin-races": "For staff: wager races.",
     "admin-tickets": "For staff: the queue of tickets.",
     "admin-wagers": "For staff: the affiliate feed and the tiers.",
-    "admin-newsletter": "For staff: campaigns.",
+    "admin-newsletter": "For staff: subscriptions and campaigns.",
     "admin-operations": "For staff: the platform at a glance.",
 }
 _IDEMPOTENCY_KEY = {

@@ -98,6 +98,7 @@ outbox = Table(
     Column("message_id", Text),  # SES's, once it is sent
     # Null for mail, and for a push message whose subscription has ended.
     Column("push_subscription_id", Integer, ForeignKey("push_subscriptions.id", ondelete="SET NULL")),
+    Index("outbox_message_id_idx", "message_id", postgresql_where=text("message_id IS NOT NULL")),
     Index("outbox_failed_at_idx", "failed_at", postgresql_where=text("failed_at IS NOT NULL")),
     # One row a campaign and mailbox; the others are for the turns, the counts and the brake of each campaign.
     Index(

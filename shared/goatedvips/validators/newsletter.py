@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from goatedvips.validators.fields import CLEAN, LINE, AnswerBody, Email, Moment, RequestBody
+from goatedvips.validators.fields import CLEAN, LINE, AnswerBody, Email, Moment, RequestBody, one_of
 
 
 class SubscriptionRequest(RequestBody):
@@ -214,3 +214,24 @@ class CampaignTest(AnswerBody):
 
     email: str
     """The e-mail address that it is mailed to."""
+
+
+class Subscription(AnswerBody):
+    """A subscription of the newsletter."""
+
+    id: int
+    """The id of the subscription."""
+    email: str
+    """The e-mail address, as it was first given."""
+    state: Annotated[str, one_of("subscribed", "unsubscribed", "pending")]
+    """Whether the newsletter is sent to the address. A pending subscription waits for the use of the mailed link."""
+    source: str | None
+    """Where the visitor asked for the subscription, as the front end named it."""
+    subscribed_at: datetime
+    """When the subscription began; while it is pending, when it was asked for."""
+    confirmed_at: datetime | None
+    """When the mailed link was used. It is null for pending and for adopted subscriptions."""
+    consent_network: str | None
+    """The client network that the confirmation came from: an IPv4 address, or the /64 network of an IPv6 address."""
+    unsubscribed_at: datetime | None
+    """When the subscription ended."""

@@ -13,13 +13,15 @@ import sqlalchemy as sa
 
 from goatedvips.domain.notifications import unsubscribe_tokens
 from goatedvips.domain.notifications.unsubscribe_tokens import LISTS, MailList
+from goatedvips.models.newsletter import campaigns
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import notification_preferences as preferences
-from goatedvips.models.notifications import unsubscribe_keys
+from goatedvips.models.notifications import outbox, unsubscribe_keys
 from tests.integration.newsletter.test_confirm_subscription import mailed
 from tests.integration.newsletter.test_subscribe import HOUR, MOMENT, NOON, adopt, ask, fresh, rows
 from tests.support.functions import Answer, Functions, event
 from tests.support.members import Members
+from tests.support.rows import insert_row
 
 HTML = {"accept": "text/html,application/xhtml+xml;q=0.9"}
 MULTIPART = '--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
@@ -239,3 +241,33 @@ def test_a_token_of_an_address_that_the_member_gave_up_ends_nothing(
     before = everything(database)
     assert post(functions, token).status == 200
     assert everything(database) == before
+
+
+@pytest.mark.parametrize(("mail_list", "kind"), [("newsletter", "newsletter"), ("promotional_offers", "campaign")])
+def test_the_last_mail_of_a_campaign_counts_as_unsubscribed(
+    functions: Functions, database: sa.Engine, members: Members, mail_list: MailList, kind: str
+) -> None:
+    member = members.new(seeds=False)
+    adopt(database, member.email)
+    given = {"address": member.email, "created_at": NOON, "due_at": NOON, "kind": kind}
+    ids = [
+        insert_row(database, outbox, campaign_id=campaign(database), sent_at=sent_at, **given | changes)
+        for sent_at, changes in (
+            (NOON - HOUR, {}),
+            (NOON - MOMENT, {}),
+            (NOON, {"kind": "campaign" if kind == "newsletter" else "newsletter"}),
+            (NOON, {"address": fresh()}),
+            (None, {}),
+        )
+    ]
+    token = token_for(database, member.email, mail_list)
+    for now in (NOON, NOON + HOUR):
+        assert post(functions, token, now=now).status == 200
+        with database.connect() as connection:
+            marked = sa.select(outbox.c.id, outbox.c.unsubscribed_at).where(outbox.c.unsubscribed_at.is_not(None))
+            assert connection.execute(marked.where(outbox.c.id.in_(ids))).all() == [(ids[1], NOON)]
+
+
+def campaign(database: sa.Engine) -> int:
+    given = {"audience": "newsletter", "subject": "s", "body": "b", "html": "b", "plain_text": "b"}
+    return insert_row(database, campaigns, created_at=NOON, updated_at=NOON, **given)

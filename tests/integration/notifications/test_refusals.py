@@ -17,6 +17,7 @@ from botocore.exceptions import (
 )
 
 from goatedvips.clients import ses
+from goatedvips.config import settings
 from goatedvips.domain.notifications.sending import FIRST_PAUSE, TRIES
 from tests.integration.notifications.conftest import NONE, NOON, Run, Send, put, row, verification
 from tests.support.members import Members
@@ -165,7 +166,7 @@ def test_any_other_error_is_retried_with_growing_pauses_and_given_up_with_an_ala
 def test_mail_goes_by_the_tenant_of_the_stack_if_it_has_one(
     tenant: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ses.settings, "mail_tenant", tenant)
+    monkeypatch.setattr(settings, "mail_tenant", tenant)
     ses.send("ann@example.com", "subject", "text", "html", headers={}, configuration_set="bulk", tags={})
     (request,) = client.requests
     assert (request["ConfigurationSetName"], request.get("TenantName", "")) == ("bulk", tenant)

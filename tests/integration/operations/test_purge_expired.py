@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from goatedvips.domain.operations import retention
 from goatedvips.models.accounts import attempts, mailed_tokens, sessions, users
 from goatedvips.models.newsletter import newsletter_subscriptions
-from goatedvips.models.notifications import outbox
+from goatedvips.models.notifications import mail_events, outbox
 from goatedvips.models.operations import idempotency_records
 from tests.support import stack
 from tests.support.campaigns import Campaigns
@@ -30,7 +30,15 @@ NOTHING = dict.fromkeys(retention.KINDS, 0)
 def _no_other_rows(database: sa.Engine) -> None:
     """Remove the rows of other tests, because a run purges all rows."""
     with database.connect() as connection:
-        for table in (attempts, mailed_tokens, sessions, outbox, idempotency_records, newsletter_subscriptions):
+        for table in (
+            attempts,
+            mailed_tokens,
+            sessions,
+            outbox,
+            idempotency_records,
+            newsletter_subscriptions,
+            mail_events,
+        ):
             connection.execute(sa.delete(table))
         connection.execute(sa.update(users).where(users.c.is_active).values(is_active=False))
 
@@ -105,6 +113,13 @@ def test_mailed_tokens_are_purged_30_days_after_their_use_or_end(
     stay = [token(expires_at=month + MOMENT), token(expires_at=month + DAY, used_at=month + MOMENT)]
     assert run(functions) == NOTHING | {"mailed_tokens": 2}
     assert remaining(mailed_tokens) == stay
+
+
+def test_ids_of_mail_events_are_purged_after_30_days(functions: Functions, add: Any, remaining: Any) -> None:
+    add(mail_events, message_id="a", received_at=NOW - 30 * DAY)
+    younger = add(mail_events, message_id="b", received_at=NOW - 30 * DAY + MOMENT)
+    assert run(functions) == NOTHING | {"mail_events": 1}
+    assert remaining(mail_events) == [younger]
 
 
 def test_sent_mail_is_purged_after_90_days_and_failed_mail_stays(
