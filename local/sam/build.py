@@ -7,11 +7,13 @@ never reads.
 
 import os
 import platform
+import py_compile
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from local.template import ROOT
 
@@ -71,8 +73,23 @@ def _build(folder: Path, architecture: str, *options: str) -> Path:
     template = folder / "template.yaml"
     default = f"Default: {DEPLOYED_ARCHITECTURE}\n"
     template.write_text(template.read_text().replace(default, f"Default: {architecture}\n", 1))
+    _compile_handlers(folder)
     verify(folder, architecture)
     return folder
+
+
+def _compile_handlers(folder: Path) -> None:
+    """Give the handlers bytecode, as the makefiles give it to the layers."""
+    for function in _functions(folder):
+        module = f"{function.handler.rpartition('.')[0]}.py"
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        py_compile.compile(str(Path(function.codeuri) / module), dfile=f"/var/task/{module}", invalidation_mode=mode)
+
+
+def _functions(folder: Path) -> list[Any]:
+    """Return the functions of a build as SAM CLI reads them."""
+    stacks, _ = SamLocalStackProvider.get_stacks(str(folder / "template.yaml"))
+    return list(SamFunctionProvider(stacks).get_all())
 
 
 def verify(folder: Path, architecture: str) -> None:
@@ -88,8 +105,7 @@ def verify(folder: Path, architecture: str) -> None:
     BuildError: a function, a layer or a file of a layer is for another processor, or a module has no bytecode.
 
     """
-    stacks, _ = SamLocalStackProvider.get_stacks(str(folder / "template.yaml"))
-    functions = list(SamFunctionProvider(stacks).get_all())
+    functions = _functions(folder)
     layers = {layer.name: layer for function in functions for layer in function.layers}
     if not layers:
         raise BuildError(f"{folder} has no layer.")

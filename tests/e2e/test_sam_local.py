@@ -18,6 +18,7 @@ from database.embedded import free_port
 from local.sam import bridge, build
 from tests.support.docker_engine import REFUSAL, DockerEngine, docker_engine
 from tests.support.make_run import ROOT, Run, start
+from tests.support.native_build import native_build
 
 INVOKE = """
 import pathlib, sys
@@ -157,7 +158,7 @@ def test_the_api_is_served_from_such_containers(run: Run, folder: Path, engine: 
 def test_the_bare_command_asks_for_the_usual_ports(processor: str, engine: DockerEngine) -> None:
     options, architecture = [], build.DEPLOYED_ARCHITECTURE
     if processor == "native":
-        options, architecture = ["-t", str(build.build_native() / "template.yaml")], build.native_architecture()
+        options, architecture = ["-t", str(native_build() / "template.yaml")], build.native_architecture()
     else:
         build.build_deployed()
     command = [str(build.SAM), "local", "invoke", "SpinWheelFunction", *options, "-e", "events/spin_wheel.json"]
