@@ -21,6 +21,7 @@ HAPPENED = (
     "late answers",
     "links",
     "repeated answers",
+    "statements",
     "suspensions",
     "tiers reached",
     "tiers recorded silently",

@@ -19,10 +19,11 @@ from goatedvips.domain.members.changes import Change
 from goatedvips.domain.wagers import tier_versions
 from goatedvips.domain.wagers.feed import FeedPage, parse_feed
 from goatedvips.domain.wagers.ingest import ingest_feed
+from goatedvips.domain.wagers.statements import months, writing
 from goatedvips.models.accounts import users
 from goatedvips.models.notifications import outbox
 from goatedvips.models.rewards import rewards
-from goatedvips.models.wagers import member_tiers, wager_accounts
+from goatedvips.models.wagers import member_tiers, statements, wager_accounts
 from tests.simulations.happenings import Community, Player
 from tests.simulations.provider import Page, Provider
 from tests.simulations.reference import Reports, read_pages
@@ -200,8 +201,11 @@ class _Year:
             if moment.month != month:
                 month = moment.month
                 self._compare()
+                self._runner.run(partial(_write_statements, now=now), "jobs")
         self._deliver(len(self._moments) + LONGEST_DELAY, self._moments[-1] + DAY)
         self._compare()
+        self._runner.run(partial(_write_statements, now=self._moments[-1] + 32 * DAY), "jobs")
+        self._compare_statements()
 
     def _publish(self, tiers: _Version, now: datetime) -> None:
         given = [tier_versions.Tier(name, Decimal(least), Decimal(reward)) for name, least, reward in tiers]
@@ -264,6 +268,24 @@ class _Year:
         noisy = Counter((row.user_id, row.tier) for row in rows if not row.is_silent and row.user_id not in is_erased)
         assert mails == noisy, "notifications differ"
 
+    def _compare_statements(self) -> None:
+        """A member has one statement a month at most, and their sum is what they wagered while they were linked."""
+        of_members = sa.select(statements.c.user_id, statements.c.month, statements.c.wagered).where(
+            statements.c.user_id.in_(self._standings.members)
+        )
+        with self._owner.connect() as connection:
+            rows = connection.execute(of_members).all()
+        assert max(Counter((row.user_id, row.month) for row in rows).values()) == 1
+        wagered: Counter[int] = Counter()
+        for row in rows:
+            assert row.wagered >= 0
+            wagered[row.user_id] += row.wagered
+        for user_id, member in self._standings.members.items():
+            if not member.is_erased:
+                expected = self._standings.wagered(user_id)
+                assert wagered[user_id] == expected, f"{user_id} wagered {wagered[user_id]}, not {expected}: {member}"
+        self._counts["statements"] = len(rows)
+
     def summary(self) -> str:
         """What happened."""
         counts = self._counts + self._members.counts + self._runner.counts
@@ -272,3 +294,12 @@ class _Year:
         counts["tiers recorded silently"] = sum(one.is_silent for one in reached)
         happened = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
         return f"{self._size} members, ${sum(one.reward for one in reached)} for tiers: {happened}"
+
+
+def _write_statements(connection: sa.Connection, *, now: datetime) -> None:
+    """Write the statements that are due, in one transaction."""
+    for month in months.find_months(connection, now=now):
+        bounds = months.find_bounds(connection, month)
+        after: int | None = 0
+        while after is not None:
+            after = writing.write_batch(connection, bounds, after, now=now).next_after
