@@ -55,12 +55,16 @@ Demo accounts: {member} (a member) and {staff} (staff), both with the password "
 make clock TO=settlement
 curl -sw "\\n" "{base}/v1/races/history?limit=1"
 
+On the way {member} passes the tier Lucky Goat, whose reward GET /v1/me/rewards then shows, and gets mail.
+
 Try, in another terminal:
 
 API={base}
 TOKEN=$(curl -s $API/v1/sessions {json} \\
   -d '{{"login": "{member}", "password": "{password}"}}' | {extract} token)
 curl -sw "\\n" $API/v1/me -H "Authorization: Bearer $TOKEN"
+curl -sw "\\n" $API/v1/tiers
+curl -sw "\\n" $API/v1/me/rewards -H "Authorization: Bearer $TOKEN"
 curl -sw "\\n" $API/v1/wheel/spins -H "Authorization: Bearer $TOKEN" {json} \\
   -d '{{"client_seed": "lucky-goat"}}'
 curl -sw "\\n" $API/v1/codes/claim -H "Authorization: Bearer $TOKEN" {json} \\
@@ -107,7 +111,7 @@ def load(url: str, base: str, now: datetime | None = None) -> str:
                 _make_account(connection, name, now)
         for name, session_id in SESSION_IDS.items():
             _renew_session(connection, name, session_id, now)
-        staff = _staff_caller(connection)
+        staff = staff_caller(connection)
         if is_empty and staff:
             for code, limit in (("WELCOME-GOAT", None), ("FIRST-TEN", 10)):
                 _issue_code(connection, staff, code, limit, now)
@@ -179,7 +183,7 @@ def _has_first_password(connection: Connection, name: str) -> bool:
     return stored is not None and passwords.matches(stored, PASSWORD)
 
 
-def _staff_caller(connection: Connection) -> Caller | None:
+def staff_caller(connection: Connection) -> Caller | None:
     """Return the demo's staff member; None if the account is no longer staff, or suspended."""
     wanted = select(users.c.id).where(users.c.username == STAFF, users.c.is_admin, users.c.suspended_at.is_(None))
     user_id = connection.scalar(wanted)

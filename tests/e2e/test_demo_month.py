@@ -14,7 +14,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from local import demo
+from local import demo, demo_feeds
 from tests.e2e.test_clock import make_clock
 from tests.support.make_run import Run, start
 
@@ -80,6 +80,20 @@ def test_the_feeds_that_decided_it_are_kept_with_their_digests(run: Run, folder:
     for file, instant in zip(kept, (past["start_date"], past["end_date"]), strict=True):
         requested = datetime.strptime(file.name.split("-")[0][:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
         assert 0 <= (requested - datetime.fromisoformat(instant)).total_seconds() < 60, "at the boundary"
+
+
+def test_the_member_has_passed_a_tier_with_its_reward(run: Run) -> None:
+    reached = """
+        SELECT reward, is_silent FROM member_tiers JOIN users ON users.id = user_id
+        WHERE username = :name AND member_tiers.tier = :tier
+    """
+    given = {"name": demo.MEMBER, "tier": demo_feeds.NEXT_TIER}
+    with run.database.connect() as connection:
+        assert connection.execute(sa.text(reached), given).one() == (demo_feeds.NEXT_REWARD, False)
+        granted = sa.text("SELECT amount FROM rewards WHERE source_type = 'tier'")
+        assert connection.scalars(granted).all() == [demo_feeds.NEXT_REWARD]
+        queued = sa.text("SELECT payload ->> 'tier' FROM notifications WHERE kind = 'tier_reached'")
+        assert demo_feeds.NEXT_TIER in connection.scalars(queued).all()
 
 
 def test_participants_are_paid_and_get_the_result_by_mail(run: Run) -> None:
