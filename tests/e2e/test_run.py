@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import sqlalchemy as sa
 
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes
-from local import demo
+from local import demo, demo_feeds
 from tests.support.make_run import ROOT, Run, start
 from tests.support.members import Member, Members
 
@@ -55,8 +56,11 @@ def test_the_printed_lines_do_what_they_say(run: Run) -> None:
     assert done.returncode == 0, done.stderr
     answered, header, table = done.stdout.partition("id,batch_id,")
     answers = list(documents(answered))
-    me, spin, claim, joined, leaderboard, ticket, subscription, account, code, batch = answers
+    me, tiers, earned, spin, claim, joined, leaderboard, ticket, subscription, account, code, *news, batch = answers
     assert (me["username"], me["is_staff"]) == ("lucky_goat", False)
+    assert me["next_tier"] == demo_feeds.NEXT_TIER in [tier["name"] for tier in tiers["tiers"]]
+    assert 0 < Decimal(me["missing"]) <= demo_feeds.NEXT_STEP * 3 / 2
+    assert [reward["source_type"] for reward in earned["items"]] == ["grant", "grant"]
     assert spin["fairness"]["client_seed"] == "lucky-goat"
     assert claim["code"] == "WELCOME-GOAT"
     assert joined["user_id"] == me["id"]
@@ -65,6 +69,7 @@ def test_the_printed_lines_do_what_they_say(run: Run) -> None:
     assert subscription == {"status": "pending"}
     assert account["username"].startswith("kid")
     assert code["max_claims"] == 10
+    assert [campaign["subject"] for campaign in news] == ["News"] * 2
     assert (batch["count"], batch["amount"]) == (1, "12.50")
     assert (header + table).count(f",{me['id']},") == 2, "the payout, and the paid one of the demo data"
 
