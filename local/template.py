@@ -122,6 +122,7 @@ def build_parameters(database_url: str, base_url: str, chosen: Mapping[str, str]
         "OriginSecret": "",
         "DomainName": "",
         "StaffAddress": "staff@goatedvips.example",
+        "PushPublicKey": "",
         "VerifiedEmailRequired": chosen.get("VERIFIED_EMAIL_REQUIRED", "false"),
         "LegacyApp": chosen.get("LEGACY_APP", "false"),
         "QueryLog": chosen.get("QUERY_LOG", "false"),

@@ -45,6 +45,8 @@ class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, 
     """The SES tenant that mail is sent by; empty: none."""
     staff_address: str
     """Where mail on new tickets goes; empty: nowhere."""
+    push_public_key: str
+    """The public key (VAPID, RFC 8292) that browsers subscribe to push with; empty: there is no push."""
     affiliate_api_url: str
     """The complete URL of the feed; only fetch_wagers has it."""
     affiliate_token_secret: str
@@ -91,6 +93,7 @@ def _read() -> Settings:
         mail_rate=int(os.environ.get("MAIL_RATE") or 1),
         mail_tenant=os.environ.get("MAIL_TENANT", ""),
         staff_address=os.environ.get("STAFF_ADDRESS", ""),
+        push_public_key=os.environ.get("PUSH_PUBLIC_KEY", ""),
         affiliate_api_url=os.environ.get("AFFILIATE_API_URL", ""),
         affiliate_token_secret=os.environ.get("AFFILIATE_TOKEN_SECRET", ""),
         feed_bucket=os.environ.get("FEED_BUCKET", ""),

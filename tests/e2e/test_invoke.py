@@ -49,6 +49,7 @@ STATUS = {
     "open_ticket": 201,
     "publish_tiers": 201,
     "publish_wheel": 201,
+    "read_notifications": 204,
     "register": 201,
     "reply_ticket": 404,  # the ticket is another member's
     "request_password_reset": 202,

@@ -197,6 +197,7 @@ def test_a_body_is_optional_if_all_its_fields_are(document: Json) -> None:
         "PATCH /v1/me",
         "POST /v1/admin/payouts",
         "POST /v1/admin/races/{id}/settlement",
+        "POST /v1/me/notifications/read",
         "POST /v1/wheel/seeds",
         "POST /v1/wheel/spins",
     }

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from goatedvips.models.accounts import account_links
 from goatedvips.models.codes import bonus_codes
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
+from goatedvips.models.notifications import notifications
 from goatedvips.models.races import historical_races
 from goatedvips.models.wagers import statements, wager_accounts
 from tests.support import ledger
@@ -166,6 +167,15 @@ def fill_campaigns(world: World, count: int) -> Filled:
     return Filled([campaigns.new(status="draft") for _ in range(count)][::-1], world.members.staff())
 
 
+def fill_inbox(world: World, count: int) -> Filled:
+    """Notifications of which every second one was queued late; a later due time comes first."""
+    member = world.members.new()
+    due = [NOON + timedelta(days=number % 2) for number in range(count)]
+    notice = {"kind": "tier_reached", "payload": {"tier": "Gold", "reward": None}, "created_at": NOON}
+    ids = [insert_row(world.database, notifications, user_id=member.id, due_at=at, **notice) for at in due]
+    return Filled([item for _, item in sorted(zip(due, ids, strict=True), reverse=True)], member)
+
+
 def fill_tickets(world: World, count: int) -> Filled:
     member = world.members.new()
     return Filled([world.tickets.new(member.id) for _ in range(count)][::-1], member)
@@ -235,6 +245,7 @@ LISTS = {
         "get_wager_leaderboard", fill_wager_leaderboard, "user_id", beside=("as_of", "stale")
     ),
     "statements": PagedList("list_statements", fill_statements, "month"),
+    "inbox": PagedList("list_notifications", fill_inbox, beside=("unread",)),
     "codes": PagedList("list_codes", fill_codes),
     "spins": PagedList("list_spins", fill_spins),
     "seeds": PagedList("list_seeds", fill_seeds),

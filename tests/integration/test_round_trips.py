@@ -258,6 +258,9 @@ def test_a_claim_takes_one_round_trip_three_with_a_key_and_three_to_be_refused_w
     for refused in (issue(user_id=member.id), issue(starts_at="2098-01-01T00:00:00Z"), {"code": "absent"}):
         assert trips(wire, functions, "claim_code", 404, by=members.new(), body=refused) == 3
     assert trips(wire, functions, "list_codes", 200, by=member) == 1
+    assert trips(wire, functions, "list_notifications", 200, by=member) == 1
+    assert trips(wire, functions, "get_preferences", 200, by=member) == 1
+    assert trips(wire, functions, "update_preferences", 200, by=member) == 1
 
 
 def test_codes_that_cannot_be_claimed_are_refused_by_the_same_statements_in_the_same_trips_and_bytes(

@@ -74,6 +74,11 @@ SELECT :first + n, CASE WHEN n > :few THEN 2 ELSE 1 END, :first + 1, 1, CASE WHE
     '2026-05-01', :member FROM generate_series(1, :rows) n;
 INSERT INTO payout_items (reward_id, payout_id) SELECT :first + n, :first + n FROM generate_series(1, :rows) n;
 """
+NOTIFICATIONS = """
+INSERT INTO notifications (user_id, kind, payload, created_at, due_at)
+SELECT CASE n % 2 WHEN 1 THEN :member ELSE :first + 1 END, 'tier_reached', '{"tier": "Gold", "reward": null}',
+    '2026-05-01', '2026-05-01'::timestamp - n * interval '1 minute' FROM generate_series(1, :rows) n;
+"""
 TICKETS = """
 INSERT INTO support_tickets (id, user_id, subject, description, status, priority, assignee_id)
 SELECT :first + n, CASE n % 2 WHEN 1 THEN :member ELSE :first + 1 END, CASE WHEN n <= :few THEN 'rare' ELSE 's' END,
@@ -142,7 +147,7 @@ def make_crowd(database: sa.Engine, rows: int) -> Crowd:
     crowd = Crowd(members.new(seeds=False), members.staff(seeds=False), first)
     values = {"rows": rows, "few": FEW, "first": first, "member": crowd.member.id}
     for script in (
-        *(USERS, RACES, CODES, SPINS, REWARDS, TICKETS, LINKS, FEEDS),
+        *(USERS, RACES, CODES, SPINS, REWARDS, TICKETS, NOTIFICATIONS, LINKS, FEEDS),
         *(LINKED_ACCOUNTS, STATEMENTS, CAMPAIGNS),
     ):
         filled = re.sub(r"(?<!:):([a-z]+)", lambda name: str(values[name[1]]), script)
@@ -208,6 +213,7 @@ VARIANTS = {
         )
         for period in ("today", "week", "all_time")
     },
+    "inbox": Variant("list_notifications", {}, "member", most=1_500),  # up to 1,000 unread ones are counted
     "statements": Variant("list_statements", {}, "member"),
     "codes": Variant("list_codes", {}, "member"),
     "issued codes": Variant("list_issued_codes", {}, "staff"),

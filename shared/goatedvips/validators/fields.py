@@ -141,6 +141,14 @@ def decimal_string(amount: Decimal) -> str:
     return f"{exact:.{decimals}f}"
 
 
+def _zone(value: str) -> str:
+    from goatedvips import time_zones  # only few requests have a time zone
+
+    if value not in time_zones.names():
+        raise ValueError("must be an IANA time zone, such as Europe/Berlin")
+    return value
+
+
 def one_of(*values: str) -> WithJsonSchema:
     """Describe text of a response as one of these values; it is not validated, so that every row can be answered.
 
@@ -220,6 +228,9 @@ type Email = Annotated[
 
 It otherwise keeps its spelling, so each mailbox has one address, ignoring case.
 """
+
+type TimeZone = Annotated[str, AfterValidator(_zone)]
+"""The IANA name of a time zone in a request."""
 
 type Currency = Annotated[str, one_of("USD")]
 """A currency (ISO 4217)."""

@@ -16,8 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from goatedvips import time_zones
-from goatedvips.validators.fields import CLEAN, LINE, Amount, AnswerBody, Moment, Money, RequestBody, one_of
+from goatedvips.validators.fields import CLEAN, LINE, Amount, AnswerBody, Moment, Money, RequestBody, TimeZone, one_of
 
 type RaceType = Literal["weekly", "monthly", "weekend"]
 """The kind of the race. It also decides the windows of a race that repeats."""
@@ -57,12 +56,6 @@ def _shares_out_the_pool(percents: dict[str, Decimal]) -> dict[str, Decimal]:
     return percents
 
 
-def _zone(value: str) -> str:
-    if value not in time_zones.names():
-        raise ValueError("must be an IANA time zone, such as Europe/Berlin")
-    return value
-
-
 type Percent = Annotated[
     Decimal,
     BeforeValidator(_percent),
@@ -81,7 +74,7 @@ class RaceRepeat(RequestBody):
     type: RaceType
     """The type of the race itself. `weekly` races run from Monday to Monday, `monthly` races from the 1st to the 1st,
     `weekend` races from Saturday to Monday."""
-    time_zone: Annotated[str, AfterValidator(_zone)]
+    time_zone: TimeZone
     """The IANA name of the zone, such as `Europe/Berlin`. When the rules of a zone change, races that exist keep their
     times, and the next race begins where the last one ends."""
 

@@ -113,6 +113,10 @@ def _code_expiring(payload: Payload) -> Notice:
     return Notice("Your bonus codes expire soon", body, f"You can claim them {until}.")
 
 
+def _campaign(payload: Payload) -> Notice:
+    return Notice(one_line(payload["subject"]), payload["plain_text"], "Read it in your inbox.")
+
+
 def _statement_written(payload: Payload) -> Notice:
     month = f"{date.fromisoformat(payload['month']):%B %Y}"
     body = "It has what you have wagered, your spins, claims, races and rewards."
@@ -130,6 +134,7 @@ _DESCRIBE: Final[Mapping[str, Callable[[Payload], Notice]]] = {
     "win_expiring": _win_expiring,
     "code_expiring": _code_expiring,
     "statement_written": _statement_written,
+    "campaign": _campaign,
 }
 
 
