@@ -8,7 +8,7 @@ from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import transaction
 from goatedvips.domain.notifications import sending
-from goatedvips.mail_delivery import deliver
+from goatedvips.mail_delivery import Turn, deliver_in_turn
 from goatedvips.runs import seconds_left
 from goatedvips.schedule import lambda_handler
 
@@ -20,20 +20,20 @@ BATCH = 14  # rows of one lease: mail of a higher priority waits for one batch a
 
 def send_notifications() -> Counter[str]:
     done: Counter[str] = Counter(dict.fromkeys(get_args(sending.Outcome.__value__), 0))
-    pause = PAUSE
+    pause, is_busy = PAUSE, False
     while seconds_left() > RESERVED_SECONDS:
+        turn = Turn(utc_now)
         with transaction() as connection:
-            mails = sending.lease(connection, BATCH, rate=settings.mail_rate, now=utc_now())
-        outcome = None if mails else "empty"
-        while mails and outcome != "put_back" and seconds_left() > RESERVED_SECONDS:
-            outcome = deliver(mails.pop(0), now=utc_now())
-            done[outcome] += 1
-            sleep(1 / settings.mail_rate)
-        with transaction() as connection:
-            sending.put_back(connection, mails)
-        pause = min(2 * pause, LONGEST_PAUSE) if outcome == "put_back" else PAUSE
-        if outcome in {"put_back", "empty"}:
+            mails = sending.lease(connection, BATCH, rate=settings.mail_rate, now=turn.began_at)
+        outcomes = deliver_in_turn(mails, turn, lambda: seconds_left() > RESERVED_SECONDS)
+        done.update(outcomes)
+        is_refused = "put_back" in outcomes
+        pause = min(2 * pause, LONGEST_PAUSE) if is_refused else PAUSE
+        if is_refused or not (mails or is_busy):
             sleep(min(pause, max(0.0, seconds_left() - RESERVED_SECONDS)))
+        elif len(outcomes) < BATCH or not turn.lasts():  # the rest of the second is another run's
+            sleep(turn.seconds_until_next())
+        is_busy = bool(mails)
     return done
 
 

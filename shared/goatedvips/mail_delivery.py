@@ -1,7 +1,8 @@
 """The way of a leased mail from the outbox to SES: compose, send, record."""
 
 import logging
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -16,22 +17,70 @@ from goatedvips.domain.notifications.kinds import KINDS
 from goatedvips.domain.notifications.mail_texts import Message
 from goatedvips.domain.notifications.sending import Mail, Outcome
 
+MARGIN = timedelta(milliseconds=250)  # before the end of a second, in which no message is sent any more
+
 logger = logging.getLogger("goatedvips.mail_delivery")
 
 
-def deliver(mail: Mail, *, now: datetime) -> Outcome:
+class Turn:
+    """The second of the clock in which leased mail may be sent: leases count by seconds, and SES's rate does too.
+
+    It ends a little early, so that what is sent last still arrives in its second.
+
+    Parameters
+    ----------
+    clock: returns the present instant; the turn began at its first one.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self.began_at = clock()
+        self._next = self.began_at.replace(microsecond=0) + timedelta(seconds=1)
+
+    def lasts(self) -> bool:
+        """Whether a mail may be sent now."""
+        return self.clock() < self._next - MARGIN
+
+    def seconds_until_next(self) -> float:
+        """Return how long it is until the next second begins; 0 if it has begun."""
+        return max(0.0, (self._next - self.clock()).total_seconds())
+
+
+def deliver_in_turn(mails: Sequence[Mail], turn: Turn, may_begin: Callable[[], bool]) -> list[Outcome]:
+    """Send leased mail as long as its turn lasts, and put the rest back; return an outcome for each that was tried.
+
+    After `put_back` none is tried: SES takes no mail of the account now.
+
+    Parameters
+    ----------
+    may_begin: whether there is time for another one.
+    """
+    outcomes: list[Outcome] = []
+    for mail in mails:
+        if "put_back" in outcomes or not turn.lasts() or not may_begin():
+            break
+        outcomes.append(deliver(mail, turn))
+    with transaction() as connection:
+        sending.put_back(connection, mails[len(outcomes) :])
+    return outcomes
+
+
+def deliver(mail: Mail, turn: Turn) -> Outcome:
     """Send a leased mail and record the outcome. No transaction is open during the call to SES.
 
-    `put_back` means that SES takes no mail of the account now: the caller ends its batch. A mail that was given up, and
-    an account that is refused, raise an alarm.
+    `put_back` means that SES takes no mail of the account now. A mail that was given up, and an account that is
+    refused, raise an alarm. A mail that was not composed before its turn ended is deferred: it is due as before.
 
     Raises
     ------
     Problem: the database cannot record the outcome; the lease expires, and the mail is sent again.
     """
+    now = turn.clock()
     try:
         with transaction() as connection:
             message = _compose(connection, mail, now=now)
+        if isinstance(message, Message) and not turn.lasts():
+            message = Defer(mail.due_at)
         message_id = _send(message, mail) if isinstance(message, Message) else None
     except ses.AccountRefused as error:
         alarm(Alarm.SES_REFUSES_ACCOUNT, reason=str(error))

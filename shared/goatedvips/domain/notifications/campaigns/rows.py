@@ -72,7 +72,7 @@ def mark_unsubscribed(kind: str, email_key: ColumnElement[str], has_happened: Co
             outbox.c.kind == kind,
             outbox.c.sent_at.is_not(None),
         )
-        .order_by(outbox.c.sent_at.desc())
+        .order_by(outbox.c.sent_at.desc(), outbox.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
