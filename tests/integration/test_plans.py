@@ -12,6 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips import db, light_db
+from goatedvips.domain.newsletter import campaign_ends, queueing
+from goatedvips.domain.notifications import sending
 from tests.integration.test_pagination import paged_functions
 from tests.support import stack
 from tests.support.crowds import NOW, OTHERS, VARIANTS, Crowd, Variant, make_crowd
@@ -51,6 +53,20 @@ def request_page(functions: Functions, crowd: Crowd, variant: Variant, **query: 
         query={name: with_ids(value, crowd) for name, value in variant.query.items()} | query,
         now=NOW,
     )
+
+
+def test_sending_and_braking_campaigns_reads_few_rows(crowded: Crowded) -> None:
+    """However much mail of a campaign was sent or waits, a batch is leased and the brake is checked in a few rows."""
+    with Requests(crowded.engine) as requests, crowded.engine.connect() as connection:
+        taken = sending.lease(connection, 14, rate=100, now=NOW)
+        campaign_ends.pause(connection, now=NOW)
+        campaign_ends.settle(connection, now=NOW)
+        assert queueing.find_due(connection, now=NOW) == []
+    assert {mail.payload.get("campaign_id", mail.kind) for mail in taken} == {"newsletter"}
+    read, pages = requests.count()
+    assert 0 < read["outbox"] <= 2_000, read
+    assert read.total() <= 3_000, read
+    assert pages <= 1_000
 
 
 def with_ids(text: str, crowd: Crowd) -> str:

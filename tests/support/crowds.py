@@ -103,13 +103,22 @@ INSERT INTO wager_accounts (uid, user_id, is_listed, total_wager, wager_today, w
 SELECT 'linked-' || n, :first + n, is_listed, n, CASE WHEN is_listed THEN n ELSE 9999999 END, 1, 0, '2026-05-01'
 FROM (SELECT n, n > 2 * :few AND n <= :rows AS is_listed FROM generate_series(1, :rows + :rows / 4) n) x;
 """
-# Campaigns with long texts.
+# Subscriptions; drafts with long texts; of two campaigns very much mail waits: one is being sent, and one is paused.
 CAMPAIGNS = """
 INSERT INTO newsletter_subscriptions (email, is_subscribed)
 SELECT 'crowd-' || n || '@example.com', n % 2 = 0 FROM generate_series(1, :rows) n;
-INSERT INTO campaigns (audience, subject, body, html, plain_text, created_at, updated_at)
-SELECT 'newsletter', 's', repeat(md5(n::text), 50), repeat(md5(n::text), 50), 't', '2026-05-01', '2026-05-01'
+INSERT INTO campaigns (id, audience, subject, body, html, plain_text, created_at, updated_at, status, queued_at,
+    window_began_at, counted_until, counted_sent)
+SELECT :first + n, 'newsletter', 's', repeat(md5(n::text), 50), repeat(md5(n::text), 50), 't', '2026-05-01',
+    '2026-05-01', CASE n WHEN 1 THEN 'sending' WHEN 2 THEN 'paused' ELSE 'draft' END, '2026-05-01', '2026-05-01',
+    '2026-05-01 11:50', :rows
 FROM generate_series(1, :rows / 10) n;
+INSERT INTO outbox (kind, priority, address, campaign_id, created_at, due_at, sent_at, bounced_at)
+SELECT 'newsletter', 4, n || '@example.com', :first + campaign, '2026-05-01', '2026-05-01',
+    CASE WHEN campaign > 1 OR n > 4 * :rows / 10 THEN NULL WHEN n % 100 = 0 THEN '2026-05-01 11:55'::timestamp
+        ELSE '2026-05-01 11:00'::timestamp END,
+    CASE WHEN campaign = 1 AND n % 1000 = 0 AND n <= 4 * :rows / 10 THEN '2026-05-01 11:56'::timestamp END
+FROM unnest(ARRAY[1, 2]) campaign, generate_series(1, :rows * (8 - 3 * campaign) / 10) n;
 """
 STATEMENTS = """
 INSERT INTO statements (user_id, month, wagered, spins, claims, rewards, races, created_at)

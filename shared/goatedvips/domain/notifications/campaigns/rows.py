@@ -46,8 +46,12 @@ def counts() -> ScalarSelect[Any]:
 
 
 def has_waiting() -> ColumnElement[bool]:
-    """Whether rows of the campaign in `campaigns` wait to be sent: one look into `outbox_campaign_turn_idx`."""
-    return select(outbox.c.id).where(_of_campaign, WAITING).correlate(campaigns).exists()
+    """Whether rows of the campaign in `campaigns` wait to be sent: one look into `outbox_campaign_turn_idx`.
+
+    With EXISTS the planner would scan the table for the first such row, if it expects many.
+    """
+    first = select(outbox.c.id).where(_of_campaign, WAITING).order_by(outbox.c.due_at, outbox.c.id).limit(1)
+    return first.correlate(campaigns).scalar_subquery().is_not(None)
 
 
 def count_sent(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
@@ -100,7 +104,8 @@ def select_windows(*conditions: ColumnElement[bool]) -> Subquery:
             count_sent(in_window, outbox.c.complained_at.is_not(None)).label("complained"),
         )
         .where(*conditions)
-        .subquery("counted_window")
+        .cte("counted_window")
+        .prefix_with("MATERIALIZED")  # so that each is counted once, although the reason reads it several times
     )
     is_long = window.c.sent >= LEAST_SENT
     too_many_complaints = and_(
