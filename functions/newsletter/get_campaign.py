@@ -2,7 +2,7 @@
 
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
-from goatedvips.db import transaction
+from goatedvips.db import reading
 from goatedvips.domain.newsletter import campaigns
 from goatedvips.http import HttpApi, lambda_handler
 from goatedvips.validators.fields import PathId
@@ -14,7 +14,7 @@ api = HttpApi("staff")
 @api.get("/v1/admin/campaigns/<id>")
 def get_campaign(id: PathId) -> CampaignDetails:  # noqa: A002
     """Opens and clicks are not counted: no mail has anything that would report them."""
-    with transaction() as connection:
+    with reading() as connection:
         found = campaigns.get(connection, api.caller, id, rate=settings.mail_rate, now=utc_now())
     return CampaignDetails.model_validate(found)
 

@@ -19,6 +19,7 @@ from goatedvips.domain.wheel import fairness
 from goatedvips.light_connection import Database
 from goatedvips.postgres_server import Server
 from tests.support import stack
+from tests.support.campaigns import Campaigns
 from tests.support.codes import Codes
 from tests.support.edges import use
 from tests.support.functions import Functions, load
@@ -348,6 +349,22 @@ def test_a_race_takes_one_round_trip_each_to_be_made_joined_left_and_read(
     assert trips(wire, functions, "get_leaderboard", 200, path=f"/v1/races/{race}/leaderboard") == 1
     assert trips(wire, functions, "get_wager_leaderboard", 200, path="/v1/leaderboards/week") == 1
     assert trips(wire, functions, "list_statements", 200, by=member) == 1
+
+
+def test_a_campaign_is_changed_in_two_round_trips_and_previewed_in_two(
+    wire: Wire, functions: Functions, members: Members, campaigns: Campaigns
+) -> None:
+    """The change locks the campaign first; a preview needs to know the audience."""
+    staff, campaign_id = members.staff(), campaigns.new(status="draft")
+    path = f"/v1/admin/campaigns/{campaign_id}"
+    body = {"audience": "newsletter", "subject": "News", "body": "Hello"}
+    assert trips(wire, functions, "create_campaign", 201, by=staff, body=body) == 1
+    assert trips(wire, functions, "update_campaign", 200, by=staff, path=path, body={"subject": "New"}) == 2
+    assert trips(wire, functions, "list_campaigns", 200, by=staff) == 1
+    assert trips(wire, functions, "test_campaign", 202, by=staff, path=f"{path}/test") == 1
+    assert trips(wire, functions, "get_campaign", 200, by=staff, path=path) == 2
+    sent = campaigns.new(status="sent", queued_at=START)
+    assert trips(wire, functions, "get_campaign", 200, by=staff, path=f"/v1/admin/campaigns/{sent}") == 1
 
 
 def test_a_race_is_changed_in_two_round_trips_and_cancelled_in_one(
