@@ -8,8 +8,9 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Connection, text
 
+from database.embedded import Server
 from migrations.upgrade import engine, upgrade
-from tests.support.databases import run_sql
+from tests.support.databases import GUIDE_SQL, create_database, numbers, run_sql
 
 OLD_ROWS = """
 INSERT INTO users (username, password, email) VALUES
@@ -27,12 +28,21 @@ INSERT INTO newsletter_subscriptions (email) VALUES ('A@x.com'), ('a@x.com');
 """
 
 
+@pytest.fixture(scope="module")
+def template(bare_server: Server) -> str:
+    """Adopt a database of the legacy application, with rows that collide, to copy from; return its name."""
+    name = "adopted_with_collisions"
+    url = create_database(bare_server, name)
+    run_sql(url, GUIDE_SQL)
+    run_sql(url, OLD_ROWS)
+    upgrade(url)
+    return name
+
+
 @pytest.fixture
-def adopted(guide_url: str) -> str:
-    """A database of the legacy application, with rows that collide, upgraded."""
-    run_sql(guide_url, OLD_ROWS)
-    upgrade(guide_url)
-    return guide_url
+def adopted(bare_server: Server, template: str) -> str:
+    """Copy the adopted database."""
+    return create_database(bare_server, f"collisions_{next(numbers)}", template)
 
 
 def column(address: str, statement: str) -> list[object]:
@@ -134,6 +144,20 @@ def test_any_number_of_rows_fits_into_one_statement(adopted: str) -> None:
             )
         connection.commit()
     assert column(adopted, "SELECT count(*) FROM users WHERE username_key = username") == [5000]
+
+
+def test_many_new_members_read_few_rows_each_where_statistics_are_of_a_few_members(guide_url: str) -> None:
+    upgrade(guide_url)
+    insert = "INSERT INTO users (username, password, email) SELECT n, 'x', n FROM generate_series({}, {}) n"
+    reads = "SELECT sum(pg_stat_get_xact_tuples_fetched(oid) + pg_stat_get_xact_tuples_returned(oid)) FROM pg_class"
+    with engine(guide_url).connect() as connection:
+        connection.execute(text(insert.format(1, 30)))
+        connection.execute(text("ANALYZE users"))
+        connection.commit()
+    with engine(guide_url).connect() as connection:
+        connection.execute(text(insert.format(31, 1030)))
+        rows_read = connection.execute(text(f"{reads} WHERE relname LIKE 'users%'")).scalar_one()
+    assert rows_read < 20 * 1000
 
 
 def test_old_transactions_that_cross_both_go_through(adopted: str) -> None:

@@ -30,10 +30,7 @@ def bare_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def url(bare_server: Server) -> str:
     """Make an empty database; the server goes at the end and takes it along."""
-    name = f"migrated_{next(numbers)}"
-    with engine(bare_server.url("postgres")).connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text(f"CREATE DATABASE {name}"))
-    return bare_server.url(name)
+    return create_database(bare_server, f"migrated_{next(numbers)}")
 
 
 @pytest.fixture
@@ -47,6 +44,14 @@ def guide_url(url: str) -> str:
 def database(url: str) -> Engine:
     """Reach the database of this test."""
     return engine(url)
+
+
+def create_database(server: Server, name: str, template: str = "template1") -> str:
+    """Create a database as a copy of another one; return its URL."""
+    with engine(server.url("postgres")).connect() as connection:
+        autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+        autocommit.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    return server.url(name)
 
 
 def run_sql(url: str, statements: str) -> None:
