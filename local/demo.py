@@ -50,10 +50,12 @@ A demo account was changed since it was created, so the password below may fail:
 """
 TO_TRY = """\
 Demo accounts: {member} (a member) and {staff} (staff), both with the password "{password}".
-{changed}{member} takes part in the month's race, which ends on {end}. To see it settled and archived now:
+{changed}{member} takes part in the month's race, which ends on {end}. To see now how it is settled and archived, how
+each member gets a statement of the month, and how the leaderboards go on:
 
 make clock TO=settlement
 curl -sw "\\n" "{base}/v1/races/history?limit=1"
+curl -sw "\\n" "{base}/v1/leaderboards/all_time?limit=3"
 
 On the way {member} passes the tier Lucky Goat, whose reward GET /v1/me/rewards then shows, and gets mail.
 
@@ -71,6 +73,8 @@ curl -sw "\\n" $API/v1/codes/claim -H "Authorization: Bearer $TOKEN" {json} \\
   -d '{{"code": "welcome goat"}}'
 curl -sw "\\n" -X POST $API/v1/races/{race}/participants -H "Authorization: Bearer $TOKEN"
 curl -sw "\\n" "$API/v1/races/{live_race}/leaderboard?limit=3"
+curl -sw "\\n" "$API/v1/leaderboards/month?limit=3"
+curl -sw "\\n" $API/v1/me/statements -H "Authorization: Bearer $TOKEN"
 curl -sw "\\n" $API/v1/tickets -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $(date +%s)" {json} \\
   -d '{{"subject": "My reward", "description": "Where do I find it?"}}'
 curl -sw "\\n" $API/v1/newsletter/subscriptions {json} -d '{{"email": "fan@example.com"}}'

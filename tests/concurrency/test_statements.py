@@ -116,6 +116,7 @@ def test_a_run_that_ends_halfway_leaves_nothing_and_the_next_one_writes_all(may:
         0,
     )
     (batch,) = at_once(patient, [may.write])
+    assert isinstance(batch, writing.Batch), batch
     assert (batch.written, may.written()) == (5, may.expected)
 
 
@@ -148,4 +149,5 @@ def test_a_member_who_is_erased_meanwhile_gets_no_statement(may: May, patient: s
         finally:
             erasing.commit()
         (batch,) = waiting.result()
+    assert isinstance(batch, writing.Batch), batch
     assert (batch.written, may.written()) == (4, may.expected[:-1])

@@ -55,6 +55,8 @@ def test_the_month_s_race_is_settled_and_archived_by_the_printed_lines(run: Run,
     assert scores == sorted(scores, reverse=True)
     assert board["stale"] is False
 
+    (wagers_url,) = re.findall(r'^curl .*"(http\S+/v1/leaderboards/all_time\?limit=3)"$', run.printed, re.MULTILINE)
+    wagers = httpx.get(wagers_url).json()
     (to,) = re.findall(r"^make clock TO=(\w+)$", run.printed, re.MULTILINE)
     done = make_clock(folder, to)
     assert done.returncode == 0, done.stderr
@@ -64,6 +66,10 @@ def test_the_month_s_race_is_settled_and_archived_by_the_printed_lines(run: Run,
     seconds = time.monotonic() - started
     assert (past["race_id"], past["title"]) == (live["id"], demo.MONTH_RACE)
     assert seconds < MOST_SECONDS
+
+    moved = httpx.get(wagers_url).json()
+    assert moved["as_of"] > wagers["as_of"]
+    assert [Decimal(one["wagered"]) for one in moved["items"]] > [Decimal(one["wagered"]) for one in wagers["items"]]
 
     whole = get(run, f"/v1/races/history/{past['id']}")
     paid = sum((Decimal(standing["prize"]) for standing in whole["participants"]), Decimal())
@@ -104,3 +110,14 @@ def test_participants_are_paid_and_get_the_result_by_mail(run: Run) -> None:
         assert connection.scalar(sa.text(paid), race) == 1000
         recipients = "SELECT count(DISTINCT user_id) FROM outbox WHERE kind = 'race_result'"
         assert connection.scalar(sa.text(recipients)) >= 1
+
+
+def test_the_member_has_a_statement_of_the_month(run: Run) -> None:
+    login = {"login": demo.MEMBER, "password": demo.PASSWORD}
+    token = httpx.post(f"{run.base}/v1/sessions", json=login, timeout=30).json()["token"]
+    answer = httpx.get(f"{run.base}/v1/me/statements", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    (past,) = get(run, "/v1/races/history?limit=1")["items"]
+    (statement,) = answer.json()["items"]
+    assert statement["month"] == past["start_date"][:7]
+    assert Decimal(statement["wagered"]) > 0
+    assert Decimal(statement["rewards"]) == Decimal("32.50"), "the two grants of the demo data"

@@ -56,7 +56,8 @@ def test_the_printed_lines_do_what_they_say(run: Run) -> None:
     assert done.returncode == 0, done.stderr
     answered, header, table = done.stdout.partition("id,batch_id,")
     answers = list(documents(answered))
-    me, tiers, earned, spin, claim, joined, leaderboard, ticket, subscription, account, code, *news, batch = answers
+    me, tiers, earned, spin, claim, joined, leaderboard, board, of_months, *others = answers
+    ticket, subscription, account, code, *news, batch = others
     assert (me["username"], me["is_staff"]) == ("lucky_goat", False)
     assert me["next_tier"] == demo_feeds.NEXT_TIER in [tier["name"] for tier in tiers["tiers"]]
     assert 0 < Decimal(me["missing"]) <= demo_feeds.NEXT_STEP * 3 / 2
@@ -65,6 +66,8 @@ def test_the_printed_lines_do_what_they_say(run: Run) -> None:
     assert claim["code"] == "WELCOME-GOAT"
     assert joined["user_id"] == me["id"]
     assert [part["rank"] for part in leaderboard["items"]] == [1, 2, 3]
+    assert [part["rank"] for part in board["items"]] == [1, 2, 3]
+    assert (board["stale"], of_months["items"]) == (False, []), "no month is over yet"
     assert ticket["status"] == "open"
     assert subscription == {"status": "pending"}
     assert account["username"].startswith("kid")
