@@ -28,6 +28,7 @@ from benchmarks.workload import Workload, prepare, server_processes
 from database.embedded import running
 from goatedvips.domain.operations import figures
 from goatedvips.domain.races import leaderboard
+from goatedvips.domain.wagers.leaderboards import leaderboards
 from migrations.upgrade import engine
 from tests.support.crowds import Crowd, make_crowd
 from tests.support.functions import event
@@ -47,7 +48,8 @@ class Request:
 
     Parameters
     ----------
-    query: with `{middle}`, the cursor of a page in the middle of the leaderboard.
+    query: with `{middle}`, the cursor of a page in the middle of the race's leaderboard, or `{middle_of_wagers}`, that
+        of the leaderboard of wagers.
     by: `member` or `staff` of the crowd; None: nobody.
     path: with `{race}`, the id of the race that all have joined.
     growth: the limit and the moonshot of its cost divided by that at a thousand rows.
@@ -79,6 +81,14 @@ REQUESTS = (
         growth=(1.5, None),
         rows=300,
     ),
+    Request("get_wager_leaderboard", {"limit": "50"}, path="/v1/leaderboards/all_time", growth=(1.5, None), rows=200),
+    Request(
+        "get_wager_leaderboard",
+        {"limit": "50", "cursor": "{middle_of_wagers}"},
+        path="/v1/leaderboards/all_time",
+        growth=(1.5, None),
+        rows=300,
+    ),
     Request("get_standing", {"around": "5"}, "member", "/v1/races/{race}/standing", growth=(1.5, None), rows=200),
     Request("list_races"),
     Request("get_race", path="/v1/races/{race}"),
@@ -101,7 +111,9 @@ class Place:
         path = request.path and request.path.format(race=self.crowd.first + 1)
         by = {"member": self.crowd.member, "staff": self.crowd.staff, None: None}[request.by]
         middle = leaderboard.BY_PLACE.cursor_after({"place": self.rows // 2, "id": 0})
-        query = {name: value.replace("{middle}", middle) for name, value in request.query.items()}
+        key = {"place": -self.rows // 2 * 10**8, "account_id": 0, "rank": self.rows // 2}
+        middles = {"{middle}": middle, "{middle_of_wagers}": leaderboards.BOARDS["all_time"].cursors.cursor_after(key)}
+        query = {name: middles.get(value, value) for name, value in request.query.items()}
         return event(request.function, by=by, path=path, query=query)
 
 

@@ -31,12 +31,13 @@ def _board(period: Period, first_page: Compiled, later_page: Compiled) -> _Board
     return _Board(first_page, later_page, Cursors(columns, ascending=True, names=names, list_name=period))
 
 
-_BOARDS: dict[Period, _Board] = {
+BOARDS: dict[Period, _Board] = {
     "today": _board("today", statements.SELECT_FIRST_PAGE_OF_TODAY, statements.SELECT_LATER_PAGE_OF_TODAY),
     "week": _board("week", statements.SELECT_FIRST_PAGE_OF_WEEK, statements.SELECT_LATER_PAGE_OF_WEEK),
     "month": _board("month", statements.SELECT_FIRST_PAGE_OF_MONTH, statements.SELECT_LATER_PAGE_OF_MONTH),
     "all_time": _board("all_time", statements.SELECT_FIRST_PAGE_OF_ALL_TIME, statements.SELECT_LATER_PAGE_OF_ALL_TIME),
 }
+"""The statements and the cursors of each leaderboard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def get_page(
     ------
     ValidationFailed: the cursor is not one of this leaderboard.
     """
-    board = _BOARDS[period]
+    board = BOARDS[period]
     statement = board.first_page if cursor is None else board.later_page
     rows = connection.execute(statement, board.cursors.parameters(limit, cursor)).all()
     as_of = rows[0].as_of

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Date,
     FromClause,
     Numeric,
+    ScalarSelect,
     Select,
     Text,
     and_,
@@ -42,6 +43,14 @@ _FENCE: ColumnElement[int] = literal_column("0")
 _OF_ACCOUNT = wager_readings.c.account_id == wager_accounts.c.id
 
 
+def _range_of(members: FromClause) -> tuple[ScalarSelect[int], ScalarSelect[int]]:
+    """Return the least and the largest id. PostgreSQL reads a range of an index for them, however many it expects."""
+    return (
+        select(func.min(members.c.id)).scalar_subquery(),
+        select(func.max(members.c.id)).scalar_subquery(),
+    )
+
+
 def rises(members: FromClause) -> CTE:
     """Return a CTE with a row for each period of a link that no statement has counted to its end.
 
@@ -50,7 +59,7 @@ def rises(members: FromClause) -> CTE:
 
     Parameters
     ----------
-    members: has the members as `id`.
+    members: has all members between its least and its largest `id`.
     """
     first_total = (
         select(COUNTED)
@@ -92,14 +101,14 @@ def rises(members: FromClause) -> CTE:
             base.label("base"),
             reached.label("reached"),
         )
-        .join(members, members.c.id == link_periods.c.user_id)
         .outerjoin(wager_accounts, wager_accounts.c.id == link_periods.c.account_id)
         .where(
+            link_periods.c.user_id.between(*_range_of(members)),
             or_(
                 link_periods.c.final.is_(None),
                 link_periods.c.closing.is_(None),
                 link_periods.c.closing < link_periods.c.final,
-            )
+            ),
         )
         .offset(_FENCE)
         .subquery("totals")
@@ -140,7 +149,6 @@ def results(members: FromClause) -> CTE:
     ----------
     members: has all members between its least and its largest `id`.
     """
-    least, largest = (select(bound(members.c.id)).scalar_subquery() for bound in (func.min, func.max))
     prize = func.coalesce(rewards.c.amount, literal(0, Numeric(18, 2)))
     result = func.jsonb_build_object(
         *("race_id", races.c.id, "title", races.c.title, "rank", participants.c.rank, "prize", cast(prize, Text))
@@ -164,7 +172,7 @@ def results(members: FromClause) -> CTE:
             races.c.settled_at >= START,
             races.c.settled_at < END,
             participants.c.is_listed,
-            participants.c.member_key.between(least, largest),
+            participants.c.member_key.between(*_range_of(members)),
         )
         .group_by(participants.c.member_key)
     )

@@ -48,7 +48,11 @@ class Batch:
 
 
 _AFTER = bindparam("after", type_=BigInteger)
-_batch = select(users.c.id).where(users.c.id > _AFTER).order_by(users.c.id).limit(BATCH).cte("batch")
+# PostgreSQL looks up each statement. It would guess the result of an anti-join too badly for the plan of the rest.
+_is_written = (
+    exists().where(statements.c.user_id == users.c.id, statements.c.month == START).correlate(users).label("is_written")
+)
+_batch = select(users.c.id, _is_written).where(users.c.id > _AFTER).order_by(users.c.id).limit(BATCH).cte("batch")
 _rises = activity.rises(_batch)
 _wagered = select(_rises.c.user_id, func.sum(_rises.c.rise).label("wagered")).group_by(_rises.c.user_id).cte("wagered")
 _spins, _claims, _rewards = (
@@ -73,7 +77,7 @@ _active = (
     .join(_rewards, true())
     .outerjoin(_results, _results.c.user_id == _batch.c.id)
     .where(
-        ~exists().where(statements.c.user_id == _batch.c.id, statements.c.month == START).correlate(_batch),
+        ~_batch.c.is_written,
         or_(
             _wagered.c.wagered > 0,
             _spins.c.spins > 0,
@@ -86,7 +90,7 @@ _active = (
 )
 # The lock conflicts only with an erasure: it commits before, and the member is left out, or it sees the statement.
 _members = (
-    select(users.c.id, users.c.email, users.c.tier, *(column for column in _active.c if column.key != "user_id"))
+    select(users.c.id, users.c.tier, *(column for column in _active.c if column.key != "user_id"))
     .join(_active, _active.c.user_id == users.c.id)
     .where(~users.c.is_shell, users.c.erased_at.is_(None))
     .with_for_update(of=users, read=True, key_share=True)
@@ -117,9 +121,9 @@ _count_rises = (
 )
 _notification = select(
     _inserted.c.user_id,
-    _members.c.email,
+    users.c.email,
     func.jsonb_build_object("statement_id", _inserted.c.id, "month", cast(START, Date)).label("payload"),
-).join(_members, _members.c.id == _inserted.c.user_id)
+).join(users, users.c.id == _inserted.c.user_id)
 _write: Select[Any] = (
     select(
         select(func.count()).select_from(_inserted).scalar_subquery().label("written"),
