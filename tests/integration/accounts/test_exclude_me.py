@@ -7,10 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.accounts import sessions, users
+from goatedvips.models.notifications import notifications
 from tests.support.codes import Codes
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
 from tests.support.races import Races
+from tests.support.rows import insert_row
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
@@ -42,6 +44,28 @@ def test_days_count_from_now(functions: Functions, members: Members, database: s
     assert read_exclusion(database, other) == (None, False)
     me = functions.call("get_me", by=member).json
     assert (me["excluded_until"], me["excluded_permanently"]) == ("2026-05-02T12:00:00Z", False)
+
+
+def test_what_the_inbox_would_show_later_goes_but_for_what_the_member_has_to_know(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member, other = members.new(), members.new()
+    rows = [
+        (member.id, "campaign", NOON),  # it is in the inbox already
+        (member.id, "statement_written", NOON + MOMENT),
+        (member.id, "ticket_reply", NOON + MOMENT),
+        (other.id, "campaign", NOON + MOMENT),
+        (member.id, "campaign", NOON + MOMENT),
+        (member.id, "race_result", NOON + MOMENT),
+    ]
+    ids = [
+        insert_row(database, notifications, user_id=user_id, kind=kind, created_at=NOON, due_at=due_at)
+        for user_id, kind, due_at in rows
+    ]
+    assert exclude(functions, member, days=1).status == 201
+    with database.connect() as connection:
+        left = connection.scalars(sa.select(notifications.c.id).where(notifications.c.id.in_(ids)))
+        assert sorted(left) == ids[:4]
 
 
 def test_it_is_known_since_when_and_a_longer_one_keeps_the_beginning(

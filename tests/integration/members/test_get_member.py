@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from goatedvips.models.accounts import account_links
 from goatedvips.models.codes import bonus_codes, code_claims
+from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import audit_log
 from goatedvips.models.races import wager_race_participants, wager_races
 from goatedvips.models.rewards import rewards
@@ -72,6 +73,7 @@ def test_a_new_member_has_nothing_yet(members: Members, functions: Functions) ->
         "tickets": [],
         "rewards": [],
         "links": [],
+        "notifications": [],
         "audit": [],
     }
 
@@ -202,6 +204,38 @@ def test_the_details_have_every_field_and_count(
             "after": {"decision": "refused"},
         },
     ]
+
+
+def test_staff_see_why_a_notification_was_not_sent(members: Members, functions: Functions, add: Any) -> None:
+    member, other = members.new(), members.new()
+    given = {"user_id": member.id, "kind": "race_result", "created_at": NOON, "due_at": NOON}
+    dropped = add(
+        outbox,
+        address=member.email,
+        payload={"code": "SECRET"},
+        dropped_at=NOON,
+        dropped_reason="switched_off",
+        **given,
+    )
+    pushed = add(outbox, channel="push", sent_at=NOON, **given)
+    add(outbox, **given | {"user_id": other.id})
+    answer = get(functions, members.staff(), member.id)
+    nothing = dict.fromkeys(
+        ("sent_at", "failed_at", "dropped_at", "dropped_reason", "bounced_at", "complained_at", "email")
+    )
+    shown = nothing | {"kind": "race_result", "created_at": AT_NOON, "due_at": AT_NOON}
+    assert answer.json["notifications"] == [
+        shown | {"id": pushed, "channel": "push", "sent_at": AT_NOON},
+        shown
+        | {
+            "id": dropped,
+            "channel": "mail",
+            "email": member.email,
+            "dropped_at": AT_NOON,
+            "dropped_reason": "switched_off",
+        },
+    ]
+    assert "SECRET" not in answer.text
 
 
 def test_the_audit_list_has_changes_to_the_member_s_codes(members: Members, functions: Functions, add: Any) -> None:

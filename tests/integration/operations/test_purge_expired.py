@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from goatedvips.domain.operations import retention
 from goatedvips.models.accounts import attempts, mailed_tokens, sessions, users
 from goatedvips.models.newsletter import newsletter_subscriptions
-from goatedvips.models.notifications import mail_events, outbox
+from goatedvips.models.notifications import mail_events, notifications, outbox
 from goatedvips.models.operations import idempotency_records
 from tests.support import stack
 from tests.support.campaigns import Campaigns
@@ -38,6 +38,7 @@ def _no_other_rows(database: sa.Engine) -> None:
             idempotency_records,
             newsletter_subscriptions,
             mail_events,
+            notifications,
         ):
             connection.execute(sa.delete(table))
         connection.execute(sa.update(users).where(users.c.is_active).values(is_active=False))
@@ -135,6 +136,17 @@ def test_sent_mail_is_purged_after_90_days_and_failed_mail_stays(
     ]
     assert run(functions) == NOTHING | {"sent_mail": 1}
     assert remaining(outbox) == stay
+
+
+def test_the_inbox_is_kept_for_a_year_read_or_not(
+    functions: Functions, members: Members, add: Any, remaining: Any
+) -> None:
+    given = {"user_id": members.new(seeds=False).id, "kind": "tier_reached", "created_at": NOW - 400 * DAY}
+    add(notifications, due_at=NOW - 365 * DAY, **given)
+    add(notifications, due_at=NOW - 365 * DAY, read_at=NOW, **given)
+    stay = [add(notifications, due_at=NOW - 365 * DAY + MOMENT, **given), add(notifications, due_at=NOW + DAY, **given)]
+    assert run(functions) == NOTHING | {"inbox": 2}
+    assert remaining(notifications) == stay
 
 
 def test_mail_of_a_campaign_is_purged_90_days_after_its_end_and_its_counts_stay(

@@ -15,6 +15,7 @@ from goatedvips.domain.rewards.lists import REWARD_COLUMNS
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.codes import bonus_codes, code_claims
+from goatedvips.models.notifications import outbox
 from goatedvips.models.operations import audit_log
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races
@@ -71,6 +72,20 @@ _RECORDS: dict[str, Select[Any]] = {
         account_links.c.decided_at,
         account_links.c.decided_by,
     ).where(account_links.c.user_id == MEMBER_ID),
+    "notifications": select(
+        outbox.c.id,
+        outbox.c.kind,
+        outbox.c.channel,
+        outbox.c.address.label("email"),
+        outbox.c.created_at,
+        outbox.c.due_at,
+        outbox.c.sent_at,
+        outbox.c.failed_at,
+        outbox.c.dropped_at,
+        outbox.c.dropped_reason,
+        outbox.c.bounced_at,
+        outbox.c.complained_at,
+    ).where(outbox.c.user_id == MEMBER_ID),
     "audit": select(
         audit_log.c.id,
         audit_log.c.staff_id,
@@ -82,7 +97,7 @@ _RECORDS: dict[str, Select[Any]] = {
         audit_log.c.created_at,
     ).where(audit.about(MEMBER_ID)),
 }
-_COUNTED_KINDS = tuple(name for name in _RECORDS if name != "audit")
+_COUNTED_KINDS = tuple(name for name in _RECORDS if name not in {"audit", "notifications"})
 _MIN_INSTANT = literal(datetime.min.replace(tzinfo=UTC), Instant)
 _MAX_INSTANT = literal(datetime.max.replace(tzinfo=UTC), Instant)
 

@@ -6,7 +6,7 @@ get by push and in their inbox is queued for these too.
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, insert, literal, select
+from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, delete, insert, literal, select
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications.kinds import KINDS, Kind
@@ -55,6 +55,17 @@ def queued(kind: str, rows: Select[Any]) -> tuple[CTE, ...]:
     if not definition.has_inbox:
         return (mail,)
     return mail, _insert_inbox(definition, source), _insert_push(definition, source)
+
+
+def withdrawn(user_id: ColumnElement[int], is_unwanted: ColumnElement[bool]) -> CTE:
+    """Return the delete of what a member's inbox would show only later, for a statement bound to `now`.
+
+    Parameters
+    ----------
+    is_unwanted: a condition on `notifications`.
+    """
+    not_due = and_(notifications.c.user_id == user_id, notifications.c.due_at > NOW)
+    return delete(notifications).where(not_due, is_unwanted).cte("withdraw")
 
 
 def _common(kind: Kind, source: FromClause, *names: str) -> dict[str, ColumnElement[Any]]:

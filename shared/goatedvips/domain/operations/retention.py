@@ -32,7 +32,7 @@ from goatedvips.domain.wagers.thinning import thin_readings
 from goatedvips.models.accounts import attempts, mailed_tokens, sessions, users
 from goatedvips.models.newsletter import campaigns
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
-from goatedvips.models.notifications import mail_events, outbox
+from goatedvips.models.notifications import mail_events, notifications, outbox
 from goatedvips.models.operations import idempotency_records
 
 BATCH = 2000  # rows that one statement examines, so that nobody waits for its locks for long
@@ -160,6 +160,7 @@ _purge_mailed_tokens = _purge_rows(mailed_tokens, mailed_tokens.c.created_at, _t
 _mail_end = case((outbox.c.campaign_id.is_(None), func.least(outbox.c.sent_at, outbox.c.dropped_at)))
 _purge_sent_mail = _purge_rows(outbox, outbox.c.created_at, _mail_end)
 _purge_mail_events = _purge_rows(mail_events, mail_events.c.received_at, mail_events.c.received_at)
+_purge_inbox = _purge_rows(notifications, notifications.c.created_at, notifications.c.due_at)
 _purge_records = _purge_rows(idempotency_records, idempotency_records.c.created_at, idempotency_records.c.created_at)
 _purge_pending = _purge_pending_subscriptions()
 _clear_inactive = _clear_inactive_members()
@@ -171,6 +172,7 @@ KINDS = {
     "sent_mail": _Purge(timedelta(days=90), _purge_sent_mail),
     "campaign_mail": _Purge(timedelta(days=90), _purge_campaign()),
     "mail_events": _Purge(timedelta(days=30), _purge_mail_events),  # Amazon SNS repeats a message for 23 days at most
+    "inbox": _Purge(timedelta(days=365), _purge_inbox),
     "pending_subscriptions": _Purge(timedelta(days=30), _purge_pending),
     "idempotency_records": _Purge(idempotency.RECORD_LIFETIME, _purge_records),
     "no_longer_active": _Purge(timedelta(days=30), _clear_inactive),

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import JsonValue, WithJsonSchema
 
-from goatedvips.validators.fields import AnswerBody, Currency, Money
+from goatedvips.validators.fields import AnswerBody, Currency, Money, one_of
 from goatedvips.validators.members.changes import ChangedMember
 from goatedvips.validators.rewards import Reward
 from goatedvips.validators.tickets import TicketPriority, TicketStatus
@@ -113,6 +113,36 @@ class MemberLink(AnswerBody):
     """The user id of the staff member who decided; null while the request is pending."""
 
 
+class MemberNotification(AnswerBody):
+    """A mail or a push message to the member, and why it was not sent."""
+
+    id: int
+    """The id of the notification."""
+    kind: str
+    """The kind of the notification, such as `race_result`."""
+    channel: Annotated[str, one_of("mail", "push")]
+    """How it is sent."""
+    email: str | None
+    """The e-mail address that it is sent to; null for a push message."""
+    created_at: datetime
+    """When it was queued."""
+    due_at: datetime
+    """The earliest time at which it is sent, or tried again."""
+    sent_at: datetime | None
+    """When it was sent; null if it was not."""
+    failed_at: datetime | None
+    """When it was given up after its last try; null if it was not."""
+    dropped_at: datetime | None
+    """When it was decided that it is not sent; null if it was not."""
+    dropped_reason: str | None
+    """Why it is not sent, such as `switched_off`, `channel_off`, `address_not_verified`, `excluded`, `suspended`,
+    `bounced`, `complained`, `expired`, `claimed` or `no_longer_wanted`."""
+    bounced_at: datetime | None
+    """When its e-mail address was reported as one that takes no mail; null if it was not."""
+    complained_at: datetime | None
+    """When the recipient reported it as spam; null if they did not."""
+
+
 _Columns = Annotated[
     JsonValue, WithJsonSchema({"anyOf": [{"type": "object", "additionalProperties": True}, {"type": "null"}]})
 ]
@@ -168,5 +198,7 @@ class MemberDetails(ChangedMember):
     """The last rewards granted to the member."""
     links: list[MemberLink]
     """The last requests to link a casino account."""
+    notifications: list[MemberNotification]
+    """The last mails and push messages to the member. Those sent or dropped 90 days ago are gone."""
     audit: list[MemberAudit]
     """The last changes by staff that concern the member."""

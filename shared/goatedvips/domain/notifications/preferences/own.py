@@ -14,7 +14,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    delete,
     func,
     literal,
     null,
@@ -26,6 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 from goatedvips.domain import access
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.notifications.kinds import KINDS, PREFERENCES
+from goatedvips.domain.notifications.outbox import withdrawn
 from goatedvips.domain.notifications.preferences.switches import is_channel_on, is_on
 from goatedvips.models.notifications import notification_preferences as preferences
 from goatedvips.models.notifications import notifications
@@ -98,15 +98,10 @@ _upsert = _insert.on_conflict_do_update(
 _changed = _upsert.cte("changed")
 # What is not due yet would else appear in the inbox although its switch is off by then.
 _kinds_of = {switch: [name for name, kind in KINDS.items() if kind.switch is switch] for switch in PREFERENCES}
-_withdraw = (
-    delete(notifications)
-    .where(
-        notifications.c.user_id == _member.c.id,
-        notifications.c.due_at > NOW,
-        or_(*(and_(_new[switch].is_(False), notifications.c.kind.in_(kinds)) for switch, kinds in _kinds_of.items())),
-    )
-    .cte("withdraw")
+_is_switched_off = or_(
+    *(and_(_new[switch].is_(False), notifications.c.kind.in_(kinds)) for switch, kinds in _kinds_of.items())
 )
+_withdraw = withdrawn(_member.c.id, _is_switched_off)
 _change_own: Select[*tuple[Any, ...]] = select(*_changed.c).add_cte(_withdraw).execution_options(commit_in_flight=True)
 
 
