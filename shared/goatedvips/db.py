@@ -22,6 +22,7 @@ from goatedvips.one_flight import UnreadableAnswer
 from goatedvips.postgres import DRIVER, ONE_FLIGHT
 from goatedvips.postgres_errors import reason_of, sqlstate
 from goatedvips.postgres_server import IDLE_LIMIT, Server
+from goatedvips.snapshots import close_around_snapshots
 
 logger = logging.getLogger("goatedvips.db")
 
@@ -187,4 +188,4 @@ def _log_query(_: object, cursor: Any, statement: str, ___: object, context: Any
 
 
 if settings.database_url:  # not at the first request; nothing in an engine is random, and on AWS nothing is secret
-    engine()
+    close_around_snapshots(engine().dispose)

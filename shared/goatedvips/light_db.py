@@ -22,6 +22,7 @@ from goatedvips.postgres_errors import is_id_clash, reason_of
 from goatedvips.postgres_messages import INT16, INT32, bind_and_execute, encode, parse, simple_query
 from goatedvips.postgres_values import READERS
 from goatedvips.postgres_wire import DatabaseError, Refused, Unreachable
+from goatedvips.snapshots import close_around_snapshots
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable
@@ -265,4 +266,4 @@ def _row(data: bytes, columns: Columns) -> Row:
 
 
 if settings.database_url:  # not at the first request; nothing in it is random, and on AWS nothing is secret
-    database()
+    close_around_snapshots(database().close)
