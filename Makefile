@@ -19,7 +19,7 @@ FIND_PYTHON = for python in python3 /usr/bin/python3 python3.13 python; do \
 	done
 
 .DEFAULT_GOAL := help
-.PHONY: help run port clock test check simulate bench invoke sam-build sam-invoke sam-api staff outbox-retry openapi statements db-check db-adopt db-upgrade db-reset format requirements clean
+.PHONY: help run port clock test check checkov simulate bench invoke sam-build sam-invoke sam-api staff outbox-retry openapi statements db-check db-adopt db-upgrade db-reset format requirements clean
 
 help:               ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -77,6 +77,9 @@ db-reset: $(READY)  ## delete everything in the database and migrate anew; asks 
 
 check: $(READY)     ## style, types, template, builds, and whether generated files are up to date (ARGS="mypy cfn-lint")
 	@$(PYTHON) -m tools.check $(ARGS)
+
+checkov: $(READY)   ## insecure settings in the expanded template, found by checkov in an environment of its own
+	@$(PYTHON) -m tools.checkov
 
 format: $(READY)    ## format the code, and apply ruff's fixes
 	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format --quiet .

@@ -2,18 +2,12 @@
 
 import functools
 import json
-import os
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
-
-from samcli.yamlhelper import yaml_parse
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
 
 from tests.support.functions import load
+from tools import expansion
 
 ROOT = Path(__file__).parents[2]
 
@@ -91,8 +85,7 @@ FUNCTIONS = [Function(file.parent.name, file.stem) for file in sorted((ROOT / "f
 @functools.cache
 def document() -> dict[str, Any]:
     """Return template.yaml, parsed."""
-    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
-    return parsed
+    return expansion.read()
 
 
 def template() -> Resources:
@@ -109,12 +102,5 @@ def of_type(resources: Resources, kind: str) -> Resources:
 @functools.cache
 def expanded() -> Resources:
     """Return the resources that CloudFormation gets, as SAM expands the template."""
-    source = deepcopy(document())
-    for resource in source["Resources"].values():  # what `sam package` would have uploaded
-        for place in ("CodeUri", "ContentUri"):
-            if place in resource.get("Properties", {}):
-                resource["Properties"][place] = "s3://bucket/key"
-    with patch.dict(os.environ, AWS_DEFAULT_REGION="us-east-1"):
-        result: dict[str, Any] = Translator({}, Parser()).translate(source, {})
-    resources: Resources = result["Resources"]
+    resources: Resources = expansion.expand(document())["Resources"]
     return resources

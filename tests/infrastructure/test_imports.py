@@ -176,7 +176,8 @@ def test_only_the_edges_know_powertools_boto3_and_the_environment() -> None:
         "http.request_line",
         "iam_token",
         "postgres_server",
-    }  # the last three for what Lambda itself sets: the trace's id, credentials and the region
+        "snapshots",
+    }  # the last four for what Lambda itself sets: the trace's id, credentials and the region
 
 
 # Each of these imports only from itself and from those behind it; what runs on Lambda is the last.

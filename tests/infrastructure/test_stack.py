@@ -11,7 +11,8 @@ import pytest
 from samcli.cli.types import CfnParameterOverridesType
 
 from tests.infrastructure.project import FUNCTIONS, ROOT, document, expanded, of_type, template
-from tests.infrastructure.test_template import names
+from tests.infrastructure.test_template import names, statements
+from tools.checkov import write_skips
 
 MOST_RESOURCES = 450  # CloudFormation allows 500 in a stack; docs/operations.md says what happens beyond these
 MOST_BYTES = 1_000_000  # CloudFormation's limit for a template
@@ -183,8 +184,6 @@ def test_the_api_logs_each_access_with_who_what_and_how_it_ended() -> None:
 def test_no_function_in_the_network_needs_the_internet() -> None:
     """In the network are the database and the endpoints of Amazon S3 and Amazon SES; nothing else can be reached."""
     reached = {"rds-db", "s3", "ses", "logs", "sqs", "xray", "ec2"}  # Lambda itself does the last four
-    from tests.infrastructure.test_template import statements  # noqa: PLC0415
-
     for function in FUNCTIONS:
         rights = statements(function.resource["Role"]["Fn::GetAtt"][0])
         actions = {
@@ -215,3 +214,17 @@ def test_nothing_that_enters_the_database_has_a_password() -> None:
     assert (proxy["DefaultAuthScheme"], proxy["RequireTLS"]) == ("IAM_AUTH", True)
     assert "Auth" not in proxy
     assert not [name for name in template() if "MasterSecret" in name]
+
+
+def test_what_checkov_skips_has_its_reason_and_its_resources() -> None:
+    skips = document()["Metadata"]["checkov"]
+    assert skips.keys() <= kinds(expanded())
+    own = [
+        skip
+        for resource in template().values()
+        for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    ]
+    reasons = [reason for of_kind in skips.values() for reason in of_kind.values()] + [skip["comment"] for skip in own]
+    assert all(len(reason.split()) > 3 for reason in reasons)
+    written = write_skips(document())["Resources"]["SpinWheelFunction"]["Metadata"]["checkov"]["skip"]
+    assert {skip["id"]: skip["comment"] for skip in written} == skips["AWS::Lambda::Function"]
