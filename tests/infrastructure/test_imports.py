@@ -82,6 +82,7 @@ EDGES = {
     "http.api",
     "http.csv_pages",
     "http.idempotency",
+    "http.operation",
     "http.pages",
     "http.problems",
     "http.responses",

@@ -9,6 +9,7 @@ from typing import Any, Literal, override
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 
 from goatedvips import resume_garbage_collection
 from goatedvips.clock import utc_now
@@ -25,14 +26,15 @@ from goatedvips.errors import (
 )
 from goatedvips.http.bodies import discard, parse, prepare
 from goatedvips.http.idempotency import Database, answer_once
+from goatedvips.http.operation import Operation
 from goatedvips.http.problems import pointer, problem_of, problem_response
 from goatedvips.http.request_line import write_line
+from goatedvips.http.responses import serialized
 
 logger = Logger(service="goatedvips")
 
 type Event = dict[str, Any]
 type Answer = dict[str, Any]
-type Proceed = Callable[[HttpApi], Response[Any]]
 type Who = Literal["anyone", "member", "staff"]
 
 RETRY_WITHIN = 3.0  # seconds; a database that stayed silent for longer is not tried again
@@ -71,13 +73,11 @@ class HttpApi(APIGatewayHttpResolver):
         self.key_required = key_required
         self.database = database
         self.page = page
-        self.use([_carry_out])
-        self.exception_handler([Exception])(self._refuse)
+        self._operations: list[Operation] = []
 
     def prepare(self) -> None:
-        """Find out the parameters and the body of each route, which Powertools does at the first request."""
-        for route in (*self._static_routes, *self._dynamic_routes):
-            _ = route.body_field
+        """Find out the parameters of each route, which Powertools would do at the first request."""
+        self._operations = [Operation(route) for route in (*self._static_routes, *self._dynamic_routes)]
 
     @property
     def caller(self) -> Caller:
@@ -154,7 +154,8 @@ class HttpApi(APIGatewayHttpResolver):
                 self._caller = self._authenticated()
                 self._log_fields["user_id"] = self.caller.user_id
             _prepare(event, reads_body=not self.page)
-            answer = super().resolve(event, context)
+            self.current_event = APIGatewayProxyEventV2(event, parse)
+            answer = _as_answer(self._respond())
         except Exception as error:  # noqa: BLE001 - every error is answered, never by a stack trace
             answer = _as_answer(self._refuse(error))
         milliseconds = round((perf_counter() - started) * 1000, 1)
@@ -163,6 +164,20 @@ class HttpApi(APIGatewayHttpResolver):
             answer |= {"body": "", "isBase64Encoded": False}
         write_line(context.function_name, self.request_id, int(answer["statusCode"]), milliseconds, self._log_fields)
         return answer
+
+    def _respond(self) -> Response[Any]:
+        """Carry the present request out.
+
+        Raises
+        ------
+        NotFound: no route has its method and path.
+        Exception: what the function behind the route raises.
+        """
+        path = self.current_event.path
+        for operation in self._operations:
+            if operation.method == self.method and (found := operation.match(path)):
+                return _carry_out(self, operation, found.groupdict())
+        raise NotFound
 
     def _refuse(self, error: Exception) -> Response[str]:
         """Return the problem document of an exception, and log what the caller does not see."""
@@ -219,26 +234,27 @@ def _look_up_session(authorization: str) -> dict[str, Any]:
         return sessions.find_principal(connection, token, now=utc_now()) or {}
 
 
-def _carry_out(api: HttpApi, proceed: Proceed) -> Response[Any]:
-    """Middleware of all routes. It is only one, because each that Powertools calls adds to the CPU of every request."""
-    _reject_unknown_fields(api)
-    return _retry(api, lambda: _answer_once(api, proceed))
+def _carry_out(api: HttpApi, operation: Operation, path: dict[str, str]) -> Response[Any]:
+    """Carry a request of an operation out."""
+    arguments = operation.arguments(path, api.current_event)
+    if not operation.takes_body:
+        _reject_fields(api)
+    return _retry(api, lambda: _answer_once(api, lambda: operation.call(api, arguments)))
 
 
-def _reject_unknown_fields(api: HttpApi) -> None:
-    """Reject body fields on routes that declare no body; pydantic does it on the others.
+def _reject_fields(api: HttpApi) -> None:
+    """Reject the fields of a body that the route does not take; pydantic rejects unknown ones on the others.
 
     Raises
     ------
     ValidationFailed
     """
-    if api.method not in _WITHOUT_BODY and not api.context["_route"].dependant.body_params:
-        fields = api.current_event.json_body
-        if not isinstance(fields, dict):
-            raise ValidationFailed("The request body must be an object")
-        if fields:
-            detail = "Extra inputs are not permitted"
-            raise ValidationFailed(errors=[{"pointer": pointer([name]), "detail": detail} for name in fields])
+    fields = {} if api.method in _WITHOUT_BODY else api.current_event.json_body
+    if not isinstance(fields, dict):
+        raise ValidationFailed("The request body must be an object")
+    if fields:
+        detail = "Extra inputs are not permitted"
+        raise ValidationFailed(errors=[{"pointer": pointer([name]), "detail": detail} for name in fields])
 
 
 def _idempotency_key(api: HttpApi) -> str | None:
@@ -264,7 +280,7 @@ def _retry(api: HttpApi, attempt: Callable[[], Response[Any]]) -> Response[Any]:
             may_repeat = False
 
 
-def _answer_once(api: HttpApi, proceed: Proceed) -> Response[Any]:
+def _answer_once(api: HttpApi, carry_out: Callable[[], Response[Any]]) -> Response[Any]:
     """Carry out a request with an Idempotency-Key once.
 
     Raises
@@ -275,17 +291,15 @@ def _answer_once(api: HttpApi, proceed: Proceed) -> Response[Any]:
     if key is None and api.key_required:
         raise ValidationFailed("This request needs an Idempotency-Key")
     if key is None:
-        return proceed(api)
-    return answer_once(
-        lambda: proceed(api), api.current_event, key, api.caller, staff=api.who == "staff", database=api.database
-    )
+        return carry_out()
+    return answer_once(carry_out, api.current_event, key, api.caller, staff=api.who == "staff", database=api.database)
 
 
-def _as_answer(response: Response[str]) -> Answer:
+def _as_answer(response: Response[Any]) -> Answer:
     """Return a response in payload format 2.0."""
     return {
         "statusCode": response.status_code,
         "headers": dict(response.headers),
-        "body": response.body,
-        "isBase64Encoded": False,
+        "body": response.body if isinstance(response.body, str) else serialized(response),
+        "isBase64Encoded": response.base64_encoded,
     }

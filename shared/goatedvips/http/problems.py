@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from goatedvips.errors import InternalError, NotFound, Problem, ValidationFailed
@@ -29,8 +28,6 @@ def problem_of(error: Exception) -> Problem:
             return error
         case RequestValidationError():
             return _validation_problem(error)
-        case NotFoundError():
-            return NotFound()
     return InternalError(reason=type(error).__name__)
 
 
