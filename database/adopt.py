@@ -46,6 +46,7 @@ LOCKS = {
     "statements": "users is locked for a moment; the platform's own accounts are written, 1,000 at a time.",
     "campaigns": "users and the platform's outbox are locked for a moment; indexes of the outbox are built.",
     "mail_by_message": "An index of the platform's outbox is built while others write.",
+    "accepted_and_settled": "wager_race_participants is locked for a moment.",
 }
 """How each step affects concurrent work on the tables."""
 

@@ -45,6 +45,8 @@ LAST_MADE = {
     " AND to_regclass('wager_accounts_wager_month_idx') IS NULL",
     "campaigns": "EXISTS (SELECT FROM pg_constraint WHERE conname = 'outbox_campaign_id_campaigns_id_fk')",
     "mail_by_message": "to_regclass('outbox_message_id_idx') IS NOT NULL",
+    "accepted_and_settled": "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('accepted_falls')"
+    " AND attname = 'last_feed_at')",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

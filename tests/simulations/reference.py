@@ -65,10 +65,12 @@ class Fall:
     ----------
     moment: of the reading with the lower total.
     amount: by how much it is below the highest total at that time.
+    last_feed: of the newest feed that had the account when staff accepted it.
     """
 
     moment: Moment
     amount: Decimal
+    last_feed: Moment
 
 
 @dataclass
@@ -164,8 +166,8 @@ class Reports:
                 self._read(uid, reading)
 
     def _read(self, uid: str, reading: Reading) -> None:
-        if any(reading.moment < fall.moment for fall in self._falls.get(uid, ())):
-            return  # it comes later than the acceptance of a later, lower total
+        if any(reading.moment < fall.last_feed for fall in self._falls.get(uid, ())):
+            return  # an earlier reading that comes later than the acceptance of a fall
         readings = self._readings.setdefault(uid, [])
         place = bisect_right(readings, reading.moment, key=lambda one: one.moment)
         # One that repeats the total before it changes neither a highest total nor which reading is the first.
@@ -189,7 +191,8 @@ class Reports:
         """Staff accept the last total of an account although an earlier one is higher."""
         last = self._readings[uid][-1]
         highest = max(self._lifted(uid, reading) for reading in self._readings[uid])
-        self._falls.setdefault(uid, []).append(Fall(last.moment, highest - self._lifted(uid, last)))
+        last_feed = max(feed.moment for feed in self.feeds if uid in feed.uids)
+        self._falls.setdefault(uid, []).append(Fall(last.moment, highest - self._lifted(uid, last), last_feed))
 
     def _lifted(self, uid: str, reading: Reading) -> Decimal:
         """The total as if no accepted fall had happened: so an accepted fall changes no score."""

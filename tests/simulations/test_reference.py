@@ -187,6 +187,17 @@ def test_a_reading_of_before_an_accepted_fall_that_comes_after_the_acceptance_do
     assert scores(settled(reports, race(1, 2))) == {1: "5.00", 2: "200.00"}
 
 
+def test_a_reading_between_the_lower_total_and_its_repetition_does_not_count_after_the_acceptance() -> None:
+    reports = Reports()
+    report(reports, START, a="100")
+    report(reports, START + HOUR, a="20")
+    report(reports, START + 3 * HOUR, a="20")
+    reports.accept_fall("a")
+    report(reports, START + 2 * HOUR, late=2 * HOUR, a="100")
+    report(reports, END, a="25")
+    assert scores(settled(reports, race(1))) == {1: "5.00"}
+
+
 def test_back_to_back_races_share_the_boundary_that_the_first_settlement_fixed() -> None:
     reports = Reports()
     report(reports, START, a="0")

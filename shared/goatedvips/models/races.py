@@ -84,6 +84,8 @@ wager_race_participants = Table(
     Column("disqualified_at", Instant),
     # The account's highest total within the race. The settlement writes it; the score is what it is above the base.
     Column("end_total", Numeric(18, 8)),
+    # Why the settlement gave no rank; null: it gave one, or the race was settled before the platform noted reasons.
+    Column("unranked_reason", Text),
     UniqueConstraint("race_id", "member_key"),
     Index("wager_race_participants_listed_idx", "race_id", "rank", "id", postgresql_where=text("is_listed")),
     Index("wager_race_participants_user_id_id_idx", "user_id", "id"),

@@ -118,8 +118,8 @@ wager_readings = Table(
     PrimaryKeyConstraint("account_id", "requested_at"),
 )
 
-# Falls of a total that staff accepted: the account goes on from the lower one. A reading from before the fall that
-# comes in after the acceptance is not stored.
+# Falls of a total that staff accepted: the account goes on from the lower one. A reading that was requested up to
+# `last_feed_at` and comes in after the acceptance is not stored.
 accepted_falls = Table(
     "accepted_falls",
     metadata,
@@ -130,6 +130,8 @@ accepted_falls = Table(
     Column("to_total", Numeric(18, 8), nullable=False),
     Column("accepted_at", Instant, nullable=False),
     Column("accepted_by", Integer, ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    # When the newest feed was requested that had the account at the acceptance: its total was the accepted one, too.
+    Column("last_feed_at", Instant),
 )
 
 # For how long an account was linked to a member, and what of its wagers statements have counted. The trigger

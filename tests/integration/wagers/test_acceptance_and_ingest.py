@@ -86,6 +86,27 @@ def test_an_earlier_reading_that_comes_later_does_not_count(
     assert [total for _, total in ingesting.readings(uid)] == [100, 150, 60]
 
 
+@pytest.mark.parametrize(("requested", "highest", "score"), [(3, 60, 50), (4, 60, 50), (5, 150, 140)])
+def test_a_higher_reading_from_before_the_last_feed_does_not_count(
+    ingesting: Ingesting,
+    races: Races,
+    members: Members,
+    accept: Any,
+    uid: str,
+    requested: int,
+    highest: int,
+    score: int,
+) -> None:
+    race_id, member = races.new(start_date=START, end_date=START + 99 * STEP), members.new(uid=uid)
+    races.enter(race_id, member.id)
+    for step, total in ((0, "100"), (1, "150"), (2, "60"), (4, "60")):
+        ingesting.ingest(START + step * STEP, FILLING | {uid: total})
+    assert accept(START + 4 * STEP, uid=uid, total="60") == 200
+    ingesting.ingest(START + 6 * STEP, FILLING | {uid: "60"})
+    ingesting.ingest(START + requested * STEP, FILLING | {uid: "150"}, tag="11111111")
+    assert (ingesting.account(uid).highest, part(ingesting, race_id, member.id)[0]) == (highest, score)
+
+
 def test_another_reading_since_is_refused(ingesting: Ingesting, accept: Any, uid: str) -> None:
     for step, total in enumerate(("100", "60", "61")):
         ingesting.ingest(START + step * STEP, FILLING | {uid: total})

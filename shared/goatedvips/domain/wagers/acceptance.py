@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     insert,
     null,
+    or_,
     select,
     true,
     update,
@@ -125,6 +126,7 @@ _fallen = (
         wager_accounts.c.total_wager,
         wager_accounts.c.highest,
         (wager_accounts.c.highest - wager_accounts.c.total_wager).label("amount"),
+        wager_accounts.c.absent_since,
     )
     .where(
         wager_accounts.c.uid == _UID,
@@ -192,11 +194,20 @@ _last_reading = (
     .limit(1)
     .scalar_subquery()
 )
+# A feed that repeats a total brings no reading, so the newest feed is not that of the last reading.
+_last_feed_at = (
+    select(func.max(feeds.c.requested_at))
+    .where(
+        feeds.c.uid_count > 0,
+        or_(_fallen.c.absent_since.is_(None), feeds.c.requested_at < _fallen.c.absent_since),
+    )
+    .scalar_subquery()
+)
 _insert_fall = (
     insert(accepted_falls)
     .from_select(
-        ["account_id", "feed_id", "from_total", "to_total", "accepted_at", "accepted_by"],
-        select(_fallen.c.id, _last_reading, _fallen.c.highest, _fallen.c.total_wager, NOW, CALLER_ID),
+        ["account_id", "feed_id", "from_total", "to_total", "accepted_at", "accepted_by", "last_feed_at"],
+        select(_fallen.c.id, _last_reading, _fallen.c.highest, _fallen.c.total_wager, NOW, CALLER_ID, _last_feed_at),
     )
     .returning(accepted_falls.c.feed_id)
     .cte("insert_fall")

@@ -48,11 +48,11 @@ _next_feed_at = select(func.min(feeds.c.requested_at)).where(_is_later).scalar_s
 insert_newcomers = newcomers.inserted(absent_since=_next_feed_at)
 """The statement that inserts accounts for the uids of the feed that have none."""
 
-# A later, lower total has been accepted since: a reading from before it no longer counts.
+# A lower total was accepted that a feed of then or later had: this reading no longer counts.
 _counts = and_(
     entries.c.total_wager.is_not(None),
     ~exists()
-    .where(accepted_falls.c.account_id == accounts.c.id, feeds.c.id == accepted_falls.c.feed_id, _is_later)
+    .where(accepted_falls.c.account_id == accounts.c.id, accepted_falls.c.last_feed_at >= AT)
     .correlate(accounts),
 )
 # No feed between this one and the first that lacks the uid: all of them would have it.

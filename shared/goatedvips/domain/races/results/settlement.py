@@ -211,6 +211,7 @@ _set_ranks = (
         base=_results.c.base,
         end_total=func.greatest(_results.c.end_total, _results.c.base),
         is_new=_results.c.is_new,
+        unranked_reason=_results.c.unranked_reason,
         wager_history=_results.c.points,
         updated_at=NOW,
     )
