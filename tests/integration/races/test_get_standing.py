@@ -30,6 +30,7 @@ def test_a_ranked_member_sees_their_rank(races: Races, members: Members, functio
             "total_wager": "12.50",
             "unranked_reason": None,
             "missing": None,
+            "wager_history": [],
             "as_of": "2026-06-02T23:29:00Z",
             "stale": True,
             "above": [],

@@ -108,6 +108,16 @@ def test_a_mark_after_the_settlement_changes_no_result(scene: Scene, mark: str) 
     assert again["standings"] == report["standings"]
 
 
+@pytest.mark.parametrize(("mark", "reason"), [("staff", "staff"), ("excluded before the end", "excluded")])
+def test_the_reason_stays_that_of_the_settlement(scene: Scene, mark: str, reason: str) -> None:
+    OUT[mark](scene)
+    scene.settle()
+    scene.members.change(scene.winner, is_admin=False, excluded_until=None)
+    path = f"/v1/races/{scene.race_id}/standing"
+    standing = scene.functions.call("get_standing", by=scene.winner, now=SETTLED_AT, path=path).json
+    assert (standing["rank"], standing["unranked_reason"]) == (None, reason)
+
+
 def test_a_settled_race_disqualifies_nobody(scene: Scene) -> None:
     scene.settle()
     path = f"/v1/admin/races/{scene.race_id}/participants/{scene.winner.id}"

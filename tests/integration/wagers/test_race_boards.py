@@ -1,5 +1,8 @@
 """Scores and ranks of races, as ingest writes them."""
 
+import base64
+import gzip
+import json
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.races import wager_races
+from goatedvips.models.wagers import wager_readings
+from tests.support.functions import Functions
 from tests.support.ingesting import Figures, Ingesting
 from tests.support.members import Member, Members
 from tests.support.races import Races
@@ -210,3 +215,27 @@ def test_what_the_legacy_application_counted_is_carried_over(
     ingesting.ingest(START + STEP, FILLING | {uid: "100"})
     ingesting.ingest(START + 2 * STEP, FILLING | {uid: "101.239"})
     assert standing(ingesting, race, member) == [("41.23", 1)]
+
+
+def test_a_member_sees_and_exports_how_their_score_has_risen_so_far(
+    ingesting: Ingesting, race: int, join: Callable[..., Member], functions: Functions
+) -> None:
+    uid, other = uids(2)
+    member, unread = join(uid), join(other)
+    for step, total in enumerate(("100", "120.5", "110", "130.009")):
+        ingesting.ingest(START + step * STEP, FILLING | {uid: total})
+    late = START + 9 * STEP  # a reading that the ranks do not come from yet
+    with ingesting.database.connect() as connection:
+        connection.execute(
+            sa.insert(wager_readings).values(
+                account_id=ingesting.account(uid).id, requested_at=late, feed_id=1, total=500
+            )
+        )
+    steps = enumerate(("20.50", "20.50", "30.00"), 1)
+    risen = [{"at": f"2026-11-28T12:{10 * step}:00Z", "total": total} for step, total in steps]
+    for who, history in ((member, risen), (unread, None)):
+        path, now = f"/v1/races/{race}/standing", START + 4 * STEP
+        assert functions.call("get_standing", by=who, path=path, now=now).json["wager_history"] == (history or [])
+        document = json.loads(gzip.decompress(base64.b64decode(functions.call("export_me", by=who, now=now).text)))
+        (line,) = document["wager_race_participants"]
+        assert (line["wager_history"], line["wager_history_so_far"]) == (None, history)

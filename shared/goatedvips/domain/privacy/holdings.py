@@ -37,6 +37,7 @@ from goatedvips.domain.privacy.personal_data import (
 )
 from goatedvips.domain.privacy.ticket_holdings import TICKET_HOLDINGS
 from goatedvips.domain.privacy.wager_holdings import WAGER_HOLDINGS
+from goatedvips.domain.races.scores import history_so_far
 from goatedvips.models.accounts import (
     account_links,
     attempts,
@@ -241,7 +242,9 @@ HOLDINGS = (
         participants,
         rows=or_(participants.c.user_id == CALLER_ID, participants.c.member_key == CALLER_ID),
         never_exported=("member_key",),
+        also_exported={"wager_history_so_far": history_so_far()},  # the settlement writes `wager_history`
         handled_in_code=("wager_history",),
+        not_personal=("unranked_reason",),
     ),
     ARCHIVE,
     *TICKET_HOLDINGS,

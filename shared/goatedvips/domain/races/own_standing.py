@@ -1,6 +1,6 @@
 """A member's own standing in a race: their rank, or the reason why they have none, and who is next to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -29,7 +29,7 @@ from goatedvips.domain.first_statements import compile_at_import
 from goatedvips.domain.races.leaderboard import Standing, is_stale
 from goatedvips.domain.races.leaderboard_statements import FRESHNESS
 from goatedvips.domain.races.race_statements import RACE_ID
-from goatedvips.domain.races.scores import mark, unranked_reason
+from goatedvips.domain.races.scores import history_so_far, mark, unranked_reason
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
 from goatedvips.models.races import wager_race_participants as participants
@@ -48,6 +48,7 @@ class OwnStanding:
     total_wager: US dollars wagered within the race.
     unranked_reason: why there is no rank; None: there is one, or the next reading of the feed gives one.
     missing: US dollars that are still to be wagered for a rank; None: wagering more does not help, or is not needed.
+    wager_history: how the score rose: `at`, when a feed was requested, and `total`, the score by then.
     as_of: when the feed was requested that the ranks come from; None: none has been read for this race yet.
     above, below: those next to the member, the nearest last and the nearest first.
     """
@@ -56,6 +57,7 @@ class OwnStanding:
     total_wager: Decimal
     unranked_reason: str | None
     missing: Decimal | None
+    wager_history: Sequence[Mapping[str, str]]
     as_of: datetime | None
     stale: bool
     above: Sequence[Standing]
@@ -64,8 +66,11 @@ class OwnStanding:
 
 _AROUND = bindparam("around", type_=BigInteger)
 _member = access.member(only_reads=True)
-# By what holds now; the last reading of the feed may not know it yet.
-_reason = unranked_reason(mark(races.c.end_date), participants.c.total_wager, races.c.min_wager)
+# By what holds now, which the last reading of the feed may not know yet; once the race is settled, by what held then.
+_present_reason = unranked_reason(mark(races.c.end_date), participants.c.total_wager, races.c.min_wager)
+_reason = func.coalesce(participants.c.unranked_reason, _present_reason)
+# In an adopted row that the platform has not settled, the legacy application's history may be any JSON.
+_history = case((participants.c.end_total.is_not(None), participants.c.wager_history), else_=history_so_far())
 _own = (
     select(
         participants.c.id,
@@ -73,6 +78,7 @@ _own = (
         participants.c.rank,
         participants.c.total_wager,
         case((participants.c.rank.is_(None), _reason)).label("unranked_reason"),
+        _history.label("wager_history"),
         (func.greatest(races.c.min_wager, SMALLEST_SCORE) - participants.c.total_wager).label("missing"),
         *FRESHNESS,
     )
@@ -147,6 +153,7 @@ def get(connection: Connection, caller: Caller, race_id: int, *, around: int, no
         total_wager=own.total_wager,
         unranked_reason=own.unranked_reason,
         missing=own.missing if own.unranked_reason in {"no_wager", "below_min_wager"} else None,
+        wager_history=own.wager_history or (),
         as_of=own.as_of,
         stale=is_stale(own, now),
         above=[_neighbour(row) for row in rows if row.side == "above"],

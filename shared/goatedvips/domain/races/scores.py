@@ -248,3 +248,30 @@ def histories(scores: FromClause) -> Subquery:
         .group_by(readings.c.participant_id)
         .subquery("histories")
     )
+
+
+def history_so_far() -> ColumnElement[Any]:
+    """Return an expression for the history of a row of `participants` until its race is settled, as `histories` has it.
+
+    It is worked out as the score was: up to the feed that the ranks come from, with the base of then. It is null for
+    who has no reading within the race.
+    """
+    start_feed, end_feed, board_feed = feeds.alias("start_feed"), feeds.alias("end_feed"), feeds.alias("board_feed")
+    row = (
+        select(
+            participants.c.id.label("participant_id"),
+            participants.c.account_id,
+            participants.c.base,
+            participants.c.carried_over,
+            start_feed.c.requested_at.label("after"),
+            func.coalesce(end_feed.c.requested_at, board_feed.c.requested_at).label("until"),
+        )
+        .select_from(races)
+        .join(start_feed, start_feed.c.id == boundary_feed(races.c.start_date))
+        .join(board_feed, board_feed.c.id == races.c.board_feed_id)
+        .outerjoin(end_feed, end_feed.c.id == boundary_feed(races.c.end_date))
+        .where(races.c.id == participants.c.race_id, races.c.settled_at.is_(None), participants.c.base.is_not(None))
+        .correlate(participants)
+        .subquery("row")
+    )
+    return select(histories(row).c.points).scalar_subquery()

@@ -49,6 +49,15 @@ class Leaderboard(Page[Standing], _AsOf):
     """A page of a race's leaderboard."""
 
 
+class HistoryPoint(AnswerBody):
+    """The score of a participant at some time."""
+
+    at: datetime
+    """When the affiliate's feed was requested from which the score was computed."""
+    total: Money
+    """The amount that the participant had wagered within the race by then, in US dollars."""
+
+
 class OwnStanding(_AsOf):
     """A member's own standing in a race."""
 
@@ -56,11 +65,16 @@ class OwnStanding(_AsOf):
     """The rank within the race; 1 is the best. It is null if the member is not ranked."""
     total_wager: Money
     """The amount that the member has wagered within the race, in US dollars."""
-    unranked_reason: Literal["not_linked", "no_wager", "below_min_wager", "excluded", "disqualified", "staff"] | None
-    """Why the member has no rank. If this and `rank` are both null, the next reading of the feed gives them a rank."""
+    unranked_reason: (
+        Literal["not_linked", "no_wager", "below_min_wager", "excluded", "disqualified", "staff", "suspended"] | None
+    )
+    """Why the member has no rank. In a settled race it is why they had none at the settlement; only there it can be
+    `suspended`. If this and `rank` are both null, the next reading of the feed gives them a rank."""
     missing: Money | None
     """The amount that the member still has to wager for a rank, in US dollars. It is null if this is not what they
     lack."""
+    wager_history: list[HistoryPoint]
+    """How the score rose, the oldest point first. Of more than 200 readings, 200 are taken evenly."""
     above: list[Standing]
     """The participants with the ranks above the member's, the nearest last. It is empty if the member is not ranked."""
     below: list[Standing]
