@@ -40,7 +40,7 @@ EMAIL = "kid@example.com"
 # Their sample events are refused. They are called again with what they need: tokens, ids, a member who has spun.
 NEED_MORE = {"accept_feed", "cancel_race", "close_ticket", "confirm_subscription", "leave_race", "reply_ticket"}
 NEED_MORE |= {"reset_password", "revoke_batch", "revoke_code", "rotate_seed", "settle_race", "update_participant"}
-NEED_MORE |= {"verify_email", "withdraw_payout"}
+NEED_MORE |= {"unsubscribe", "verify_email", "withdraw_payout"}
 
 
 @dataclass
@@ -138,15 +138,21 @@ def platform(servers: stack.Stack, tmp_path_factory: pytest.TempPathFactory) -> 
     database.dispose()
 
 
-def test_no_function_writes_the_real_time(platform: Platform) -> None:
+@pytest.fixture(scope="module")
+def refused(platform: Platform) -> set[str]:
+    """Call every function; return those that write and refused their sample event."""
     refused = set()
     for function in platform.plan.functions:
         event = platform.prepare(name := function.file.stem)
         is_read = event.get("requestContext", {}).get("http", {}).get("method") in {"GET", "HEAD"}
         if not is_done(platform.call(name, event)) and not is_read:
             refused.add(name)
-    assert refused == NEED_MORE
     do_more(platform)
+    return refused
+
+
+def test_no_function_writes_the_real_time(platform: Platform, refused: set[str]) -> None:
+    assert refused == NEED_MORE
     assert find_times(platform.database, platform.started, datetime.now(UTC)) == {}
 
 
@@ -159,6 +165,8 @@ def do_more(platform: Platform) -> None:
     write("reset_password", body={"token": platform.token(EMAIL, "reset"), "password": "seven silent sheep"})
     write("subscribe", body={"email": EMAIL})
     write("confirm_subscription", body={"token": platform.token(EMAIL, "newsletter/confirm")})
+    event = platform.prepare("unsubscribe", query=f"token={unsubscribe_tokens(platform)[0]}")
+    assert is_done(platform.call("unsubscribe", event))
 
     member = platform.prepare("spin_wheel")["requestContext"]["authorizer"]["lambda"]
     write("spin_wheel", by=member)
@@ -230,6 +238,45 @@ def find_times(database: sa.Engine, start: datetime, end: datetime) -> dict[str,
                 if count:
                     found[str(column)] = count
     return found
+
+
+def unsubscribe_tokens(platform: Platform) -> list[str]:
+    """Return the tokens in the header of mail to the member."""
+    headers = (header for caught in platform.mailbox.find(EMAIL) for header in caught.mail.headers)
+    return [
+        header["value"].strip("<>").split("token=")[1] for header in headers if header["name"] == "List-Unsubscribe"
+    ]
+
+
+def find_tokens(platform: Platform, tokens: list[str]) -> set[str]:
+    """Return the tables with a row that has a token in its text, and `log` if a line of the log has one."""
+    given = {"tokens": [*tokens, *(token.encode().hex() for token in tokens)]}
+    log = platform.pool.log.read_text()
+    found = {"log"} if any(token in log for token in tokens) else set()
+    with platform.database.connect() as connection:
+        for table in metadata.sorted_tables:
+            holds = (
+                f"SELECT count(*) FROM {table.name} t, unnest(CAST(:tokens AS text[])) x WHERE strpos(t::text, x) > 0"
+            )
+            if connection.scalar(sa.text(holds), given):
+                found.add(table.name)
+    return found
+
+
+def test_no_row_and_no_line_of_the_log_has_a_token_that_could_be_used(platform: Platform, refused: set[str]) -> None:
+    """Those of links in mail, of unsubscribing and of sessions, after all functions have been called."""
+    assert refused
+    logged_in = platform.write("log_in", body={"login": "kid", "password": "seven silent sheep"})
+    texts = [caught.mail.text for caught in platform.mailbox.find()]
+    in_links = {token for text in texts for token in re.findall(r"#token=(\S+)", text)}
+    tokens = [*in_links, *unsubscribe_tokens(platform), logged_in["token"].removeprefix("gvp_")]
+    assert len(tokens) >= 5
+    assert find_tokens(platform, tokens) == set()
+    with platform.database.connect() as connection:
+        for number, token in enumerate(tokens):
+            planted = sa.text("UPDATE outbox SET last_error = :text WHERE id = (SELECT max(id) FROM outbox)")
+            connection.execute(planted, {"text": f"{number} {token}"})
+            assert find_tokens(platform, tokens) == {"outbox"}, "what is looked for is found"
 
 
 def test_a_real_time_is_found_in_each_kind_of_column(platform: Platform) -> None:

@@ -1,6 +1,7 @@
 """What leaves as octets: standards, and two parsers that are not Python's, read it as it was meant."""
 
 import base64
+import html
 import json
 import re
 import secrets
@@ -9,6 +10,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import sqlalchemy as sa
@@ -17,9 +19,11 @@ from goatedvips.clients import ses
 from goatedvips.config import settings
 from goatedvips.domain.notifications import unsubscribe_links
 from goatedvips.domain.notifications.kinds import KINDS, Switch
+from goatedvips.models import every
 from goatedvips.models.accounts import account_links
 from local.stand_ins.octets import octets
 from local.stand_ins.ses import accept
+from tests.infrastructure.project import FUNCTIONS
 from tests.integration.notifications.conftest import NOON, Send, put, ticket
 from tests.support import node
 from tests.support.functions import Functions
@@ -40,6 +44,7 @@ LISTS = {
     "race_result": "wager_race_updates",
     "newsletter_confirmation": "newsletter",
 }
+BROWSER = {"accept": "text/html"}
 SUBJECT = "Ä goat's «prize» " + "x" * 120
 
 type Sent = dict[str, dict[str, Any]]
@@ -130,6 +135,38 @@ def test_the_link_of_each_mail_works(sent: Sent, functions: Functions) -> None:
     for kind in LISTS:
         token = fields(sent[kind]["octets"])["list-unsubscribe"].strip("<>").removeprefix(ENDPOINT)
         assert functions.call("unsubscribe", query={"token": token}, now=NOON).status == 200, kind
+
+
+def fingerprint(database: sa.Engine) -> dict[str, str]:
+    """How many rows each table has, and a sum of hashes over their columns."""
+    counted = "SELECT count(*) || ':' || coalesce(sum(hashtext(t::text)::bigint), 0) FROM {} t"
+    with database.connect() as connection:
+        return {
+            table.name: str(connection.scalar(sa.text(counted.format(table.name))))
+            for table in every.metadata.sorted_tables
+        }
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_scanner_that_opens_every_link_of_every_mail_changes_nothing(
+    sent: Sent, functions: Functions, database: sa.Engine, method: str
+) -> None:
+    routes = [(route.partition(" ")[2], function.name) for function in FUNCTIONS for route in function.template_routes]
+    before, opened = fingerprint(database), Counter[str]()
+    for request in sent.values():
+        mail = request["mail"]
+        header = " ".join(header["value"] for header in mail.headers)
+        for url in set(re.findall(r"https?://[^\s<>\"']+", f"{mail.text} {html.unescape(mail.html)} {header}")):
+            address = urlsplit(url)
+            name = next(name for path, name in routes if re.fullmatch(re.sub(r"\{\w+\}", r"\\d+", path), address.path))
+            answer = functions.call(
+                name, method=method, path=address.path, query=dict(parse_qsl(address.query)), headers=BROWSER
+            )
+            assert answer.status in {200, 401}, url
+            opened[name] += 1
+    assert opened.keys() == {"show_page", "unsubscribe", "get_ticket"}
+    assert opened["show_page"] == 4
+    assert fingerprint(database) == before
 
 
 def test_critical_mail_has_a_configuration_set_of_its_own(sent: Sent) -> None:
