@@ -10,17 +10,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from goatedvips import db
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.notifications import notifications, outbox
 from goatedvips.models.wagers import wager_accounts
 from tests.support.functions import Functions
 from tests.support.ingesting import Ingesting
 from tests.support.members import Member, Members
+from tests.support.plans import Requests
 from tests.support.rows import insert_row
 from tests.support.tiers import DEFAULT, Tiers
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+MOST_STATEMENTS = 12  # of an ingest, with races
 TOTALS = {
     "0": "Copper",
     "9999.99999999": "Copper",
@@ -210,3 +213,18 @@ def test_a_mail_and_a_row_of_the_inbox_for_each_tier(linked: Linked, rewarded: N
             rows = sa.select(table).where(table.c.user_id == linked.member.id).order_by(table.c.id)
             found = [(row.kind, row.payload) for row in connection.execute(rows)]
             assert found == [("tier_reached", payload) for payload in payloads]
+
+
+def test_an_ingest_has_as_many_statements_however_many_tiers_are_reached(
+    members: Members, ingesting: Ingesting, tiers: Tiers, rewarded: None
+) -> None:
+    uids = [f"uid-{secrets.token_hex(4)}" for _ in range(20)]
+    reached = [members.new(seeds=False, uid=uid, verified=True) for uid in uids]
+    counts = []
+    for minute, total in enumerate(("9000", "9001", "10000", "100000")):
+        with Requests(db.engine()) as requests:
+            ingesting.ingest(NOON + minute * MINUTE, dict.fromkeys(uids, total))
+        counts.append(len(requests.statements))
+    assert {len(tiers.reached(member.id)) for member in reached} == {4}
+    assert len(set(counts[1:])) == 1, "the first one inserts accounts, too"
+    assert max(counts) <= MOST_STATEMENTS
