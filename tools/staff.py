@@ -1,4 +1,4 @@
-"""`make staff USER=name`: makes a member staff on the local platform or, with STACK=name, in a stack on AWS.
+"""`make staff USER=name`: makes a member staff on the local platform or, with ENV=name, in that environment on AWS.
 
 It invokes the function grant_staff, which has the rules.
 """
@@ -7,6 +7,8 @@ import json
 import os
 import sys
 from typing import Any
+
+from tools.environments import stack_name
 
 FUNCTION = "GrantStaffFunction"
 
@@ -18,10 +20,10 @@ def main(origin: str) -> None:
     ----------
     origin: make's origin of USER. The USER that every shell sets is ignored: only `make staff USER=name` counts.
     """
-    name, stack = os.environ.get("USER", ""), os.environ.get("STACK", "")
+    name, environment = os.environ.get("USER", ""), os.environ.get("ENV", "")
     if origin != "command line" or not name:
-        sys.exit("USER is missing, as in `make staff USER=name`, with STACK=name for a stack on AWS.")
-    answer = _on_aws(stack, {"username": name}) if stack else _here({"username": name})
+        sys.exit("USER is missing, as in `make staff USER=name`, with ENV=name for an environment on AWS.")
+    answer = _on_aws(stack_name(environment), {"username": name}) if environment else _here({"username": name})
     if "errorMessage" in answer:
         sys.exit(f"{answer['errorMessage']}.")
     print(f"{answer['username']} is staff{' now' if answer['granted'] else ' already'}.")  # noqa: T201

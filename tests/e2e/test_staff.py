@@ -40,7 +40,7 @@ def grant(folder: Path, name: str, *, origin: str = "command line") -> subproces
     return subprocess.run(
         [sys.executable, "-c", START, str(folder), origin],
         cwd=ROOT,
-        env=os.environ | {"USER": name, "STACK": "", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'shared'}"},
+        env=os.environ | {"USER": name, "ENV": "", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'shared'}"},
         capture_output=True,
         text=True,
         check=False,
@@ -91,10 +91,10 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             },
         }
         template = json.dumps({"Resources": resources})
-        boto3.client("cloudformation").create_stack(StackName="goats", TemplateBody=template)
+        boto3.client("cloudformation").create_stack(StackName="goatedvips", TemplateBody=template)
         answers: Any = lambda_simple_backends["123456789012"]["us-east-1"].lambda_simple_results_queue
         monkeypatch.setenv("USER", "ann")
-        monkeypatch.setenv("STACK", "goats")
+        monkeypatch.setenv("ENV", "prod")
         yield answers
 
 
@@ -108,6 +108,11 @@ def test_an_error_on_aws_is_reported_as_a_sentence(stack: list[str], monkeypatch
     stack.append(json.dumps({"errorType": "NotFound", "errorMessage": "There is no member 'ann'"}))
     with pytest.raises(SystemExit, match=r"^There is no member 'ann'\.$"):
         staff.main("command line")
-    monkeypatch.setenv("STACK", "sheep")
-    with pytest.raises(SystemExit, match="sheep does not exist"):
+    monkeypatch.setenv("ENV", "staging")
+    with pytest.raises(SystemExit, match="goatedvips-staging does not exist"):
+        staff.main("command line")
+    monkeypatch.setenv("ENV", "sheep")
+    with pytest.raises(
+        SystemExit, match=r"^ENV=sheep is no environment of samconfig.toml. There are: staging, prod\.$"
+    ):
         staff.main("command line")

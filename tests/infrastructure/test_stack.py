@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from samcli.cli.types import CfnParameterOverridesType
 
 from tests.infrastructure.project import FUNCTIONS, ROOT, document, expanded, of_type, template
 from tests.infrastructure.test_template import names, statements
+from tools import costs
 from tools.checkov import write_skips
 
 MOST_RESOURCES = 450  # CloudFormation allows 500 in a stack; docs/operations.md says what happens beyond these
@@ -228,3 +230,18 @@ def test_what_checkov_skips_has_its_reason_and_its_resources() -> None:
     assert all(len(reason.split()) > 3 for reason in reasons)
     written = write_skips(document())["Resources"]["SpinWheelFunction"]["Metadata"]["checkov"]["skip"]
     assert {skip["id"]: skip["comment"] for skip in written} == skips["AWS::Lambda::Function"]
+
+
+def test_the_costs_in_the_documents_are_those_that_make_deploy_says() -> None:
+    """`python -m tools.costs` prints the table."""
+    assert costs.table() in (ROOT / "docs/operations.md").read_text()
+
+
+def test_the_costs_are_computed_from_what_they_show() -> None:
+    (proxy,) = (line for line in costs.LINES if line.what.startswith("RDS Proxy"))
+    assert proxy.cell(0) == "730 h x 8 ACU = $87.60"
+    for size in range(len(costs.SIZES)):
+        shown = [line.cell(size).rpartition("$")[2].replace(",", "") for line in costs.LINES]
+        assert sum(Decimal(amount) for amount in shown if amount) == costs.total(size)
+    alarms = next(line for line in costs.LINES if line.what == "alarms").quantities[0][0]
+    assert abs(int(alarms) - len(of_type(template(), "AWS::CloudWatch::Alarm"))) < 8
