@@ -42,9 +42,13 @@ def test_it_says_the_costs_then_builds_deploys_and_deletes_old_versions(
         steps.append(" ".join(command[1:]))
         return subprocess.CompletedProcess(command, status)
 
+    def delete(_: object, __: object, stack: str) -> int:
+        steps.append(stack)
+        return 7
+
     monkeypatch.setattr(build, "build_deployed", lambda: steps.append("build"))
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(deploy, "delete_old_versions", lambda *arguments: steps.append(arguments[2]) or 7)
+    monkeypatch.setattr(deploy, "delete_old_versions", delete)
     if status:
         with pytest.raises(SystemExit, match="3"):
             deploy.main("prod")

@@ -1,9 +1,7 @@
 """The resolver of all handlers: it finds out who calls, runs the route, logs and measures, and answers every error."""
 
-import hmac
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Network, ip_address
 from time import perf_counter
 from typing import Any, Literal, override
 
@@ -25,6 +23,7 @@ from goatedvips.errors import (
     ValidationFailed,
 )
 from goatedvips.http.bodies import discard, parse, prepare
+from goatedvips.http.client_networks import client_network
 from goatedvips.http.idempotency import Database, answer_once
 from goatedvips.http.operation import Operation
 from goatedvips.http.problems import pointer, problem_of, problem_response
@@ -40,8 +39,6 @@ type Who = Literal["anyone", "member", "staff"]
 RETRY_WITHIN = 3.0  # seconds; a database that stayed silent for longer is not tried again
 _WITHOUT_BODY = {"GET", "HEAD"}  # a body has no meaning there (RFC 9110, section 9.3.1)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_WITH_PORT = re.compile(r"\[(.+)\](?::\d+)?|([\d.]+):\d+")
-_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 class HttpApi(APIGatewayHttpResolver):
@@ -119,27 +116,8 @@ class HttpApi(APIGatewayHttpResolver):
 
     @property
     def client_network(self) -> str:
-        """The client's network as the throttles count it: an IPv4 address, or the /64 network of an IPv6 address.
-
-        An IPv6 address that contains an IPv4 address counts as that one, whose owner could otherwise use many of them.
-        """
-        source_ip = self._source_ip
-        with_port = _WITH_PORT.fullmatch(source_ip)
-        address = ip_address(with_port[1] or with_port[2] if with_port else source_ip)
-        if isinstance(address, IPv4Address):
-            return str(address)
-        _, teredo_client = address.teredo or (None, None)
-        translated = IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else None
-        embedded = address.ipv4_mapped or address.sixtofour or teredo_client or translated
-        return str(embedded or IPv6Network((address, 64), strict=False))
-
-    @property
-    def _source_ip(self) -> str:
-        """The client's IP address: as CloudFront saw it, if the request proves that it came through CloudFront."""
-        headers, secret = self._event["headers"], settings.origin_secret
-        if secret and hmac.compare_digest(headers.get("x-origin-secret", "").encode(), secret.encode()):
-            return str(headers["true-client-ip"])
-        return str(self._event["requestContext"]["http"]["sourceIp"])
+        """The client's network as the throttles count it."""
+        return client_network(self._event)
 
     @override
     def resolve(self, event: Event, context: Any) -> Answer:  # type: ignore[override]  # Lambda's events are dicts
