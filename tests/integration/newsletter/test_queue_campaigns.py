@@ -96,6 +96,23 @@ def test_portions_begin_at_the_same_time_of_day(campaigns: Campaigns, functions:
     assert campaigns.row(campaign_id).next_portion_at is None  # a limit that divides the audience has no empty portion
 
 
+def test_a_member_who_changes_the_address_meanwhile_gets_it_once(
+    campaigns: Campaigns, members: Members, functions: Functions
+) -> None:
+    tier: dict[str, Any] = {"total_wager": Decimal(450_000), "tier": "Platinum"}
+    people = [members.new(**tier) for _ in range(3)]
+    for member in people:
+        campaigns.prefer(member)
+    campaign_id = campaigns.new(audience="members", tiers=["Platinum"], per_day=1)
+    for days in range(4):
+        queue_campaigns(functions, SEND_AT + days * DAY)
+        send_waiting(campaigns, campaign_id, SEND_AT + days * DAY)
+        first = campaigns.mails(campaign_id)[0]
+        email = f"zzz-{first.user_id}@example.com"
+        members.change(next(one for one in people if one.id == first.user_id), email=email, email_key=email)
+    assert sorted(mail.user_id for mail in campaigns.mails(campaign_id)) == sorted(member.id for member in people)
+
+
 def test_a_portion_waits_for_the_one_before(campaigns: Campaigns, functions: Functions) -> None:
     campaigns.subscribe(5)
     campaign_id = campaigns.new(per_day=2)
@@ -127,12 +144,12 @@ def test_nothing_is_queued_of_a_campaign_that_is_paused_or_cancelled(
     assert queue_campaigns(functions, SEND_AT) == IDLE
 
 
-def test_an_hour_late_is_too_late(
+def test_more_than_an_hour_late_is_too_late(
     campaigns: Campaigns, functions: Functions, caplog: pytest.LogCaptureFixture, database: sa.Engine
 ) -> None:
     campaigns.subscribe(1)
     campaign_id = campaigns.new()
-    assert queue_campaigns(functions, SEND_AT + HOUR) == IDLE | {"paused": 1}
+    assert queue_campaigns(functions, SEND_AT + HOUR + SECOND) == IDLE | {"paused": 1}
     row = campaigns.row(campaign_id)
     assert (row.status, row.paused_reason, row.queued_at) == ("paused", "overdue", None)
     (record,) = (record for record in caplog.records if record.getMessage() == "alarm")
@@ -144,10 +161,10 @@ def test_an_hour_late_is_too_late(
     assert queue_campaigns(functions, SEND_AT + HOUR + MINUTE) == IDLE
 
 
-def test_a_little_late_is_not_too_late(campaigns: Campaigns, functions: Functions) -> None:
+def test_an_hour_late_is_not_too_late(campaigns: Campaigns, functions: Functions) -> None:
     campaigns.subscribe(1)
     campaigns.new()
-    assert queue_campaigns(functions, SEND_AT + HOUR - SECOND)["queued"] == 1
+    assert queue_campaigns(functions, SEND_AT + HOUR)["queued"] == 1
 
 
 def test_a_campaign_ends_when_nothing_waits(campaigns: Campaigns, functions: Functions) -> None:

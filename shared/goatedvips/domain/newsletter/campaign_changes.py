@@ -146,7 +146,7 @@ def change(
         return present
     if is_changed and not (present.is_unqueued and present.status in _OPEN):
         raise CampaignFrozen
-    if status == "scheduled" and (content["send_at"] is None or content["send_at"] <= now - OVERDUE_AFTER):
+    if status == "scheduled" and (content["send_at"] is None or content["send_at"] < now - OVERDUE_AFTER):
         raise ValidationFailed(errors=[{"pointer": "/send_at", "detail": "must be at most one hour past"}])
     values = _checked(connection, content) | {"status": status}
     parameters = given | {f"new_{name}": value for name, value in values.items()} | {"tomorrow": now + DAY}

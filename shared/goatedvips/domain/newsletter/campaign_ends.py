@@ -22,7 +22,7 @@ _SETTLED = bindparam("settled_until", type_=_INSTANT)
 _FIGURES = ("sent", "bounced", "complained")
 _pause_overdue = (
     update(campaigns)
-    .where(campaigns.c.status == "scheduled", campaigns.c.send_at <= _OVERDUE)
+    .where(campaigns.c.status == "scheduled", campaigns.c.send_at < _OVERDUE)
     .values(status="paused", paused_reason="overdue", updated_at=NOW)
     .returning(campaigns.c.id, literal("overdue").label("reason"), *(literal(0).label(name) for name in _FIGURES))
     .cte("paused")
@@ -73,7 +73,7 @@ _count_settled = (
     .values(
         counted_until=_SETTLED,
         counted_sent=campaigns.c.counted_sent
-        + count_sent(outbox.c.sent_at > campaigns.c.counted_until, outbox.c.sent_at <= _SETTLED),
+        + count_sent(outbox.c.sent_at >= campaigns.c.counted_until, outbox.c.sent_at < _SETTLED),
     )
 )
 # `make outbox-retry` can give a campaign that ended rows that wait again.

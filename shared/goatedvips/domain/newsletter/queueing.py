@@ -40,7 +40,7 @@ _OVERDUE = bindparam("overdue_since", type_=_INSTANT)
 
 # A portion begins only when the one before has left, so that a long pause is not followed by several at once.
 _is_due = or_(
-    and_(campaigns.c.status == "scheduled", campaigns.c.send_at <= NOW, campaigns.c.send_at > _OVERDUE),
+    and_(campaigns.c.status == "scheduled", campaigns.c.send_at <= NOW, campaigns.c.send_at >= _OVERDUE),
     and_(campaigns.c.status == "sending", campaigns.c.next_portion_at <= NOW, ~has_waiting()),
 )
 _select_due = select(campaigns.c.id, campaigns.c.audience).where(_is_due).order_by(campaigns.c.id)
@@ -69,36 +69,42 @@ def _queue_portion(audience_name: str) -> Select[Any]:
         .cte("campaign")
     )
     audience = AUDIENCES[audience_name](select(campaign.c.tiers).scalar_subquery())
+    most = select(campaign.c.per_day).scalar_subquery()
+    of_campaign = outbox.c.campaign_id == campaign.c.id
     gets_it: ColumnElement[bool] = audience.c.reason.is_(None)
+    is_new = ~exists().where(of_campaign, func.lower(outbox.c.address) == audience.c.email_key)
     if KINDS[KIND_OF[audience_name]].has_inbox:
         gets_it = or_(gets_it, audience.c.reason.in_(INBOX_ONLY))
-    most = select(campaign.c.per_day).scalar_subquery()
-    is_queued = exists().where(
-        outbox.c.campaign_id == campaign.c.id, func.lower(outbox.c.address) == audience.c.email_key
-    )
+        # A member who changed the e-mail address since the portion before has the campaign already.
+        is_new = and_(is_new, ~exists().where(of_campaign, outbox.c.user_id == audience.c.user_id))
     candidates = (
         select(
             campaign.c.id.label("campaign_id"),
+            audience.c.email_key,
             audience.c.user_id,
             audience.c.email,
             audience.c.reason.label("dropped_reason"),
         )
         .select_from(campaign.join(audience, true()))
-        .where(gets_it, ~is_queued)
+        .where(gets_it, is_new)
         .order_by(audience.c.email_key)
         .limit(most + 1)
         .cte("candidates")
     )
-    recipients = select(
-        candidates.c.campaign_id,
-        candidates.c.user_id,
-        candidates.c.email,
-        candidates.c.dropped_reason,
-        func.jsonb_build_object("campaign_id", candidates.c.campaign_id).label("payload"),
-    ).limit(most)
+    recipients = (
+        select(
+            candidates.c.campaign_id,
+            candidates.c.user_id,
+            candidates.c.email,
+            candidates.c.dropped_reason,
+            func.jsonb_build_object("campaign_id", candidates.c.campaign_id).label("payload"),
+        )
+        .order_by(candidates.c.email_key)
+        .limit(most)
+    )
     found = select(func.count()).select_from(candidates).scalar_subquery()
     planned_at = func.coalesce(campaigns.c.next_portion_at, campaigns.c.send_at)
-    began_at = case((planned_at > _OVERDUE, planned_at), else_=NOW)
+    began_at = case((planned_at >= _OVERDUE, planned_at), else_=NOW)
     record_portion = (
         update(campaigns)
         .where(campaigns.c.id == campaign.c.id)

@@ -95,11 +95,11 @@ def select_windows(*conditions: ColumnElement[bool]) -> Subquery:
     The columns are `id`, `sent`, `bounced`, `complained` and `reason`: `complaints`, `bounces`, or null. Of the sent
     mails only those since `counted_until` are counted; bounces and complaints have partial indexes.
     """
-    in_window = outbox.c.sent_at > campaigns.c.window_began_at
+    in_window = outbox.c.sent_at >= campaigns.c.window_began_at
     window = (
         select(
             campaigns.c.id,
-            (campaigns.c.counted_sent + count_sent(outbox.c.sent_at > campaigns.c.counted_until)).label("sent"),
+            (campaigns.c.counted_sent + count_sent(outbox.c.sent_at >= campaigns.c.counted_until)).label("sent"),
             count_sent(in_window, outbox.c.bounced_at.is_not(None)).label("bounced"),
             count_sent(in_window, outbox.c.complained_at.is_not(None)).label("complained"),
         )
