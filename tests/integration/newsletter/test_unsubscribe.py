@@ -16,7 +16,7 @@ from goatedvips.domain.notifications.unsubscribe_tokens import LISTS, MailList
 from goatedvips.models.newsletter import campaigns
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import notification_preferences as preferences
-from goatedvips.models.notifications import outbox, unsubscribe_keys
+from goatedvips.models.notifications import notifications, outbox, unsubscribe_keys
 from tests.integration.newsletter.test_confirm_subscription import mailed
 from tests.integration.newsletter.test_subscribe import HOUR, MOMENT, NOON, adopt, ask, fresh, rows
 from tests.support.functions import Answer, Functions, event
@@ -87,6 +87,29 @@ def test_a_body_has_no_meaning_whatever_its_form(
 def test_a_body_that_is_too_large_is_refused(functions: Functions, database: sa.Engine) -> None:
     token = token_for(database, adopt(database, fresh()).email)
     assert post(functions, token, raw="x" * (64 * 1024 + 1)).status == 413
+
+
+def test_what_the_inbox_would_show_later_goes_with_its_switch(
+    functions: Functions, database: sa.Engine, members: Members
+) -> None:
+    member, other = members.new(seeds=False), members.new(seeds=False)
+    kept, gone, elsewhere, due = (
+        insert_row(database, notifications, user_id=user_id, kind=kind, created_at=NOON, due_at=due_at)
+        for user_id, kind, due_at in (
+            (member.id, "race_started", NOON + MOMENT),
+            (member.id, "campaign", NOON + MOMENT),
+            (other.id, "campaign", NOON + MOMENT),
+            (member.id, "campaign", NOON),
+        )
+    )
+    mail_lists: tuple[MailList, ...] = ("email_notifications", "promotional_offers")
+    for mail_list in mail_lists:
+        with database.connect() as connection:
+            ids = sa.select(notifications.c.id).where(notifications.c.id.in_([kept, gone, elsewhere, due]))
+            assert set(connection.scalars(ids)) == {kept, gone, elsewhere, due}
+        assert post(functions, token_for(database, member.email, mail_list)).status == 200
+    with database.connect() as connection:
+        assert set(connection.scalars(ids)) == {kept, elsewhere, due}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

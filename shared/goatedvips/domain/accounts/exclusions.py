@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Connection, and_, bindparam, case, false, null, 
 
 from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
-from goatedvips.domain.notifications.kinds import DURING_EXCLUSION, KINDS
+from goatedvips.domain.notifications.kinds import DURING_EXCLUSION, MEMBERS, kinds_with
 from goatedvips.domain.notifications.outbox import withdrawn
 from goatedvips.errors import ExclusionRunning, ExclusionShorter
 from goatedvips.models.accounts import users
@@ -36,9 +36,7 @@ _not_shorter = or_(
     and_(~users.c.excluded_permanently, or_(users.c.excluded_until.is_(None), users.c.excluded_until <= _UNTIL)),
 )
 # What is not due yet would else appear in the inbox of a member who is excluded by then.
-_is_stopped = notifications.c.kind.in_(
-    [name for name, kind in KINDS.items() if kind.has_inbox and kind.switch not in DURING_EXCLUSION]
-)
+_is_stopped = notifications.c.kind.in_(kinds_with(*(MEMBERS - DURING_EXCLUSION)))
 _exclude = (
     update(users)
     .where(users.c.id == _member.c.id, _not_shorter)

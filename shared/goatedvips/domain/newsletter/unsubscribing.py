@@ -9,11 +9,14 @@ from sqlalchemy.dialects.postgresql import insert
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications import unsubscribe_tokens
 from goatedvips.domain.notifications.campaigns.rows import mark_unsubscribed
+from goatedvips.domain.notifications.kinds import PREFERENCES, Switch, kinds_with
+from goatedvips.domain.notifications.outbox import withdrawn
 from goatedvips.domain.notifications.unsubscribe_tokens import LISTS, MailList, UnsubscribeToken
 from goatedvips.errors import TokenInvalid
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
 from goatedvips.models.notifications import notification_preferences as preferences
+from goatedvips.models.notifications import notifications
 
 _CAMPAIGNS: dict[MailList, str] = {"newsletter": "newsletter", "promotional_offers": "campaign"}
 """The kind of campaign mail that each list of this table has."""
@@ -43,10 +46,11 @@ def _end_subscription() -> CTE:
     )
 
 
-def _switch_off(column: str) -> CTE:
+def _switch_off(column: str) -> tuple[CTE, ...]:
     """Return the upsert that turns a preference off for the member who has the e-mail address.
 
-    The table's default for promotional offers would be a consent, so each new row writes that column.
+    The table's default for promotional offers would be a consent, so each new row writes that column. With a switch,
+    what the inbox would show only later goes too.
     """
     member = (
         select(users.c.id)
@@ -61,16 +65,20 @@ def _switch_off(column: str) -> CTE:
     changes: dict[str, Any] = {column: false(), "updated_at": NOW}
     if column == "promotional_offers":
         changes["promotional_consented_at"] = null()
-    return (
+    ended = (
         row.on_conflict_do_update(index_elements=["user_id"], set_=changes, where=preferences.c[column].is_(true()))
         .returning(preferences.c.id)
         .cte("ended")
     )
+    if column not in PREFERENCES:
+        return (ended,)
+    return ended, withdrawn(member.c.id, notifications.c.kind.in_(kinds_with(Switch(column))))
 
 
 def _unsubscribe(mail_list: MailList) -> Select[Any]:
-    ended = _end_subscription() if mail_list == "newsletter" else _switch_off(mail_list)
-    statement = _find_token.add_cte(ended)
+    changes = (_end_subscription(),) if mail_list == "newsletter" else _switch_off(mail_list)
+    ended, *_ = changes
+    statement = _find_token.add_cte(*changes)
     if mail_list in _CAMPAIGNS:
         has_ended = select(ended.c.id).exists()
         email_key = select(_token.c.email_key).scalar_subquery()

@@ -105,3 +105,8 @@ _ALL = (
     Kind("newsletter", Priority.CAMPAIGN, Switch.NEWSLETTER),
 )
 KINDS: Final = {kind.name: kind for kind in _ALL}
+
+
+def kinds_with(*switches: Switch) -> list[str]:
+    """Return the names of the kinds that one of these switches turns off."""
+    return [kind.name for kind in _ALL if kind.switch in switches]

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from goatedvips.domain import access
 from goatedvips.domain.access import NOW, Caller
-from goatedvips.domain.notifications.kinds import KINDS, PREFERENCES
+from goatedvips.domain.notifications.kinds import PREFERENCES, kinds_with
 from goatedvips.domain.notifications.outbox import withdrawn
 from goatedvips.domain.notifications.preferences.switches import is_channel_on, is_on
 from goatedvips.models.notifications import notification_preferences as preferences
@@ -97,9 +97,8 @@ _upsert = _insert.on_conflict_do_update(
 ).returning(*_values)
 _changed = _upsert.cte("changed")
 # What is not due yet would else appear in the inbox although its switch is off by then.
-_kinds_of = {switch: [name for name, kind in KINDS.items() if kind.switch is switch] for switch in PREFERENCES}
 _is_switched_off = or_(
-    *(and_(_new[switch].is_(False), notifications.c.kind.in_(kinds)) for switch, kinds in _kinds_of.items())
+    *(and_(_new[switch].is_(False), notifications.c.kind.in_(kinds_with(switch))) for switch in PREFERENCES)
 )
 _withdraw = withdrawn(_member.c.id, _is_switched_off)
 _change_own: Select[*tuple[Any, ...]] = select(*_changed.c).add_cte(_withdraw).execution_options(commit_in_flight=True)
