@@ -112,7 +112,7 @@ ROWS = rows_of(TABLE)
 class State:
     """One combination of what decides."""
 
-    switch: bool = True
+    off: frozenset[str] = frozenset()  # switches of the table
     channel: bool = True
     verified: bool = True
     excluded: bool = False
@@ -133,7 +133,7 @@ def expected(kind: str, channel: str, state: State) -> str:
     row = ROWS[kind]
     if channel == "push" and row["push and inbox"] == "no":
         return "no"
-    if (row["switch"] != "none" and not state.switch) or (row["channel"] == "yes" and not state.channel):
+    if row["switch"] in state.off or (row["channel"] == "yes" and not state.channel):
         return "no"
     # Push does not go to an e-mail address.
     columns = [name for name in state.circumstances if channel == "mail" or name == "excluded"]
@@ -143,19 +143,25 @@ def expected(kind: str, channel: str, state: State) -> str:
     return row["quiet"] if state.quiet else "sent"
 
 
-def combinations() -> Iterator[State]:
-    for switch, channel, verified, excluded, quiet in product((True, False), repeat=5):
+SWITCHES = frozenset(row["switch"] for row in ROWS.values()) - {"none"}
+
+
+def combinations(kind: str) -> Iterator[State]:
+    """Yield all states: with all switches on, with the kind's own one off, and with all others off."""
+    own = {ROWS[kind]["switch"]} & SWITCHES
+    for channel, verified, excluded, quiet in product((True, False), repeat=4):
         for block, tried in ((None, False), ("bounced", False), ("bounced", True), ("complained", False)):
-            yield State(switch, channel, verified, excluded, block, tried, quiet)  # type: ignore[arg-type]
+            for off in (frozenset[str](), own, SWITCHES - own):
+                yield State(frozenset(off), channel, verified, excluded, block, tried, quiet)  # type: ignore[arg-type]
 
 
 def recipient(channel: Channel, state: State) -> Recipient:
     return Recipient(
-        switches=PREFERENCES if state.switch else frozenset(),
+        switches=frozenset(switch for switch in PREFERENCES if switch.value not in state.off),
         channels=frozenset(Channel) if state.channel else frozenset(Channel) - {channel},
         quiet_hours=QUIET if state.quiet else None,
         is_proved=state.verified,
-        is_subscribed=state.switch,
+        is_subscribed="subscription" not in state.off,
         is_excluded=state.excluded,
         block=state.block,
         may_try_critical=not state.tried,
@@ -189,8 +195,8 @@ def test_the_table_has_every_kind_and_every_switch() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_combination_is_decided_as_the_table_says(kind: str) -> None:
-    states = [*combinations()]
-    assert len(states) == 128
+    states = [*combinations(kind)]
+    assert len(states) == 192
     for channel, state in product(Channel, states):
         decision = decide(KINDS[kind], channel, recipient(channel, state), expires_at=None, now=NIGHT)
         assert outcome(decision) == expected(kind, channel.value, state), (kind, channel, state, decision)
@@ -209,7 +215,16 @@ def test_what_is_of_no_more_use_is_dropped(kind: str) -> None:
 # Each state, as its rows have it: the member's columns, their preferences, and the block of their e-mail address.
 STATES: dict[str, tuple[State, dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "nothing": (State(), {}, {"promotional_consented_at": NIGHT}, {}),
-    "switches": (State(switch=False), {}, dict.fromkeys(map(str, PREFERENCES), False), {}),
+    **{
+        f"{switch} off": (
+            State(off=frozenset({switch})),
+            {},
+            {"promotional_consented_at": NIGHT} | ({} if switch == "subscription" else {switch: False}),
+            {},
+        )
+        for switch in sorted(SWITCHES)
+    },
+    "without consent": (State(off=frozenset({"promotional_offers"})), {}, {}, {}),
     "channels": (
         State(channel=False),
         {},
@@ -256,7 +271,7 @@ def make_member(database: sa.Engine, members: Members, name: str) -> Member:
     insert_row(database, notification_preferences, user_id=member.id, **preferences)
     if block:
         insert_row(database, mail_blocks, email_key=member.email, **block)
-    insert_row(database, newsletter_subscriptions, email=member.email, is_subscribed=state.switch)
+    insert_row(database, newsletter_subscriptions, email=member.email, is_subscribed="subscription" not in state.off)
     keys = {"p256dh": "key", "auth": "secret", "created_at": NIGHT}
     insert_row(database, push_subscriptions, user_id=member.id, endpoint=f"https://push.example/{member.id}", **keys)
     return member
@@ -279,7 +294,7 @@ def test_each_kind_is_queued_and_decided_by_the_rows_of_its_recipient(
             decided[row.kind, row.channel] = outcome(decide(kind, channel, found, expires_at=None, now=NIGHT))
     channels = {kind: ["mail", "push"] if ROWS[kind]["push and inbox"] == "yes" else ["mail"] for kind in ROWS}
     assert decided == {(kind, channel): expected(kind, channel, state) for kind in ROWS for channel in channels[kind]}
-    in_inbox = State(switch=state.switch, excluded=state.excluded)  # nothing else matters there
+    in_inbox = State(off=state.off, excluded=state.excluded)  # nothing else matters there
     assert sorted(shown) == sorted(kind for kind in ROWS if expected(kind, "push", in_inbox) == "sent")
 
 

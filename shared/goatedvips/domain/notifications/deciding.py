@@ -170,7 +170,7 @@ _was_tried = exists().where(
 _one = select(literal(1).label("one")).subquery("one")
 _select_recipient: Select[*tuple[Any, ...]] = (
     select(
-        *(is_on(switch).label(switch) for switch in PREFERENCES),
+        *(is_on(switch).label(switch) for switch in sorted(PREFERENCES)),
         *(is_channel_on(f"{name}_notifications").label(name) for name in ("email", "push")),
         preferences.c.quiet_from,
         preferences.c.quiet_to,

@@ -60,7 +60,7 @@ class Preferences:
 
 
 _values: tuple[ColumnElement[Any], ...] = (
-    *(is_on(switch).label(switch) for switch in PREFERENCES),
+    *(is_on(switch).label(switch) for switch in sorted(PREFERENCES)),
     *(is_channel_on(channel).label(channel) for channel in _CHANNELS),
     preferences.c.promotional_consented_at,
     *(preferences.c[name] for name in _QUIET),
@@ -98,7 +98,7 @@ _upsert = _insert.on_conflict_do_update(
 _changed = _upsert.cte("changed")
 # What is not due yet would else appear in the inbox although its switch is off by then.
 _is_switched_off = or_(
-    *(and_(_new[switch].is_(False), notifications.c.kind.in_(kinds_with(switch))) for switch in PREFERENCES)
+    *(and_(_new[switch].is_(False), notifications.c.kind.in_(kinds_with(switch))) for switch in sorted(PREFERENCES))
 )
 _withdraw = withdrawn(_member.c.id, _is_switched_off)
 _change_own: Select[*tuple[Any, ...]] = select(*_changed.c).add_cte(_withdraw).execution_options(commit_in_flight=True)
