@@ -1,5 +1,7 @@
 """What the members of a batch did in a month, as columns for their statements.
 
+A batch has all members between its least and its largest id, so each table is read by one range of an index.
+
 A reading counts in the month in which it was ingested, so one that comes in late counts in a later month, and what a
 statement says never changes. A race counts in the month in which it was settled, as its prize does.
 """
@@ -8,12 +10,14 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    Column,
     ColumnElement,
     Date,
     FromClause,
     Numeric,
     ScalarSelect,
     Select,
+    Subquery,
     Text,
     and_,
     any_,
@@ -27,7 +31,6 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.sql.selectable import LateralFromClause
 
 from goatedvips.domain.races.scores import COUNTED
 from goatedvips.domain.wagers.statements.months import END, LATE_AT, READ_FROM, START
@@ -43,7 +46,7 @@ _FENCE: ColumnElement[int] = literal_column("0")
 _OF_ACCOUNT = wager_readings.c.account_id == wager_accounts.c.id
 
 
-def _range_of(members: FromClause) -> tuple[ScalarSelect[int], ScalarSelect[int]]:
+def range_of(members: FromClause) -> tuple[ScalarSelect[int], ScalarSelect[int]]:
     """Return the least and the largest id. PostgreSQL reads a range of an index for them, however many it expects."""
     return (
         select(func.min(members.c.id)).scalar_subquery(),
@@ -103,7 +106,7 @@ def rises(members: FromClause) -> CTE:
         )
         .outerjoin(wager_accounts, wager_accounts.c.id == link_periods.c.account_id)
         .where(
-            link_periods.c.user_id.between(*_range_of(members)),
+            link_periods.c.user_id.between(*range_of(members)),
             or_(
                 link_periods.c.final.is_(None),
                 link_periods.c.closing.is_(None),
@@ -118,28 +121,40 @@ def rises(members: FromClause) -> CTE:
     return select(totals.c.period_id, totals.c.user_id, totals.c.base, rise.label("rise")).cte("rises")
 
 
-def spins_of(member_id: ColumnElement[int]) -> LateralFromClause:
-    """Return `spins`: on how many days the member spun the wheel."""
+def wagered(rises_of_members: CTE) -> Subquery:
+    """Return a subquery with `user_id` and `wagered`, US dollars above zero: the sum of a member's rises."""
+    total = func.sum(rises_of_members.c.rise)
+    user_id = rises_of_members.c.user_id
+    return select(user_id, total.label("wagered")).group_by(user_id).having(total > 0).subquery("wagered")
+
+
+def spins(members: FromClause) -> Subquery:
+    """Return a subquery with `user_id` and `spins`: on how many days the member spun the wheel."""
     within = wheel_spins.c.spin_day >= cast(START, Date), wheel_spins.c.spin_day < cast(END, Date)
-    return _of_member(func.count().label("spins"), wheel_spins.c.user_id == member_id, *within, name="spins")
+    return _of_each(wheel_spins.c.user_id, members, func.count().label("spins"), *within)
 
 
-def claims_of(member_id: ColumnElement[int]) -> LateralFromClause:
-    """Return `claims`: how many codes the member claimed."""
+def claims(members: FromClause) -> Subquery:
+    """Return a subquery with `user_id` and `claims`: how many codes the member claimed."""
     within = code_claims.c.claimed_at >= START, code_claims.c.claimed_at < END
-    return _of_member(func.count().label("claims"), code_claims.c.user_id == member_id, *within, name="claims")
+    return _of_each(code_claims.c.user_id, members, func.count().label("claims"), *within)
 
 
-def rewards_of(member_id: ColumnElement[int]) -> LateralFromClause:
-    """Return `rewards`: the sum of what the ledger granted and took back; null if that is nothing at all."""
+def granted(members: FromClause) -> Subquery:
+    """Return a subquery with `user_id` and `rewards`: the sum of what the ledger granted and took back."""
     within = rewards.c.created_at >= START, rewards.c.created_at < END
-    return _of_member(
-        func.sum(rewards.c.amount).label("rewards"), rewards.c.user_id == member_id, *within, name="granted"
+    return _of_each(rewards.c.user_id, members, func.sum(rewards.c.amount).label("rewards"), *within)
+
+
+def _of_each(
+    user_id: Column[int], members: FromClause, value: ColumnElement[Any], *conditions: ColumnElement[bool]
+) -> Subquery:
+    return (
+        select(user_id.label("user_id"), value)
+        .where(user_id.between(*range_of(members)), *conditions)
+        .group_by(user_id)
+        .subquery(value.key)
     )
-
-
-def _of_member(value: ColumnElement[Any], *conditions: ColumnElement[bool], name: str) -> LateralFromClause:
-    return select(value).where(*conditions).lateral(name)
 
 
 def results(members: FromClause) -> CTE:
@@ -172,7 +187,7 @@ def results(members: FromClause) -> CTE:
             races.c.settled_at >= START,
             races.c.settled_at < END,
             participants.c.is_listed,
-            participants.c.member_key.between(*_range_of(members)),
+            participants.c.member_key.between(*range_of(members)),
         )
         .group_by(participants.c.member_key)
     )

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Date,
+    FromClause,
     Select,
     bindparam,
     cast,
@@ -20,7 +21,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -48,51 +48,37 @@ class Batch:
 
 
 _AFTER = bindparam("after", type_=BigInteger)
-# PostgreSQL looks up each statement. It would guess the result of an anti-join too badly for the plan of the rest.
-_is_written = (
-    exists().where(statements.c.user_id == users.c.id, statements.c.month == START).correlate(users).label("is_written")
-)
-_batch = select(users.c.id, _is_written).where(users.c.id > _AFTER).order_by(users.c.id).limit(BATCH).cte("batch")
+_batch = select(users.c.id).where(users.c.id > _AFTER).order_by(users.c.id).limit(BATCH).cte("batch")
+_RANGE = activity.range_of(_batch)
 _rises = activity.rises(_batch)
-_wagered = select(_rises.c.user_id, func.sum(_rises.c.rise).label("wagered")).group_by(_rises.c.user_id).cte("wagered")
-_spins, _claims, _rewards = (
-    activity.spins_of(_batch.c.id),
-    activity.claims_of(_batch.c.id),
-    activity.rewards_of(_batch.c.id),
+_done = {
+    "wagered": activity.wagered(_rises),
+    "spins": activity.spins(_batch),
+    "claims": activity.claims(_batch),
+    "rewards": activity.granted(_batch),
+    "races": activity.results(_batch),
+}
+_with_activity: FromClause = _batch
+for _of_each in _done.values():
+    _with_activity = _with_activity.outerjoin(_of_each, _of_each.c.user_id == _batch.c.id)
+_is_written = exists().where(
+    statements.c.user_id == _batch.c.id, statements.c.user_id.between(*_RANGE), statements.c.month == START
 )
-_results = activity.results(_batch)
 _active = (
     select(
         _batch.c.id.label("user_id"),
-        func.coalesce(_wagered.c.wagered, 0).label("wagered"),
-        _spins.c.spins,
-        _claims.c.claims,
-        func.coalesce(_rewards.c.rewards, 0).label("rewards"),
-        func.coalesce(_results.c.races, literal([], JSONB)).label("races"),
+        *(func.coalesce(_done[name].c[name], 0).label(name) for name in ("wagered", "spins", "claims", "rewards")),
+        func.coalesce(_done["races"].c.races, literal([], JSONB)).label("races"),
     )
-    .select_from(_batch)
-    .outerjoin(_wagered, _wagered.c.user_id == _batch.c.id)
-    .join(_spins, true())
-    .join(_claims, true())
-    .join(_rewards, true())
-    .outerjoin(_results, _results.c.user_id == _batch.c.id)
-    .where(
-        ~_batch.c.is_written,
-        or_(
-            _wagered.c.wagered > 0,
-            _spins.c.spins > 0,
-            _claims.c.claims > 0,
-            _rewards.c.rewards.is_not(None),
-            _results.c.user_id.is_not(None),
-        ),
-    )
+    .select_from(_with_activity)
+    .where(~_is_written, or_(*(of_each.c.user_id.is_not(None) for of_each in _done.values())))
     .cte("active")
 )
 # The lock conflicts only with an erasure: it commits before, and the member is left out, or it sees the statement.
 _members = (
     select(users.c.id, users.c.tier, *(column for column in _active.c if column.key != "user_id"))
     .join(_active, _active.c.user_id == users.c.id)
-    .where(~users.c.is_shell, users.c.erased_at.is_(None))
+    .where(users.c.id.between(*_RANGE), ~users.c.is_shell, users.c.erased_at.is_(None))
     .with_for_update(of=users, read=True, key_share=True)
     .cte("members")
 )
@@ -112,6 +98,7 @@ _count_rises = (
     update(link_periods)
     .where(
         link_periods.c.id == _rises.c.period_id,
+        link_periods.c.user_id.between(*_RANGE),
         _rises.c.user_id == _inserted.c.user_id,
         _rises.c.base.is_not(None),
         or_(_rises.c.rise > 0, link_periods.c.closing.is_(None)),
