@@ -145,6 +145,7 @@ def test_a_late_reading_counts_in_the_next_month(
     ingesting.ingest(JUNE - DAY, FILLING | {uid: "180", f"{uid}-2": "65"}, now=JUNE + 2 * DAY)
     write.run(JUNE + 3 * DAY)
     assert (write.wagered(member.id), write.wagered(other.id)) == ({"May": 20}, {})
+    ingesting.ingest(JULY, FILLING | {uid: "999", f"{uid}-2": "999"})
     write.run(JULY)
     assert (write.wagered(member.id), write.wagered(other.id)) == ({"May": 20, "Jun": 60}, {"Jun": 15})
 
