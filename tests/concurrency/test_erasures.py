@@ -23,6 +23,7 @@ from goatedvips.domain.accounts import (
 )
 from goatedvips.domain.accounts.log_in import LogInAttempt
 from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.notifications.preferences import own
 from goatedvips.domain.privacy import erasure, export
 from goatedvips.domain.tickets import tickets
 from goatedvips.domain.wheel import spins
@@ -107,8 +108,9 @@ def test_one_member_erased_ten_times_at_once_is_erased_once(
         partial(spins.spin, client_seed=SEED),
         partial(profiles.change, given={"bio": WORDS}),
         partial(exclusions.exclude, days=5),
+        partial(own.change, given={"push_notifications": False}),
     ],
-    ids=["ticket", "spin", "profile", "exclusion"],
+    ids=["ticket", "spin", "profile", "exclusion", "preferences"],
 )
 def test_a_request_that_waits_for_an_erasure_is_refused(
     direct: str,
