@@ -15,17 +15,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
-from time import process_time
 from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks.processor import measure
 from benchmarks.report import Line, print_heading, show_all
 from benchmarks.subjects import install_group
 from database.embedded import Server, running
@@ -39,7 +38,6 @@ from migrations.upgrade import engine, upgrade
 COUNT, ROUNDS = int(os.environ.get("COUNT", "100000")), int(os.environ.get("ROUNDS", "5"))
 START = datetime(2026, 11, 1, tzinfo=UTC)
 STEP = timedelta(minutes=10)
-TICK = os.sysconf("SC_CLK_TCK")
 FILLING = """
 INSERT INTO users (username, password, email, uid)
     SELECT 'user-' || n, '$argon2id$' || n, n || '@example.com', 'uid-' || n FROM generate_series(1, {count}) n;
@@ -91,14 +89,19 @@ class Affiliate:
 class Subject:
     """Ingests answers as the function's handler does, and measures the processor's seconds."""
 
-    def __init__(self, server: Server) -> None:
-        """Connect as the function does."""
-        self.engine = db.make_engine(server.url("postgres", "jobs"))
+    def __init__(self, url: str) -> None:
+        """Make the function's engine."""
+        self.engine = db.make_engine(url)
         self.statements: list[str] = []
         sa.event.listen(self.engine, "before_cursor_execute", self._note)
 
     def _note(self, _: object, __: object, statement: str, *___: object) -> None:
         self.statements.append(statement)
+
+    def connect(self) -> int:
+        """Connect, and return the id of the server process."""
+        with self.engine.connect() as connection:
+            return int(connection.scalar(sa.text("SELECT pg_backend_pid()")) or 0)
 
     def stage(self, body: str) -> float:
         """Parse and copy, then roll back; return the seconds of the first two."""
@@ -110,8 +113,7 @@ class Subject:
 
     def ingest(self, body: str, requested_at: datetime) -> float:
         """Ingest, and return the seconds."""
-        with self.engine.connect() as connection:
-            pid = int(connection.scalar(sa.text("SELECT pg_backend_pid()")) or 0)
+        pid = self.connect()
         self.statements.clear()
         return measure(pid, lambda: self._ingest(body, requested_at))
 
@@ -124,18 +126,6 @@ class Subject:
             raise RuntimeError(f"not what is measured: {report}")
 
 
-def measure(pid: int, work: Callable[[], object]) -> float:
-    """Return the processor's seconds that some work takes, in this process and in a server process."""
-    before = process_time() + _seconds_of(pid)
-    work()
-    return process_time() + _seconds_of(pid) - before
-
-
-def _seconds_of(pid: int) -> float:
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / TICK
-
-
 def copy(peer: Any, body: str) -> None:  # noqa: ANN401 - a connection of psycopg
     """Do what any ingest has to do at least: parse the answer, and copy its rows into a table."""
     with peer.transaction(), peer.cursor() as cursor, cursor.copy(COPY) as target:
@@ -143,20 +133,31 @@ def copy(peer: Any, body: str) -> None:  # noqa: ANN401 - a connection of psycop
             target.write_row((entry["uid"], entry["name"], *(entry["wagered"][name] for name in COLUMNS)))
 
 
-def peak_memory(body: str) -> float:
-    """Return how far parsing and formatting raise the memory of a new process, in sizes of the feed."""
-    script = (
-        "import sys; from pathlib import Path; from goatedvips.domain.wagers.feed import FeedPage, parse_feed;"
-        "from goatedvips.domain.wagers.staging import _blocks;"
-        # Not getrusage: its peak is that of the process that started this one, too.
-        "peak = lambda: 1024 * int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]);"
-        "before = peak(); body = sys.stdin.read(); size = len(body);"
-        "[None for _ in _blocks(parse_feed([FeedPage(1, 200, body)]))];"
-        "print((peak() - before) / size)"
-    )
-    path = os.pathsep.join(sys.path)
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, input=body, text=True, capture_output=True, check=True, env={"PYTHONPATH": path})
+INGEST_ALONE = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from benchmarks.ingest import Subject
+
+def peak():
+    # Not getrusage: its peak is that of the process that started this one, too.
+    return 1024 * int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])
+
+subject = Subject(sys.argv[1])
+subject.connect()
+before = peak()
+body = sys.stdin.read()
+size = len(body)
+subject.ingest(body, datetime.fromisoformat(sys.argv[2]))
+print((peak() - before) / size)
+"""
+
+
+def peak_memory(server: Server, body: str, requested_at: datetime) -> float:
+    """Return how far an ingest raises the memory of a new process, in sizes of the feed."""
+    command = [sys.executable, "-c", INGEST_ALONE, server.url("postgres", "jobs"), requested_at.isoformat()]
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, input=body, text=True, capture_output=True, check=True, env=path)
     return float(done.stdout)
 
 
@@ -185,7 +186,7 @@ def main() -> int:
             for statement in FILLING.format(count=COUNT, start=START).split(";"):
                 connection.exec_driver_sql(statement)
             connection.exec_driver_sql("VACUUM ANALYZE")
-        subject, affiliate = Subject(server), Affiliate(COUNT)
+        subject, affiliate = Subject(server.url("postgres", "jobs")), Affiliate(COUNT)
         peer = psycopg.connect(server.url("postgres", "jobs"))
         turns = []
         for turn in range(ROUNDS + 2):
@@ -195,7 +196,7 @@ def main() -> int:
                     connection.exec_driver_sql(statement)
             if turn > 1:  # the first inserts the accounts, and the second is the first of the race
                 turns.append(measured)
-        memory = peak_memory(affiliate.answer(1))
+        memory = peak_memory(server, affiliate.answer(1), affiliate.requested_at)
         peer.close()
         subject.engine.dispose()
         database.dispose()

@@ -12,15 +12,14 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import process_time
 from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks.processor import measure
 from benchmarks.report import Line, print_heading, show_all
 from benchmarks.subjects import install_group
 from database.embedded import Server, running
@@ -35,7 +34,6 @@ READINGS = 6  # of each account within a race, besides the one at its start
 MAX_COPIES = 3
 START = datetime(2026, 6, 1, tzinfo=UTC)
 LENGTH = timedelta(days=7)
-TICK = os.sysconf("SC_CLK_TCK")
 
 ACCOUNTS = """
 INSERT INTO users (username, email, password, email_verified, uid)
@@ -95,18 +93,6 @@ class Subject:
             report = settlement.settle_due(connection, race_id, now=now)
         if report is None or report.ranked != report.participants:
             raise RuntimeError(f"not what is measured: {report}")
-
-
-def measure(pid: int, work: Callable[[], object]) -> float:
-    """Return the processor's seconds that some work takes, in this process and in a server process."""
-    before = process_time() + _seconds_of(pid)
-    work()
-    return process_time() + _seconds_of(pid) - before
-
-
-def _seconds_of(pid: int) -> float:
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / TICK
 
 
 class Peer:

@@ -20,8 +20,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks.processor import measure
 from benchmarks.report import Line, print_heading, show_all
-from benchmarks.settlement import execute, measure
+from benchmarks.settlement import execute
 from benchmarks.subjects import install_group
 from database.embedded import running
 from goatedvips import db

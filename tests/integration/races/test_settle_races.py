@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from goatedvips import race_settlement
 from goatedvips.clients import raw_feed
 from goatedvips.config import settings
 from goatedvips.domain.races.results import settlement
@@ -253,6 +254,22 @@ def test_participants_and_nobody_ranked_is_settled_with_an_alarm(
     assert arena.rewards(race_id) == {}
     assert arena.archived(race_id).metadata["unallocated"] == "100.01"
     assert (arena.archived(empty).participants, arena.archived(empty).participant_count) == ([], "0")
+
+
+def test_the_alarm_is_raised_before_the_settlement_commits(
+    arena: Arena, functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race_id, _ = arena.ended("1", "2")
+    seen: list[tuple[object, object]] = []
+
+    def alarm(name: object, **_: object) -> None:
+        with arena.database.connect() as connection:
+            seen.append((name, connection.scalar(sa.select(wager_races.c.settled_at))))
+
+    monkeypatch.setattr(race_settlement, "alarm", alarm)
+    assert run(functions, monkeypatch)["settled"] == 1
+    assert seen == [("race_without_ranked", None)], "a process that ends at the commit takes no alarm along"
+    assert arena.races.row(race_id).settled_at is not None
 
 
 def test_one_race_that_cannot_be_settled_does_not_delay_the_others(

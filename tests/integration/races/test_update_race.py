@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.operations import audit_log
+from goatedvips.models.races import wager_races
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
 from tests.support.races import END, START, Races
@@ -25,6 +26,18 @@ def change(functions: Functions, race_id: object, by: Member, now: datetime = BE
 def entries(database: sa.Engine, staff: Member) -> list[Any]:
     with database.connect() as connection:
         return list(connection.execute(sa.select(audit_log).where(audit_log.c.staff_id == staff.id)))
+
+
+@pytest.mark.parametrize("now", [BEFORE, DURING])
+def test_a_pool_that_is_no_number_gets_one_also_in_a_live_race(
+    races: Races, members: Members, functions: Functions, database: sa.Engine, now: datetime
+) -> None:
+    race_id, staff = races.new(), members.staff()
+    with database.connect() as connection:
+        connection.execute(sa.update(wager_races).where(wager_races.c.id == race_id).values(prize_pool=Decimal("NaN")))
+    assert change(functions, race_id, staff, now, prize_pool="600.00").json["prize_pool"] == "600.00"
+    lower = change(functions, race_id, staff, now, prize_pool="599.99")
+    assert lower.status == (200 if now == BEFORE else 409), "from then on it is a pool like any other"
 
 
 def test_before_its_start_all_of_a_race_can_change(races: Races, members: Members, functions: Functions) -> None:
