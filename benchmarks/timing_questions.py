@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions as subscriptions
+from goatedvips.models.notifications import mail_blocks
 
 ACCOUNTS = 20
 PASSWORD, WRONG = "goats like long walks", "sheep prefer short ones"
@@ -78,19 +79,27 @@ def reset_questions(database: sa.Engine, pairs: int) -> Iterator[Question]:
 
 
 def newsletter_questions(database: sa.Engine, pairs: int) -> Iterator[Question]:
-    """Ask whether the address of a subscription request is subscribed or waits for its confirmation."""
+    """Ask what is known of the address of a subscription request."""
     now = datetime.now(UTC)
-    states: dict[str, dict[str, object]] = {
-        "subscribed or unknown": {"is_subscribed": True, "confirmed_at": now},
-        "pending or unknown": {"is_subscribed": False, "confirmation_sent_at": now},
+    states: dict[str, tuple[sa.Table, dict[str, object]]] = {
+        "subscribed": (subscriptions, {"is_subscribed": True, "confirmed_at": now}),
+        "pending": (subscriptions, {"is_subscribed": False, "confirmation_sent_at": now}),
+        "unsubscribed": (subscriptions, {"is_subscribed": False, "unsubscribed_at": now}),
+        "bounced": (mail_blocks, {"bounced_at": now}),
+        "excluded": (users, {"excluded_permanently": True, "password": ""}),
     }
-    for name, columns in states.items():
+    for state, (table, columns) in states.items():
         emails = [_new_email() for _ in range(pairs)]
         with database.connect() as connection:
-            rows = [{"email": email, "email_key": email, **columns} for email in emails]
-            connection.execute(sa.insert(subscriptions).values(rows))
+            rows = [_row(table, email, columns) for email in emails]
+            connection.execute(sa.insert(table).values(rows))
             connection.execute(sa.text("VACUUM ANALYZE"))
-        yield Question(name, "subscribe", _emails(emails), "pending")
+        yield Question(f"{state} or unknown", "subscribe", _emails(emails), "pending")
+
+
+def _row(table: sa.Table, email: str, columns: dict[str, object]) -> dict[str, object]:
+    given: dict[str, object] = {"email": email, "email_key": email, "username": email, "username_key": email}
+    return {name: value for name, value in (given | columns).items() if name in table.c}
 
 
 def code_questions(database: sa.Engine, pairs: int) -> Iterator[Question]:

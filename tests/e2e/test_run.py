@@ -144,6 +144,30 @@ def test_the_mail_arrives_and_its_link_works_once(run: Run) -> None:
     assert (again.status_code, again.json()["code"]) == (404, "token_invalid")
 
 
+def test_one_click_in_a_mail_program_unsubscribes(run: Run) -> None:
+    httpx.post(f"{run.base}/v1/newsletter/subscriptions", json={"email": "clicker@example.com"})
+    token = token_mailed(run, "clicker@example.com", "newsletter/confirm")
+    assert httpx.post(f"{run.base}/v1/newsletter/confirmations", json={"token": token}).status_code == 200
+    (mail,) = httpx.get(f"{run.base}/mail.json", params={"to": "clicker@example.com"}).json()["items"]
+    headers = {header["name"]: header["value"] for header in mail["headers"]}
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = headers["List-Unsubscribe"].strip("<>")
+    assert link.startswith(f"{run.base}/v1/newsletter/unsubscribe?token=newsletter.")
+    assert {httpx.get(link).status_code, httpx.head(link).status_code} == {200}
+    one_click = {"List-Unsubscribe": "One-Click"}
+    files = {name: (None, value) for name, value in one_click.items()}
+    state = sa.text("SELECT is_subscribed FROM newsletter_subscriptions WHERE email = 'clicker@example.com'")
+    for body in ({}, {"data": one_click}, {"files": files}):
+        assert state_of(run, state) == (body == {})
+        assert httpx.post(link, **body).status_code == 200
+    assert state_of(run, state) is False
+
+
+def state_of(run: Run, state: sa.TextClause) -> object:
+    with run.database.connect() as connection:
+        return connection.scalar(state)
+
+
 def test_the_pages_behind_links_in_mail_and_problems_open(run: Run) -> None:
     for path in ("/verify", "/problems/already_spun"):
         shown, looked_at = httpx.get(run.base + path), httpx.head(run.base + path)

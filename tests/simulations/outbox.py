@@ -28,6 +28,7 @@ from tests.support.processes import fork_server
 from tests.support.stack import Stack
 
 SENDERS = 4
+RATE = 25  # messages a second, fewer than the senders could send
 PATIENCE = 60.0  # seconds without any message, after which the simulation fails
 FILL = """
 INSERT INTO outbox (kind, address, priority, created_at, due_at)
@@ -88,7 +89,6 @@ def run(servers: Stack, name: str, *, size: int, seed: int) -> str:
     seed: of the pseudo-random choices.
     """
     chance = random.Random(seed)
-    rate = max(40, size // 60)
     ses = Ses(kills_at=chance.randrange(size // 8, size // 2))
     url = servers.direct(name).replace("postgresql:", "postgresql+pg8000:")
     owner = sa.create_engine(url, isolation_level="AUTOCOMMIT")
@@ -102,7 +102,7 @@ def run(servers: Stack, name: str, *, size: int, seed: int) -> str:
     crew = ses.senders
     jobs = servers.direct(name, "jobs")
     try:
-        crew += [_prepare(jobs, f"{base}/{sender}", rate) for sender in range(SENDERS)]
+        crew += [_prepare(jobs, f"{base}/{sender}") for sender in range(SENDERS)]
         for process in crew:
             process.start()
         _wait(ses, lambda: ses.killed_with is not None)
@@ -110,7 +110,7 @@ def run(servers: Stack, name: str, *, size: int, seed: int) -> str:
             held = set(connection.scalars(_held, {"row": ses.killed_with}))
         assert ses.killed_with in held
         _wait(ses, lambda: _find_unsent(owner) <= held)
-        crew.append(_prepare(jobs, f"{base}/{SENDERS}", rate, ahead=LEASE))
+        crew.append(_prepare(jobs, f"{base}/{SENDERS}", ahead=LEASE))
         crew[-1].start()
         _wait(ses, lambda: not _find_unsent(owner))
     finally:
@@ -129,10 +129,10 @@ def run(servers: Stack, name: str, *, size: int, seed: int) -> str:
     assert repeated <= held, f"{len(repeated - held)} mails that nobody held were sent twice"
     assert repeated, "the message at which its sender was killed is sent again"
     assert all(row.attempts == 1 for row in rows if row.id not in held), "a try was counted that was none"
-    assert max(ses.seconds.values()) <= rate, f"{max(ses.seconds.values())} in one second"
+    assert max(ses.seconds.values()) <= RATE, f"{max(ses.seconds.values())} in one second"
     return (
         f"{size} mails by {SENDERS} senders, of whom one was killed with {len(held)} in its hands: {len(repeated)} "
-        f"were sent twice; at most {max(ses.seconds.values())} in a second, of {rate}"
+        f"were sent twice; at most {max(ses.seconds.values())} in a second, of {RATE}"
     )
 
 
@@ -151,17 +151,17 @@ def _wait(ses: Ses, is_done: Callable[[], bool]) -> None:
         assert time.monotonic() - since < PATIENCE, "mail waits, and none is sent"
 
 
-def _prepare(url: str, base: str, rate: int, *, ahead: timedelta = timedelta(0)) -> Any:
-    return fork_server().Process(target=_send, args=(url, base, rate, ahead), daemon=True)
+def _prepare(url: str, base: str, *, ahead: timedelta = timedelta(0)) -> Any:
+    return fork_server().Process(target=_send, args=(url, base, ahead), daemon=True)
 
 
-def _send(url: str, base: str, rate: int, ahead: timedelta) -> None:
+def _send(url: str, base: str, ahead: timedelta) -> None:
     """Send mail until the process is killed, by a clock that is ahead of the real one."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the metrics and the log
     os.environ["AWS_ENDPOINT_URL_SESV2"] = base
     use_database(url)
     module = load("send_notifications")
-    module.settings.mail_rate = rate
+    module.settings.mail_rate = RATE
     setattr(module, "utc_now", lambda: datetime.now(UTC) + ahead)  # noqa: B010 - this process has another clock
     while True:
         module.handler({}, Context(function_name("send_notifications"), "simulation", seconds=60))
