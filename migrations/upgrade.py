@@ -85,6 +85,7 @@ def upgrade_connected(connection: Connection) -> None:
         take_lock(connection)
         try:
             command.upgrade(config, "head")
+            note_history(connection, config)
             routines.ensure(connection)
             sequences.move_forward(connection, [*metadata.tables])
         finally:
@@ -92,6 +93,16 @@ def upgrade_connected(connection: Connection) -> None:
             connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK})
             connection.commit()
     set_time_zone(connection)
+
+
+def note_history(connection: Connection, config: Config) -> None:
+    """Write the newest revision and those before it into the comment of alembic's table.
+
+    A release that is a few steps behind sees by it that the database has had its own revision.
+    """
+    revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    connection.execute(text(f"COMMENT ON TABLE alembic_version IS '{' '.join(revisions)}'"))
+    connection.commit()
 
 
 def is_ahead(connection: Connection) -> bool:

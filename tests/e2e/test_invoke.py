@@ -1,4 +1,4 @@
-"""Every function, with its sample event, on Lambda's own runtime client."""
+"""Every function, with its sample event, on Lambda's own runtime client and on the schema of a later release."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from goatedvips.domain.operations import retention
 from local import demo, samples, template
 from local.invoke import invoke
 from local.stand_ins import affiliate, feed_server, s3
-from tests.support import stack
+from tests.support import later_release, stack
 
 ROOT = Path(__file__).parents[2]
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the runtime interface emulator runs only on Linux")
@@ -90,9 +90,10 @@ KEYS = {
 
 @pytest.fixture(scope="module")
 def url(servers: stack.Stack) -> str:
-    """A database of its own."""
+    """A database of its own, which a later release has migrated: functions meet it during each deployment."""
     name = f"invoked_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     stack.copy(servers, name)
+    later_release.migrate(servers.direct(name))
     return servers.direct(name)
 
 

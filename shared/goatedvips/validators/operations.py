@@ -26,7 +26,7 @@ class Health(AnswerBody):
     database: Literal["ok"] = "ok"
     """The database answers and accepts changes."""
     schema_: SchemaRevision = Field(alias="schema")
-    """The schema's revisions, which are equal in this answer."""
+    """The schema's revisions. While a deployment is under way, the database's can be a later one."""
 
 
 class OverviewMembers(AnswerBody):

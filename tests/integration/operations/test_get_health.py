@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 
 from goatedvips import db
 from goatedvips.models.schema import REVISION
-from tests.support import stack
+from tests.support import later_release, stack
 from tests.support.functions import ROOT, Functions
 
 
@@ -38,6 +38,23 @@ def test_it_refuses_a_database_at_another_revision(functions: Functions, databas
     assert answer.headers["Retry-After"]
     assert answer.json["database"] == "ok"
     assert answer.json["schema"] == {"expected": REVISION, "actual": "platform_tables"}
+
+
+def test_a_database_that_a_later_release_has_migrated_is_fine(
+    functions: Functions, servers: stack.Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old functions serve on the new schema until the deployment has updated them."""
+    stack.copy(servers, "migrated_further")
+    url = servers.direct("migrated_further")
+    later_release.migrate(url)
+    engine = db.make_engine(url)
+    monkeypatch.setattr(db, "engine", lambda: engine)
+    answer = functions.call("get_health")
+    assert (answer.status, answer.json["schema"]) == (200, {"expected": REVISION, "actual": later_release.LATER})
+    with engine.begin() as connection:  # the note is another revision's
+        connection.execute(sa.text(f"COMMENT ON TABLE alembic_version IS 'another {REVISION}'"))
+    assert functions.call("get_health").json["code"] == "schema_outdated"
+    engine.dispose()
 
 
 def test_a_database_without_any_migration_is_outdated(

@@ -126,6 +126,10 @@ def test_the_life_of_a_stack(run: Run, database: Engine, answers: Answers) -> No
     assert revision(database) == REVISION
     with database.connect() as connection:
         assert connection.scalar(text("SELECT has_table_privilege('api', 'users', 'INSERT')")) is True
+        history = connection.scalar(text("SELECT obj_description('alembic_version'::regclass)")).split()
+        assert history[0] == REVISION
+        assert history[-1] == "guide_tables"
+        assert len(history) == len(set(history)) > 20
     assert run("Update", 9, 8)["Status"] == "SUCCESS"  # nothing to do
 
     with database.begin() as connection:  # a later release has migrated further
