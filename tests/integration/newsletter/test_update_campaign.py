@@ -155,6 +155,15 @@ def test_staff_pause_resume_and_cancel(campaigns: Campaigns, members: Members, f
     assert (cancelled["status"], cancelled["ended_at"]) == ("cancelled", "2026-05-01T12:05:00Z")
 
 
+def test_a_change_of_the_status_renders_nothing_anew(
+    campaigns: Campaigns, members: Members, functions: Functions
+) -> None:
+    rendered = {"html": "<p>as it was tested</p>", "plain_text": "as it was tested"}
+    campaign_id = campaigns.new(status="sending", queued_at=WRITTEN_AT, **rendered)
+    answer = change(functions, campaign_id, members.staff(), status="paused")
+    assert {name: answer.json[name] for name in rendered} == rendered
+
+
 def test_resuming_what_never_began_begins_it(campaigns: Campaigns, members: Members, functions: Functions) -> None:
     campaign_id = campaigns.new(status="paused", paused_reason="overdue", send_at=LATER - DAY)
     assert change(functions, campaign_id, members.staff(), status="sending").status == 200

@@ -148,7 +148,8 @@ def change(
         raise CampaignFrozen
     if status == "scheduled" and (content["send_at"] is None or content["send_at"] < now - OVERDUE_AFTER):
         raise ValidationFailed(errors=[{"pointer": "/send_at", "detail": "must be at most one hour past"}])
-    values = _checked(connection, content) | {"status": status}
+    rendered = {"html": present.html, "plain_text": present.plain_text}
+    values = (_checked(connection, content) if is_changed else content | rendered) | {"status": status}
     parameters = given | {f"new_{name}": value for name, value in values.items()} | {"tomorrow": now + DAY}
     return access.one(connection, _change_campaign, caller, parameters, now=now, staff=True)
 
