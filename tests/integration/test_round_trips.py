@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from goatedvips import db, light_db
 from goatedvips.domain.accounts import passwords
-from goatedvips.domain.notifications import mailed_tokens
+from goatedvips.domain.notifications import mailed_tokens, unsubscribe_tokens
 from goatedvips.domain.privacy import erasure
 from goatedvips.domain.privacy.holdings import HOLDINGS
 from goatedvips.domain.wheel import fairness
@@ -422,3 +422,16 @@ def test_the_feed_is_seen_in_two_round_trips_and_accepted_in_one_and_a_fall_in_t
     assert trips(wire, functions, "accept_feed", 200, by=staff, body={"reason": "They left."}) == 1
     body = {"uid": "round-trip", "total": "90", "reason": "A bonus was taken back."}
     assert trips(wire, functions, "accept_feed", 200, by=staff, body=body) == 3
+
+
+def test_unsubscribing_and_the_list_of_subscriptions_need_one_round_trip(
+    wire: Wire, functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    with database.connect() as connection:
+        token = unsubscribe_tokens.sign(connection, "newsletter", f"{secrets.token_hex(8)}@example.com")
+    for method in ("GET", "HEAD", "POST", "POST"):
+        assert trips(wire, functions, "unsubscribe", 200, method=method, query={"token": token}) == 1, method
+    assert trips(wire, functions, "unsubscribe", 404, query={"token": token[:-2]}) <= 2
+    functions.call("subscribe", body={"email": f"{secrets.token_hex(8)}@example.com"})
+    for form in ("json", "csv"):
+        assert trips(wire, functions, "list_subscriptions", 200, by=members.staff(), query={"format": form}) == 1

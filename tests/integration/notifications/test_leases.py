@@ -164,21 +164,31 @@ def test_it_looks_every_two_seconds_and_stays_under_the_rate(
     assert sum(busy.slept) >= 15 / 14
 
 
-@pytest.mark.parametrize("waiting", [1_000, 100_000])
-@pytest.mark.parametrize("due", [True, False])
-def test_a_lease_reads_few_rows_however_many_wait(
-    servers: stack.Stack, database: sa.Engine, waiting: int, due: bool
+ROWS = "INSERT INTO outbox (kind, priority, campaign_id, created_at, due_at, address)"
+FILLS = {
+    "not due": f"{ROWS} SELECT 'x', n % 4, NULL, '2026-05-01', '2026-05-02 12:00', n FROM generate_series(1, :rows) n",
+    "bulk": f"{ROWS} SELECT 'x', {BULK}, NULL, '2026-05-01', '2026-05-01 11:00', n FROM generate_series(1, :rows) n",
+    "a campaign's": f"""
+        WITH campaign AS (
+            INSERT INTO campaigns (audience, subject, body, html, plain_text, status, created_at, updated_at, queued_at)
+            VALUES ('newsletter', '', '', '', '', 'sending', '2026-05-01', '2026-05-01', '2026-05-01') RETURNING id
+        )
+        {ROWS} SELECT 'newsletter', {Priority.CAMPAIGN.value}, campaign.id, '2026-05-01', '2026-05-01 11:00', n
+        FROM campaign, generate_series(1, :rows) n
+    """,
+}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "rows"),
+    [("not due", 1_000), ("not due", 100_000), ("bulk", 1_000), ("a campaign's", 1_000), ("a campaign's", 100_000)],
+)
+def test_a_reset_that_is_queued_last_is_in_the_next_batch_and_few_rows_are_read(
+    servers: stack.Stack, database: sa.Engine, waiting: str, rows: int
 ) -> None:
-    """Neither bulk mail that is due nor mail that is not yet due is read before a critical mail is leased."""
-    critical = put(database, "x", priority=0)
-    at = "2026-05-01 11:00:00" if due else "2026-05-02 12:00:00"
-    fill(
-        database,
-        "INSERT INTO outbox (kind, priority, created_at, due_at)"
-        f" SELECT 'x', n % 4, '2026-05-01', '{at}' FROM generate_series(1, {waiting}) AS n WHERE {not due}",
-        "INSERT INTO outbox (kind, priority, created_at, due_at)"
-        f" SELECT 'x', {BULK}, '2026-05-01', '{at}' FROM generate_series(1, {waiting}) AS n WHERE {due}",
-    )
+    """However much waits: neither what is due nor what is not yet due is read before a critical mail is leased."""
+    fill(database, FILLS[waiting].replace(":rows", str(rows)))
+    critical = put(database, "password_reset", priority=0)
     parameters = {"batch": 14, "rate": 14, "now": NOON, "this_second": NOON, "latest_second": NOON}
     try:
         read = rows_read(
@@ -188,6 +198,7 @@ def test_a_lease_reads_few_rows_however_many_wait(
         )
         leased = [mail.id for mail in lease(database, 14)]
     finally:
-        fill(database, "TRUNCATE outbox")
+        fill(database, "TRUNCATE outbox", "UPDATE campaigns SET status = 'cancelled' WHERE status = 'sending'")
     assert leased[0] == critical
+    assert len(leased) == (1 if waiting == "not due" else 14)
     assert read["outbox"] <= 14 * len(Priority)
