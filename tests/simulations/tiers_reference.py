@@ -56,7 +56,8 @@ class Link:
     Parameters
     ----------
     approved_at: None: by the legacy application.
-    opening: the highest total when it began; None: there was no reading.
+    opening: the highest total when it began; if there was no reading, the first reading's once a statement has
+        counted from it, and until then None.
     has_total: whether a total was known since it began.
     """
 
@@ -170,6 +171,13 @@ class Standings:
     def owner(self, uid: str) -> int | None:
         """The member whom a uid is linked to."""
         return self._owners.get(uid)
+
+    def count(self, user_id: int) -> None:
+        """Write a statement for a member: no reading that comes in later is the link's first one."""
+        link = self.members[user_id].link
+        account = self.accounts.get(link.uid) if link else None
+        if link is not None and link.opening is None and account is not None and account.readings:
+            link.opening = account.readings[min(account.readings)]
 
     def wagered(self, user_id: int) -> Decimal:
         """By how much the highest totals rose while they were linked to the member."""

@@ -201,10 +201,10 @@ class _Year:
             if moment.month != month:
                 month = moment.month
                 self._compare()
-                self._runner.run(partial(_write_statements, now=now), "jobs")
+                self._write_statements(now)
         self._deliver(len(self._moments) + LONGEST_DELAY, self._moments[-1] + DAY)
         self._compare()
-        self._runner.run(partial(_write_statements, now=self._moments[-1] + 32 * DAY), "jobs")
+        self._write_statements(self._moments[-1] + 32 * DAY)
         self._compare_statements()
 
     def _publish(self, tiers: _Version, now: datetime) -> None:
@@ -267,6 +267,13 @@ class _Year:
         is_erased = {person.id for person in people if person.erased_at}
         noisy = Counter((row.user_id, row.tier) for row in rows if not row.is_silent and row.user_id not in is_erased)
         assert mails == noisy, "notifications differ"
+
+    def _write_statements(self, now: datetime) -> None:
+        self._runner.run(partial(_write_statements, now=now), "jobs")
+        written = sa.select(statements.c.user_id).where(statements.c.created_at == now)
+        with self._owner.connect() as connection:
+            for user_id in self._standings.members.keys() & {*connection.scalars(written)}:
+                self._standings.count(user_id)
 
     def _compare_statements(self) -> None:
         """A member has one statement a month at most, and their sum is what they wagered while they were linked."""
