@@ -49,6 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TEST_DATABASE"] = name
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are processors, because many tests wait for programs that they start."""
+    return (os.process_cpu_count() or 1) + 1
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop what was started."""
     if _RUN in config.stash:
