@@ -103,6 +103,19 @@ class _Unreadable(Exception):
         self.problem = problem
 
 
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Stop the garbage collector: it would go through all entries again and again, and they make no cycles."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_without_collections()
 def parse_feed(pages: Iterable[FeedPage]) -> Feed:
     """Read a feed from the pages of one answer.
 
@@ -188,8 +201,7 @@ def _read_metadata(document: object) -> dict[str, object]:
 def _load(body: str) -> object:
     """Parse a body; entries become small tuples while it is parsed, so that the whole document is never in memory."""
     try:
-        with _without_collections():
-            return _parse(body)
+        return _parse(body)
     except RecursionError as error:
         raise _Unreadable(FeedProblem.NOT_JSON) from error
 
@@ -201,18 +213,6 @@ def _parse(body: str) -> object:
         raise _Unreadable(FeedProblem.NOT_JSON) from error
     except (ValueError, InvalidOperation):  # a number that has too many digits, or too large an exponent
         return json.loads(body, object_hook=_compact, parse_float=read_decimal, parse_int=read_int, parse_constant=str)
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Stop the garbage collector: it would go through all entries again and again, and JSON makes no cycles."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _compact(document: dict[str, object]) -> object:
