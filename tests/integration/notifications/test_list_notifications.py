@@ -55,6 +55,17 @@ def test_an_empty_inbox_has_nothing_unread(functions: Functions, members: Member
     assert get(functions, members.new()) == {"items": [], "next_cursor": None, "unread": 0}
 
 
+def test_a_row_of_another_version_does_not_hide_the_others(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member = members.new()
+    add(database, member)
+    add(database, member, "goat_born", due_at=NOON)
+    add(database, member, "race_result", payload={}, due_at=NOON)
+    titles = [item["title"] for item in get(functions, member)["items"]]
+    assert titles == ["Race result", "Goat born", "You have reached the tier Gold"]
+
+
 def test_words_of_other_tables_are_as_they_stand_there_now(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:

@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from goatedvips.domain import access, pagination
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
-from goatedvips.domain.notifications.notices.texts import describe
+from goatedvips.domain.notifications.notices.texts import Notice, describe
 from goatedvips.domain.pagination import Keyset
 from goatedvips.models.accounts import account_links
 from goatedvips.models.newsletter import campaigns
@@ -137,7 +137,10 @@ def newest(connection: Connection, caller: Caller, *, limit: int, cursor: str | 
 
 def _notification(row: Row[*tuple[Any, ...]]) -> Notification:
     words = {"link_decided": ("uid", "reason"), "campaign": ("subject", "plain_text")}.get(row.kind, ())
-    notice = describe(row.kind, row.payload | {name: row._mapping[name] for name in words})
+    try:
+        notice = describe(row.kind, row.payload | {name: row._mapping[name] for name in words})
+    except LookupError:  # queued by another version; the rest of the inbox is shown all the same
+        notice = Notice(row.kind.replace("_", " ").capitalize(), "", "")
     return Notification(row.id, row.kind, notice.title, notice.body, created_at=row.due_at, read_at=row.read_at)
 
 
