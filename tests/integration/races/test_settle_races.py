@@ -4,6 +4,7 @@ import base64
 import gzip
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -337,6 +338,20 @@ def test_a_batch_takes_those_that_ended_first(arena: Arena) -> None:
     arena.readings.feed(END)
     with arena.database.connect() as connection:
         assert settlement.find_due(connection, now=SETTLED_AT) == race_ids[:0:-1]
+
+
+def test_participants_read_their_results_in_the_inbox(
+    arena: Arena, functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, (winner, loser) = arena.ended("50", "1")
+    run(functions, monkeypatch)
+    for member, body in (
+        (winner, r"You finished at rank 1\. You won \$\d+\.\d\d\. .*"),
+        (loser, r"You have no rank in it\."),
+    ):
+        (item,) = functions.call("list_notifications", by=member, now=SETTLED_AT).json["items"]
+        assert item["title"].startswith("The result of ")
+        assert re.fullmatch(body, item["body"])
 
 
 def test_mail_goes_to_those_whom_mail_about_play_may_reach(
