@@ -72,14 +72,25 @@ def build_both(folder: Path) -> Iterator[list[Build]]:
 
 def build(name: str, checkout: Path, folder: Path) -> Build:
     """Build the layer of a checkout with the packages of its own requirements, and copy its functions."""
-    layer, functions = folder / "layer", folder / "functions"
-    layer.mkdir(parents=True)
+    functions = folder / "functions"
+    layer = build_layer(checkout, folder / "layer")
+    shutil.copytree(checkout / "functions", functions, ignore=shutil.ignore_patterns("__pycache__"))
+    return Build(name, checkout, functions, layer)
+
+
+def build_layer(checkout: Path, folder: Path, *variables: str) -> Path:
+    """Build the layer of a checkout, and return the folder with its packages.
+
+    Parameters
+    ----------
+    variables: of the layer's Makefile, as `NAME=value`.
+    """
+    folder.mkdir(parents=True)
     command = ["make", "--silent", "-C", str(checkout / "shared"), "build-SharedLayer"]
     uv = Path(sys.executable).with_name("uv")
-    command += [f"ARTIFACTS_DIR={layer}", f"UV={uv}", f"PYTHON={sys.executable}"]
+    command += [f"ARTIFACTS_DIR={folder}", f"UV={uv}", f"PYTHON={sys.executable}", *variables]
     subprocess.run([*command, f"LAYER_ARCHITECTURE={native_architecture()}"], check=True, stdout=subprocess.DEVNULL)
-    shutil.copytree(checkout / "functions", functions, ignore=shutil.ignore_patterns("__pycache__"))
-    return Build(name, checkout, functions, layer / "python")
+    return folder / "python"
 
 
 def has_commit(commit: str) -> bool:

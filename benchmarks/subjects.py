@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from benchmarks.builds import ROOT, Build, build_both, compile_all, copy_runtime_client
+from benchmarks.builds import ROOT, Build, build_both, build_layer, compile_all, copy_runtime_client
 from benchmarks.runtime import Invocation, InvocationFailed, Runtime
 from benchmarks.workload import Workload, prepare
 from database.embedded import running
@@ -86,8 +86,11 @@ class Bench:
         return Subject(function, workload, build.folder(function), f"{function}.handler", path, variables)
 
     def naive(self, function: str) -> Subject:
-        """Return the handler of the same duties with Powertools and the ORM. It uses the packages of this build."""
-        return self._peer("naive", function, self.builds[0].layer)
+        """Return the handler of the same duties with Powertools and the ORM. Its packages are those of this build."""
+        folder = self.folder / "naive"
+        if not folder.exists():
+            build_layer(ROOT, folder, "UNUSED=pycparser")  # the ORM stays
+        return self._peer("naive", function, folder / "python")
 
     def pipeline(self, function: str) -> Subject:
         """Return the handler of the same duties that is written by hand for psycopg."""
@@ -110,7 +113,8 @@ class Bench:
             compile_all(folder)
         this = self.this(function)
         handler = f"benchmarks.peers.{name}.{function}.handler"
-        return Subject(function, this.workload, folder, handler, (packages, self.client), this.variables)
+        variables = this.variables | {"DATABASE_URL": this.workload.url}  # the functions' own has no user
+        return Subject(function, this.workload, folder, handler, (packages, self.client), variables)
 
 
 @contextmanager

@@ -82,10 +82,11 @@ _insert_claim = (
 # The row of the code is locked from here to COMMIT, as late as possible, because all claims of one code wait for it.
 # On the locked row PostgreSQL checks again what other transactions can change. If they have exhausted or revoked the
 # code since `found` was read, this updates no row.
+# A scalar subquery: PostgreSQL plans it in less time than a join with the CTE.
 _count_claim = (
     update(bonus_codes)
     .where(
-        bonus_codes.c.id == _insert_claim.c.code_id,
+        bonus_codes.c.id == select(_insert_claim.c.code_id).scalar_subquery(),
         _OBSTACLES["revoked"].is_not(true()),
         _OBSTACLES["exhausted"].is_not(true()),
     )

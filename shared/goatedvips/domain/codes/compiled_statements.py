@@ -29,7 +29,8 @@ FROM (SELECT claim.user_id AS user_id, coalesce(found.spin_id, found.code_id) AS
 FROM claim JOIN found ON true
 WHERE found.value IS NOT NULL) AS each_rewards RETURNING rewards.id),
 count_claim AS
-(UPDATE bonus_codes SET user_id=CASE WHEN (bonus_codes.max_claims = 1) THEN $2::INTEGER ELSE bonus_codes.user_id END, claimed_at=CASE WHEN (bonus_codes.claims = 0) THEN $1::TIMESTAMP WITHOUT TIME ZONE ELSE bonus_codes.claimed_at END, is_used=true, claims=(bonus_codes.claims + 1) FROM claim WHERE bonus_codes.id = claim.code_id AND (bonus_codes.revoked_at IS NOT NULL) IS NOT true AND (bonus_codes.claims >= bonus_codes.max_claims OR bonus_codes.is_used AND bonus_codes.claims = 0) IS NOT true RETURNING bonus_codes.id)
+(UPDATE bonus_codes SET user_id=CASE WHEN (bonus_codes.max_claims = 1) THEN $2::INTEGER ELSE bonus_codes.user_id END, claimed_at=CASE WHEN (bonus_codes.claims = 0) THEN $1::TIMESTAMP WITHOUT TIME ZONE ELSE bonus_codes.claimed_at END, is_used=true, claims=(bonus_codes.claims + 1) WHERE bonus_codes.id = (SELECT claim.code_id
+FROM claim) AND (bonus_codes.revoked_at IS NOT NULL) IS NOT true AND (bonus_codes.claims >= bonus_codes.max_claims OR bonus_codes.is_used AND bonus_codes.claims = 0) IS NOT true RETURNING bonus_codes.id)
 SELECT coalesce(claim.id, found.claim_id) AS id, found.code, found.value, found.currency, coalesce(claim.claimed_at, found.claimed_at) AS claimed_at, found.expires_at, claim.id IS NOT NULL AS created, found.opens_at, CASE WHEN (claim.id IS NOT NULL) THEN 1 / (SELECT count(*) AS count_1
 FROM count_claim) END AS aborts_unless_counted
 FROM found LEFT OUTER JOIN claim ON true""",
