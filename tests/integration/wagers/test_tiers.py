@@ -210,8 +210,8 @@ def test_a_mail_and_a_row_of_the_inbox_for_each_tier(linked: Linked, rewarded: N
     payloads = [{"tier": "Bronze", "reward": "5.00"}, {"tier": "Silver", "reward": "0.00"}]
     with linked.ingesting.database.connect() as connection:
         for table in (outbox, notifications):
-            rows = sa.select(table).where(table.c.user_id == linked.member.id).order_by(table.c.id)
-            found = [(row.kind, row.payload) for row in connection.execute(rows)]
+            rows = connection.execute(sa.select(table).where(table.c.user_id == linked.member.id))
+            found = sorted(((row.kind, row.payload) for row in rows), key=lambda one: str(one[1]["tier"]))
             assert found == [("tier_reached", payload) for payload in payloads]
 
 

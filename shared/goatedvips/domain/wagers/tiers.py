@@ -188,6 +188,7 @@ def reach(updated: CTE, *, at: ColumnElement[Any], is_silent: ColumnElement[bool
         )
         .join(users, users.c.id == tiers.c.user_id)
         .where(~tiers.c.is_silent)
+        .order_by(tiers.c.id)
     )
     return (
         tiers,
