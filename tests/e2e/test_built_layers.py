@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from local.sam import build
+from tests.support.databases import bare_server, url
 from tests.support.native_build import native_build
+
+__all__ = ["bare_server", "url"]
 
 pytestmark = pytest.mark.xdist_group("sam")
 
@@ -122,3 +125,18 @@ def test_a_password_is_hashed_with_what_the_layer_has(layers: dict[str, Path]) -
     )
     command = [sys.executable, "-I", "-S", "-c", program, str(layers["SharedLayer"])]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "$argon2id"
+
+
+def test_migrate_migrates_an_empty_database_with_what_its_layers_have(folder: Path, url: str) -> None:
+    program = "import sys; sys.path = [*sys.argv[2:], *sys.path, sys.argv[1]]; import migrate; print(migrate.migrate())"
+    (function,) = (function for function in build._functions(folder) if function.name == "MigrateFunction")
+    path = [str(function.codeuri), *(f"{layer.codeuri}/python" for layer in function.layers)]
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program, sysconfig.get_path("purelib"), *path],
+        cwd="/",
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "{'migrated': 1}", done.stderr
