@@ -59,12 +59,15 @@ class Link:
     opening: the highest total when it began; if there was no reading, the first reading's once a statement has
         counted from it, and until then None.
     has_total: whether a total was known since it began.
+    is_counted: whether `opening` is that of a statement. An earlier reading that comes in later can then only lower it,
+        because what a statement says stays.
     """
 
     uid: str
     approved_at: datetime | None
     opening: Decimal | None
     has_total: bool
+    is_counted: bool = False
 
 
 @dataclass
@@ -155,12 +158,15 @@ class Standings:
             return
         account = self.accounts.setdefault(uid, Account())
         is_newest = reading.moment > max(account.readings, default=reading.moment[:0])
+        is_first = reading.moment < min(account.readings, default=reading.moment)
         account.readings[reading.moment] = reading.total
         if is_newest:
             account.total = reading.total
         if uid not in self._owners:
             return
         member, link = self.members[self._owners[uid]], self._of(uid)
+        if is_first and link.is_counted and link.opening is not None:
+            link.opening = min(link.opening, reading.total)
         is_before = link.approved_at is not None and reading.moment[0] < link.approved_at
         if is_newest:
             member.total = reading.total
@@ -173,11 +179,11 @@ class Standings:
         return self._owners.get(uid)
 
     def count(self, user_id: int) -> None:
-        """Write a statement for a member: no reading that comes in later is the link's first one."""
+        """Write a statement for a member, which counts from the first reading so far."""
         link = self.members[user_id].link
         account = self.accounts.get(link.uid) if link else None
         if link is not None and link.opening is None and account is not None and account.readings:
-            link.opening = account.readings[min(account.readings)]
+            link.opening, link.is_counted = account.readings[min(account.readings)], True
 
     def wagered(self, user_id: int) -> Decimal:
         """By how much the highest totals rose while they were linked to the member."""

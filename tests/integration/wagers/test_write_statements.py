@@ -150,6 +150,18 @@ def test_a_late_reading_counts_in_the_next_month(
     assert (write.wagered(member.id), write.wagered(other.id)) == ({"May": 20, "Jun": 60}, {"Jun": 15})
 
 
+@pytest.mark.parametrize(("total", "later"), [("90", {"Jun": 10}), ("110", {})])
+def test_a_late_first_reading_counts_in_the_next_month_if_it_is_lower(
+    ingesting: Ingesting, write: Writing, members: Members, uid: str, total: str, later: dict[str, int]
+) -> None:
+    member = members.new(uid=uid)
+    read(ingesting, {MAY + DAY: "100", MAY + 2 * DAY: "120"}, uid)
+    write.run(JUNE)
+    ingesting.ingest(MAY, FILLING | {uid: total}, now=JUNE + DAY)
+    write.run(JULY)
+    assert write.wagered(member.id) == {"May": 20} | later
+
+
 def test_a_link_counts_from_its_beginning_to_its_end_and_two_links_of_a_month_both_count(
     ingesting: Ingesting, write: Writing, members: Members, database: sa.Engine, uid: str
 ) -> None:

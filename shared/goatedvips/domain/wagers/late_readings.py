@@ -29,10 +29,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain.access import is_excluded
+from goatedvips.domain.races.scores import COUNTED
 from goatedvips.domain.wagers import newcomers, tiers
 from goatedvips.domain.wagers.newcomers import AT, FIGURES
 from goatedvips.models.accounts import account_links, users
-from goatedvips.models.wagers import accepted_falls, feeds
+from goatedvips.models.wagers import accepted_falls, feeds, link_periods
 from goatedvips.models.wagers import feed_entries as entries
 from goatedvips.models.wagers import wager_accounts as accounts
 from goatedvips.models.wagers import wager_readings as readings
@@ -144,6 +145,28 @@ _total_before = (
     .correlate(_late)
     .scalar_subquery()
 )
+_first_counted = (
+    select(COUNTED)
+    .where(readings.c.account_id == _late.c.id)
+    .order_by(readings.c.requested_at)
+    .limit(1)
+    .correlate(_late)
+    .scalar_subquery()
+)
+# A statement has counted from a reading that this one precedes: the next one also counts what lies between them.
+_lower_closings = (
+    update(link_periods)
+    .where(
+        link_periods.c.account_id == _late.c.id,
+        _late.c.is_first,
+        link_periods.c.final.is_(None),
+        link_periods.c.opening.is_(None),
+        link_periods.c.closing.is_not(None),
+        _first_counted > _late.c.total_wager,
+    )
+    .values(closing=link_periods.c.closing - _first_counted + _late.c.total_wager)
+    .cte("lower_closings")
+)
 # The conflict is with another feed of the same millisecond, which counts as later than this one.
 _insert_readings = (
     upsert(readings)
@@ -154,7 +177,7 @@ _insert_readings = (
         ),
     )
     .on_conflict_do_nothing(index_elements=["account_id", "requested_at"])
-    .add_cte(_update_accounts, delete(entries).cte("delete_entries"))
+    .add_cte(_update_accounts, _lower_closings, delete(entries).cte("delete_entries"))
 )
 
 
