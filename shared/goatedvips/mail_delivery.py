@@ -79,6 +79,7 @@ def deliver(mail: Mail, turn: Turn) -> Outcome:
     try:
         with transaction() as connection:
             message = _compose(connection, mail, now=now)
+        ses.prepare()
         if isinstance(message, Message) and not turn.lasts():
             message = Defer(mail.due_at)
         message_id = _send(message, mail) if isinstance(message, Message) else None

@@ -58,6 +58,9 @@ def test_drizzle_kit_pulls_a_schema_of_the_ten_tables_that_loads_and_serves(
         assert application.run("db.select({key: users.usernameKey}).from(users)") == [{"key": "goat"}]
 
 
+STATUSES = ("draft", "scheduled", "sending", "paused", "sent", "cancelled")
+
+
 @pytest.mark.xdist_group("node")
 def test_drizzle_kit_pulls_a_schema_of_all_tables_that_does_not_load(url: str, packages: Path, tmp_path: Path) -> None:
     """For columns of the type bytea only: the checks of the platform's tables are written whole."""
@@ -66,6 +69,9 @@ def test_drizzle_kit_pulls_a_schema_of_all_tables_that_does_not_load(url: str, p
     assert set(re.findall(r"check\(\"(\w+)\", sql`(.*?)`\)", schema.read_text())) == {
         ("identity_key_one_row", "id IS TRUE"),
         ("sender_state_one_row", "id = 1"),
+        ("campaigns_audience_check", "audience = ANY (ARRAY['newsletter'::text, 'members'::text])"),
+        ("campaigns_scheduled_check", "(status <> 'scheduled'::text) OR (send_at IS NOT NULL)"),
+        ("campaigns_status_check", f"status = ANY (ARRAY[{', '.join(f"'{status}'::text" for status in STATUSES)}])"),
     }
     shutil.copy(schema, packages / "pulled_all.mjs")
     loaded = subprocess.run(

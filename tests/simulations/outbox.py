@@ -1,7 +1,7 @@
 """Four senders drain the outbox, and one of them is killed while Amazon SES has its message and it has no answer yet.
 
-The stand-in for SES notes each message when it arrives: each row must arrive, only those that the killed sender held
-more than once, and in no second more than the rate.
+The stand-in for SES notes each message: each row must arrive, only those that the killed sender held more than once,
+and of no second more than the rate.
 """
 
 import json
@@ -51,7 +51,7 @@ class Server(ThreadingHTTPServer):
 
 @dataclass
 class Ses:
-    """What arrived: rows of the outbox in their order, and how many in each second of the clock.
+    """What arrived: rows of the outbox in their order, and how many of each second of the clock.
 
     Parameters
     ----------
@@ -64,12 +64,16 @@ class Ses:
     senders: list[Any] = field(default_factory=list)
     killed_with: int | None = None
     rows: list[int] = field(default_factory=list)
-    seconds: Counter[int] = field(default_factory=Counter)
+    seconds: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, sender: int, request: dict[str, Any]) -> None:
-        """Note a message, and kill the sender of one."""
-        arrived = time.time()
+    def take(self, sender: int, request: dict[str, Any], signed_at: str) -> None:
+        """Note a message, and kill the sender of one.
+
+        Parameters
+        ----------
+        signed_at: the second in which it was sent. On a machine with much other work it may arrive in the next one.
+        """
         accept(request)
         (row,) = (int(tag["Value"]) for tag in request["EmailTags"] if tag["Name"] == "outbox_id")
         with self.lock:
@@ -77,7 +81,7 @@ class Ses:
                 os.kill(self.senders[sender].pid, signal.SIGKILL)
                 self.killed_with = row
             self.rows.append(row)
-            self.seconds[int(arrived)] += 1
+            self.seconds[signed_at] += 1
 
 
 def run(servers: Stack, name: str, *, size: int, seed: int) -> str:
@@ -173,7 +177,7 @@ def _handler(ses: Ses) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            ses.take(int(self.path.split("/")[1]), request)
+            ses.take(int(self.path.split("/")[1]), request, self.headers["X-Amz-Date"])
             body = json.dumps({"MessageId": str(len(ses.rows))}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")

@@ -85,6 +85,11 @@ def send(
         raise _refusal(error) from error
 
 
+def prepare() -> None:
+    """Make the client, which takes longer than to send a message: before a message's turn begins, not within it."""
+    _client()
+
+
 def _refusal(error: ClientError) -> Refused:
     """Return the class of an error that SES answered. Its message is left out, because it may quote the mail."""
     code = error.response.get("Error", {}).get("Code", "")
