@@ -22,6 +22,7 @@ NAMES = sorted(path.stem for path in (ROOT / "functions").glob("*/*.py"))
 # What the sample event of a function with a route is answered with, where that is not 200.
 STATUS = {
     "accept_feed": 404,  # there is no such account
+    "add_push_subscription": 201,
     "cancel_race": 404,  # there is no such race
     "change_email": 202,
     "change_password": 204,
@@ -51,6 +52,7 @@ STATUS = {
     "publish_wheel": 201,
     "read_notifications": 204,
     "register": 201,
+    "remove_push_subscription": 204,
     "reply_ticket": 404,  # the ticket is another member's
     "request_password_reset": 202,
     "request_verification": 202,

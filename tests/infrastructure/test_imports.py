@@ -45,6 +45,7 @@ MAY_IMPORT = {
     # Query and header parameters are declared in Powertools' words.
     "validators": (
         "validators",
+        "push_services",
         "time_zones",
         "idna",
         "pydantic",

@@ -262,6 +262,8 @@ def test_a_claim_takes_one_round_trip_three_with_a_key_and_three_to_be_refused_w
     assert trips(wire, functions, "list_notifications", 200, by=member) == 1
     assert trips(wire, functions, "get_preferences", 200, by=member) == 1
     assert trips(wire, functions, "update_preferences", 200, by=member) == 1
+    assert trips(wire, functions, "add_push_subscription", 201, by=member) == 2, "the first takes a lock"
+    assert trips(wire, functions, "remove_push_subscription", 204, by=member) == 1
 
 
 def test_codes_that_cannot_be_claimed_are_refused_by_the_same_statements_in_the_same_trips_and_bytes(

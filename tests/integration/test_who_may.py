@@ -53,6 +53,8 @@ ANSWERS = {
     "PATCH /v1/me/notification-preferences": (401, 200, 200, 200, 200, 401),
     "GET /v1/me/notifications": (401, 200, 200, 200, 200, 401),
     "POST /v1/me/notifications/read": (401, 204, 204, 204, 204, 401),
+    "POST /v1/me/push-subscriptions": (401, 201, 201, 201, 201, 401),
+    "DELETE /v1/me/push-subscriptions": (401, 204, 204, 204, 204, 401),
     "GET /v1/me/export": (401, 200, 200, 200, 200, 401),
     "POST /v1/me/erasure": (401, 204, 204, 204, 204, 401),
     "POST /v1/me/exclusion": (401, 201, 201, 201, 201, 401),

@@ -27,7 +27,7 @@ TAGS = {
     "races": "Wager races and their leaderboards.",
     "wagers": "Tiers, leaderboards of the community, and monthly statements.",
     "tickets": "Support.",
-    "notifications": "What a member is notified of: preferences and the inbox.",
+    "notifications": "What a member is notified of: preferences, the inbox and push.",
     "newsletter": "Subscriptions, which a link in a mail confirms.",
     "operations": "The state of this API.",
     "admin-accounts": "For staff: requests to link casino accounts.",

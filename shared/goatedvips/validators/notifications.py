@@ -4,8 +4,23 @@ import re
 from datetime import datetime, time
 from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
+from goatedvips.push_services import (
+    LONGEST_ENDPOINT,
+    decode_base64url,
+    encode_base64url,
+    is_public_key,
+    normalize_endpoint,
+)
 from goatedvips.validators.fields import AnswerBody, RequestBody, TimeZone
 from goatedvips.validators.pagination import Page
 
@@ -18,6 +33,21 @@ def _clock(value: object) -> time:
     if not (isinstance(value, str) and re.fullmatch(_CLOCK, value)):
         raise ValueError("must be a time of the day, such as 22:00")
     return time.fromisoformat(value)
+
+
+_AUTH_BYTES = 16
+
+
+def _public_key(value: str) -> str:
+    if not is_public_key(key := decode_base64url(value)):
+        raise ValueError("must be a public key of the curve P-256: 65 bytes as base64url")
+    return encode_base64url(key)
+
+
+def _auth(value: str) -> str:
+    if len(secret := decode_base64url(value)) != _AUTH_BYTES:
+        raise ValueError("must be 16 bytes as base64url")
+    return encode_base64url(secret)
 
 
 type _Id = Annotated[int, Field(strict=True, ge=1, le=_LARGEST)]
@@ -125,3 +155,41 @@ class ReadRequest(RequestBody):
 
     ids: Annotated[list[_Id], Field(min_length=1, max_length=100)] | None = None
     """The ids of the notifications; absent for all that are in the inbox."""
+
+
+class PushKeys(RequestBody):
+    """The keys with which messages to a push subscription are encrypted (RFC 8291)."""
+
+    p256dh: Annotated[str, Field(strict=True, max_length=100), AfterValidator(_public_key)]
+    """The browser's public key on the curve P-256: 65 bytes as base64url."""
+    auth: Annotated[str, Field(strict=True, max_length=30), AfterValidator(_auth)]
+    """The authentication secret: 16 bytes as base64url."""
+
+
+class PushSubscriptionRequest(RequestBody):
+    """A push subscription, as a browser writes it: `JSON.stringify(subscription)`."""
+
+    endpoint: Annotated[str, Field(strict=True, max_length=LONGEST_ENDPOINT), AfterValidator(normalize_endpoint)]
+    """The https URL at the browser's push service. Push services of Google, Mozilla, Apple and Microsoft are known."""
+    keys: PushKeys
+    """The keys with which messages to the browser are encrypted."""
+    expirationTime: float | None = None  # noqa: N815 - the name that browsers give it
+    """Browsers write it; it is ignored, because the push service reports a subscription that has ended."""
+
+
+class PushSubscriptionRemoval(RequestBody):
+    """Which push subscription ends."""
+
+    endpoint: Annotated[str, Field(strict=True, max_length=LONGEST_ENDPOINT), AfterValidator(normalize_endpoint)]
+    """The endpoint of the push subscription."""
+
+
+class PushSubscription(AnswerBody):
+    """A push subscription of the member."""
+
+    id: int
+    """The id of the push subscription."""
+    endpoint: str
+    """The URL at the browser's push service."""
+    created_at: datetime
+    """When the member added it."""

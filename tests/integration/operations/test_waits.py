@@ -32,14 +32,15 @@ def connection(database: sa.Engine) -> Iterator[sa.Connection]:
 def test_what_waits_the_longest_counts_and_what_is_done_does_not(connection: sa.Connection) -> None:
     assert measure(connection) == Waits(outbox_age=0, feed_age=0)
 
-    def queue(minutes: int, priority: Priority = Priority.SERVICE, sent_at: datetime | None = None) -> None:
+    def queue(minutes: int, priority: Priority = Priority.SERVICE, **columns: object) -> None:
         due_at = NOW - timedelta(minutes=minutes)
         values = {"kind": "ticket_reply", "created_at": due_at, "due_at": due_at, "priority": priority}
-        connection.execute(sa.insert(outbox).values(values | {"sent_at": sent_at}))
+        connection.execute(sa.insert(outbox).values(values | columns))
 
     queue(-5)  # not due yet
     queue(90, Priority.BULK)
     queue(80, sent_at=NOW)
+    queue(70, channel="push")
     assert measure(connection).outbox_age == 0
     queue(2)
     queue(7)
