@@ -92,6 +92,7 @@ requirements: $(READY) ## write the layers' requirements from uv.lock
 	@.uv/bin/uv export --quiet --locked --only-group affiliate --no-header --no-annotate --output-file shared/requirements-affiliate.txt
 	@.uv/bin/uv export --quiet --locked --only-group migrations --prune sqlalchemy --prune typing-extensions --no-header --no-annotate --output-file migrations/requirements.txt
 	@.uv/bin/uv export --quiet --locked --only-group markdown --no-header --no-annotate --output-file shared/requirements-markdown.txt
+	@.uv/bin/uv export --quiet --locked --only-group push --no-header --no-annotate --output-file shared/requirements-push.txt
 
 clean:              ## remove the environments; the local data in .local stays
 	rm -rf .uv .venv .aws-sam

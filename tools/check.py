@@ -51,6 +51,7 @@ def requirements() -> str:
         "shared/requirements.txt": ("--no-dev",),
         "shared/requirements-affiliate.txt": ("--only-group", "affiliate"),
         "shared/requirements-markdown.txt": ("--only-group", "markdown"),
+        "shared/requirements-push.txt": ("--only-group", "push"),
         "migrations/requirements.txt": (
             *("--only-group", "migrations", "--prune", "sqlalchemy", "--prune", "typing-extensions"),
         ),
