@@ -172,7 +172,7 @@ def test_only_the_edges_know_powertools_boto3_and_the_environment() -> None:
         boto3 |= {name} if "boto3" in modules else set()
         environment |= {name} if "os.environ" in file.read_text() else set()
     assert powertools - {name for name in powertools if name.startswith("validators.")} <= EDGES
-    assert boto3 <= {"clients.raw_feed", "clients.secrets", "clients.ses"}
+    assert boto3 <= {"clients.s3", "clients.secrets", "clients.ses"}
     assert environment <= {
         "config",
         "http.request_line",

@@ -12,9 +12,8 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any
 
+from goatedvips.clients.s3 import client
 from goatedvips.config import settings
 from goatedvips.domain.wagers.feed import FeedPage
 from goatedvips.domain.wagers.feed_keys import PREFIX
@@ -72,7 +71,7 @@ def put_feed(requested_at: datetime, pages: Iterable[FeedPage], token_ends_at: d
     botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: S3 refuses it, or cannot be reached.
     """
     key = feed_key(requested_at)
-    _client().put_object(
+    client().put_object(
         Bucket=settings.feed_bucket,
         Key=key,
         Body=encode_feed(pages),
@@ -90,7 +89,7 @@ def read_feed(key: str) -> RawFeed:
     botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: there is none, or S3 cannot be reached.
     OSError, EOFError, zlib.error: the object is not gzip.
     """
-    answer = _client().get_object(Bucket=settings.feed_bucket, Key=key)
+    answer = client().get_object(Bucket=settings.feed_bucket, Key=key)
     compressed = answer["Body"].read()
     digest = hashlib.sha256()
     with gzip.open(io.BytesIO(compressed)) as stream:
@@ -127,14 +126,5 @@ def keep_for_settlement(key: str) -> str:
     """
     copy = SETTLED_PREFIX + key.removeprefix(PREFIX)
     source = {"Bucket": settings.feed_bucket, "Key": key}
-    _client().copy_object(Bucket=settings.feed_bucket, Key=copy, CopySource=source)
+    client().copy_object(Bucket=settings.feed_bucket, Key=copy, CopySource=source)
     return copy
-
-
-@cache
-def _client() -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
-    import boto3  # importing it takes 300 ms
-    from botocore.config import Config
-
-    limits = Config(connect_timeout=3, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
-    return boto3.client("s3", config=limits)

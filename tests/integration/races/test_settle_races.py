@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from goatedvips import race_settlement
-from goatedvips.clients import raw_feed
+from goatedvips.clients import raw_feed, s3
 from goatedvips.config import settings
 from goatedvips.domain.races.results import settlement
 from goatedvips.domain.races.scores import MOST_POINTS
@@ -38,12 +38,12 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture(autouse=True)
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(settings, "feed_bucket", BUCKET)
-    raw_feed._client.cache_clear()
+    s3.client.cache_clear()
     with mock_aws():
         client = boto3.client("s3")
         client.create_bucket(Bucket=BUCKET)
         yield client
-    raw_feed._client.cache_clear()
+    s3.client.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from tests.support.feeds import FeedStack
 @pytest.fixture
 def feed_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FeedStack]:
     """An affiliate API that works and an empty bucket, for the functions of this process."""
-    from goatedvips.clients import raw_feed, secrets  # noqa: PLC0415 - it reads settings that pytest_configure makes later
+    from goatedvips.clients import s3, secrets  # noqa: PLC0415 - it reads settings that pytest_configure makes later
     from goatedvips.config import settings  # noqa: PLC0415
 
     with feeds.run(tmp_path) as stack:
@@ -20,8 +20,8 @@ def feed_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed
             monkeypatch.setenv(name, value)
             if hasattr(settings, name.lower()):
                 monkeypatch.setattr(settings, name.lower(), value)
-        raw_feed._client.cache_clear()
+        s3.client.cache_clear()
         secrets._client.cache_clear()
         yield stack
-        raw_feed._client.cache_clear()
+        s3.client.cache_clear()
         secrets._client.cache_clear()

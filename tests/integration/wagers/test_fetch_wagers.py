@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import stamina
 
-from goatedvips.clients import affiliate, raw_feed
+from goatedvips.clients import affiliate, raw_feed, s3
 from goatedvips.config import settings
 from goatedvips.domain.wagers import feed_keys
 from goatedvips.domain.wagers.feed import FeedProblem, parse_feed
@@ -53,7 +53,7 @@ def test_the_answer_is_stored_as_it_came(
     key = key_of(feed_stack)
     assert key.startswith("feed/2026/12/03/20261203T120000123Z-")
     assert feed_keys.requested_at_of(key) == NOW.replace(microsecond=123_000)
-    stored = raw_feed._client().get_object(Bucket=settings.feed_bucket, Key=key)["Body"].read()
+    stored = s3.client().get_object(Bucket=settings.feed_bucket, Key=key)["Body"].read()
     status, body = feed_stack.api.answer(feed_stack.now, 1)
     assert json.loads(gzip.decompress(stored)) == {"page": 1, "status": status, "body": body}
     read = raw_feed.read_feed(key)
