@@ -47,6 +47,8 @@ class Connection(pg8000.legacy.Connection):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        # Else the end of a COPY, which pg8000 sends by a write of its own, waits 40 ms for the delayed ACK of its rows.
+        self._usock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.register_in_adapter(TIMESTAMP, _timestamp)
 
     def close(self) -> None:

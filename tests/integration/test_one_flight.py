@@ -1,9 +1,11 @@
 """The bytes that the one-flight dialect sends, and what it does if a part of a flight fails."""
 
 import os
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -45,6 +47,12 @@ def test_the_first_connect_sends_no_query(wire: Wire, engine: sa.Engine) -> None
     with engine.connect():
         pass
     assert wire.trips == 1
+
+
+def test_no_write_waits_for_the_acknowledgement_of_the_one_before(engine: sa.Engine) -> None:
+    with engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection
+        assert driver._usock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_begin_and_commit_are_sent_with_the_statement(wire: Wire, engine: sa.Engine) -> None:
