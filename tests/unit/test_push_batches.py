@@ -53,11 +53,10 @@ def content(bucket: Any, key: str) -> Any:
 
 
 def test_a_batch_is_read_as_it_was_put(bucket: Any) -> None:
-    first, second = (push_batches.put_pushes([Push(**PUSH)]) for _ in range(2))
-    assert first != second
-    key = f"push/out/{first}.json"
-    assert content(bucket, key) == {"batch": first, "pushes": [PUSH]}
-    assert push_batches.read_pushes(key) == PushBatch(first, [Push(**PUSH)])
+    push_batches.put_pushes(BATCH, [Push(**PUSH)])
+    key = f"push/out/{BATCH}.json"
+    assert content(bucket, key) == {"batch": BATCH, "pushes": [PUSH]}
+    assert push_batches.read_pushes(key) == PushBatch(BATCH, [Push(**PUSH)])
 
 
 def test_results_are_read_as_they_were_put(bucket: Any) -> None:
@@ -72,6 +71,14 @@ def test_results_are_read_as_they_were_put(bucket: Any) -> None:
         {"id": 9, "attempt": 1, "status": 201, "retry_after": None, "error": None},
     ]
     assert push_batches.read_results(key) == ResultBatch(batch, results)
+
+
+def test_a_batch_has_a_name_of_32_digits() -> None:
+    for name in ("", "x", BATCH.upper(), f"../{BATCH[3:]}"):
+        with pytest.raises(ValidationError):
+            push_batches.put_pushes(name, [])
+        with pytest.raises(ValidationError):
+            push_batches.put_results(name, [])
 
 
 def test_what_a_later_release_adds_is_ignored(bucket: Any) -> None:

@@ -4,7 +4,6 @@ The push messages of one lease are a batch. `put_pushes` writes it as `push/out/
 `put_results` writes what the push services answered as `push/in/<batch>.json`, from which it is recorded.
 """
 
-import secrets
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -96,16 +95,18 @@ _PUSHES = TypeAdapter(PushBatch)
 _RESULTS = TypeAdapter(ResultBatch)
 
 
-def put_pushes(pushes: list[Push]) -> str:
-    """Store push messages as a new batch, and return its name.
+def put_pushes(batch: str, pushes: list[Push]) -> None:
+    """Store push messages as a batch.
+
+    Parameters
+    ----------
+    batch: its name, 32 hexadecimal digits in lower case.
 
     Raises
     ------
     botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: S3 refuses it, or cannot be reached.
     """
-    batch = secrets.token_hex(16)
     _put(f"{OUT}{batch}{_SUFFIX}", _PUSHES.dump_json(PushBatch(batch, pushes)))
-    return batch
 
 
 def read_pushes(key: str) -> PushBatch:
