@@ -47,6 +47,7 @@ LOCKS = {
     "campaigns": "users and the platform's outbox are locked for a moment; indexes of the outbox are built.",
     "mail_by_message": "An index of the platform's outbox is built while others write.",
     "accepted_and_settled": "wager_race_participants is locked for a moment.",
+    "push_turns": "An index of the platform's outbox is built while others write.",
 }
 """How each step affects concurrent work on the tables."""
 

@@ -131,6 +131,15 @@ outbox = Table(
         postgresql_where=text("push_subscription_id IS NOT NULL"),
     ),
     Index(
+        "outbox_campaign_push_turn_idx",
+        text("(payload ->> 'campaign_id')"),
+        "due_at",
+        "id",
+        postgresql_where=text(
+            "channel = 'push' AND kind = 'campaign' AND sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
+        ),
+    ),
+    Index(
         "outbox_channel_turn_idx",
         "channel",
         "priority",
