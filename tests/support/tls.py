@@ -4,7 +4,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,17 +18,22 @@ HOST = "127.0.0.1"
 TLS_REQUEST_SIZE = 8
 
 
-def write_certificates(folder: Path, *, host: str = HOST) -> tuple[Path, Path]:
-    """Write an authority's certificate, and a server's key and certificate for this host; return the two files."""
+def write_certificates(folder: Path, *, host: str = HOST, names: Iterable[str] = ()) -> tuple[Path, Path]:
+    """Write an authority's certificate, and a server's key and certificate for this host; return the two files.
+
+    Parameters
+    ----------
+    names: of further hosts; `*.example.com` stands for each host of that domain.
+    """
     now = datetime.now(UTC)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
-    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("authority", "server")]
+    subjects = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("authority", "server")]
 
     def certificate(number: int, *extensions: tuple[x509.ExtensionType, bool]) -> bytes:
         builder = (
             x509.CertificateBuilder()
-            .subject_name(names[number])
-            .issuer_name(names[0])
+            .subject_name(subjects[number])
+            .issuer_name(subjects[0])
             .public_key(keys[number].public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
@@ -48,7 +53,8 @@ def write_certificates(folder: Path, *, host: str = HOST) -> tuple[Path, Path]:
     key = keys[1].private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))])
+    hosts = [x509.IPAddress(ipaddress.ip_address(host)), *(x509.DNSName(name) for name in names)]
+    alternative = x509.SubjectAlternativeName(hosts)
     server.write_bytes(key + certificate(1, (alternative, False)))
     return authority, server
 

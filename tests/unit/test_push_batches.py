@@ -89,8 +89,8 @@ def test_what_a_later_release_adds_is_ignored(bucket: Any) -> None:
 
 def test_whether_there_are_results_is_not_guessed_when_s3_refuses(bucket: Any) -> None:
     with Stubber(bucket) as answers:
-        answers.add_client_error("head_object", "403", http_status_code=403)
-        with pytest.raises(ClientError, match="403"):
+        answers.add_client_error("list_objects_v2", "AccessDenied", http_status_code=403)
+        with pytest.raises(ClientError, match="AccessDenied"):
             push_batches.has_results(BATCH)
 
 

@@ -16,8 +16,11 @@ OUT: Final = "push/out/"
 """With which the keys of batches begin that wait to be sent."""
 IN: Final = "push/in/"
 """With which the keys of results begin."""
+NOT_TRIED: Final = "not_tried"
+"""The error of a result: no request was made, because time ended or there is no key to send with."""
+UNUSABLE: Final = "unusable"
+"""The error of a result: no request was made and none will ever be, because endpoint, keys or message are refused."""
 _SUFFIX = ".json"
-_NOT_FOUND = "404"
 # Fields that a later release adds are ignored, because its functions are not all deployed at the same instant.
 _STRICT = ConfigDict(strict=True, extra="ignore")
 
@@ -135,21 +138,15 @@ def put_results(batch: str, results: list[Result]) -> None:
 def has_results(batch: str) -> bool:
     """Return whether the results of a batch are stored.
 
-    S3 answers that there are none only if the role may list the bucket (s3:ListBucket); otherwise it forbids.
+    It lists, because a right to list can be limited to a prefix (s3:prefix), while without that right S3 answers 403
+    for an object that does not exist.
 
     Raises
     ------
     botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: S3 refuses it, or cannot be reached.
     """
-    from botocore.exceptions import ClientError  # the client imports it too
-
-    try:
-        client().head_object(Bucket=settings.feed_bucket, Key=f"{IN}{batch}{_SUFFIX}")
-    except ClientError as error:
-        if error.response["Error"]["Code"] != _NOT_FOUND:
-            raise
-        return False
-    return True
+    listed = client().list_objects_v2(Bucket=settings.feed_bucket, Prefix=f"{IN}{batch}{_SUFFIX}", MaxKeys=1)
+    return int(listed["KeyCount"]) > 0
 
 
 def read_results(key: str) -> ResultBatch:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 LONGEST_MESSAGE = 3993
-"""Bytes: a push service takes bodies of 4096 bytes (RFC 8030, section 7.2); header, delimiter and tag are 103 of them."""
+"""Bytes. A push service takes bodies of 4096 bytes (RFC 8030, section 7.2); header, delimiter and tag have 103."""
 _RECORD_BYTES = 4096
 _SALT_BYTES = 16
 
