@@ -78,7 +78,7 @@ db-upgrade: $(READY) ## migrate the local database, or DATABASE_URL=postgresql:/
 db-reset: $(READY)  ## delete everything in the database and migrate anew; asks first (YES=1)
 	@$(PYTHON) -m database.reset
 
-check: $(READY)     ## style, types, template, builds, and whether generated files are up to date (ARGS="mypy cfn-lint")
+check: $(READY)     ## style, types, template, the build, and whether generated files are up to date (ARGS="mypy cfn-lint")
 	@$(PYTHON) -m tools.check $(ARGS)
 
 checkov: $(READY)   ## insecure settings in the expanded template, found by checkov in an environment of its own

@@ -80,7 +80,6 @@ CHECKS: dict[str, Check] = {
     "sam-validate": command("sam", "validate", "--lint"),
     "mypy": command("mypy"),
     "sam-build": command("python", "-m", "local.sam.build"),
-    "sam-build-native": command("python", "-m", "local.sam.build", "native"),
     "cfn-lint": command("cfn-lint", "template.yaml"),
     "openapi": command("python", "-m", "tools.openapi", "--check"),
     "statements": command("python", "-m", "tools.statements", "--check"),

@@ -7,7 +7,6 @@ never reads.
 
 import os
 import platform
-import py_compile
 import shutil
 import subprocess
 import sys
@@ -73,17 +72,8 @@ def _build(folder: Path, architecture: str, *options: str) -> Path:
     template = folder / "template.yaml"
     default = f"Default: {DEPLOYED_ARCHITECTURE}\n"
     template.write_text(template.read_text().replace(default, f"Default: {architecture}\n", 1))
-    _compile_handlers(folder)
     verify(folder, architecture)
     return folder
-
-
-def _compile_handlers(folder: Path) -> None:
-    """Give the handlers bytecode, as the makefiles give it to the layers."""
-    for function in _functions(folder):
-        module = f"{function.handler.rpartition('.')[0]}.py"
-        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-        py_compile.compile(str(Path(function.codeuri) / module), dfile=f"/var/task/{module}", invalidation_mode=mode)
 
 
 def _functions(folder: Path) -> list[Any]:
@@ -93,7 +83,7 @@ def _functions(folder: Path) -> list[Any]:
 
 
 def verify(folder: Path, architecture: str) -> None:
-    """Compare a build's template, its layer's machine code and its layer's bytecode with a processor.
+    """Compare a build's template and its layers' machine code with a processor, and look for its bytecode.
 
     Parameters
     ----------
@@ -102,7 +92,8 @@ def verify(folder: Path, architecture: str) -> None:
 
     Raises
     ------
-    BuildError: a function, a layer or a file of a layer is for another processor, or a module has no bytecode.
+    BuildError: a function, a layer or a file of a layer is for another processor, or a module of a layer or a function
+        has no bytecode.
 
     """
     functions = _functions(folder)
@@ -110,6 +101,7 @@ def verify(folder: Path, architecture: str) -> None:
     if not layers:
         raise BuildError(f"{folder} has no layer.")
     wrong = [f"{f.name} is for {f.architecture}" for f in functions if f.architecture != architecture]
+    wrong += [f"{f.name}: {fault}" for f in functions for fault in _without_bytecode(Path(f.codeuri))]
     if not any(file.suffix == ".so" for layer in layers.values() for file in Path(layer.codeuri).rglob("*")):
         wrong.append("no compiled library is in any layer")
     for name, layer in layers.items():
@@ -124,13 +116,18 @@ def verify(folder: Path, architecture: str) -> None:
 
 def _faults(layer: Path, architecture: str) -> Iterator[str]:
     """Yield what is wrong with the files of a layer."""
-    binaries, modules = list(layer.rglob("*.so")), list(layer.rglob("*.py"))
-    if not modules:
-        yield "no module is in it"
-    for file in binaries:
+    for file in layer.rglob("*.so"):
         machine = ELF_MACHINES.get(file.read_bytes()[18:20], "another processor")
         if machine != architecture:
             yield f"{file.name} is for {machine}"
+    yield from _without_bytecode(layer)
+
+
+def _without_bytecode(folder: Path) -> Iterator[str]:
+    """Yield which modules of a layer or a function a cold start would compile."""
+    modules = list(folder.rglob("*.py"))
+    if not modules:
+        yield "no module is in it"
     for file in modules:
         if not any((file.parent / "__pycache__").glob(f"{file.stem}.cpython-*.pyc")):
             yield f"{file.name} has no bytecode"

@@ -20,6 +20,7 @@ __all__ = ["bare_server", "url"]
 
 pytestmark = pytest.mark.xdist_group("sam")
 
+ROOT = Path(__file__).parents[2]
 MOST_BYTES = 60_000_000  # of the layer that all functions have
 # Imports the handler of every built function from folders that cannot be written, as /opt and /var/task on Lambda, and
 # prints which files were imported. What compiles or writes below the build ends it.
@@ -83,6 +84,16 @@ def test_a_cold_start_of_any_function_compiles_and_writes_nothing(imported: set[
     handlers = {function.handler.partition(".")[0] for function in build._functions(folder)}
     assert len(handlers) > 80
     assert handlers <= {file.stem for file in imported}
+
+
+def test_a_function_has_its_handler_and_the_files_of_its_name(folder: Path) -> None:
+    openapi = {"GetOpenapiFunction": {"openapi.json"}}
+    for function in build._functions(folder):
+        module = function.handler.partition(".")[0]
+        names = {file.name for file in Path(function.codeuri).rglob("*") if file.is_file()}
+        code = {f"{module}.py", f"{module}.cpython-313.pyc"}
+        pages = {file.name for file in (ROOT / "functions").glob(f"*/{module}.*")}
+        assert names == code | pages | openapi.get(function.name, set())
 
 
 def test_the_layer_of_all_functions_is_small(layers: dict[str, Path]) -> None:

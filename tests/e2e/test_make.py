@@ -54,6 +54,20 @@ def make(project: Path, *arguments: str, **variables: str) -> subprocess.Complet
     )
 
 
+def test_a_layer_is_built_without_an_environment_by_a_uv_that_is_installed_first(project: Path) -> None:
+    shutil.copytree(ROOT / "shared", project / "shared", ignore=shutil.ignore_patterns("goatedvips"))
+    command = ("--dry-run", "--makefile", "shared/Makefile", "build-AffiliateLayer", "ARTIFACTS_DIR=built")
+    for is_there in (False, True):
+        if is_there:
+            (project / ".uv/bin").mkdir(parents=True)
+            (project / ".uv/bin/uv").symlink_to(shutil.which("true") or "")
+        done = make(project, *command, PATH="/usr/bin:/bin")
+        before, separator, after = done.stdout.partition(f"{project}/.uv/bin/uv pip install")
+        assert separator, done.stderr
+        assert ("Installing uv" in before) == (not is_there)
+        assert "compileall" in after
+
+
 def calls(project: Path) -> list[str]:
     return (project / "calls").read_text().splitlines()
 

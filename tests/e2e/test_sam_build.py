@@ -29,11 +29,11 @@ MACHINES = {name: machine for machine, name in build.ELF_MACHINES.items()}
 def built(folder: Path, *, functions: str = "x86_64", layer: str = "x86_64", code: bytes = MACHINES["x86_64"]) -> Path:
     """A build of one function and a layer with one library and one module."""
     (folder / "template.yaml").write_text(TEMPLATE.replace("FUNCTIONS", functions).replace("LAYER", layer))
-    package = folder / "SharedLayer" / "python"
-    (package / "__pycache__").mkdir(parents=True)
-    (package / "library.so").write_bytes(b"\x7fELF\x02\x01".ljust(18, b"\0") + code)
-    (package / "module.py").touch()
-    (package / "__pycache__" / "module.cpython-313.pyc").touch()
+    for package, module in ((folder / "SharedLayer" / "python", "module"), (folder / "WorkFunction", "work")):
+        (package / "__pycache__").mkdir(parents=True)
+        (package / f"{module}.py").touch()
+        (package / "__pycache__" / f"{module}.cpython-313.pyc").touch()
+    (folder / "SharedLayer/python/library.so").write_bytes(b"\x7fELF\x02\x01".ljust(18, b"\0") + code)
     return folder
 
 
@@ -59,10 +59,17 @@ def test_a_template_and_a_layer_that_differ_are_refused(
         build.verify(built(tmp_path, **different), "x86_64")  # type: ignore[arg-type]
 
 
-def test_a_layer_without_bytecode_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("part", "module"), [("SharedLayer/python", "module"), ("WorkFunction", "work")])
+def test_a_layer_or_a_function_without_bytecode_is_refused(tmp_path: Path, part: str, module: str) -> None:
     built(tmp_path)
-    (tmp_path / "SharedLayer/python/__pycache__/module.cpython-313.pyc").unlink()
-    with pytest.raises(build.BuildError, match=r"module\.py has no bytecode"):
+    (tmp_path / part / "__pycache__" / f"{module}.cpython-313.pyc").unlink()
+    with pytest.raises(build.BuildError, match=rf"{part.partition('/')[0]}: {module}\.py has no bytecode"):
+        build.verify(tmp_path, "x86_64")
+
+
+def test_a_function_without_its_handler_is_refused(tmp_path: Path) -> None:
+    (built(tmp_path) / "WorkFunction/work.py").unlink()
+    with pytest.raises(build.BuildError, match="WorkFunction: no module is in it"):
         build.verify(tmp_path, "x86_64")
 
 

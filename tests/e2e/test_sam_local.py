@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,11 @@ local.FOLDER = pathlib.Path(sys.argv[1])
 from local.sam.invoke import invoke
 sys.exit(invoke(sys.argv[2], None, []))
 """
+BUILT = """
+from local.sam import build
+build.build_native = lambda: build.NATIVE / "build"
+"""
+"""In front of `INVOKE`: the build is there already, so that each test need not wait for its own."""
 GATEWAY = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
 """A second IP address of the loopback interface stands for Docker's bridge; `make run` does not listen on it."""
 DOCKER_PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
@@ -57,9 +63,12 @@ def environment(engine: DockerEngine, **variables: str) -> dict[str, str]:
     return shell | {"DOCKER_HOST": engine.host, "SAM_CLI_TELEMETRY": "0", "PYTHONPATH": paths} | variables
 
 
-def sam_invoke(folder: Path, name: str, engine: DockerEngine, **variables: str) -> subprocess.CompletedProcess[str]:
+def sam_invoke(
+    folder: Path, name: str, engine: DockerEngine, program: str = BUILT + INVOKE, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    native_build()
     return subprocess.run(
-        [sys.executable, "-c", INVOKE, str(folder), name],
+        [sys.executable, "-c", program, str(folder), name],
         cwd=ROOT,
         env=environment(engine, **variables),
         capture_output=True,
@@ -77,7 +86,7 @@ def test_sam_cli_asks_for_a_container_that_reaches_the_running_database(
 ) -> None:
     stray = {"DATABASE_URL": "postgresql://owner@production.example:5432/goatedvips", "AWS_SECRET_ACCESS_KEY": "real"}
     stray |= {"AWS_ACCESS_KEY_ID": "real", "AWS_SESSION_TOKEN": "real"}
-    done = sam_invoke(folder, "send_notifications", engine, **stray)
+    done = sam_invoke(folder, "send_notifications", engine, INVOKE, **stray)
     assert done.returncode == 1
     assert REFUSAL in done.stderr, done.stderr
 
@@ -130,9 +139,10 @@ def test_make_run_can_serve_containers(tmp_path: Path, engine: DockerEngine) -> 
 
 def test_the_api_is_served_from_such_containers(run: Run, folder: Path, engine: DockerEngine) -> None:
     port = free_port()
-    program = INVOKE.replace("import invoke", "import serve").replace("invoke(sys.argv[2], None, [])", "serve([])")
+    native_build()
+    serve = INVOKE.replace("import invoke", "import serve").replace("invoke(sys.argv[2], None, [])", "serve([])")
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(folder)],
+        [sys.executable, "-c", BUILT + serve, str(folder)],
         cwd=ROOT,
         env=environment(engine, PORT=str(port)),
         stdout=subprocess.PIPE,
@@ -155,14 +165,17 @@ def test_the_api_is_served_from_such_containers(run: Run, folder: Path, engine: 
 
 
 @pytest.mark.parametrize("processor", ["arm64", "native"])
-def test_the_bare_command_asks_for_the_usual_ports(processor: str, engine: DockerEngine) -> None:
+def test_the_bare_command_asks_for_the_usual_ports(processor: str, tmp_path: Path, engine: DockerEngine) -> None:
     options, architecture = [], build.DEPLOYED_ARCHITECTURE
     if processor == "native":
         options, architecture = ["-t", str(native_build() / "template.yaml")], build.native_architecture()
-    else:
-        build.build_deployed()
-    command = [str(build.SAM), "local", "invoke", "SpinWheelFunction", *options, "-e", "events/spin_wheel.json"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(engine), capture_output=True, text=True, check=False)
+    else:  # one function: the others would only take time
+        bare = [str(build.SAM), "build", "SpinWheelFunction", "--build-dir", str(tmp_path / ".aws-sam/build")]
+        subprocess.run(bare, cwd=ROOT, env=environment(engine), capture_output=True, check=True)
+    shutil.copy(ROOT / "samconfig.toml", tmp_path)
+    event = str(ROOT / "events/spin_wheel.json")
+    command = [str(build.SAM), "local", "invoke", "SpinWheelFunction", *options, "-e", event]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(engine), capture_output=True, text=True, check=False)
     assert REFUSAL in done.stderr, done.stderr
     (container,) = engine.containers
     assert container["HostConfig"]["ExtraHosts"] == ["host.docker.internal:host-gateway"]

@@ -19,6 +19,7 @@ def test_the_template_has_exactly_the_functions_that_there_are() -> None:
 def test_the_template_names_the_function_s_file(function: Function) -> None:
     assert function.resource["CodeUri"] == f"functions/{function.domain}/"
     assert function.resource["Handler"] == f"{function.name}.handler"
+    assert template()[function.id]["Metadata"] == {"BuildMethod": "makefile", "ContextPath": "functions"}
 
 
 def test_every_function_has_its_sample_event_and_no_other_is_there() -> None:
