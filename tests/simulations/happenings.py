@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -29,6 +29,7 @@ from tests.support.rows import insert_row
 LIFETIME = timedelta(days=10_000)  # of sessions, which are made now and used in the simulated month
 UNLINKED, ADOPTED = 0.05, 0.1  # of members: without a uid, and with a total that the legacy application left
 SPARE = 0.2  # how many more uids than members there are
+JOINED_BY_FUNCTION = 10  # of the members who join a race before its start
 ACCEPTED = 0.3  # of open falls, at each look
 
 
@@ -58,10 +59,10 @@ class Community:
         self.staff = Caller(staff.id, staff.session_id, "simulation")
         self.uids = [f"uid-{staff.id}-{number}" for number in range(int(size * (1 + SPARE)))]
         self.players: dict[int, Player] = {}
-        for uid in self.uids[:size]:
-            linked = None if chance.random() < UNLINKED else uid
-            member = members.new(seeds=False, session_lifetime=LIFETIME, uid=linked, verified=linked is not None)
-            self.players[member.id] = Player(member, Person(linked))
+        linked = [None if chance.random() < UNLINKED else uid for uid in self.uids[:size]]
+        rows = [{"uid": uid, "verified": uid is not None} for uid in linked]
+        for uid, member in zip(linked, members.new_all(rows, session_lifetime=LIFETIME), strict=True):
+            self.players[member.id] = Player(member, Person(uid))
         held = {player.person.uid for player in self.players.values()}
         self._spare = [uid for uid in self.uids if uid not in held]
         self._erased_uids: list[str] = []
@@ -81,21 +82,36 @@ class Community:
         """What decides whether a member is ranked, by user id."""
         return {user_id: player.person for user_id, player in self.players.items()}
 
-    def join(self, race: Race, player: Player, now: datetime, *, carried_over: Decimal = Decimal(0)) -> None:
-        """Let a member join a race.
+    def join(self, race: Race, player: Player, now: datetime) -> None:
+        """Let a member join a race."""
+        self._runner.once(partial(participation.join, caller=player.caller, race_id=race.id, now=now))
+        race.participants[player.member.id] = Participant()
+
+    def join_all(self, race: Race, carried_over: Mapping[int, Decimal], now: datetime) -> None:
+        """Let many members join a race: some by the function, and the others by rows copied from the first one's.
 
         Parameters
         ----------
-        carried_over: what the legacy application counted before the adoption.
+        carried_over: what the legacy application counted for each member before the adoption, by user id.
         """
-        self._runner.once(partial(participation.join, caller=player.caller, race_id=race.id, now=now))
-        race.participants[player.member.id] = Participant(carried_over)
-        if carried_over:
-            carry_over = sa.update(participants).values(carried_over=carried_over)
-            with self._owner.connect() as connection:
-                connection.execute(
-                    carry_over.where(participants.c.race_id == race.id, participants.c.user_id == player.member.id)
-                )
+        joining = list(carried_over)
+        for user_id in joining[:JOINED_BY_FUNCTION]:
+            self.join(race, self.players[user_id], now)
+        own = {"id", "user_id", "member_key"}
+        copied = [column for column in participants.c if column.name not in own]
+        others = sa.select(sa.func.unnest(sa.cast(joining[JOINED_BY_FUNCTION:], sa.ARRAY(sa.Integer))).label("id"))
+        other, of_race = others.subquery("other"), participants.c.race_id == race.id
+        of_first = of_race, participants.c.user_id == joining[0]
+        rows = sa.select(other.c.id, other.c.id, *copied).join_from(participants, other, sa.true()).where(*of_first)
+        insert_others = sa.insert(participants).from_select(["user_id", "member_key", *copied], rows)
+        of_member = of_race, participants.c.user_id == sa.bindparam("member")
+        carry_over = sa.update(participants).where(*of_member).values(carried_over=sa.bindparam("amount"))
+        amounts = [{"member": user_id, "amount": amount} for user_id, amount in carried_over.items() if amount]
+        with self._owner.connect() as connection:
+            connection.execute(insert_others)
+            if amounts:
+                connection.execute(carry_over, amounts)
+        race.participants.update((user_id, Participant(amount)) for user_id, amount in carried_over.items())
 
     def happen(self, races: list[Race], now: datetime) -> None:
         """Let something happen to some member.

@@ -37,8 +37,12 @@ START = datetime(2030, 4, 1, tzinfo=UTC)  # a Monday
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BEFORE, OUTAGE, AFTER = 12 * HOUR, (6 * HOUR, 41 * HOUR), 54 * HOUR  # of the start; within and of the end
 FORCED_END = 8 * HOUR  # of the race whose end's feed never comes, after the end of the others
+JOINING, CARRIED_OVER = 0.9, 0.3  # of members: in a race, and with a score that the legacy application left
 LATE, REPEATED = 0.12, 0.06  # of answers
 LONGEST_DELAY = 24  # requests
+LAST_KILL = 1.1  # the length of the month, in times of that after which no kill is due any more
+EACH_BOARD = 1_000  # members up to whose number whole boards are compared after each feed
+SOME_BOARDS, SAMPLE = 10, 30  # else after one feed in so many; after the others the scores of so many participants
 POOLS = ("100.01", "5000.00", "0.07", "99999.99")
 PERCENTS = (("50", "30", "20"), ("33.33", "33.33", "33.33"), ("25", "15", "10", "7.5", "5", "0.01"), ("100",))
 
@@ -61,7 +65,7 @@ def run(servers: Stack, name: str, *, size: int, seed: int, days: int = DAYS, ki
     size: the number of members.
     seed: of the pseudo-random choices.
     days: from the start of the first races to the end of the last ones, but for those around the outage.
-    kills: how many runs of functions are killed within a transaction.
+    kills: how many runs of functions are killed within a transaction, at least.
     """
     url = servers.direct(name).replace("postgresql:", "postgresql+pg8000:")
     owner = sa.create_engine(url, isolation_level="AUTOCOMMIT")
@@ -72,7 +76,7 @@ def run(servers: Stack, name: str, *, size: int, seed: int, days: int = DAYS, ki
         month = _Month(owner, runner, chance, size, days)
         month.pass_by()
         killed = runner.counts["killed within a transaction"]
-        assert killed == kills, f"only {killed} runs were killed within a transaction"
+        assert killed >= kills, f"only {killed} runs were killed within a transaction"
         return month.summary()
     finally:
         runner.close()
@@ -118,11 +122,12 @@ class _Month:
             is_legacy=is_legacy,
         )
         race = Race(race_id, start, end, pool, min_wager, percents)
-        for player in self._community.players.values():
-            carried_over = Decimal(self._chance.randrange(1, 10**5)).scaleb(-2)
-            is_carried = is_legacy and self._chance.random() < 0.3
-            if self._chance.random() < 0.9:
-                self._community.join(race, player, START - DAY, carried_over=carried_over * is_carried)
+        joining = [user_id for user_id in self._community.players if self._chance.random() < JOINING]
+        carried_over = dict.fromkeys(joining, Decimal(0))
+        for user_id in joining:
+            if is_legacy and self._chance.random() < CARRIED_OVER:
+                carried_over[user_id] = Decimal(self._chance.randrange(1, 10**5)).scaleb(-2)
+        self._community.join_all(race, carried_over, START - DAY)
         return race
 
     def _moments(self) -> list[datetime]:
@@ -139,6 +144,7 @@ class _Month:
         moments = self._moments()
         instants = {race.start for race in self._races} | {race.end for race in self._races}
         for number, moment in enumerate(moments):
+            self._runner.progress = min(1, LAST_KILL * number / len(moments))
             self._provider.advance(moment)
             requested_at = moment + timedelta(milliseconds=self._chance.randrange(1, 20_000))
             pages = self._provider.answer(requested_at, is_boundary=moment in instants)
@@ -203,10 +209,30 @@ class _Month:
 
     def _compare_boards(self, now: datetime) -> None:
         """The ranks of the running races are those that they would end with."""
-        for race in self._unsettled():
-            board = self._reports.board(race, self._community.people) if race.start <= now < race.end else None
-            if board is not None:
-                self._compare_standings(race, board)
+        people, is_whole = (
+            self._community.people,
+            self._size <= EACH_BOARD or len(self._reports.feeds) % SOME_BOARDS == 0,
+        )
+        for race in [race for race in self._unsettled() if race.start <= now < race.end]:
+            if is_whole:
+                board = self._reports.board(race, people)
+                if board is not None:
+                    self._compare_standings(race, board)
+                    self._counts["whole boards"] += 1
+            else:
+                self._compare_scores(race, self._chance.sample(list(race.participants), SAMPLE))
+
+    def _compare_scores(self, race: Race, user_ids: list[int]) -> None:
+        """The scores of some participants are those of the plain computation."""
+        participants = wager_race_participants.c
+        wanted = sa.select(participants.user_id, participants.total_wager).where(
+            participants.race_id == race.id, participants.user_id.in_(user_ids)
+        )
+        linked = {user_id for user_id in user_ids if self._community.people[user_id].uid is not None}
+        scores = self._reports.scores(race, self._community.people, linked)
+        with self._owner.connect() as connection:
+            found = {row.user_id: row.total_wager for row in connection.execute(wanted) if row.user_id in linked}
+        assert scores is None or found == scores, f"race {race.id}: {found}, not {scores}"
 
     def _accept_drop(self, now: datetime) -> None:
         last = max(self._reports.feeds, key=lambda feed: feed.moment, default=None)
@@ -228,12 +254,13 @@ class _Month:
             if race.id in self._legacy_ids:
                 self._settle_for_staff(race, now)
             else:
-                self._runner.run(partial(settlement.settle_due, race_id=race.id, now=now), "jobs")
+                self._runner.run_in_all_ways(partial(settlement.settle_due, race_id=race.id, now=now), "jobs")
                 self._note(race, now)
 
     def _settle_for_staff(self, race: Race, now: datetime, *, force: bool = False) -> None:
         staff = self._community.staff
-        self._runner.run(partial(settlement.settle, caller=staff, race_id=race.id, force=force, now=now), "jobs")
+        settle = partial(settlement.settle, caller=staff, race_id=race.id, force=force, now=now)
+        self._runner.run_in_all_ways(settle, "jobs")
         self._note(race, now, force=force)
 
     def _note(self, race: Race, now: datetime, *, force: bool = False) -> None:

@@ -1,8 +1,8 @@
 """The results of races, worked out slowly and plainly from everything that was reported: what the platform is held to.
 
-Nothing of the platform is imported, and nothing is stored that could be worked out again. The rules are those of the
-platform's documentation, one function for each: which feeds are whole, which feed is a boundary, the base and the score
-of an account, who is ranked, and what each place is paid.
+Nothing of the platform is imported, and nothing is stored that could be worked out again, but for the accounts whose
+total has fallen. The rules are those of the platform's documentation, one function for each: which feeds are whole,
+which feed is a boundary, the base and the score of an account, who is ranked, and what each place is paid.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import json
 import re
 from bisect import bisect_right, insort
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
@@ -30,7 +30,7 @@ type Moment = tuple[datetime, str]
 """When a feed was requested, and its key: the order of feeds."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Reading:
     """A good entry of a feed: the figures of an account, in US dollars."""
 
@@ -133,6 +133,8 @@ class Reports:
         self._keys: set[str] = set()
         self._readings: dict[str, list[Reading]] = {}
         self._falls: dict[str, list[Fall]] = {}
+        self._changed: set[str] = set()  # accounts with other readings or falls than at the last look for falls
+        self._fallen: dict[str, Decimal] = {}  # what the last look found
         self._first_seen: dict[str, Moment] = {}
         self._erased: set[str] = set()
         self._fixed: dict[datetime, Feed] = {}
@@ -173,6 +175,7 @@ class Reports:
         # One that repeats the total before it changes neither a highest total nor which reading is the first.
         if place == 0 or readings[place - 1].total != reading.total:
             insort(readings, reading)
+            self._changed.add(uid)
 
     def accept_drop(self, key: str) -> None:
         """Staff accept that a feed has far fewer uids than the one before."""
@@ -181,22 +184,28 @@ class Reports:
 
     def falls(self) -> dict[str, Decimal]:
         """The last totals of the accounts that are below the highest one."""
-        return {
-            uid: readings[-1].total
-            for uid, readings in self._readings.items()
-            if self._lifted(uid, readings[-1]) < max(self._lifted(uid, reading) for reading in readings)
-        }
+        for uid in sorted(self._changed):
+            self._fallen.pop(uid, None)
+            readings = self._readings.get(uid, [])
+            highest = max((self._lifted(uid, reading) for reading in readings), default=Decimal(0))
+            if readings and self._lifted(uid, readings[-1]) < highest:
+                self._fallen[uid] = readings[-1].total
+        self._changed.clear()
+        return dict(self._fallen)
 
     def accept_fall(self, uid: str) -> None:
         """Staff accept the last total of an account although an earlier one is higher."""
         last = self._readings[uid][-1]
         highest = max(self._lifted(uid, reading) for reading in self._readings[uid])
         last_feed = max(feed.moment for feed in self.feeds if uid in feed.uids)
+        self._changed.add(uid)
         self._falls.setdefault(uid, []).append(Fall(last.moment, highest - self._lifted(uid, last), last_feed))
 
     def _lifted(self, uid: str, reading: Reading) -> Decimal:
         """The total as if no accepted fall had happened: so an accepted fall changes no score."""
-        return reading.total + sum(fall.amount for fall in self._falls.get(uid, ()) if fall.moment <= reading.moment)
+        if uid not in self._falls:
+            return reading.total
+        return reading.total + sum(fall.amount for fall in self._falls[uid] if fall.moment <= reading.moment)
 
     def erase(self, uid: str) -> None:
         """Forget what was read of an account whose member erases themselves, and what will be.
@@ -206,6 +215,7 @@ class Reports:
         self._first_seen[uid] = ALWAYS
         self._readings.pop(uid, None)
         self._falls.pop(uid, None)
+        self._changed.add(uid)
         self._erased.add(uid)
 
     def take_up(self, uid: str) -> None:
@@ -272,12 +282,22 @@ class Reports:
         start, last = self.boundary(race.start), max(self.feeds, key=lambda feed: feed.moment)
         return None if start is None else self._result(race, people, start, last)
 
+    def scores(self, race: Race, people: Mapping[int, Person], user_ids: Iterable[int]) -> dict[int, Decimal] | None:
+        """The scores of some participants on the board of a race. None: there is no feed of its start yet."""
+        start, last = self.boundary(race.start), max(self.feeds, key=lambda feed: feed.moment)
+        if start is None:
+            return None
+        return {user_id: self._participant_score(race, user_id, people, start, last)[0] for user_id in user_ids}
+
+    def _participant_score(
+        self, race: Race, user_id: int, people: Mapping[int, Person], start: Feed, end: Feed
+    ) -> tuple[Decimal, bool]:
+        uid, carried_over = people[user_id].uid, race.participants[user_id].carried_over
+        score, is_new = (Decimal(0), False) if uid is None else self.score(uid, start, end)
+        return score + carried_over, is_new
+
     def _result(self, race: Race, people: Mapping[int, Person], start: Feed, end: Feed) -> Result:
-        scores = {}
-        for user_id, participant in race.participants.items():
-            uid = people[user_id].uid
-            score, is_new = (Decimal(0), False) if uid is None else self.score(uid, start, end)
-            scores[user_id] = score + participant.carried_over, is_new
+        scores = {user_id: self._participant_score(race, user_id, people, start, end) for user_id in race.participants}
         ranked = {user_id: score for user_id, (score, _) in scores.items() if _is_ranked(race, user_id, score, people)}
         higher = sorted(ranked.values())
         ranks = {user_id: 1 + len(ranked) - bisect_right(higher, score) for user_id, score in ranked.items()}

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,34 +46,64 @@ class Members:
         **columns: Any,
     ) -> Member:
         """Make a member as `register` does; without seeds, one as adoption leaves them."""
-        name, token = f"member-{secrets.token_hex(6)}", f"gvp_{secrets.token_urlsafe(32)}"
-        given = {
-            "username": name,
-            "username_key": name,
-            "email": f"{name}@example.com",
-            "email_key": f"{name}@example.com",
-            "password": "unusable",
-            "email_verified": True,
-            "is_admin": is_staff,
-        } | columns
+        (member,) = self.new_all([columns], is_staff=is_staff, session_lifetime=session_lifetime)
+        if seeds:
+            with self.database.connect() as connection:
+                server_seeds.ensure(connection, member.id, now=datetime.now(UTC))
+        return member
+
+    def new_all(
+        self,
+        rows: Sequence[dict[str, Any]],
+        *,
+        is_staff: bool = False,
+        session_lifetime: timedelta = timedelta(days=30),
+    ) -> list[Member]:
+        """Make many members by two statements, without seeds.
+
+        Parameters
+        ----------
+        rows: columns of each one's row, the same ones for all.
+        """
+        names = [f"member-{secrets.token_hex(6)}" for _ in rows]
+        tokens = [f"gvp_{secrets.token_urlsafe(32)}" for _ in rows]
+        given = [
+            {
+                "username": name,
+                "username_key": name,
+                "email": f"{name}@example.com",
+                "email_key": f"{name}@example.com",
+                "password": "unusable",
+                "email_verified": True,
+                "is_admin": is_staff,
+            }
+            | columns
+            for name, columns in zip(names, rows, strict=True)
+        ]
         now = datetime.now(UTC)
         with self.database.connect() as connection:
-            user = insert_schema(users).model_validate(given)
-            row = connection.execute(sa.insert(users).values(user.values()).returning(users)).one()
-            session = insert_schema(sessions).model_validate(
-                {
-                    "user_id": row.id,
-                    "token_hash": hashlib.sha256(token.encode()).digest(),
-                    "created_at": now,
-                    "expires_at": now + session_lifetime,
-                }
+            made = self._insert(connection, users, given)
+            lifetimes = {"created_at": now, "expires_at": now + session_lifetime}
+            began = self._insert(
+                connection,
+                sessions,
+                [
+                    {"user_id": row.id, "token_hash": hashlib.sha256(token.encode()).digest()} | lifetimes
+                    for row, token in zip(made, tokens, strict=True)
+                ],
             )
-            session_id = connection.execute(
-                sa.insert(sessions).values(session.values()).returning(sessions.c.id)
-            ).scalar_one()
-            if seeds:
-                server_seeds.ensure(connection, row.id, now=now)
-        return Member(row.id, row.username, row.email, session_id, token, is_staff)
+        return [
+            Member(row.id, row.username, row.email, session.id, token, is_staff)
+            for row, session, token in zip(made, began, tokens, strict=True)
+        ]
+
+    def _insert(
+        self, connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]
+    ) -> Sequence[sa.Row[Any]]:
+        """Insert rows, and return them in their order."""
+        schema = insert_schema(table)
+        validated = [schema.model_validate(row).values() for row in rows]
+        return connection.execute(sa.insert(table).returning(*table.c, sort_by_parameter_order=True), validated).all()
 
     def staff(self, **columns: Any) -> Member:
         """Make one of the staff."""
