@@ -108,6 +108,7 @@ LINES = (
         (NONE, ("8 GB",), ("290 GB",)),
     ),
     Line("secrets", "0.40 a secret", _always("1")),
+    Line("key of AWS KMS, for the topic of bounces", "1.00 a key", _always("1")),
 )
 
 

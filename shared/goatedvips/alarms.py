@@ -39,5 +39,5 @@ def alarm(name: Alarm, **figures: int | str) -> None:
     figures: what somebody needs to begin with, such as an id and a reason; never a token or an e-mail address.
     """
     logger.error("alarm", extra={"alarm": name.value, **figures})
-    with single_metric(name="Alarm", unit=MetricUnit.Count, value=1, namespace="GoatedVIPs") as metric:
+    with single_metric(name="Alarm", unit=MetricUnit.Count, value=1) as metric:
         metric.add_dimension("name", name.value)

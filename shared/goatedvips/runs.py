@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 logger = Logger(service="goatedvips")
-metrics = Metrics(namespace="GoatedVIPs", service="goatedvips")
+metrics = Metrics(service="goatedvips")
 
 
 class Context(Protocol):

@@ -1,12 +1,14 @@
 """Each alarm that the code can raise has its alarm in the template, by the dimensions that the code writes."""
 
 import json
+import os
+import re
 from typing import Any
 
 import pytest
 
 from goatedvips.alarms import Alarm, alarm
-from tests.infrastructure.project import FUNCTIONS, of_type, template
+from tests.infrastructure.project import FUNCTIONS, document, of_type, template
 
 ALL = {name: resource["Properties"] for name, resource in of_type(template(), "AWS::CloudWatch::Alarm").items()}
 ALARMS = [properties for properties in ALL.values() if properties.get("MetricName") == "Alarm"]
@@ -31,7 +33,9 @@ def test_the_code_writes_the_metric_that_the_template_watches(
     metric = json.loads(capsys.readouterr().out.splitlines()[-1])
     (directive,) = metric["_aws"]["CloudWatchMetrics"]
     (properties,) = (found for found in ALARMS if dimensions(found)["name"] == name)
-    assert directive["Namespace"] == properties["Namespace"]
+    assert directive["Namespace"] == os.environ["POWERTOOLS_METRICS_NAMESPACE"]
+    variables = document()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == properties["Namespace"] == {"Ref": "AWS::StackName"}
     assert [written["Name"] for written in directive["Metrics"]] == [properties["MetricName"]]
     assert directive["Dimensions"] == [list(dimensions(properties))]
     assert {key: metric[key] for key in dimensions(properties)} == dimensions(properties)
@@ -69,13 +73,25 @@ def test_the_alarm_on_failed_events_watches_every_queue() -> None:
 
 def test_the_ages_are_metrics_of_the_function_that_measures_them() -> None:
     for name, metric in (("OutboxAgeAlarm", "OutboxAge"), ("FeedAgeAlarm", "FeedAge")):
+        assert ALL[name]["Namespace"] == {"Ref": "AWS::StackName"}
         assert ALL[name]["MetricName"] == metric
         assert dimensions(ALL[name]) == {"function": {"Ref": "AdvanceRacesFunction"}, "service": "goatedvips"}
 
 
-def test_the_dashboard_is_json() -> None:
+def test_the_dashboard_is_json_and_shows_only_its_stack() -> None:
     body = template()["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    assert len(json.loads(body)["widgets"]) >= 8
+    widgets = [widget["properties"] for widget in json.loads(body)["widgets"]]
+    assert len(widgets) >= 8
+    metrics = [metric for widget in widgets for metric in widget["metrics"]]
+    namespaces = {metric[0] for metric in metrics if isinstance(metric[0], str)}
+    stack = "${AWS::StackName}"
+    assert namespaces <= {stack, f"{stack}/logs"} | {
+        f"AWS/{name}" for name in ("ApiGateway", "Lambda", "RDS", "SQS", "SES")
+    }
+    searches = [metric[0]["expression"] for metric in metrics if isinstance(metric[0], dict)]
+    for search in searches:
+        assert re.search(rf"""SEARCH\('\{{("{re.escape(stack)}"|AWS/\w+),[\w,]+\}} MetricName="\w+"',""", search)
+    assert searches
 
 
 def test_one_alarm_in_a_minute_is_enough() -> None:

@@ -59,10 +59,10 @@ def evaluate(parameters: dict[str, str]) -> Callable[[object], Any]:
                 return value(argument[0]) == value(argument[1])
             case "Fn::Not":
                 return not value(argument[0])
-            case "Fn::And":
-                return all(map(value, argument))
-            case "Fn::Or":
-                return any(map(value, argument))
+            case "Fn::And" | "Fn::Or":
+                return (all if name == "Fn::And" else any)(map(value, argument))
+            case "Fn::Contains":
+                return value(argument[1]) in value(argument[0]).split(",")
             case "Fn::Join":  # of a list of which only matters whether it is empty
                 return value(argument[1])
         raise AssertionError(name)
@@ -114,18 +114,33 @@ def test_what_stands_in_front_of_the_api_is_chosen_by_parameters(parameters: dic
 
 
 def test_the_rules_hold_for_the_environments_and_refuse_half_a_database() -> None:
-    (rule,) = document()["Rules"].values()
-
     def is_accepted(parameters: dict[str, str]) -> bool:
         value = evaluate(parameters)
-        asserted = all(value(assertion["Assert"]) for assertion in rule["Assertions"])
-        return asserted or not value(rule["RuleCondition"])
+        return all(
+            value(assertion["Assert"])
+            for rule in document()["Rules"].values()
+            if value(rule["RuleCondition"])
+            for assertion in rule["Assertions"]
+        )
 
-    assert is_accepted(overrides("staging"))
-    assert is_accepted(overrides("prod"))
-    assert is_accepted(EXISTING)
-    for missing in ("SubnetIds", "DatabaseProxyResource", "ClusterHost", "ClusterResource"):
-        assert not is_accepted({name: given for name, given in EXISTING.items() if name != missing})
+    in_network = {"SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1", "VpcId": "vpc-1"}
+    domain = {"DomainName": "api.example", "DomainCertificate": "arn:aws:acm:…"}
+    accepted = (overrides("staging"), overrides("prod"), EXISTING, in_network, domain, {"OriginSecret": "x" * 32})
+    assert all(map(is_accepted, accepted))
+    for parameters in (EXISTING, in_network):
+        for missing in parameters.keys() - {"DatabaseHost", "SubnetIds"}:
+            assert not is_accepted({name: given for name, given in parameters.items() if name != missing}), missing
+    assert not is_accepted({name: given for name, given in EXISTING.items() if name != "SubnetIds"})
+    assert not is_accepted({"DomainName": "api.example"})
+
+
+def test_the_rules_use_only_what_cloudformation_has_there() -> None:
+    """Any other function in them fails each deployment, and neither cfn-lint nor SAM CLI says so.
+
+    Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-rules.html
+    """
+    used = set(re.findall(r'"(Fn::\w+|Ref|Condition)":', json.dumps(document()["Rules"])))
+    assert used <= {f"Fn::{name}" for name in ("And", "Contains", "Equals", "Not", "Or")} | {"Ref"}
 
 
 @pytest.mark.parametrize("parameters", [{}, EXISTING, {"OriginSecret": "x" * 32, "DomainName": "api.example"}])
@@ -206,6 +221,41 @@ def test_mail_goes_by_two_configuration_sets_whose_events_reach_one_topic() -> N
     for destination in destinations:
         assert {"bounce", "complaint"} <= set(destination["EventDestination"]["MatchingEventTypes"])
         assert destination["EventDestination"]["SnsDestination"] == {"TopicARN": {"Ref": "MailEventsTopic"}}
+
+
+def test_the_log_of_the_database_has_no_values_and_an_end() -> None:
+    settings = template()["DatabaseSettings"]["Properties"]["Parameters"]
+    assert (settings["log_parameter_max_length"], settings["log_error_verbosity"]) == ("0", "terse")
+    cluster, logs = template()["Cluster"], template()["DatabaseLogs"]
+    assert cluster["DependsOn"] == "DatabaseLogs"
+    assert cluster["Properties"]["DBClusterIdentifier"] == {"Ref": "AWS::StackName"}
+    assert logs["Properties"]["LogGroupName"] == {"Fn::Sub": "/aws/rds/cluster/${AWS::StackName}/postgresql"}
+    assert all(
+        "RetentionInDays" in group["Properties"] for group in of_type(template(), "AWS::Logs::LogGroup").values()
+    )
+
+
+def test_the_events_of_mail_are_encrypted_with_a_key_that_amazon_ses_may_use() -> None:
+    assert template()["MailEventsTopic"]["Properties"]["KmsMasterKeyId"] == {"Ref": "MailEventsKey"}
+    key = template()["MailEventsKey"]["Properties"]
+    assert key["EnableKeyRotation"] is True
+    (allowed,) = (s for s in key["KeyPolicy"]["Statement"] if "Service" in s["Principal"])
+    assert allowed["Principal"] == {"Service": "ses.amazonaws.com"}
+    assert set(allowed["Action"]) == {"kms:GenerateDataKey*", "kms:Decrypt"}
+
+
+def test_the_api_is_named_by_its_domain_else_by_cloudfront_else_by_api_gateway() -> None:
+    """In links of mail, List-Unsubscribe among them, and in the stack's output."""
+    (sender,) = (f.resource["Environment"]["Variables"] for f in FUNCTIONS if f.name == "send_notifications")
+    assert sender["API_URL"] == document()["Outputs"]["ApiUrl"]["Value"]
+    first, by_domain, (second, by_cloudfront, by_gateway) = (
+        sender["API_URL"]["Fn::If"][0],
+        sender["API_URL"]["Fn::If"][1],
+        sender["API_URL"]["Fn::If"][2]["Fn::If"],
+    )
+    assert (first, by_domain) == ("HasDomain", {"Fn::Sub": "https://${DomainName}"})
+    assert (second, by_cloudfront) == ("HasCloudFront", {"Fn::Sub": "https://${Distribution.DomainName}"})
+    assert by_gateway == {"Fn::Sub": "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
 
 
 def test_nothing_that_enters_the_database_has_a_password() -> None:

@@ -54,4 +54,5 @@ def write_line(function: str, request_id: str, status: int, milliseconds: float,
 def _directives(answered: str) -> list[dict[str, Any]]:
     """Return what CloudWatch makes of the line's members: metrics and their dimensions."""
     metrics = [{"Name": "Duration", "Unit": "Milliseconds"}, {"Name": answered, "Unit": "Count"}]
-    return [{"Namespace": "GoatedVIPs", "Dimensions": [["function", "service"]], "Metrics": metrics}]
+    namespace = os.environ["POWERTOOLS_METRICS_NAMESPACE"]  # as Powertools reads it
+    return [{"Namespace": namespace, "Dimensions": [["function", "service"]], "Metrics": metrics}]
