@@ -19,7 +19,7 @@ FIND_PYTHON = for python in python3 /usr/bin/python3 python3.13 python; do \
 	done
 
 .DEFAULT_GOAL := help
-.PHONY: help run port clock test check checkov simulate bench invoke sam-build sam-invoke sam-api deploy staff outbox-retry openapi statements db-check db-adopt db-upgrade db-reset format requirements clean
+.PHONY: help run port clock test check checkov simulate bench invoke sam-build sam-invoke sam-api deploy staff outbox-retry vapid-keys openapi statements db-check db-adopt db-upgrade db-reset format requirements clean
 
 help:               ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -59,6 +59,9 @@ deploy: $(READY)    ## build and deploy to an environment of samconfig.toml, aft
 
 outbox-retry: $(READY) ## queue all mail that was given up once more, here or for DATABASE_URL
 	@$(PYTHON) -m tools.outbox_retry
+
+vapid-keys: $(READY) ## print a new pair of keys for push messages, and where each of them goes
+	@$(PYTHON) -m tools.vapid_keys
 
 openapi: $(READY)   ## write the API's OpenAPI document and the table of docs/problems.md
 	@$(PYTHON) -m tools.openapi

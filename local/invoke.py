@@ -24,7 +24,7 @@ from local import demo, running, samples, template
 from local.pool import BASE_VARIABLES, Function
 from local.ports import API_PORT
 from local.sam.build import native_architecture
-from local.stand_ins import affiliate, feed_server
+from local.stand_ins import affiliate, outside
 
 START_SECONDS = 15.0
 SERVER_ERROR = 500
@@ -104,11 +104,11 @@ def _post(url: str, event: object, seconds: int) -> Any:  # noqa: ANN401  any JS
 
 @contextmanager
 def _stand_ins(base: str | None) -> Iterator[str]:
-    """Give the base URL of the stand-ins for S3 and the affiliate API: `base`, or that of a server for the block."""
+    """Give the base URL of the stand-ins: `base`, or that of a server for the block."""
     if base is not None:
         yield base
         return
-    with feed_server.serving(
+    with outside.serving(
         FOLDER / BUCKET_FOLDER, affiliate.AffiliateApi(affiliate.open_casino(demo.CASINO_ACCOUNTS))
     ) as own:
         yield own
@@ -127,7 +127,7 @@ def main(name: str, file: str | None = None) -> None:
     with redirect_stdout(sys.stderr), local_database() as url, _stand_ins(base if platform else None) as stand_ins:
         upgrade(url)
         demo.load(url, base)
-        values = template.build_parameters(url, base) | template.build_feed_parameters(stand_ins)
+        values = template.build_parameters(url, base) | template.build_stand_in_parameters(stand_ins)
         values["NotificationsTimeout"] = template.SHORTEST_NOTIFICATIONS_TIMEOUT
         function = template.load(values, base).function(name)
         name = function.file.stem

@@ -64,7 +64,7 @@ def serve(
     from local.gateway.server import Server  # noqa: PLC0415
     from local.schedules import moves  # noqa: PLC0415
     from local.schedules.runner import Schedules  # noqa: PLC0415
-    from local.stand_ins import affiliate, mail, s3, secrets_manager  # noqa: PLC0415
+    from local.stand_ins import affiliate, mail, outside  # noqa: PLC0415
     from local.stand_ins.event_bridge import EventBridge  # noqa: PLC0415
 
     base = f"http://{HOST}:{port}"
@@ -81,11 +81,9 @@ def serve(
     workers.warm_up()
     api = HttpApi(plan, workers, port)
     mail.serve(api.app, mail.Mailbox())
-    affiliate.serve(api.app, affiliate_api, clock.now)
     events = EventBridge(plan.rules, workers)
-    s3.serve(api.app, template.FEED_BUCKET, FOLDER / BUCKET_FOLDER, events.send)
     token = os.environ.get("AFFILIATE_API_TOKEN") or token
-    secrets_manager.serve(api.app, {secrets_manager.AFFILIATE_TOKEN: {"token": token}})
+    outside.add(api.app, FOLDER / BUCKET_FOLDER, affiliate_api, clock.now, events.send, token)
     stack.callback(events.stop)
     docs.serve(api.app)
     schedules = Schedules(plan.schedules, workers, clock)
@@ -111,6 +109,7 @@ def serve(
         "API": base,
         "Documentation": f"{base}/docs",
         "Caught mail": f"{base}/mail",
+        "Caught pushes": f"{base}/push",
         "Affiliate feed": values["AffiliateApiUrl"],
         "Database": url,
         "Functions' log": log,

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert
 
-from goatedvips.clients import raw_feed
+from goatedvips.clients import push_batches, raw_feed
 from goatedvips.domain.accounts import passwords
 from goatedvips.domain.wagers.feed import FeedPage
 from goatedvips.domain.wheel import seeds
@@ -20,6 +20,7 @@ from goatedvips.models.accounts import sessions, users
 from goatedvips.validators.tables import insert_schema
 from local.demo import CASINO_ACCOUNTS, PASSWORD
 from local.stand_ins import affiliate, s3
+from local.stand_ins.push import browsers
 from local.template import FEED_BUCKET, ROOT
 from migrations.upgrade import engine
 
@@ -33,8 +34,8 @@ def prepare_event(name: str, url: str, stand_ins: str, now: datetime | None = No
     ----------
     name: the function's file, as in `spin_wheel`.
     url: of the local database, to be entered as its owner.
-    stand_ins: the base URL of the stand-in for Amazon S3. An event of S3 gets the key of a new raw feed, one
-        of CloudFormation the URL of an object that takes the answer.
+    stand_ins: the base URL of the stand-in for Amazon S3. An event of S3 gets the key of a new object, one of
+        CloudFormation the URL of an object that takes the answer.
     now: the present instant by the clock that the function reads; without it the real one.
 
     """
@@ -44,7 +45,8 @@ def prepare_event(name: str, url: str, stand_ins: str, now: datetime | None = No
         with engine(url).begin() as connection:
             caller.update(_new_member(connection, now or datetime.now(UTC)))
     if event.get("source") == "aws.s3":
-        event["detail"]["object"]["key"] = _put_feed(stand_ins, now or datetime.now(UTC))
+        put = OBJECTS[name]
+        event["detail"]["object"]["key"] = put(stand_ins, now or datetime.now(UTC))
     if "ResponseURL" in event:
         event["ResponseURL"] = f"{stand_ins}{s3.PREFIX}/{FEED_BUCKET}/{secrets.token_hex(8)}"
     return event
@@ -66,6 +68,22 @@ def _put_feed(stand_ins: str, now: datetime) -> str:
     content = raw_feed.encode_feed([FeedPage(1, status, body)])
     s3.put(stand_ins, FEED_BUCKET, key, content)
     return key
+
+
+def _put_pushes(stand_ins: str, _: datetime) -> str:
+    """Put a batch with a push message to a browser of the stand-in for push services, and return its key."""
+    subscription = browsers.subscribe()
+    message = {"web_push": 8030, "notification": {"title": "A sample", "navigate": "https://goatedvips.example/"}}
+    push = {"id": 1, "attempt": 1, "endpoint": subscription["endpoint"], "message": message} | subscription["keys"]
+    batch = secrets.token_hex(16)
+    pushes = [push | {"ttl": 3600, "topic": "sample", "urgency": "normal"}]
+    key = f"{push_batches.OUT}{batch}.json"
+    s3.put(stand_ins, FEED_BUCKET, key, json.dumps({"batch": batch, "pushes": pushes}).encode())
+    return key
+
+
+OBJECTS = {"ingest_wagers": _put_feed, "send_pushes": _put_pushes}
+"""By a function that S3's events start: what puts an object that it is for into the bucket, and returns the key."""
 
 
 def _new_member(connection: Connection, now: datetime) -> dict[str, int]:

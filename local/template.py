@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local.pool import Function
+from local.stand_ins.push.key import PUBLIC_KEY
 from local.worker import ACCOUNT, REGION
 
 os.environ["SAM_CLI_TELEMETRY"] = "0"
@@ -98,7 +99,7 @@ def build_parameters(database_url: str, base_url: str, chosen: Mapping[str, str]
     Parameters
     ----------
     database_url: `postgresql://…` of the server that functions use.
-    base_url: of the local API, which is also the URL of the stand-ins for Amazon SES, Amazon S3 and the affiliate API.
+    base_url: of the local API, which is also the URL of the stand-ins.
     chosen: environment variables by which a developer chooses some of the values.
 
     """
@@ -122,21 +123,21 @@ def build_parameters(database_url: str, base_url: str, chosen: Mapping[str, str]
         "OriginSecret": "",
         "DomainName": "",
         "StaffAddress": "staff@goatedvips.example",
-        "PushPublicKey": "",
+        "PushPublicKey": PUBLIC_KEY,
         "VerifiedEmailRequired": chosen.get("VERIFIED_EMAIL_REQUIRED", "false"),
         "LegacyApp": chosen.get("LEGACY_APP", "false"),
         "QueryLog": chosen.get("QUERY_LOG", "false"),
         "NotificationsTimeout": "60",
         "FeedLeastPercent": "80",
-    } | build_feed_parameters(base_url, chosen)
+    } | build_stand_in_parameters(base_url, chosen)
     for name in ("VERIFIED_EMAIL_REQUIRED", "LEGACY_APP", "QUERY_LOG"):
         if chosen.get(name, "false") not in {"true", "false"}:
             raise TemplateError(f"{name} must be true or false, not {chosen[name]!r}.")
     return values
 
 
-def build_feed_parameters(base_url: str, chosen: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the values of the parameters that say where the affiliate API, Amazon S3 and AWS Secrets Manager are.
+def build_stand_in_parameters(base_url: str, chosen: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the values of the parameters that say where the stand-ins for what is outside the VPC are.
 
     Parameters
     ----------
@@ -146,6 +147,7 @@ def build_feed_parameters(base_url: str, chosen: Mapping[str, str] = os.environ)
     """
     return {
         "AffiliateApiUrl": chosen.get("AFFILIATE_API_URL") or f"{base_url}/affiliate/feed",
+        "PushServicesUrl": f"{base_url}/push-services",
         "S3Endpoint": f"{base_url}/s3",
         "SecretsEndpoint": f"{base_url}/secrets",
     }

@@ -77,6 +77,11 @@ LINES = (
         (NONE, ("4,380 runs", "2", "3 s", "1 GB"), ("4,380 runs", "2", "15 s", "1 GB")),
     ),
     Line(
+        "send_pushes, a batch of push messages after the other",
+        "0.0000133334 a GB-second",
+        (NONE, ("1,000 runs", "2 s", "1 GB"), ("60,000 runs", "5 s", "1 GB")),
+    ),
+    Line(
         "requests with the authorizer's share and INIT: 10 a day and active member, who of 1,000,000 are 20 %",
         "0.0000133334 a GB-second",
         (NONE, ("3,040,000 requests", "0.1 s", "0.5 GB"), ("60,800,000 requests", "0.1 s", "0.5 GB")),
@@ -98,7 +103,7 @@ LINES = (
         (NONE, ("15,200 restores", "0.5 GB"), ("304,000 restores", "0.5 GB")),
     ),
     Line("metrics, each function that is used has three or four", "0.30 a metric", (("30",), ("300",), ("350",))),
-    Line("alarms", "0.10 an alarm", _always("32")),
+    Line("alarms", "0.10 an alarm", _always("33")),
     Line("logs, 1 kB a request", "0.50 a GB", (("0.2 GB",), ("4 GB",), ("70 GB",))),
     Line("traces, 5 % of requests", "5.00 a million", (NONE, ("0.15 million",), ("3 million",))),
     Line("mail, three a month and member", "0.10 a thousand", (NONE, ("30 thousand",), ("3,000 thousand",))),
@@ -107,7 +112,7 @@ LINES = (
         "0.023 a GB",
         (NONE, ("8 GB",), ("290 GB",)),
     ),
-    Line("secrets", "0.40 a secret", _always("1")),
+    Line("secrets", "0.40 a secret", _always("2")),
     Line("key of AWS KMS, for the topic of bounces", "1.00 a key", _always("1")),
 )
 

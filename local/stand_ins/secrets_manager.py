@@ -14,7 +14,8 @@ from local.worker import ACCOUNT, REGION
 
 PREFIX = "/secrets"
 AFFILIATE_TOKEN = "AffiliateToken"  # noqa: S105 - a name
-"""The logical id of the secret, to which SAM CLI resolves its ARN."""
+PUSH_KEY = "PushKey"
+"""The logical ids of the secrets, to which SAM CLI resolves their ARNs."""
 
 type Environ = dict[str, Any]
 

@@ -27,6 +27,8 @@ class Alarm(StrEnum):
     """A mail was not sent after all its tries; `make outbox-retry` queues it again."""
     CAMPAIGN_PAUSED = "campaign_paused"
     """A campaign paused itself: it is overdue, or too many of its mails bounced or were complained about."""
+    PUSH_KEY_UNUSABLE = "push_key_unusable"
+    """The secret has no private key for push messages, or one that is not of `PushPublicKey`; none is sent."""
     SES_REFUSES_ACCOUNT = "ses_refuses_account"
     """SES sends nothing for this account: it throttles, has paused or suspended it, fails, or cannot be reached."""
 

@@ -47,6 +47,10 @@ class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, 
     """Where mail on new tickets goes; empty: nowhere."""
     push_public_key: str
     """The public key (VAPID, RFC 8292) that browsers subscribe to push with; empty: there is no push."""
+    push_key_secret: str
+    """The secret with its private key; only send_pushes has it."""
+    push_services_url: str
+    """The base URL of a stand-in for browsers' push services, on a developer's machine; empty for the services."""
     affiliate_api_url: str
     """The complete URL of the feed; only fetch_wagers has it."""
     affiliate_token_secret: str
@@ -94,6 +98,8 @@ def _read() -> Settings:
         mail_tenant=os.environ.get("MAIL_TENANT", ""),
         staff_address=os.environ.get("STAFF_ADDRESS", ""),
         push_public_key=os.environ.get("PUSH_PUBLIC_KEY", ""),
+        push_key_secret=os.environ.get("PUSH_KEY_SECRET", ""),
+        push_services_url=os.environ.get("PUSH_SERVICES_URL", ""),
         affiliate_api_url=os.environ.get("AFFILIATE_API_URL", ""),
         affiliate_token_secret=os.environ.get("AFFILIATE_TOKEN_SECRET", ""),
         feed_bucket=os.environ.get("FEED_BUCKET", ""),

@@ -13,7 +13,7 @@ from database.embedded import free_port
 from goatedvips.domain.operations import retention
 from local import demo, samples, template
 from local.invoke import invoke
-from local.stand_ins import affiliate, feed_server, s3
+from local.stand_ins import affiliate, outside, s3
 from tests.support import later_release, stack
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +78,7 @@ EXACT = {
     "handle_mail_events": {"bounced": 1, "complained": 0, "repeated": 0, "ignored": 0},
     "migrate": None,
     "queue_campaigns": {"queued": 0, "failed": 0, "ended": 0, "dropped": 0},
+    "send_pushes": {"sent": 1, "refused": 0, "not_sent": 0, "repeated": 0},
     "settle_races": {"settled": 0, "failed": 0, "overdue": 0, "feeds_kept": 0},
 }
 KEYS = {
@@ -101,9 +102,9 @@ def url(servers: stack.Stack) -> str:
 
 @pytest.fixture(scope="module")
 def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The affiliate API and S3."""
+    """The affiliate API, push services and S3."""
     api = affiliate.AffiliateApi(affiliate.open_casino())
-    with feed_server.serving(tmp_path_factory.mktemp("s3"), api) as base:
+    with outside.serving(tmp_path_factory.mktemp("s3"), api) as base:
         yield base
 
 
@@ -112,7 +113,7 @@ def plan(url: str, stand_ins: str) -> template.Template:
     """The template, on a database with the demo data."""
     base = f"http://127.0.0.1:{free_port()}"
     demo.load(url, base)
-    values = template.build_parameters(url, base) | template.build_feed_parameters(stand_ins, {})
+    values = template.build_parameters(url, base) | template.build_stand_in_parameters(stand_ins, {})
     return template.load(values | {"NotificationsTimeout": "15"}, base)
 
 

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from goatedvips.clients import push_batches
 from goatedvips.clients.raw_feed import SETTLED_PREFIX
 from goatedvips.domain.wagers.feed_keys import PREFIX
 from tests.infrastructure.project import FUNCTIONS, of_type, template
@@ -44,18 +47,43 @@ def test_its_events_go_to_event_bridge() -> None:
     assert configuration == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
+def reaching(action: str, prefix: str) -> set[str]:
+    """The functions that may do something with the objects whose keys begin with a prefix."""
+    return {
+        function.name
+        for function in FUNCTIONS
+        for statement in statements(function.resource["Role"]["Fn::GetAtt"][0])
+        if action in statement["Action"] and f"/{prefix}" in str(statement["Resource"])
+    }
+
+
 def test_only_fetch_wagers_writes_raw_feeds_and_has_the_token() -> None:
-    writers, with_token = set(), set()
-    for function in FUNCTIONS:
-        allowed = [s for s in statements(function.resource["Role"]["Fn::GetAtt"][0]) if "s3:PutObject" in s["Action"]]
-        writers |= {function.name for s in allowed if f"/{PREFIX}" in str(s["Resource"])}
-        with_token |= {function.name} if "AffiliateToken" in str(function.resource) else set()
-    assert writers == with_token == {"fetch_wagers"}
+    with_token = {function.name for function in FUNCTIONS if "AffiliateToken" in str(function.resource)}
+    assert reaching("s3:PutObject", PREFIX) == with_token == {"fetch_wagers"}
 
 
-def test_the_function_that_needs_the_internet_is_outside_the_vpc_and_no_other_has_its_packages() -> None:
-    layers = {function.name: function.resource.get("Layers") for function in FUNCTIONS}
-    assert {name for name, layer in layers.items() if layer == [{"Ref": "AffiliateLayer"}]} == {"fetch_wagers"}
-    (fetch,) = (function for function in FUNCTIONS if function.name == "fetch_wagers")
-    assert fetch.resource["VpcConfig"] == {"Ref": "AWS::NoValue"}
-    assert fetch.resource["Timeout"] < 10 * 60  # when the next run begins
+def test_only_send_pushes_writes_results_and_has_the_key_that_signs() -> None:
+    with_key = {function.name for function in FUNCTIONS if "PushKey'" in str(function.resource)}
+    assert reaching("s3:PutObject", push_batches.IN) == reaching("s3:GetObject", push_batches.OUT) == with_key
+    assert with_key == {"send_pushes"}
+    rights = statements("SendPushesRole")
+    assert [s["Resource"] for s in rights if "secretsmanager" in str(s["Action"])] == [{"Ref": "PushKey"}]
+    (listing,) = (s for s in rights if s["Action"] == "s3:ListBucket")
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": f"{push_batches.IN}*"}}
+
+
+@pytest.mark.parametrize(("name", "layer"), [("fetch_wagers", "AffiliateLayer"), ("send_pushes", "PushLayer")])
+def test_a_function_that_needs_the_internet_is_outside_the_vpc_and_no_other_has_its_packages(
+    name: str, layer: str
+) -> None:
+    assert {f.name for f in FUNCTIONS if f.resource.get("Layers") == [{"Ref": layer}]} == {name}
+    (function,) = (function for function in FUNCTIONS if function.name == name)
+    assert function.resource["VpcConfig"] == {"Ref": "AWS::NoValue"}
+    assert function.resource["Timeout"] < 10 * 60  # when the next run of fetch_wagers begins
+
+
+def test_each_batch_of_push_messages_starts_send_pushes() -> None:
+    (function,) = (function for function in FUNCTIONS if function.name == "send_pushes")
+    (rule,) = function.events("EventBridgeRule")
+    assert rule["Pattern"]["detail"]["object"] == {"key": [{"prefix": push_batches.OUT}]}
+    assert function.sample["detail"]["object"]["key"].startswith(push_batches.OUT)

@@ -58,6 +58,7 @@ FEWEST_FILES = {"functions": 40, "domain": 40, "models": 10, "validators": 12, "
 EXCEPTIONS = {
     "functions/newsletter/queue_campaigns.py": ("alarms",),
     "functions/notifications/send_notifications.py": ("mail_delivery",),
+    "functions/notifications/send_pushes.py": ("clients", "push_delivery"),  # likewise without a database
     "functions/operations/migrate.py": ("custom_resource", "migrations"),  # they are in a layer of its own
     "functions/races/settle_race.py": ("race_settlement",),
     "functions/races/settle_races.py": ("race_settlement",),
@@ -267,13 +268,13 @@ for name, file in zip(sys.argv[1::2], sys.argv[2::2]):
 
 def test_no_request_waits_for_boto3_or_an_http_client() -> None:
     """Powertools itself imports the bare `botocore`."""
-    others = {"send_notifications", "fetch_wagers", "migrate"}
+    others = {"send_notifications", "send_pushes", "fetch_wagers", "migrate"}
     files = [str(ROOT / "functions" / f.domain / f"{f.name}.py") for f in FUNCTIONS if f.name not in others]
     program = """
 import runpy, sys
 for file in sys.argv[1:]:
     runpy.run_path(file)
-    unwanted = {"boto3", "httpx", "stamina", "botocore.client", "aws_xray_sdk", "sqlalchemy.orm", "alembic"}
+    unwanted = {"boto3", "httpcore", "cryptography", "botocore.client", "aws_xray_sdk", "sqlalchemy.orm", "alembic"}
     if heavy := unwanted & set(sys.modules):
         sys.exit(f"{file} imports {heavy}")
 """
@@ -285,3 +286,22 @@ for file in sys.argv[1:]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_what_runs_outside_the_vpc_has_no_database() -> None:
+    files = {f.name: str(ROOT / "functions" / f.domain / f"{f.name}.py") for f in FUNCTIONS if not f.is_in_network}
+    assert files.keys() >= {"fetch_wagers", "send_pushes"}
+    program = """
+import runpy, sys
+for file in sys.argv[1:]:
+    runpy.run_path(file)
+print({"sqlalchemy", "pg8000", "goatedvips.db", "goatedvips.light_db"} & set(sys.modules))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *files.values()],
+        env={"PYTHONPATH": str(SHARED)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "set()"

@@ -14,7 +14,7 @@ from local.template import build_container_parameters, load
 from tests.infrastructure.project import ROOT, document
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  the names, nothing listens
-URLS_FROM_THE_CONTAINER = {"DATABASE_URL", "AWS_ENDPOINT_URL_SESV2"}
+URLS_FROM_THE_CONTAINER = {"DATABASE_URL", "AWS_ENDPOINT_URL_SESV2", "PUSH_SERVICES_URL"}
 CONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
 
 each_command = pytest.mark.parametrize("command", ["local_invoke", "local_start_api"])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local.stand_ins import affiliate, feed_server, s3, secrets_manager
+from local.stand_ins import affiliate, outside, s3, secrets_manager
 from local.stand_ins.affiliate import AffiliateApi, Behaviour
 from local.stand_ins.feeds import Casino
 from local.template import FEED_BUCKET
@@ -52,6 +52,6 @@ def run(folder: Path, accounts: int = 200) -> Iterator[FeedStack]:
     accounts: at the casino.
     """
     stack = FeedStack("", AffiliateApi(Casino(accounts, seed=11)))
-    with feed_server.serving(folder, stack.api, lambda: stack.now, stack.events.append) as base:
+    with outside.serving(folder, stack.api, lambda: stack.now, stack.events.append) as base:
         stack.base = base
         yield stack

@@ -14,8 +14,8 @@ from local.pool import FunctionError
 from local.stand_ins import affiliate, s3
 from local.stand_ins.affiliate import AffiliateApi, Behaviour, open_casino
 from local.stand_ins.event_bridge import TRIES, EventBridge
-from local.stand_ins.feed_server import serving
 from local.stand_ins.feeds import Casino, Fault, Shape
+from local.stand_ins.outside import serving
 from local.template import FEED_BUCKET, Rule
 
 NOW = datetime(2026, 12, 3, 12, tzinfo=UTC)

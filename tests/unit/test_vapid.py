@@ -1,6 +1,9 @@
 """The tokens of VAPID, verified by RFC 7515 and RFC 8292 without the library that signs them."""
 
 import json
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from goatedvips.clients.vapid import Signer
 from goatedvips.push_services import decode_base64url, encode_base64url, is_public_key
+from tools.vapid_keys import generate
 
 NOON = datetime(2026, 12, 3, 12, tzinfo=UTC)
 KEYS = [encode_base64url(number.to_bytes(32)) for number in (1, 7, 2**255)]
@@ -64,3 +68,17 @@ def test_a_service_can_reach_who_sends(mailbox: str, contact: str) -> None:
 def test_what_is_no_private_key_is_refused(private_key: str) -> None:
     with pytest.raises(ValueError, match=r"32 bytes|base64url|private|key|curve"):
         Signer(private_key, "hello@goatedvips.example")
+
+
+def test_a_new_pair_has_the_form_that_other_libraries_take() -> None:
+    """Node's web-push refuses other lengths, and padding."""
+    (public, private), other = generate(), generate()
+    assert [len(decode_base64url(part)) for part in (public, private)] == [65, 32]
+    assert [len(part) for part in (public, private)] == [87, 43]  # without padding
+    assert Signer(private, "a@b.example").public_key == public
+    assert other != (public, private)
+    shown = subprocess.run(
+        [sys.executable, "-m", "tools.vapid_keys"], capture_output=True, text=True, check=True
+    ).stdout
+    printed = dict(re.findall(r"^(Public|Private) key +([\w-]+)$", shown, re.MULTILINE))
+    assert Signer(printed["Private"], "").public_key == printed["Public"]
