@@ -6,7 +6,7 @@ answers, CORS, and the bodies and statuses of the gateway's own answers.
 
 import json
 import threading
-import time
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
@@ -45,7 +45,7 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         super().__init__(template.api, SimpleNamespace(is_debugging=lambda: False), host=HOST, port=port)
         self.pool, self.template = pool, template
         self._read_at_start = Sources((template.file, template.file.parent / "migrations"))
-        self._answers: dict[tuple[str, ...], tuple[float, dict[str, Any]]] = {}
+        self._answers: dict[tuple[str, ...], tuple[datetime, dict[str, Any]]] = {}
         self._answers_lock = threading.Lock()
         self.create()
 
@@ -107,7 +107,10 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         return answer
 
     def _authorize(self, route: Route, event: dict[str, Any]) -> dict[str, Any]:
-        """Return the context from the route's authorizer; its answers are cached as long as the template says."""
+        """Return the context from the route's authorizer; its answers are cached as long as the template says.
+
+        The time is the platform's, whose clock may be moved: sessions slide when the authorizer is asked.
+        """
         if not self._valid_identity_sources(request, route):
             raise Unauthorized
         authorizer: LambdaAuthorizer = route.authorizer_object
@@ -120,15 +123,16 @@ class HttpApi(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         identity = [str(source.find_identity_value(**sources)) for source in authorizer.identity_sources]
         key = (authorizer.authorizer_name, *identity)
         with self._answers_lock:
-            until, answer = self._answers.get(key, (0.0, {}))
-        if time.monotonic() >= until:
+            until, answer = self._answers.get(key, (datetime.min.replace(tzinfo=UTC), {}))
+        now = self.pool.clock.now()
+        if now >= until:
             try:
                 answer = self._call(authorizer.lambda_name, build_authorizer_event(event, identity))
             except ServiceUnavailable:
                 raise InternalServerError from None
             seconds = self.template.authorizer_seconds.get(authorizer.authorizer_name, 0)
             with self._answers_lock:
-                self._answers[key] = (time.monotonic() + seconds, answer)
+                self._answers[key] = (now + timedelta(seconds=seconds), answer)
         if not isinstance(answer, dict) or not isinstance(answer.get("isAuthorized"), bool):
             raise InternalServerError
         if not answer["isAuthorized"]:

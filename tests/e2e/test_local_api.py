@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from database.embedded import free_port
 from local import template
+from local.clock import MovableClock
 from local.gateway import docs
 from local.gateway.api import HttpApi
 from local.gateway.server import Server
@@ -50,10 +52,12 @@ Resources:
         Sent: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: POST, Path: "/open/{id}", Auth: {Authorizer: NONE}}}
 """
 AUTHORIZE = """
+import time
 def handler(event, context):
     token = event["identitySource"][0]
     assert token != "broken" and "body" not in event
-    return {"isAuthorized": token != "refused", "context": {"user": token}}
+    user = str(time.time_ns()) if token == "asked when" else token
+    return {"isAuthorized": token != "refused", "context": {"user": user}}
 """
 ECHO = """
 import base64, gzip, json, os, time
@@ -86,14 +90,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def base(folder: Path) -> Iterator[str]:
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture(scope="module")
+def base(folder: Path, clock: MovableClock) -> Iterator[str]:
     (folder / "code").mkdir()
     (folder / "code/authorize.py").write_text(AUTHORIZE)
     (folder / "code/echo.py").write_text(ECHO)
     (folder / "template.yaml").write_text(TEMPLATE)
     port = free_port()
     plan = template.load({"Greeting": "hello"}, "", folder / "template.yaml")
-    pool = Pool(plan.functions, folder / "log", 4)
+    pool = Pool(plan.functions, folder / "log", 4, clock)
     api = HttpApi(plan, pool, port)
     mail.serve(api.app, mail.Mailbox())
     docs.serve(api.app)
@@ -193,6 +202,19 @@ def test_a_body_over_10_mb_is_refused(client: httpx.Client) -> None:
 def test_the_function_sees_the_authorizers_context(client: httpx.Client) -> None:
     event = event_of(client.post("/guarded", headers={"Authorization": "anna"}))
     assert event["requestContext"]["authorizer"] == {"lambda": {"user": "anna"}}
+
+
+def test_the_authorizers_answer_is_cached_for_a_minute_of_the_movable_clock(
+    client: httpx.Client, clock: MovableClock
+) -> None:
+    def ask() -> Any:
+        event = event_of(client.post("/guarded", headers={"Authorization": "asked when"}))
+        return event["requestContext"]["authorizer"]["lambda"]["user"]
+
+    first = ask()
+    assert ask() == first
+    clock.move(clock.now() + timedelta(seconds=60))
+    assert ask() != first
 
 
 def test_the_gateway_sets_the_cors_headers(client: httpx.Client) -> None:
