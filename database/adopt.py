@@ -48,6 +48,7 @@ LOCKS = {
     "mail_by_message": "An index of the platform's outbox is built while others write.",
     "accepted_and_settled": "wager_race_participants is locked for a moment.",
     "push_turns": "An index of the platform's outbox is built while others write.",
+    "exclusions_end_later": "users is locked for a moment.",
 }
 """How each step affects concurrent work on the tables."""
 

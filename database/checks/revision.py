@@ -48,6 +48,8 @@ LAST_MADE = {
     "accepted_and_settled": "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('accepted_falls')"
     " AND attname = 'last_feed_at')",
     "push_turns": "to_regclass('outbox_campaign_push_turn_idx') IS NOT NULL",
+    "exclusions_end_later": "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('users')"
+    " AND attname = 'exclusion_ends_at')",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

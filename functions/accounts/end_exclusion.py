@@ -10,7 +10,7 @@ api = HttpApi("member")
 
 @api.delete("/v1/me/exclusion", status_code=204)
 def end_exclusion() -> Response[None]:
-    """A permanent exclusion cannot be ended."""
+    """An exclusion of 180 days or more ends 24 hours later. A permanent one cannot be ended."""
     with transaction() as connection:
         exclusions.end(connection, api.caller, now=utc_now())
     return Response(204)

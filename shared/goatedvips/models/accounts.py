@@ -54,10 +54,12 @@ users = Table(
     Column("username_key", Text, unique=True),
     Column("email_key", Text, unique=True),
     Column("suspended_at", Instant),
-    # An exclusion lasts until its end has passed and the member has ended it.
+    # An exclusion lasts until its end has passed and the member has ended it; one of 180 days or more lasts for another
+    # day, whose end is then in `excluded_until` and `exclusion_ends_at`.
     Column("excluded_until", Instant),
     Column("excluded_permanently", Boolean, nullable=False, server_default=text("false")),
     Column("excluded_since", Instant),  # when the present exclusion began; null in an excluded row: before all races
+    Column("exclusion_ends_at", Instant),
     Column("hide_name", Boolean, nullable=False, server_default=text("false")),
     Column("suspended_reason", Text),  # written by staff
     Column("credentials_changed_at", Instant),  # password or e-mail; links mailed before are invalid

@@ -1,7 +1,9 @@
 """Members whose exclusion is over say that they want to play again."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from goatedvips.models.accounts import users
@@ -16,6 +18,18 @@ def end(functions: Functions, by: Member | None, now: datetime = NOON) -> Answer
     return functions.call("end_exclusion", by=by, now=now)
 
 
+def end_due(functions: Functions, now: datetime) -> int:
+    count: int = functions.invoke("advance_races", {"scheduled_time": "2026-11-24T14:39:00Z"}, now=now)[
+        "ended_exclusions"
+    ]
+    return count
+
+
+def exclude(members: Members, until: datetime = NOON, days: int = 179, **fields: Any) -> Member:
+    """Return a member whose exclusion can be ended from an instant on, and began a number of days before it."""
+    return members.new(excluded_until=until, excluded_since=until - timedelta(days=days), **fields)
+
+
 def read_exclusion(database: sa.Engine, member: Member) -> tuple[datetime | None, bool]:
     row = sa.select(users.c.excluded_until, users.c.excluded_permanently).where(users.c.id == member.id)
     with database.connect() as connection:
@@ -24,7 +38,7 @@ def read_exclusion(database: sa.Engine, member: Member) -> tuple[datetime | None
 
 
 def test_from_its_end_on_and_not_before(functions: Functions, members: Members, database: sa.Engine) -> None:
-    member, other = members.new(excluded_until=NOON), members.new(excluded_until=NOON)
+    member, other = exclude(members), exclude(members)
     early = end(functions, member, NOON - MOMENT)
     assert (early.status, early.json["code"]) == (409, "exclusion_running")
     assert (early.json["excluded_until"], early.json["permanent"]) == ("2026-05-01T12:00:00Z", False)
@@ -37,11 +51,53 @@ def test_from_its_end_on_and_not_before(functions: Functions, members: Members, 
 
 def test_then_they_play_again(functions: Functions, members: Members) -> None:
     now = datetime.now(UTC)
-    member = members.new(excluded_until=now - timedelta(days=365))
+    member = exclude(members, now - timedelta(days=365))
     refused = functions.call("spin_wheel", by=member, body={}, now=now)
     assert (refused.status, refused.json["code"]) == (403, "self_excluded")
     assert end(functions, member, now).status == 204
     assert functions.call("spin_wheel", by=member, body={}, now=now).status == 201
+
+
+@pytest.mark.parametrize("days", [180, 400, None])
+def test_one_of_180_days_or_of_unknown_length_ends_a_day_later(
+    functions: Functions, members: Members, database: sa.Engine, days: int | None
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    over = now + timedelta(hours=24)
+    fields: dict[str, Any] = {"excluded_until": now}
+    fields |= {"excluded_since": now - timedelta(days=days)} if days else {}
+    member, waits = members.new(**fields), members.new(**fields)
+    for passed in (timedelta(), timedelta(hours=1)):
+        assert end(functions, member, now + passed).status == 204
+        assert read_exclusion(database, member) == (over, False), "ending it again does not put the end off"
+    assert end_due(functions, over - MOMENT) == 0
+    refused = functions.call("spin_wheel", by=member, body={}, now=over - MOMENT)
+    assert (refused.status, refused.json["code"]) == (403, "self_excluded")
+    assert end_due(functions, over) == 1
+    assert functions.call("spin_wheel", by=member, body={}, now=over).status == 201
+    assert read_exclusion(database, waits) == (now, False), "nobody else's ends"
+    assert end_due(functions, over) == 0
+
+
+def test_a_member_ends_it_after_a_day_where_no_run_has(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    member = exclude(members, days=180)
+    assert end(functions, member).status == 204
+    assert end(functions, member, NOON + timedelta(hours=24)).status == 204
+    assert read_exclusion(database, member) == (None, False)
+
+
+def test_a_new_exclusion_of_that_day_takes_its_place(
+    functions: Functions, members: Members, database: sa.Engine
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    member = exclude(members, now, days=180)
+    assert end(functions, member, now).status == 204
+    assert functions.call("exclude_me", by=member, body={"days": 2}, now=now).status == 201
+    assert end_due(functions, now + timedelta(days=3)) == 0
+    assert end(functions, member, now + timedelta(days=1)).json["code"] == "exclusion_running"
+    assert read_exclusion(database, member) == (now + timedelta(days=2), False)
 
 
 def test_never_one_for_good(functions: Functions, members: Members, database: sa.Engine) -> None:
@@ -53,13 +109,13 @@ def test_never_one_for_good(functions: Functions, members: Members, database: sa
 
 
 def test_ending_no_exclusion_does_nothing(functions: Functions, members: Members) -> None:
-    member = members.new(excluded_until=NOON)
+    member = exclude(members)
     assert [end(functions, member).status for _ in range(2)] == [204, 204]
     assert end(functions, members.new()).status == 204
 
 
 def test_it_takes_no_fields(functions: Functions, members: Members, database: sa.Engine) -> None:
-    member = members.new(excluded_until=NOON)
+    member = exclude(members)
     answer = functions.call("end_exclusion", by=member, now=NOON, body={"now": True})
     assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/now")
     assert read_exclusion(database, member) == (NOON, False)
@@ -69,7 +125,7 @@ def test_a_suspended_or_signed_out_member_ends_nothing(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     assert end(functions, None).json["code"] == "unauthenticated"
-    ended, suspended = members.new(excluded_until=NOON), members.new(excluded_until=NOON, suspended_at=NOON)
+    ended, suspended = exclude(members), exclude(members, suspended_at=NOON)
     members.end_session(ended)
     assert end(functions, ended).json["code"] == "unauthenticated"
     assert end(functions, suspended).json["code"] == "account_suspended"

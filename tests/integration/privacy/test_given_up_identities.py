@@ -95,7 +95,7 @@ def test_what_was_given_up_keeps_its_exclusion_when_the_member_s_is_over(
     functions: Functions, members: Members, database: sa.Engine
 ) -> None:
     passed = NOW - timedelta(days=1)
-    member = members.new(excluded_until=passed)
+    member = members.new(excluded_until=passed, excluded_since=passed - timedelta(days=1))
     change_email(functions, member)
     assert functions.call("end_exclusion", by=member, now=NOW).status == 204
     assert remembered(database, "email", member.email) == (passed, False)

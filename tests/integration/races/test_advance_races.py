@@ -31,7 +31,7 @@ def run(functions: Functions, now: datetime) -> Any:
 
 
 def counts(**expected: int) -> dict[str, int]:
-    return {"started": 0, "completed": 0, "created": 0, "unknown_zones": 0} | expected
+    return {"started": 0, "completed": 0, "created": 0, "unknown_zones": 0, "ended_exclusions": 0} | expected
 
 
 def test_a_status_is_written_when_the_clock_changes_it(races: Races, functions: Functions) -> None:

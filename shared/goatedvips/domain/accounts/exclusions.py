@@ -1,12 +1,28 @@
 """Exclusion from play (responsible gambling): immediate, never shortened, ended by the member once its end has passed.
 
-`access.player` refuses play to excluded members.
+A long one lasts for another day after the member has ended it. `access.player` refuses play to excluded members.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Boolean, Connection, and_, bindparam, case, false, null, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Interval,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    type_coerce,
+    update,
+)
 
 from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, NOW, Caller
@@ -15,6 +31,12 @@ from goatedvips.domain.notifications.outbox import withdrawn
 from goatedvips.errors import ExclusionRunning, ExclusionShorter
 from goatedvips.models.accounts import users
 from goatedvips.models.notifications import notifications
+
+LONG = timedelta(days=180)
+"""An exclusion of this length or more is not over when the member ends it, but `REFLECTION` later."""
+REFLECTION = timedelta(hours=24)
+BATCH = 1000
+"""The most exclusions that one run of the schedule ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +72,43 @@ _exclude = (
     .add_cte(withdrawn(_member.c.id, _is_stopped))
     .execution_options(commit_in_flight=True)
 )
+# Null where the member has not ended the exclusion, or has got a longer one since.
+_is_ending = func.coalesce(users.c.exclusion_ends_at == users.c.excluded_until, false())
+# One that is remembered for an address or a uid has no beginning, and may have been long.
+_is_long = func.coalesce(users.c.excluded_until - users.c.excluded_since >= literal(LONG, Interval()), true())
+_last_end = case(
+    (_is_ending, users.c.excluded_until),
+    (users.c.excluded_until.is_(None), null()),
+    (_is_long, type_coerce(NOW + literal(REFLECTION, Interval()), users.c.excluded_until.type)),
+)
+_new_end = case((_last_end > NOW, _last_end))
 _end_exclusion = (
     update(users)
     .where(
         users.c.id == _member.c.id,
         ~users.c.excluded_permanently,
-        or_(users.c.excluded_until.is_(None), users.c.excluded_until <= NOW),
+        or_(users.c.excluded_until.is_(None), users.c.excluded_until <= NOW, _is_ending),
     )
-    .values(excluded_until=null(), excluded_permanently=false(), excluded_since=null())
+    .values(
+        excluded_until=_new_end,
+        exclusion_ends_at=_new_end,
+        excluded_permanently=false(),
+        excluded_since=case((_new_end.is_not(None), users.c.excluded_since)),
+    )
     .returning(users.c.id)
     .execution_options(commit_in_flight=True)
+)
+_ended = (
+    select(users.c.id)
+    .where(_is_ending, users.c.excluded_until <= NOW, ~users.c.excluded_permanently)
+    .limit(BATCH)
+    .with_for_update(key_share=True, skip_locked=True)
+    .cte("ended")
+)
+_end_due = (
+    update(users)
+    .where(users.c.id == _ended.c.id)
+    .values(excluded_until=null(), exclusion_ends_at=null(), excluded_since=null())
 )
 _select_exclusion = select(*_EXCLUSION).where(users.c.id == CALLER_ID)
 
@@ -90,6 +139,9 @@ def exclude(connection: Connection, caller: Caller, days: int | None, *, now: da
 def end(connection: Connection, caller: Caller, *, now: datetime) -> None:
     """End the member's exclusion once its end has passed; without an exclusion it does nothing.
 
+    One of `LONG` or more, or of an unknown length, gets a new end after `REFLECTION`, at which `end_due` ends it; until
+    then ending it again changes nothing.
+
     Raises
     ------
     ExclusionRunning: the end has not passed, or the exclusion is permanent.
@@ -98,6 +150,11 @@ def end(connection: Connection, caller: Caller, *, now: datetime) -> None:
     if access.one_or_none(connection, _end_exclusion, caller, {}, now=now) is None:
         present = _read_exclusion(connection, caller)
         raise ExclusionRunning(excluded_until=present.excluded_until, permanent=present.permanent)
+
+
+def end_due(connection: Connection, *, now: datetime) -> int:
+    """End the long exclusions that their members have ended `REFLECTION` ago, at most `BATCH`; return how many."""
+    return connection.execute(_end_due, {"now": now}).rowcount
 
 
 def _read_exclusion(connection: Connection, caller: Caller) -> Exclusion:
