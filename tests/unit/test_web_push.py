@@ -55,7 +55,7 @@ def numbered(count: int, endpoints: Sequence[str] = (f"{FCM}1",)) -> list[Push]:
 
 
 def test_a_request_is_what_the_rfcs_ask_for(services: PushServices) -> None:
-    send(BROWSER.push("https://web.push.apple.com/Q/a;b=1/c;d?e=%3B&f=;", ttl=0, topic="t", urgency="high"))
+    send(BROWSER.push("https://web.push.apple.com/Q/a;b=1/c;d?e=%3B&f=;", ttl=90, topic="t", urgency="high"))
     (request,) = services.requests
     assert (request.host, request.path) == ("web.push.apple.com", "/Q/a;b=1/c;d?e=%3B&f=;")
     assert request.headers.pop("authorization").startswith("vapid t=")
@@ -64,7 +64,7 @@ def test_a_request_is_what_the_rfcs_ask_for(services: PushServices) -> None:
         "host": "web.push.apple.com",
         "content-encoding": "aes128gcm",
         "content-type": "application/octet-stream",
-        "ttl": "0",
+        "ttl": "90",
         "topic": "t",
         "urgency": "high",
     }
@@ -149,7 +149,16 @@ def test_an_endpoint_that_is_none_of_a_known_service_is_never_contacted(services
     [
         *(["127.0.0.1"], ["10.20.0.5"], ["172.16.0.1"], ["192.168.1.1"], ["169.254.169.254"], ["100.64.0.1"]),
         *(["0.0.0.0"], ["224.0.0.1"], ["240.0.0.1"], ["255.255.255.255"], ["192.0.2.1"]),  # noqa: S104
-        *(["::1"], ["::"], ["fe80::1%1"], ["fd00::1"], ["ff02::1"], ["::ffff:10.0.0.1"], ["2002:0a00:0001::1"]),
+        *(
+            ["::1"],
+            ["::"],
+            ["fe80::1%1"],
+            ["fd00::1"],
+            ["ff02::1"],
+            ["::ffff:10.0.0.1"],
+            ["::ffff:224.0.0.1"],
+            ["2002:0a00:0001::1"],
+        ),
         *(["64:ff9b::a00:1"], ["64:ff9b:1::1"], ["2001:db8::1"], ["2001:0:4136:e378:8000:63bf:3fff:fdd2"]),
         [PUBLIC_ADDRESS, "10.0.0.1"],
         ["2606:4700::1", "::1"],

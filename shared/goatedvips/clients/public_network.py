@@ -80,12 +80,7 @@ class PublicNetwork(httpcore.AsyncNetworkBackend):
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Return whether an address is one of the internet, and so is the IPv4 address that it may contain."""
-    if not address.is_global or address.is_multicast:
-        return False
-    if isinstance(address, IPv4Address):
-        return True
-    embedded = address.ipv4_mapped or address.sixtofour
-    if address in _NAT64:
-        embedded = IPv4Address(address.packed[-4:])
-    return embedded is None or is_public(embedded)
+    """Return whether an address is one of the internet, and so is the IPv4 address that it stands for."""
+    if isinstance(address, IPv6Address) and (address in _NAT64 or address.ipv4_mapped):
+        return is_public(IPv4Address(address.packed[-4:]))
+    return address.is_global and not address.is_multicast
