@@ -82,6 +82,14 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    """A thread for each connection."""
+
+    request_queue_size = 64  # connections that are opened in the same instant
+    daemon_threads = True
+    block_on_close = False
+
+
 type Step = Callable[[Handler], None]
 
 
@@ -113,12 +121,11 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PushServices]
     authority, certificate = write_certificates(folder, names=names)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), Handler) for _ in range(2)]
+    servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
     servers[0].socket = context.wrap_socket(servers[0].socket, server_side=True, do_handshake_on_connect=False)
     services = PushServices(servers[0].server_address[1], f"http://127.0.0.1:{servers[1].server_address[1]}")
     for server in servers:
         server.services = services  # type: ignore[attr-defined]
-        server.daemon_threads, server.block_on_close = True, False
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     resolve, connect = socket.getaddrinfo, httpcore.AnyIOBackend.connect_tcp
 

@@ -69,8 +69,9 @@ async def _send_all(
 async def _open_pool(*, is_public: bool) -> AsyncIterator[httpcore.AsyncConnectionPool]:
     """Give a pool of connections, of which each goes to a public address. It uses no proxy of the environment."""
     network = PublicNetwork(MOST_AT_ONCE) if is_public else None
+    tls = httpcore.default_ssl_context() if is_public else None  # otherwise each connection would load all authorities
     try:
-        async with httpcore.AsyncConnectionPool(max_connections=MOST_AT_ONCE, network_backend=network) as pool:
+        async with httpcore.AsyncConnectionPool(tls, max_connections=MOST_AT_ONCE, network_backend=network) as pool:
             yield pool
     finally:
         if network is not None:
