@@ -82,7 +82,16 @@ def _put_pushes(stand_ins: str, _: datetime) -> str:
     return key
 
 
-OBJECTS = {"ingest_wagers": _put_feed, "send_pushes": _put_pushes}
+def _put_results(stand_ins: str, _: datetime) -> str:
+    """Put results for a push message that nobody waits for, and return their key."""
+    batch = secrets.token_hex(16)
+    key = f"{push_batches.IN}{batch}.json"
+    results = [{"id": 2**62, "attempt": 1, "status": 201, "retry_after": None, "error": None}]
+    s3.put(stand_ins, FEED_BUCKET, key, json.dumps({"batch": batch, "results": results}).encode())
+    return key
+
+
+OBJECTS = {"ingest_wagers": _put_feed, "record_pushes": _put_results, "send_pushes": _put_pushes}
 """By a function that S3's events start: what puts an object that it is for into the bucket, and returns the key."""
 
 

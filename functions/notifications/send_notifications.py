@@ -1,14 +1,14 @@
-"""Every minute: send the mail that is due in the outbox, looking for it every 2 seconds."""
+"""Every minute: send the mail that is due in the outbox, and hand push messages over; mail is looked for every 2 s."""
 
 from collections import Counter
 from time import sleep
-from typing import get_args
 
 from goatedvips.clock import utc_now
 from goatedvips.config import settings
 from goatedvips.db import transaction
 from goatedvips.domain.notifications import sending
 from goatedvips.mail_delivery import Turn, deliver_in_turn
+from goatedvips.push_outbox import PushTurns
 from goatedvips.runs import seconds_left
 from goatedvips.schedule import lambda_handler
 
@@ -19,17 +19,17 @@ BATCH = 14  # rows of one lease: mail of a higher priority waits for one batch a
 
 
 def send_notifications() -> Counter[str]:
-    done: Counter[str] = Counter(dict.fromkeys(get_args(sending.Outcome.__value__), 0))
-    pause, is_busy = PAUSE, False
+    done: Counter[str] = Counter(dict.fromkeys(sending.OUTCOMES, 0))
+    pause, is_busy, pushes = PAUSE, False, PushTurns(utc_now)
     while seconds_left() > RESERVED_SECONDS:
+        done.update(pushes.hand_over())
         turn = Turn(utc_now)
         with transaction() as connection:
             mails = sending.lease(connection, BATCH, rate=settings.mail_rate, now=turn.began_at)
         outcomes = deliver_in_turn(mails, turn, lambda: seconds_left() > RESERVED_SECONDS)
         done.update(outcomes)
-        is_refused = "put_back" in outcomes
-        pause = min(2 * pause, LONGEST_PAUSE) if is_refused else PAUSE
-        if is_refused or not (mails or is_busy):
+        pause = min(2 * pause, LONGEST_PAUSE) if (is_refused := "put_back" in outcomes) else PAUSE
+        if is_refused or not (mails or is_busy or pushes.has_more):
             sleep(min(pause, max(0.0, seconds_left() - RESERVED_SECONDS)))
         elif len(outcomes) < BATCH or not turn.lasts():  # the rest of the second is another run's
             sleep(turn.seconds_until_next())

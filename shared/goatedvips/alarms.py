@@ -24,7 +24,7 @@ class Alarm(StrEnum):
     RACE_WITHOUT_RANKED = "race_without_ranked"
     """A race with participants was settled, and nobody is ranked."""
     OUTBOX_GIVEN_UP = "outbox_given_up"
-    """A mail was not sent after all its tries; `make outbox-retry` queues it again."""
+    """A mail or push message was not sent after all its tries; `make outbox-retry` queues it again."""
     CAMPAIGN_PAUSED = "campaign_paused"
     """A campaign paused itself: it is overdue, or too many of its mails bounced or were complained about."""
     PUSH_KEY_UNUSABLE = "push_key_unusable"

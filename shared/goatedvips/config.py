@@ -45,6 +45,8 @@ class Settings(SimpleNamespace):  # a dataclass would cost the authorizer 8 ms, 
     """The SES tenant that mail is sent by; empty: none."""
     staff_address: str
     """Where mail on new tickets goes; empty: nowhere."""
+    inbox_url: str
+    """Where a push message leads to: the front end's page of the member's inbox, or this API's route."""
     push_public_key: str
     """The public key (VAPID, RFC 8292) that browsers subscribe to push with; empty: there is no push."""
     push_key_secret: str
@@ -97,6 +99,7 @@ def _read() -> Settings:
         mail_rate=int(os.environ.get("MAIL_RATE") or 1),
         mail_tenant=os.environ.get("MAIL_TENANT", ""),
         staff_address=os.environ.get("STAFF_ADDRESS", ""),
+        inbox_url=f"{app_url}/notifications" if app_url else f"{api_url}/v1/me/notifications",
         push_public_key=os.environ.get("PUSH_PUBLIC_KEY", ""),
         push_key_secret=os.environ.get("PUSH_KEY_SECRET", ""),
         push_services_url=os.environ.get("PUSH_SERVICES_URL", ""),

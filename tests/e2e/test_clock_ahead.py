@@ -30,7 +30,7 @@ from local import demo, samples, template
 from local.clock import MovableClock
 from local.pool import Pool
 from local.schedules.moves import SETTLEMENT_DELAY
-from local.stand_ins import affiliate, mail, s3, secrets_manager
+from local.stand_ins import affiliate, mail, outside, s3
 from local.stand_ins.feeds import Casino, Fault
 from tests.support import stack
 
@@ -123,9 +123,8 @@ def platform(servers: stack.Stack, tmp_path_factory: pytest.TempPathFactory) -> 
     demo.load(url, base, clock.now())
     app, mailbox = Flask(__name__), mail.Mailbox()
     mail.serve(app, mailbox)
-    affiliate.serve(app, affiliate.AffiliateApi(Casino(size=100, seed=7)), clock.now)
-    s3.serve(app, "FeedBucket", tmp_path_factory.mktemp("s3"), lambda _: None)
-    secrets_manager.serve(app, {secrets_manager.AFFILIATE_TOKEN: {"token": ""}})
+    api = affiliate.AffiliateApi(Casino(size=100, seed=7))
+    outside.add(app, tmp_path_factory.mktemp("s3"), api, clock.now, lambda _: None)
     server = make_server("127.0.0.1", int(base.rsplit(":", 1)[1]), app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     values = template.build_parameters(url, base) | {"NotificationsTimeout": "12"}  # it looks for mail for 2 s

@@ -85,6 +85,10 @@ EXACT = {
     "fetch_wagers": {"pages": 1, "failures": 0},
     "handle_mail_events": {"bounced": 1, "complained": 0, "repeated": 0, "ignored": 0},
     "migrate": None,
+    "record_pushes": {
+        **dict.fromkeys(("sent", "dropped", "deferred", "retried", "given_up", "removed"), 0),
+        "ignored": 1,
+    },
     "queue_campaigns": {"queued": 0, "failed": 0, "ended": 0, "dropped": 0},
     "send_pushes": {"sent": 1, "refused": 0, "not_sent": 0, "repeated": 0},
     "settle_races": {"settled": 0, "failed": 0, "overdue": 0, "feeds_kept": 0},
@@ -95,7 +99,7 @@ KEYS = {
     "ingest_wagers": ("ingested", "entries", "bad", "readings", "races"),
     "purge_expired": retention.KINDS,
     "write_statements": ("written",),
-    "send_notifications": ("sent", "dropped", "deferred", "retried", "given_up", "put_back"),
+    "send_notifications": ("sent", "dropped", "deferred", "retried", "given_up", "put_back", "handed_over"),
 }
 
 

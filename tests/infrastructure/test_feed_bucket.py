@@ -72,6 +72,11 @@ def test_only_send_pushes_writes_results_and_has_the_key_that_signs() -> None:
     assert listing["Condition"] == {"StringLike": {"s3:prefix": f"{push_batches.IN}*"}}
 
 
+def test_only_the_sender_writes_batches_and_only_record_pushes_reads_results() -> None:
+    assert reaching("s3:PutObject", push_batches.OUT) == {"send_notifications"}
+    assert reaching("s3:GetObject", push_batches.IN) == {"record_pushes"}
+
+
 @pytest.mark.parametrize(("name", "layer"), [("fetch_wagers", "AffiliateLayer"), ("send_pushes", "PushLayer")])
 def test_a_function_that_needs_the_internet_is_outside_the_vpc_and_no_other_has_its_packages(
     name: str, layer: str
@@ -82,8 +87,9 @@ def test_a_function_that_needs_the_internet_is_outside_the_vpc_and_no_other_has_
     assert function.resource["Timeout"] < 10 * 60  # when the next run of fetch_wagers begins
 
 
-def test_each_batch_of_push_messages_starts_send_pushes() -> None:
-    (function,) = (function for function in FUNCTIONS if function.name == "send_pushes")
+@pytest.mark.parametrize(("name", "prefix"), [("send_pushes", push_batches.OUT), ("record_pushes", push_batches.IN)])
+def test_each_batch_and_its_results_start_a_function(name: str, prefix: str) -> None:
+    (function,) = (function for function in FUNCTIONS if function.name == name)
     (rule,) = function.events("EventBridgeRule")
-    assert rule["Pattern"]["detail"]["object"] == {"key": [{"prefix": push_batches.OUT}]}
-    assert function.sample["detail"]["object"]["key"].startswith(push_batches.OUT)
+    assert rule["Pattern"]["detail"]["object"] == {"key": [{"prefix": prefix}]}
+    assert function.sample["detail"]["object"]["key"].startswith(prefix)

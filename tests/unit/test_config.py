@@ -24,9 +24,11 @@ def test_links_lead_to_the_front_end_or_to_the_api_if_there_is_none(monkeypatch:
     monkeypatch.setenv("API_URL", "https://api.example/")
     assert config._read().link_base == "https://api.example"
     assert config._read().ticket_base == "https://api.example/v1/tickets"
+    assert config._read().inbox_url == "https://api.example/v1/me/notifications"
     monkeypatch.setenv("APP_URL", "https://front.example/")
     assert config._read().link_base == "https://front.example"
     assert config._read().ticket_base == "https://front.example/admin/tickets"
+    assert config._read().inbox_url == "https://front.example/notifications"
 
 
 def test_every_setting_is_read_and_none_else() -> None:

@@ -99,7 +99,7 @@ _RESULTS = TypeAdapter(ResultBatch)
 
 
 def put_pushes(batch: str, pushes: list[Push]) -> None:
-    """Store push messages as a batch.
+    """Store push messages as a batch. It takes at most 11 seconds, because mail waits meanwhile.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def put_pushes(batch: str, pushes: list[Push]) -> None:
     ------
     botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: S3 refuses it, or cannot be reached.
     """
-    _put(f"{OUT}{batch}{_SUFFIX}", _PUSHES.dump_json(PushBatch(batch, pushes)))
+    _put(client(read_timeout=2, attempts=2), f"{OUT}{batch}{_SUFFIX}", _PUSHES.dump_json(PushBatch(batch, pushes)))
 
 
 def read_pushes(key: str) -> PushBatch:
@@ -132,7 +132,7 @@ def put_results(batch: str, results: list[Result]) -> None:
     ------
     botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: S3 refuses it, or cannot be reached.
     """
-    _put(f"{IN}{batch}{_SUFFIX}", _RESULTS.dump_json(ResultBatch(batch, results)))
+    _put(client(), f"{IN}{batch}{_SUFFIX}", _RESULTS.dump_json(ResultBatch(batch, results)))
 
 
 def has_results(batch: str) -> bool:
@@ -156,8 +156,8 @@ def read_results(key: str) -> ResultBatch:
     return batch
 
 
-def _put(key: str, content: bytes) -> None:
-    client().put_object(Bucket=settings.feed_bucket, Key=key, Body=content, ContentType="application/json")
+def _put(s3: Any, key: str, content: bytes) -> None:  # noqa: ANN401 - see `client`
+    s3.put_object(Bucket=settings.feed_bucket, Key=key, Body=content, ContentType="application/json")
 
 
 def _read[Document](form: TypeAdapter[Document], key: str) -> Document:

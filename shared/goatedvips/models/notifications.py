@@ -95,7 +95,7 @@ outbox = Table(
     Column("channel", Text, nullable=False, server_default="mail"),  # or push
     Column("expires_at", Instant),  # from then on it is of no use
     Column("campaign_id", Integer, ForeignKey("campaigns.id")),  # of a campaign's mail
-    Column("message_id", Text),  # SES's, once it is sent
+    Column("message_id", Text),  # SES's, once it is sent; of a push message the batch that it was leased in last
     # Null for mail, and for a push message whose subscription has ended.
     Column("push_subscription_id", Integer, ForeignKey("push_subscriptions.id", ondelete="SET NULL")),
     Index("outbox_message_id_idx", "message_id", postgresql_where=text("message_id IS NOT NULL")),

@@ -11,9 +11,10 @@ from moto import mock_aws
 from moto.core.base_backend import BackendDict
 from moto.sesv2.models import sesv2_backends
 
-from goatedvips.models.notifications import outbox, sender_state
+from goatedvips.models.notifications import outbox, push_subscriptions, sender_state
 from tests.support.functions import Functions, load
 from tests.support.members import Member, Members
+from tests.support.pushes import BUCKET, Pushes
 from tests.support.tickets import Tickets
 
 type Send = Callable[..., dict[str, int]]
@@ -22,7 +23,7 @@ type Message = tuple[str, str, str, str, str | None]
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
-NONE = {"sent": 0, "dropped": 0, "deferred": 0, "retried": 0, "given_up": 0, "put_back": 0}
+NONE = {"sent": 0, "dropped": 0, "deferred": 0, "retried": 0, "given_up": 0, "put_back": 0, "handed_over": 0}
 
 
 @dataclass
@@ -113,3 +114,41 @@ def ticket(
     """Open a ticket, and queue its mail to staff; return the ids of both."""
     ticket_id = Tickets(database).new(member.id if member else None, subject=subject, description="<b>Help</b>")
     return ticket_id, put(database, "ticket_opened", payload={"ticket_id": ticket_id}, **columns)
+
+
+@pytest.fixture(scope="module")
+def push_bucket() -> Iterator[Any]:
+    """The bucket, as moto plays it."""
+    from goatedvips.clients import s3  # noqa: PLC0415 - as above
+
+    s3.client.cache_clear()
+    with mock_aws():
+        s3.client().create_bucket(Bucket=BUCKET)
+        yield s3.client()
+    s3.client.cache_clear()
+
+
+@pytest.fixture
+def pushes(
+    push_bucket: Any, functions: Functions, database: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Pushes]:
+    """What is needed to push; the bucket is empty, and there is a key."""
+    from goatedvips.clients import push_batches  # noqa: PLC0415 - as above
+    from goatedvips.config import settings  # noqa: PLC0415 - as above
+
+    names: list[str] = []
+    put = push_batches.put_pushes
+
+    def put_and_note(batch: str, pushes: list[Any]) -> None:
+        put(batch, pushes)
+        names.append(batch)
+
+    with database.connect() as connection:
+        connection.execute(sa.delete(push_subscriptions))
+    monkeypatch.setattr(push_batches, "put_pushes", put_and_note)
+    monkeypatch.setattr(settings, "feed_bucket", BUCKET)
+    monkeypatch.setattr(settings, "push_public_key", "key")
+    monkeypatch.setattr(settings, "inbox_url", "https://front.example/notifications")
+    yield Pushes(database, functions, push_bucket, NOON, names)
+    for entry in push_bucket.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        push_bucket.delete_object(Bucket=BUCKET, Key=entry["Key"])

@@ -11,12 +11,22 @@ from typing import Any, Literal
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from goatedvips.domain import erased_identities
-from goatedvips.domain.notifications.deciding import Channel, Defer, Drop, Recipient, decide, read_recipient
+from goatedvips.domain.notifications.deciding import (
+    Channel,
+    Defer,
+    Drop,
+    Recipient,
+    decide,
+    read_recipient,
+    recipient_of_push,
+)
 from goatedvips.domain.notifications.kinds import KINDS, PREFERENCES
 from goatedvips.domain.notifications.outbox import queued
 from goatedvips.domain.notifications.preferences.quiet_hours import QuietHours
+from goatedvips.domain.notifications.pushes import leases
 from goatedvips.models.accounts import erased_identities as remembered
 from goatedvips.models.accounts import users
 from goatedvips.models.newsletter import newsletter_subscriptions
@@ -27,6 +37,7 @@ from goatedvips.models.notifications import (
     outbox,
     push_subscriptions,
 )
+from tests.support.campaigns import Campaigns
 from tests.support.members import Member, Members
 from tests.support.rows import insert_row
 
@@ -279,19 +290,26 @@ def make_member(database: sa.Engine, members: Members, name: str) -> Member:
 
 @pytest.mark.parametrize("name", STATES)
 def test_each_kind_is_queued_and_decided_by_the_rows_of_its_recipient(
-    database: sa.Engine, members: Members, name: str
+    database: sa.Engine, members: Members, campaigns: Campaigns, name: str
 ) -> None:
     state, member = STATES[name][0], make_member(database, members, name)
-    to_member = sa.select(users.c.id.label("user_id"), users.c.email).where(users.c.id == member.id)
+    campaign = sa.literal({"campaign_id": campaigns.new(status="sending", queued_at=NIGHT)}, JSONB).label("payload")
+    to_member = sa.select(users.c.id.label("user_id"), users.c.email, campaign).where(users.c.id == member.id)
     decided: dict[tuple[str, str], str] = {}
     with database.connect() as connection:
         for queued_kind in KINDS:
             connection.execute(sa.select(1).add_cte(*queued(queued_kind, to_member)), {"now": NIGHT})
         shown = connection.scalars(sa.select(notifications.c.kind).where(notifications.c.user_id == member.id)).all()
-        for row in connection.execute(sa.select(outbox).where(outbox.c.user_id == member.id)).all():
-            kind, channel = KINDS[row.kind], Channel(row.channel)
+        mails = sa.select(outbox).where(outbox.c.user_id == member.id, outbox.c.channel == "mail")
+        for row in connection.execute(mails).all():
+            kind = KINDS[row.kind]
             found = read_recipient(connection, kind, row.id, row.user_id, row.address, now=NIGHT)
-            decided[row.kind, row.channel] = outcome(decide(kind, channel, found, expires_at=None, now=NIGHT))
+            decided[row.kind, "mail"] = outcome(decide(kind, Channel.MAIL, found, expires_at=None, now=NIGHT))
+        for row in leases.lease(connection, now=NIGHT).rows:
+            found = recipient_of_push(row)
+            decided[row.kind, "push"] = outcome(
+                decide(KINDS[row.kind], Channel.PUSH, found, expires_at=None, now=NIGHT)
+            )
     channels = {kind: ["mail", "push"] if ROWS[kind]["push and inbox"] == "yes" else ["mail"] for kind in ROWS}
     assert decided == {(kind, channel): expected(kind, channel, state) for kind in ROWS for channel in channels[kind]}
     in_inbox = State(off=state.off, excluded=state.excluded)  # nothing else matters there

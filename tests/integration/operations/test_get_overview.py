@@ -249,6 +249,7 @@ def test_it_counts_queued_and_failed_mail(functions: Functions, members: Members
     given = {"kind": "verification", "created_at": NOW, "due_at": NOW + DAY}
     for times in ({}, {"leased_until": NOW}, {"sent_at": NOW}, {"failed_at": NOW}):
         add(outbox, **given, **times)
+        add(outbox, **given | {"kind": "link_ended", "channel": "push"}, **times)
     assert figures(functions, members)["mail"] == {"queued": 2, "failed": 1}
 
 

@@ -40,11 +40,13 @@ def test_what_waits_the_longest_counts_and_what_is_done_does_not(connection: sa.
     queue(-5)  # not due yet
     queue(90, Priority.BULK)
     queue(80, sent_at=NOW)
-    queue(70, channel="push")
+    queue(70, Priority.BULK, channel="push")
     assert measure(connection).outbox_age == 0
     queue(2)
     queue(7)
     assert measure(connection).outbox_age == 7 * 60
+    queue(8, channel="push")
+    assert measure(connection).outbox_age == 8 * 60
 
     for minutes in (30, 10):
         at = NOW - timedelta(minutes=minutes)

@@ -8,7 +8,13 @@ from sqlalchemy import CTE, Connection, Select, bindparam, func, literal, null, 
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.newsletter.campaigns import OVERDUE_AFTER
-from goatedvips.domain.notifications.campaigns.rows import CANCELLED, count_sent, has_waiting, select_windows
+from goatedvips.domain.notifications.campaigns.rows import (
+    CANCELLED,
+    count_sent,
+    has_waiting,
+    is_push_of,
+    select_windows,
+)
 from goatedvips.domain.notifications.outbox import WAITING, queued
 from goatedvips.models.newsletter import campaigns
 from goatedvips.models.notifications import outbox
@@ -99,10 +105,10 @@ _finish = (
     .returning(campaigns.c.id)
 )
 # Leased rows are left to their sender, and to the next run.
-_drop_cancelled = (
+_drop_cancelled = [
     update(outbox)
     .where(
-        outbox.c.campaign_id == campaigns.c.id,
+        of_campaign,
         campaigns.c.status == "cancelled",
         campaigns.c.final_counts.is_(None),
         campaigns.c.ended_at.is_not(None),
@@ -111,7 +117,8 @@ _drop_cancelled = (
     )
     .values(dropped_at=NOW, dropped_reason=CANCELLED, leased_until=null())
     .returning(outbox.c.id)
-)
+    for of_campaign in (outbox.c.campaign_id == campaigns.c.id, is_push_of(campaigns.c.id))
+]
 
 
 def settle(connection: Connection, *, now: datetime) -> dict[str, int]:
@@ -119,5 +126,5 @@ def settle(connection: Connection, *, now: datetime) -> dict[str, int]:
     parameters = {"now": now, "settled_until": now - SETTLED_AFTER}
     connection.execute(_reopen, parameters)
     connection.execute(_count_settled, parameters)
-    dropped = len(connection.execute(_drop_cancelled, parameters).all())
+    dropped = sum(len(connection.execute(drop, parameters).all()) for drop in _drop_cancelled)
     return {"ended": len(connection.execute(_finish, parameters).all()), "dropped": dropped}

@@ -167,18 +167,23 @@ _was_tried = exists().where(
     mail_blocks.c.critical_tried_at > _TRIED_BEFORE,
     mail_blocks.c.critical_outbox_id.is_distinct_from(bindparam("mail_id", type_=BigInteger)),
 )
+_MEMBER_STATE = (
+    *(is_on(switch).label(switch) for switch in sorted(PREFERENCES)),
+    *(is_channel_on(f"{name}_notifications").label(name) for name in ("email", "push")),
+    preferences.c.quiet_from,
+    preferences.c.quiet_to,
+    preferences.c.time_zone,
+    users.c.suspended_at.is_not(None).label("is_suspended"),
+)
+PUSH_STATE = (*_MEMBER_STATE, func.coalesce(is_excluded(), literal(value=False)).label("is_excluded"))
+"""What `recipient_of_push` reads: columns of the member in `users`, with the preferences joined."""
 _one = select(literal(1).label("one")).subquery("one")
 _select_recipient: Select[*tuple[Any, ...]] = (
     select(
-        *(is_on(switch).label(switch) for switch in sorted(PREFERENCES)),
-        *(is_channel_on(f"{name}_notifications").label(name) for name in ("email", "push")),
-        preferences.c.quiet_from,
-        preferences.c.quiet_to,
-        preferences.c.time_zone,
+        *_MEMBER_STATE,
         and_(users.c.email == _EMAIL, users.c.email_verified, users.c.erased_at.is_(None)).label("is_proved"),
         _is_subscribed.label("is_subscribed"),
         or_(func.coalesce(is_excluded(), False), _is_remembered_excluded).label("is_excluded"),
-        users.c.suspended_at.is_not(None).label("is_suspended"),
         _block.scalar_subquery().label("block"),
         (~_was_tried).label("may_try_critical"),
     )
@@ -191,13 +196,13 @@ _select_recipient: Select[*tuple[Any, ...]] = (
 def read_recipient(
     connection: Connection, kind: Kind, outbox_id: int, user_id: int | None, email: str | None, *, now: datetime
 ) -> Recipient:
-    """Return what decides about a notification, as it is at present.
+    """Return what decides about a mail, as it is at present.
 
     Parameters
     ----------
     outbox_id: the row that is to be sent.
     user_id: the member; None, and for the newsletter: the member whose verified e-mail address it is, if there is one.
-    email: the recipient's e-mail address; None for a push message.
+    email: the recipient's e-mail address; None: it goes to staff, who have none.
     """
     given = {
         "recipient_id": None if kind.switch is Switch.NEWSLETTER else user_id,
@@ -205,21 +210,33 @@ def read_recipient(
         "mail_id": outbox_id,
         "tried_before": now - CRITICAL_INTERVAL,
     }
-    return _recipient(connection.execute(_select_recipient, given).one())
-
-
-def _recipient(row: Row[Any]) -> Recipient:
-    state = row._mapping
+    row = connection.execute(_select_recipient, given).one()
     return Recipient(
-        switches=frozenset(switch for switch in PREFERENCES if state[switch]),
-        channels=frozenset(
-            channel for channel, is_channel in ((Channel.MAIL, row.email), (Channel.PUSH, row.push)) if is_channel
-        ),
-        quiet_hours=None if row.time_zone is None else QuietHours(row.quiet_from, row.quiet_to, row.time_zone),
+        **_member_state(row),
         is_proved=bool(row.is_proved),
         is_subscribed=row.is_subscribed,
         is_excluded=row.is_excluded,
-        is_suspended=row.is_suspended,
         block=row.block,
         may_try_critical=row.may_try_critical,
     )
+
+
+def recipient_of_push(row: Row[Any]) -> Recipient:
+    """Return what decides about a push message.
+
+    Parameters
+    ----------
+    row: has the columns `PUSH_STATE`.
+    """
+    return Recipient(**_member_state(row), is_excluded=row.is_excluded)
+
+
+def _member_state(row: Row[Any]) -> dict[str, Any]:
+    state = row._mapping
+    by_channel = {Channel.MAIL: row.email, Channel.PUSH: row.push}
+    return {
+        "switches": frozenset(switch for switch in PREFERENCES if state[switch]),
+        "channels": frozenset(channel for channel in Channel if by_channel[channel]),
+        "quiet_hours": None if row.time_zone is None else QuietHours(row.quiet_from, row.quiet_to, row.time_zone),
+        "is_suspended": row.is_suspended,
+    }

@@ -6,7 +6,21 @@ get by push and in their inbox is queued for these too.
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Select, and_, case, delete, insert, literal, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Interval,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+)
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications.kinds import KINDS, Kind
@@ -32,7 +46,8 @@ def queued(kind: str, rows: Select[Any]) -> tuple[CTE, ...]:
 
     The caller adds them to its statement (`.add_cte(*queued(…))`), which is bound to `now`. Each row becomes a mail. If
     the kind is one for members, it also becomes a row of the member's inbox, if they want it, and a push message for
-    each of their push subscriptions. Whether mail and push messages are wanted is decided when they are sent.
+    each of their push subscriptions, which is of no use when the TTL of the kind has passed. Whether mail and push
+    messages are wanted is decided when they are sent.
 
     Parameters
     ----------
@@ -93,7 +108,11 @@ def _insert_inbox(kind: Kind, source: FromClause) -> CTE:
 
 
 def _insert_push(kind: Kind, source: FromClause) -> CTE:
-    values = _common(kind, source, "user_id", "payload", "expires_at") | {
+    values = _common(kind, source, "user_id", "payload")
+    values |= {
+        "expires_at": func.least(
+            source.c.get("expires_at", null()), values["due_at"] + literal(kind.push_ttl, Interval())
+        ),
         "priority": literal(kind.priority.value, outbox.c.priority.type),
         "channel": literal("push"),
         "push_subscription_id": push_subscriptions.c.id,

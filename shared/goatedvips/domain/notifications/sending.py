@@ -7,7 +7,7 @@ expires and another run sends the mail again: each mail is sent at least once, a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal, Protocol, get_args
 
 from sqlalchemy import (
     ColumnElement,
@@ -38,7 +38,9 @@ FIRST_PAUSE = timedelta(minutes=1)  # doubled after each further try: the eighth
 LEASE = timedelta(minutes=2)  # longer than a run of the sender, so no other run takes its mail meanwhile
 CLOCK_SKEW = timedelta(seconds=10)  # by which the clocks of two runs may differ
 
-type Outcome = Literal["sent", "dropped", "deferred", "retried", "given_up", "put_back"]
+type Outcome = Literal["sent", "dropped", "deferred", "retried", "given_up", "put_back", "handed_over"]
+OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome.__value__)
+"""Of mail, and of push messages: these are handed over, and `pushes.results` records what came of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,14 @@ class Mail:
     """From when on it is of no use; None: never."""
 
 
+class Leased(Protocol):
+    """A leased row of the outbox."""
+
+    @property
+    def id(self) -> int:
+        """Its id."""
+
+
 # Each lease locks the one row of `sender_state` first, so leases follow one another. A second that another run wrote
 # counts as the present one unless its clock is ahead by more than CLOCK_SKEW.
 _SECOND = bindparam("this_second", type_=sender_state.c.second.type)
@@ -79,8 +89,13 @@ _most_rows = func.least(_BATCH, bindparam("rate", type_=Integer) - _lock_state.c
 _limit = select(func.greatest(_most_rows, 0)).scalar_subquery()
 
 
-def _select_due(*conditions: ColumnElement[bool]) -> Select[Any]:
-    """Return the due mail that meets the conditions, oldest first: one range of an index."""
+def select_due(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return what is due of the outbox and meets the conditions, oldest first, at most `batch` rows, and lock it.
+
+    Parameters
+    ----------
+    conditions: with those of `WAITING` they name one range of an index.
+    """
     return (
         select(outbox.c.id, outbox.c.priority, outbox.c.due_at)
         .where(
@@ -98,7 +113,7 @@ def _select_due(*conditions: ColumnElement[bool]) -> Select[Any]:
 # By `outbox_channel_turn_idx`.
 _of_priorities = [
     select(
-        _select_due(
+        select_due(
             outbox.c.channel == literal("mail"),
             outbox.c.priority == literal(priority.value, outbox.c.priority.type),
         ).subquery(f"due_{priority.name.lower()}")
@@ -108,9 +123,10 @@ _of_priorities = [
 ]
 # By `outbox_campaign_turn_idx`: campaigns that are paused, or that the brake stops, are not looked at, however much of
 # them waits.
-_sending = select_windows(campaigns.c.status == "sending", campaigns.c.queued_at.is_not(None))
-_of_campaign = _select_due(outbox.c.campaign_id == _sending.c.id).lateral("due_campaign")
-_of_campaigns = select(_of_campaign).select_from(_sending.join(_of_campaign, true())).where(_sending.c.reason.is_(None))
+SENDING = select_windows(campaigns.c.status == "sending", campaigns.c.queued_at.is_not(None))
+"""The campaigns of which something may be sent, unless the brake has a reason against it."""
+_of_campaign = select_due(outbox.c.campaign_id == SENDING.c.id).lateral("due_campaign")
+_of_campaigns = select(_of_campaign).select_from(SENDING.join(_of_campaign, true())).where(SENDING.c.reason.is_(None))
 _of_each_priority = union_all(*_of_priorities, _of_campaigns).subquery("of_each_priority")
 _due = (
     select(_of_each_priority.c.id)
@@ -196,7 +212,7 @@ _defer = (
 )
 _put_back = (
     update(outbox)
-    .where(outbox.c.id.in_(bindparam("mail_ids", expanding=True)), WAITING)
+    .where(outbox.c.id.in_(bindparam("outbox_ids", expanding=True)), WAITING)
     .values(leased_until=null(), attempts=outbox.c.attempts - 1)
     .execution_options(commit_in_flight=True)
 )
@@ -237,10 +253,10 @@ def record_failure(connection: Connection, mail: Mail, reason: str, *, now: date
     return "retried" if mail.attempts < TRIES else "given_up"
 
 
-def put_back(connection: Connection, mails: Sequence[Mail]) -> Outcome:
-    """End the leases of mails that were not tried, if there are any; the try does not count."""
-    if mails:
-        connection.execute(_put_back, {"mail_ids": [mail.id for mail in mails]})
+def put_back(connection: Connection, rows: Sequence[Leased]) -> Outcome:
+    """End the leases of rows that were not tried, if there are any; the try does not count."""
+    if rows:
+        connection.execute(_put_back, {"outbox_ids": [row.id for row in rows]})
     return "put_back"
 
 

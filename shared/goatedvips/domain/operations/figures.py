@@ -137,8 +137,8 @@ _FIGURES: dict[str, ColumnElement[Any]] = {
     "races.unsettled": _count_where(_is_unsettled),
     "codes.issued": _estimated_rows(bonus_codes),
     "codes.claimed": _estimated_rows(code_claims),
-    "mail.queued": _count_where(WAITING),
-    "mail.failed": _count_where(outbox.c.failed_at.is_not(None)),
+    "mail.queued": _count_where(WAITING, outbox.c.channel == "mail"),
+    "mail.failed": _count_where(outbox.c.failed_at.is_not(None), outbox.c.channel == "mail"),
 }
 
 

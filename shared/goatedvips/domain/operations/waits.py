@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Integer, cast, func, select
 
 from goatedvips.domain.access import NOW
+from goatedvips.domain.notifications.deciding import Channel
 from goatedvips.domain.notifications.kinds import Priority
 from goatedvips.domain.notifications.outbox import WAITING
 from goatedvips.models.notifications import outbox
@@ -17,7 +18,7 @@ class Waits:
     """Ages in seconds; 0 where there is nothing to wait for."""
 
     outbox_age: int
-    """Of the mail that has been due the longest, without mail that goes to very many recipients at once."""
+    """Of the mail or push message that has been due the longest, without what goes to very many recipients at once."""
     feed_age: int
     """Of the newest feed, from its request; 0 before the first one."""
 
@@ -28,7 +29,7 @@ def _age(instant: ColumnElement[datetime]) -> ColumnElement[int]:
 
 _select_waits = select(
     select(_age(func.min(outbox.c.due_at)))
-    .where(WAITING, outbox.c.channel == "mail", outbox.c.priority < Priority.BULK, outbox.c.due_at <= NOW)
+    .where(WAITING, outbox.c.channel.in_(list(Channel)), outbox.c.priority < Priority.BULK, outbox.c.due_at <= NOW)
     .scalar_subquery()
     .label("outbox_age"),
     select(_age(func.max(feeds.c.requested_at))).scalar_subquery().label("feed_age"),

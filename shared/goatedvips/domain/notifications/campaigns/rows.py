@@ -6,7 +6,22 @@ looks at the mail of a window: what was sent since the campaign began, or since 
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, ScalarSelect, Select, Subquery, and_, case, func, or_, select, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Subquery,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from goatedvips.domain.access import NOW
 from goatedvips.domain.notifications.outbox import WAITING
@@ -23,6 +38,18 @@ LEAST_BOUNCES, MAILS_PER_BOUNCE = 10, 20
 """It acts on so many hard bounces, if they are at least one in so many mails (5 %)."""
 
 _of_campaign = outbox.c.campaign_id == campaigns.c.id
+
+
+def is_push_of(campaign_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a row of the outbox is a campaign's push message; with `WAITING`, by `outbox_campaign_push_turn_idx`.
+
+    Such a row has no `campaign_id`, because the counts and the brake of a campaign are about mail.
+    """
+    return and_(
+        outbox.c.channel == literal("push"),
+        outbox.c.kind == literal("campaign"),
+        outbox.c.payload["campaign_id"].astext == cast(campaign_id, Text),
+    )
 
 
 def counts() -> ScalarSelect[Any]:
@@ -46,12 +73,16 @@ def counts() -> ScalarSelect[Any]:
 
 
 def has_waiting() -> ColumnElement[bool]:
-    """Whether rows of the campaign in `campaigns` wait to be sent: one look into `outbox_campaign_turn_idx`.
+    """Whether mail or push messages of the campaign in `campaigns` wait to be sent: a look into each of two indexes.
 
-    With EXISTS the planner would scan the table for the first such row, if it expects many.
+    These are `outbox_campaign_turn_idx` and `outbox_campaign_push_turn_idx`. With EXISTS the planner would scan the
+    table for the first such row, if it expects many.
     """
-    first = select(outbox.c.id).where(_of_campaign, WAITING).order_by(outbox.c.due_at, outbox.c.id).limit(1)
-    return first.correlate(campaigns).scalar_subquery().is_not(None)
+    first = (
+        select(outbox.c.id).where(of_campaign, WAITING).order_by(outbox.c.due_at, outbox.c.id).limit(1)
+        for of_campaign in (_of_campaign, is_push_of(campaigns.c.id))
+    )
+    return or_(*(row.correlate(campaigns).scalar_subquery().is_not(None) for row in first))
 
 
 def count_sent(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:

@@ -140,7 +140,7 @@ def _notification(row: Row[*tuple[Any, ...]]) -> Notification:
     try:
         notice = describe(row.kind, row.payload | {name: row._mapping[name] for name in words})
     except LookupError:  # queued by another version; the rest of the inbox is shown all the same
-        notice = Notice(row.kind.replace("_", " ").capitalize(), "", "")
+        notice = Notice(row.kind.replace("_", " ").capitalize(), "", "", "")
     return Notification(row.id, row.kind, notice.title, notice.body, created_at=row.due_at, read_at=row.read_at)
 
 

@@ -1,8 +1,10 @@
 """The texts of notifications for members: in the inbox, on a lock screen, and in mail that says no more than these.
 
 They are made from the payload. Text in it that somebody wrote becomes one line, without control characters.
+A lock screen shows it to anyone, so there is no amount on it, and no such text that could name one.
 """
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,6 +14,7 @@ from typing import Any, Final
 type Payload = Mapping[str, Any]
 
 _MOST_CODES = 20  # that one notification lists
+_LONGEST_ON_LOCK_SCREEN = 150  # characters of a text that somebody wrote
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +23,10 @@ class Notice:
 
     title: str
     body: str
+    headline: str
+    """The title as a lock screen shows it to anyone: without amounts."""
     teaser: str
-    """The body as a lock screen shows it to anyone: without amounts and without what only the member should read."""
+    """The body as a lock screen shows it: without amounts and without what only the member should read."""
 
 
 def describe(kind: str, payload: Payload) -> Notice:
@@ -39,17 +44,29 @@ def one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
+def _without_amount(text: str, otherwise: str) -> str:
+    """Return a text that people wrote as one line if it can be no amount: it has no number and no currency sign.
+
+    Parameters
+    ----------
+    otherwise: what is returned for any other text, and for a long one.
+    """
+    line = one_line(text)
+    has_amount = any(letter.isnumeric() or unicodedata.category(letter) == "Sc" for letter in line)
+    return otherwise if has_amount or not 0 < len(line) <= _LONGEST_ON_LOCK_SCREEN else line
+
+
 def _link_decided(payload: Payload) -> Notice:
     if payload["decision"] == "approved":
         title, teaser = "Your casino account is linked", "It is now linked to your account."
     else:
         title, teaser = "Your casino account was not linked", "You can ask again at any time."
-    return Notice(title, _account(payload) + teaser + _reason(payload), teaser)
+    return Notice(title, _account(payload) + teaser + _reason(payload), title, teaser)
 
 
 def _link_ended(payload: Payload) -> Notice:
-    teaser = "You can ask for a link again."
-    return Notice("Your casino account is no longer linked", _account(payload) + teaser + _reason(payload), teaser)
+    title, teaser = "Your casino account is no longer linked", "You can ask for a link again."
+    return Notice(title, _account(payload) + teaser + _reason(payload), title, teaser)
 
 
 def _account(payload: Payload) -> str:
@@ -63,19 +80,21 @@ def _reason(payload: Payload) -> str:
 def _ticket_reply(payload: Payload) -> Notice:
     number = f"Answer to your ticket #{payload['ticket_id']}"
     body = f"We have answered your ticket {one_line(payload['subject'])}. Please reply on the ticket itself."
-    return Notice(number, body, "We have answered your ticket.")
+    return Notice(number, body, number, "We have answered your ticket.")
 
 
 def _race_started(payload: Payload) -> Notice:
     body = f"It ends on {_minute(payload['end_date'])}. Good luck!"
-    return Notice(f"{one_line(payload['title'])} has begun", body, body)
+    headline = f"{_without_amount(payload['title'], 'A race')} has begun"
+    return Notice(f"{one_line(payload['title'])} has begun", body, headline, body)
 
 
 def _race_result(payload: Payload) -> Notice:
     rank, prize = payload["rank"], payload["prize"]
     placed = f"You finished at rank {rank:,}." if rank else "You have no rank in it."
     won = f" You won {_dollars(prize)}. The prize is in your rewards." if prize else ""
-    return Notice(f"The result of {one_line(payload['title'])}", placed + won, placed)
+    headline = f"The result of {_without_amount(payload['title'], 'a race')}"
+    return Notice(f"The result of {one_line(payload['title'])}", placed + won, headline, placed)
 
 
 def _tier_reached(payload: Payload) -> Notice:
@@ -83,7 +102,9 @@ def _tier_reached(payload: Payload) -> Notice:
     title = f"You have reached the tier {one_line(payload['tier'])}"
     has_reward = reward is not None and Decimal(reward) > 0
     body = f"Your reward of {_dollars(reward)} is in your rewards." if has_reward else "Thank you for playing with us."
-    return Notice(title, body, "Your reward is in your rewards." if has_reward else body)
+    named = _without_amount(payload["tier"], "")
+    headline = f"You have reached the tier {named}" if named else "You have reached a new tier"
+    return Notice(title, body, headline, "Your reward is in your rewards." if has_reward else body)
 
 
 def _code_issued(payload: Payload) -> Notice:
@@ -95,32 +116,38 @@ def _code_issued(payload: Payload) -> Notice:
     period = f"You can claim {'it' if count == 1 else 'them'}{since} until {_minute(payload['expires_at'])}."
     more = f" and {count - len(codes):,} more" if count > len(codes) else ""
     body = f"We have given you {number}{worth}: {', '.join(map(one_line, codes))}{more}. {period}"
-    return Notice(f"You have {number}", body, period)
+    return Notice(f"You have {number}", body, f"You have {number}", period)
 
 
 def _win_expiring(payload: Payload) -> Notice:
     until = f"until {_minute(payload['expires_at'])}"
     code = one_line(payload["code"])
-    return Notice("Claim what you have won", f"Claim {code} {until}. Then it expires.", f"You can claim it {until}.")
+    title = "Claim what you have won"
+    return Notice(title, f"Claim {code} {until}. Then it expires.", title, f"You can claim it {until}.")
 
 
 def _code_expiring(payload: Payload) -> Notice:
     count, until = payload["count"], f"until {_minute(payload['expires_at'])}"
     if count == 1:
         body = f"Claim {one_line(payload['code'])} {until}. Then it expires."
-        return Notice("Your bonus code expires soon", body, f"You can claim it {until}.")
+        title = "Your bonus code expires soon"
+        return Notice(title, body, title, f"You can claim it {until}.")
     body = f"You can claim {count:,} of them {until}, for example {one_line(payload['code'])}. Then they expire."
-    return Notice("Your bonus codes expire soon", body, f"You can claim them {until}.")
+    title = "Your bonus codes expire soon"
+    return Notice(title, body, title, f"You can claim them {until}.")
 
 
 def _campaign(payload: Payload) -> Notice:
-    return Notice(one_line(payload["subject"]), payload["plain_text"], "Read it in your inbox.")
+    subject = one_line(payload["subject"])
+    headline = _without_amount(subject, "A message to members")
+    return Notice(subject, payload["plain_text"], headline, "Read it in your inbox.")
 
 
 def _statement_written(payload: Payload) -> Notice:
     month = f"{date.fromisoformat(payload['month']):%B %Y}"
     body = "It has what you have wagered, your spins, claims, races and rewards."
-    return Notice(f"Your statement for {month}", body, "It is in your account.")
+    title = f"Your statement for {month}"
+    return Notice(title, body, title, "It is in your account.")
 
 
 _DESCRIBE: Final[Mapping[str, Callable[[Payload], Notice]]] = {
