@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from goatedvips.models.accounts import users
 from goatedvips.models.codes import bonus_codes
+from goatedvips.models.notifications import push_subscriptions
 from local import demo, demo_feeds
 from tests.support.make_run import ROOT, Run, start
 from tests.support.members import Member, Members
@@ -119,6 +120,37 @@ def test_make_invoke_works_beside_it_after_the_printed_lines(run: Run, folder: P
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["statusCode"] == 201
+
+
+def test_a_push_message_reaches_its_browser_and_a_browser_that_is_gone_gets_no_more(run: Run) -> None:
+    member, staff = (
+        httpx.post(f"{run.base}/v1/sessions", json={"login": login, "password": demo.PASSWORD}, timeout=30).json()
+        for login in (demo.MEMBER, demo.STAFF)
+    )
+    headers = [{"Authorization": f"Bearer {session['token']}"} for session in (member, staff)]
+    ours, gone = (httpx.post(f"{run.base}/push/browsers").json() for _ in range(2))
+    for subscription in (ours, gone):
+        added = httpx.post(f"{run.base}/v1/me/push-subscriptions", headers=headers[0], json=subscription)
+        assert added.status_code == 201
+    httpx.put(f"{run.base}/push/behaviour", json={"status": 410, "endpoint": gone["endpoint"]}).raise_for_status()
+    body = {"subject": "My reward", "description": "Where is it?"}
+    ticket = httpx.post(f"{run.base}/v1/tickets", headers=headers[0], json=body).json()
+    answer = {"message": "There."}
+    httpx.post(f"{run.base}/v1/tickets/{ticket['id']}/messages", headers=headers[1], json=answer).raise_for_status()
+
+    left = sa.select(push_subscriptions.c.endpoint).where(push_subscriptions.c.user_id == member["user"]["id"])
+    engine = sa.create_engine(run.found(r"Database +(\S+)").replace("://", "+pg8000://", 1))
+    end, endpoints = time.monotonic() + 60, [ours["endpoint"], gone["endpoint"]]
+    while len(endpoints) > 1 and time.monotonic() < end:
+        time.sleep(0.2)
+        with engine.connect() as connection:
+            endpoints = list(connection.scalars(left))
+    engine.dispose()
+    assert endpoints == [ours["endpoint"]]
+    caught = {one["endpoint"]: one for one in httpx.get(f"{run.base}/push.json").json()["items"]}
+    assert [caught[browser["endpoint"]]["status"] for browser in (ours, gone)] == [201, 410]
+    assert caught[ours["endpoint"]]["message"]["notification"]["title"] == f"Answer to your ticket #{ticket['id']}"
+    assert "Answer to your ticket" in httpx.get(f"{run.base}/push").text
 
 
 def token_mailed(run: Run, to: str, page: str) -> str:
