@@ -209,6 +209,35 @@ def test_the_pages_behind_links_in_mail_and_problems_open(run: Run) -> None:
     assert httpx.get(f"{run.base}/v1/users/1%0a").status_code == 404
 
 
+@pytest.fixture(scope="module")
+def browsers(run: Run) -> dict[str, str]:
+    """The endpoints of two browsers of a member whose ticket is answered: one takes messages, and one is gone."""
+    members = Members(run.database)
+    member, staff = members.new(username="two-browsers", username_key="two-browsers"), members.staff()
+
+    def call(by: Member, path: str, **body: object) -> Any:
+        headers = {"Authorization": f"Bearer {by.token}", "Idempotency-Key": secrets.token_hex(8)}
+        answer = httpx.post(f"{run.base}{path}", headers=headers, json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    subscriptions = [httpx.post(f"{run.base}/push/browsers").json() for _ in range(2)]
+    present, gone = (call(member, "/v1/me/push-subscriptions", **subscription) for subscription in subscriptions)
+    behaviour = {"status": 410, "endpoint": gone["endpoint"]}
+    assert httpx.put(f"{run.base}/push/behaviour", json=behaviour).status_code == 200
+    ticket = call(member, "/v1/tickets", subject="Where are my $500?", description="?")
+    call(staff, f"/v1/tickets/{ticket['id']}/messages", message="Here they are.")
+    return {"ticket": str(ticket["id"]), "present": present["endpoint"], "gone": gone["endpoint"]}
+
+
+def test_an_answer_is_queued_for_each_browser(run: Run, browsers: dict[str, str]) -> None:
+    """They leave within 10 seconds, while the next tests run."""
+    of_ticket = sa.text("SELECT channel FROM outbox WHERE payload ->> 'ticket_id' = :ticket AND kind = 'ticket_reply'")
+    with run.database.connect() as connection:
+        channels = connection.scalars(of_ticket, {"ticket": browsers["ticket"]}).all()
+    assert sorted(channels) == ["mail", "push", "push"]
+
+
 def test_each_of_many_concurrent_members_sees_only_their_own_data(run: Run) -> None:
     members = Members(run.database)
     fifty = [members.new() for _ in range(50)]
@@ -265,6 +294,29 @@ def test_each_of_many_concurrent_members_sees_only_their_own_data(run: Run) -> N
         assert len(subjects) == 100
         assert all(subject == username for subject, username in subjects)
         assert sorted(claimed) == [member.id for member in fifty]
+
+
+def test_a_push_message_arrives_and_a_browser_that_is_gone_is_forgotten(run: Run, browsers: dict[str, str]) -> None:
+    subscribed = sa.text("SELECT endpoint FROM push_subscriptions WHERE endpoint IN (:present, :gone)")
+    end = time.monotonic() + 30
+    left: list[str] = []
+    while left != [browsers["present"]] and time.monotonic() < end:
+        with run.database.connect() as connection:
+            left = list(connection.scalars(subscribed, browsers))
+        time.sleep(0.2)
+    assert left == [browsers["present"]]
+    items = httpx.get(f"{run.base}/push.json", params={"endpoint": browsers["present"]}).json()["items"]
+    ((status, message),) = [(item["status"], item["message"]) for item in items]
+    assert (status, message["web_push"]) == (201, 8030)
+    shown = message["notification"]
+    assert (shown["title"], shown["body"], shown["navigate"]) == (
+        f"Answer to your ticket #{browsers['ticket']}",
+        "We have answered your ticket.",
+        f"{run.base}/v1/me/notifications",
+    )
+    outcomes = sa.text("SELECT dropped_reason FROM outbox WHERE channel = 'push' AND payload ->> 'ticket_id' = :ticket")
+    with run.database.connect() as connection:
+        assert sorted(connection.scalars(outcomes, browsers), key=str) == [None, "subscription_ended"]
 
 
 def test_lost_rights_take_effect_at_once_although_the_authorizer_s_answer_is_cached(run: Run) -> None:
