@@ -92,7 +92,7 @@ _publish_version = (
     select(_insert_version)
     .add_cte(
         _set_tiers,
-        record(_members, at=NOW, ladder=_ladder),
+        record(_members, at=NOW, ladder=_ladder, is_exclusive=True),
         audit.recorded("publish_tiers", _insert_version),
     )
     .execution_options(commit_in_flight=True)
