@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from goatedvips.domain.access import Caller
 from goatedvips.domain.accounts import credentials, exclusions, link_decisions
 from goatedvips.domain.accounts.log_in import LogInAttempt
-from goatedvips.domain.members import changes
+from goatedvips.domain.members import changes as member_changes
 from goatedvips.domain.members.changes import Change
 from goatedvips.domain.privacy import erasure
-from goatedvips.domain.races import disqualification, participation
+from goatedvips.domain.races import changes, disqualification, participation
 from goatedvips.domain.wagers import acceptance
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.races import wager_race_participants as participants
@@ -30,7 +30,8 @@ LIFETIME = timedelta(days=10_000)  # of sessions, which are made now and used in
 UNLINKED, ADOPTED = 0.05, 0.1  # of members: without a uid, and with a total that the legacy application left
 SPARE = 0.2  # how many more uids than members there are
 JOINED_BY_FUNCTION = 10  # of the members who join a race before its start
-ACCEPTED = 0.3  # of open falls, at each look
+RAISED = 0.1  # of what happens in a race that has not ended: staff raise its prize pool
+ACCEPTED, MOST_ACCEPTED = 0.3, 1  # of open falls, at each look; and about how many
 
 
 @dataclass
@@ -49,9 +50,18 @@ class Player:
 
 
 class Community:
-    """Members, of whom most are linked and take part in races, and a staff member."""
+    """Members, of whom most are linked and take part in races, a staff member, and shells, by user id."""
 
-    def __init__(self, owner: sa.Engine, runner: Runner, reports: Reports, chance: random.Random, size: int) -> None:
+    def __init__(
+        self,
+        owner: sa.Engine,
+        runner: Runner,
+        reports: Reports,
+        chance: random.Random,
+        size: int,
+        *,
+        shells: int = 0,
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._owner, self._runner, self._reports, self._chance = owner, runner, reports, chance
         members = Members(owner)
@@ -65,6 +75,7 @@ class Community:
             self.players[member.id] = Player(member, Person(uid))
         held = {player.person.uid for player in self.players.values()}
         self._spare = [uid for uid in self.uids if uid not in held]
+        self.shells = {members.shell(self._spare.pop()).id: Person(is_shell=True) for _ in range(shells)}
         self._erased_uids: list[str] = []
         for player in self.players.values():
             if player.person.uid is not None and chance.random() < ADOPTED:
@@ -80,11 +91,11 @@ class Community:
     @property
     def people(self) -> dict[int, Person]:
         """What decides whether a member is ranked, by user id."""
-        return {user_id: player.person for user_id, player in self.players.items()}
+        return {user_id: player.person for user_id, player in self.players.items()} | self.shells
 
     def join(self, race: Race, player: Player, now: datetime) -> None:
         """Let a member join a race."""
-        self._runner.once(partial(participation.join, caller=player.caller, race_id=race.id, now=now))
+        self._runner.run(partial(participation.join, caller=player.caller, race_id=race.id, now=now))
         race.participants[player.member.id] = Participant()
 
     def join_all(self, race: Race, carried_over: Mapping[int, Decimal], now: datetime) -> None:
@@ -132,20 +143,38 @@ class Community:
         }
         player = self._chance.choice(list(self.players.values()))
         if self._chance.random() < 1 / 4 and races:
-            race = self._chance.choice(races)
-            if player.member.id in race.participants:
-                self._disqualify(player, race, now)
-            elif player.has_session and player.excluded_until is None and now < race.end:
-                self.join(race, player, now)
-                self.counts["late joins"] += 1
+            self._happen_in(self._chance.choice(races), player, now)
             return
         kind = self._chance.choice(list(kinds))
         self.counts[kind] += kinds[kind](player, now)
 
+    def _happen_in(self, race: Race, player: Player, now: datetime) -> None:
+        part = race.participants.get(player.member.id)
+        if now < race.end and self._chance.random() < RAISED:
+            self._raise_pool(race, now)
+        elif part is not None and now < race.start and player.has_session and not part.is_disqualified:
+            self._runner.run(partial(participation.leave, caller=player.caller, race_id=race.id, now=now))
+            del race.participants[player.member.id]
+            self.counts["leaves"] += 1
+        elif part is not None:
+            self._disqualify(player, race, now)
+        elif player.has_session and player.excluded_until is None and now < race.end:
+            self.join(race, player, now)
+            self.counts["late joins"] += now >= race.start
+
+    def _raise_pool(self, race: Race, now: datetime) -> None:
+        pool = race.pool + Decimal(self._chance.randrange(1, 10**6)).scaleb(-2)
+        given = {"prize_pool": pool}
+        self._runner.run(partial(changes.change, caller=self.staff, race_id=race.id, given=given, now=now))
+        race.pool = pool
+        self.counts["raised pools"] += 1
+
     def accept_falls(self, now: datetime) -> None:
         """Let staff accept some of the lower totals."""
-        for uid, total in self._reports.falls().items():
-            if self._chance.random() < ACCEPTED:
+        falls = self._reports.falls()
+        share = min(ACCEPTED, MOST_ACCEPTED / max(1, len(falls)))
+        for uid, total in falls.items():
+            if self._chance.random() < share:
                 self._runner.run(
                     partial(
                         acceptance.accept_fall, caller=self.staff, uid=uid, total=total, reason="Corrected.", now=now
@@ -205,7 +234,8 @@ class Community:
         return True
 
     def _change(self, player: Player, change: Change, now: datetime) -> None:
-        self._runner.run(partial(changes.change, caller=self.staff, member_id=player.member.id, wanted=change, now=now))
+        member_id = player.member.id
+        self._runner.run(partial(member_changes.change, caller=self.staff, member_id=member_id, wanted=change, now=now))
 
     def _link(self, player: Player, now: datetime) -> bool:
         """Link a member to another uid. One who was excluded would leave their exclusion with the old uid."""

@@ -1,13 +1,15 @@
 """A month of races, from the affiliate's answers to prizes, held to a plain computation of the same results.
 
 Three races run at once, some of them back to back. The feed fails, comes late, twice, in pieces and out of order, and
-dies for more than a day. Members are linked anew, excluded, suspended and erased. Whatever changes the database is run
-twice, from two connections at once, and in processes that are killed.
+dies for more than a day. Members are linked anew, excluded, suspended and erased; staff raise prize pools, move the end
+of a race and cancel another one, and some races are settled days late. Whatever changes the database is run twice, from
+two connections at once, and in processes that are killed.
 """
 
 import hashlib
 import random
 from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,16 +18,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from goatedvips.domain.races.results import settlement
+from goatedvips.domain.races import changes, recurrence
+from goatedvips.domain.races.results import dry_runs, settlement
 from goatedvips.domain.wagers import acceptance
 from goatedvips.domain.wagers.feed import FeedPage, parse_feed
 from goatedvips.domain.wagers.ingest import ingest_feed
-from goatedvips.models.races import historical_races, race_boundaries, wager_race_participants, wager_races
-from goatedvips.models.rewards import rewards
+from goatedvips.models.races import wager_race_participants, wager_races
 from goatedvips.models.wagers import feeds
+from tests.simulations import outcomes
 from tests.simulations.happenings import Community
 from tests.simulations.provider import Page, Provider
-from tests.simulations.reference import Race, Reports, Result
+from tests.simulations.reference import Participant, Race, Reports, Result
 from tests.simulations.runner import Runner
 from tests.support.ingesting import Ingesting, key_of
 from tests.support.races import Races
@@ -36,12 +39,15 @@ KILLS = 100
 START = datetime(2030, 4, 1, tzinfo=UTC)  # a Monday
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 BEFORE, OUTAGE, AFTER = 12 * HOUR, (6 * HOUR, 41 * HOUR), 54 * HOUR  # of the start; within and of the end
+DELAY, LONGEST_DELAYED, DELAYED = timedelta(minutes=30), 72, 1 / 3  # of settlements; in hours, and how often
+LATER_END = 2 * HOUR  # by which staff move the end of a race
 FORCED_END = 8 * HOUR  # of the race whose end's feed never comes, after the end of the others
+SHELLS = 0.03  # of the number of members, in the race of the legacy application
 JOINING, CARRIED_OVER = 0.9, 0.3  # of members: in a race, and with a score that the legacy application left
 LATE, REPEATED = 0.12, 0.06  # of answers
 LONGEST_DELAY = 24  # requests
 LAST_KILL = 1.1  # the length of the month, in times of that after which no kill is due any more
-EACH_BOARD = 1_000  # members up to whose number whole boards are compared after each feed
+EACH_BOARD = 1_000  # members up to whose number whole boards are compared after each feed, and more is run again
 SOME_BOARDS, SAMPLE = 10, 30  # else after one feed in so many; after the others the scores of so many participants
 POOLS = ("100.01", "5000.00", "0.07", "99999.99")
 PERCENTS = (("50", "30", "20"), ("33.33", "33.33", "33.33"), ("25", "15", "10", "7.5", "5", "0.01"), ("100",))
@@ -70,7 +76,8 @@ def run(servers: Stack, name: str, *, size: int, seed: int, days: int = DAYS, ki
     url = servers.direct(name).replace("postgresql:", "postgresql+pg8000:")
     owner = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     chance = random.Random(seed)
-    runner = Runner(servers, name, random.Random(seed), kills)  # choices of its own: they depend on when it kills
+    ways = (7, 2, 1) if size <= EACH_BOARD else (17, 2, 1)
+    runner = Runner(servers, name, random.Random(seed), kills, ways)  # choices of its own: they depend on when it kills
     Ingesting(owner).remove_all()
     try:
         month = _Month(owner, runner, chance, size, days)
@@ -91,24 +98,35 @@ class _Month:
         self._owner, self._runner, self._chance, self._size = owner, runner, chance, size
         self._end = START + days * DAY
         self._reports = Reports()
-        self._community = Community(owner, runner, self._reports, chance, size)
+        self._community = Community(owner, runner, self._reports, chance, size, shells=int(size * SHELLS))
         self._provider = Provider(chance, self._community.uids, START - BEFORE, self._end)
         self._legacy_ids: set[int] = set()
         self._races = self._make_races(days)
+        self._longer = self._races[-1]
+        self._cancelled = self._make_race(START + days * DAY / 4, START + days * DAY / 2)
+        self._delays = {race.id: self._delay() for race in self._races}
         self._results: dict[int, Result] = {}
+        self._digests: dict[str, str] = {}
         self._waiting: deque[tuple[int, Delivery]] = deque()
         self._counts: Counter[str] = Counter()
 
     def _make_races(self, days: int) -> list[Race]:
         relay = max(1, days // 4)
         windows = [(day, min(day + relay, days)) for day in range(0, days, relay)]
-        windows.append((days // 3, days))
         instants = [(START + start * DAY, START + end * DAY) for start, end in windows]
         forced = self._end + FORCED_END
         instants += [(self._end - 6 * HOUR, forced), (forced, self._end + OUTAGE[1] + 3 * HOUR)]
         legacy = self._make_race(START, self._end, is_legacy=True)
         self._legacy_ids.add(legacy.id)
-        return [legacy, *(self._make_race(start, end) for start, end in instants)]
+        for user_id in self._community.shells:
+            Races(self._owner).enter(legacy.id, user_id)
+            legacy.participants[user_id] = Participant()
+        third = START + days // 3 * DAY, self._end
+        return [legacy, *(self._make_race(start, end) for start, end in (*instants, third))]
+
+    def _delay(self) -> timedelta:
+        """How long the schedule fails to settle a race that is due."""
+        return self._chance.randrange(1, LONGEST_DELAYED) * HOUR * (self._chance.random() < DELAYED)
 
     def _make_race(self, start: datetime, end: datetime, *, is_legacy: bool = False) -> Race:
         percents = [Decimal(percent) for percent in self._chance.choice(PERCENTS)]
@@ -145,6 +163,8 @@ class _Month:
         instants = {race.start for race in self._races} | {race.end for race in self._races}
         for number, moment in enumerate(moments):
             self._runner.progress = min(1, LAST_KILL * number / len(moments))
+            if self._size > EACH_BOARD and number % 24 == 0:
+                print(f"{moment:%B %d, %H:%M}: {len(self._reports.feeds)} feeds", flush=True)
             self._provider.advance(moment)
             requested_at = moment + timedelta(milliseconds=self._chance.randrange(1, 20_000))
             pages = self._provider.answer(requested_at, is_boundary=moment in instants)
@@ -152,25 +172,55 @@ class _Month:
                 self._send(number, Delivery(key_of(requested_at), requested_at, pages))
             now = requested_at + timedelta(seconds=30)
             self._deliver(number, now)
-            for _ in range(1 + self._size // 2_000):
+            self._advance_races(now)
+            for _ in range(1 + self._size // 5_000):
                 self._community.happen(self._unsettled(), now)
+            self._change_races(now)
             self._community.accept_falls(now)
             self._accept_drop(now)
             self._settle(moment + timedelta(seconds=self._chance.randrange(60, 600)))
             if number + 1 < len(moments) and moments[number + 1] - moment > DAY:
                 self._pass_outage(moment, moments[number + 1])
         self._deliver(len(moments) + 2 * LONGEST_DELAY, moments[-1] + HOUR)
-        self._settle(moments[-1] + 3 * HOUR)
+        self._settle(moments[-1] + LONGEST_DELAYED * HOUR)
         assert not self._unsettled(), "a race was never settled"
-        for race in self._races:
-            self._compare(race, self._results[race.id])
+        with self._owner.connect() as connection:
+            for race in self._races:
+                self._compare_standings(race, self._results[race.id])
+                outcomes.compare_results(
+                    connection, race, self._results[race.id], self._community.people, self._digests
+                )
+            outcomes.compare_cancelled(connection, self._cancelled)
 
     def _pass_outage(self, moment: datetime, resumed: datetime) -> None:
         """Look each hour whether a race is settled without a feed of its end, then let staff force it."""
         while (moment := moment + HOUR) < resumed:
             self._settle(moment)
             for race in [race for race in self._unsettled() if moment >= race.end + DAY]:
-                self._settle_for_staff(race, moment, force=True)
+                if self._reports.boundary(race.end) is None:
+                    self._settle_one(race, moment, force=True)
+
+    def _advance_races(self, now: datetime) -> None:
+        """Let the schedule write the races' statuses: they follow the clock."""
+        self._runner.run(partial(recurrence.advance, legacy_app=False, now=now), "jobs")
+        with self._owner.connect() as connection:
+            rows = connection.execute(sa.select(wager_races.c.id, wager_races.c.status)).all()
+        found = {row.id: row.status for row in rows}
+        for race in self._races:
+            expected = "upcoming" if now < race.start else "live" if now < race.end else "completed"
+            assert found[race.id] == expected, f"race {race.id} is {found[race.id]}, not {expected}"
+
+    def _change_races(self, now: datetime) -> None:
+        """Let staff move the end of a race in its last day, and cancel another one while it runs."""
+        staff, longer, other = self._community.staff, self._longer, self._cancelled
+        if longer.end == self._end and now >= longer.end - DAY:
+            given = {"end_date": longer.end + LATER_END}
+            self._runner.run(partial(changes.change, caller=staff, race_id=longer.id, given=given, now=now))
+            longer.end += LATER_END
+            self._counts["ends that moved"] += 1
+        if not self._counts["cancelled races"] and now >= other.start + (other.end - other.start) / 2:
+            self._runner.run(partial(changes.cancel, caller=staff, race_id=other.id, now=now))
+            self._counts["cancelled races"] += 1
 
     def _unsettled(self) -> list[Race]:
         return [race for race in self._races if race.id not in self._results]
@@ -191,9 +241,11 @@ class _Month:
             before = len(self._reports.feeds)
             key, pages = delivery.key, delivery.pages
             feed = parse_feed(FeedPage(page, *one) for page, one in enumerate(pages, 1))
-            digest = hashlib.sha256(repr(pages).encode()).hexdigest()
-            self._runner.run(partial(ingest_feed, now=now, key=key, sha256=digest, feed=feed), "jobs")
-            self._reports.ingest(key, delivery.requested_at, pages, ingested_at=now)
+            self._digests[key] = digest = hashlib.sha256(repr(pages).encode()).hexdigest()
+            with ThreadPoolExecutor(1) as pool:  # while the platform waits for PostgreSQL
+                reported = pool.submit(self._reports.ingest, key, delivery.requested_at, pages, ingested_at=now)
+                self._runner.run(partial(ingest_feed, now=now, key=key, sha256=digest, feed=feed), "jobs")
+            reported.result()
             self._compare_feed(key)
             if len(self._reports.feeds) > before:
                 self._compare_boards(now)
@@ -247,52 +299,40 @@ class _Month:
     def _settle(self, now: datetime) -> None:
         """Settle the races that are due: the schedule has found all but the one of the legacy application."""
         due = [race for race in self._unsettled() if self._reports.is_due(race, now)]
+        overdue = {race.id for race in self._unsettled() if race.end + DAY <= now}
         with self._owner.connect() as connection:
-            found = set(settlement.find_due(connection, now=now))
-        assert found == {race.id for race in due} - self._legacy_ids, f"due at {now}: {found}"
+            assert set(settlement.find_due(connection, now=now)) == {race.id for race in due} - self._legacy_ids
+            assert set(settlement.find_overdue(connection, now=now)) == overdue
         for race in due:
-            if race.id in self._legacy_ids:
-                self._settle_for_staff(race, now)
-            else:
-                self._runner.run_in_all_ways(partial(settlement.settle_due, race_id=race.id, now=now), "jobs")
-                self._note(race, now)
+            if now >= race.end + DELAY + self._delays[race.id]:
+                self._settle_one(race, now)
+                self._counts["settlements a day late"] += now >= race.end + DAY
 
-    def _settle_for_staff(self, race: Race, now: datetime, *, force: bool = False) -> None:
-        staff = self._community.staff
-        settle = partial(settlement.settle, caller=staff, race_id=race.id, force=force, now=now)
-        self._runner.run_in_all_ways(settle, "jobs")
-        self._note(race, now, force=force)
-
-    def _note(self, race: Race, now: datetime, *, force: bool = False) -> None:
-        result = self._reports.settle(race, self._community.people, now=now, force=force)
+    def _settle_one(self, race: Race, now: datetime, *, force: bool = False) -> None:
+        """Settle a race after a dry run: the schedule does it, or staff if it is one of the legacy application."""
+        staff, people = self._community.staff, self._community.people
+        dry_run = self._runner.once(partial(dry_runs.dry_run, caller=staff, race_id=race.id, now=now))
+        if force or race.id in self._legacy_ids:
+            settle = partial(settlement.settle, caller=staff, race_id=race.id, force=force, now=now)
+            self._runner.run_in_all_ways(settle, "jobs")
+        else:
+            self._runner.run_in_all_ways(partial(settlement.settle_due, race_id=race.id, now=now), "jobs")
+        result = self._reports.settle(race, people, now=now, force=force)
         assert result is not None
         self._results[race.id] = result
-        self._compare(race, result)
+        self._compare_standings(race, result)
+        outcomes.compare_dry_run(dry_run, race, result, people, self._reports.falls())
+        sample = self._chance.sample(list(race.participants), SAMPLE)
+        with self._owner.connect() as connection:
+            outcomes.compare_results(connection, race, result, people, self._digests)
+            outcomes.compare_mail(connection, race, result, people)
+            points = outcomes.compare_histories(connection, self._reports, race, people, sample)
         ranks = Counter(one.rank for one in result.standings.values() if one.rank is not None)
+        self._counts["points of histories"] += points
         self._counts["forced settlements"] += force
         self._counts["members ranked"] += ranks.total()
         self._counts["members tied"] += sum(count for count in ranks.values() if count > 1)
         self._counts["newcomers"] += sum(one.is_new for one in result.standings.values())
-
-    def _compare(self, race: Race, result: Result) -> None:
-        """Standings, rewards and archive of a settled race are those of the plain computation."""
-        self._compare_standings(race, result)
-        paid = {user_id: one.prize for user_id, one in result.standings.items() if one.prize}
-        of_race = sa.select(rewards.c.user_id, rewards.c.amount).where(
-            rewards.c.source_type == "race", rewards.c.source_id == race.id
-        )
-        archived = sa.select(historical_races).where(historical_races.c.race_id == race.id)
-        boundaries = sa.select(race_boundaries.c.instant, feeds.c.key).join(
-            feeds, feeds.c.id == race_boundaries.c.feed_id
-        )
-        with self._owner.connect() as connection:
-            rows = connection.execute(of_race).all()
-            assert Counter((row.user_id, row.amount) for row in rows) == Counter(paid.items()), "rewards differ"
-            assert connection.execute(archived).one() is not None
-            found = {row.instant: row.key for row in connection.execute(boundaries)}
-            assert (found[race.start], found[race.end]) == result.feeds, "boundaries differ"
-            settled_at = sa.select(wager_races.c.settled_at).where(wager_races.c.id == race.id)
-            assert connection.scalar(settled_at) is not None
 
     def _compare_standings(self, race: Race, result: Result) -> None:
         participants = wager_race_participants.c

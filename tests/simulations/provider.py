@@ -14,6 +14,13 @@ FALL_CHANCE = 0.0008  # of an account between two readings
 ABSENCE_CHANCE = 0.002
 NO_REQUEST, FAULTY, FAULTY_AT_BOUNDARY = 0.03, 0.35, 0.6  # of requests
 PAGES = 3
+SHAPES = {
+    Shape.DATA: 5,
+    Shape.RESULTS: 5,
+    Shape.BARE: 5,
+    Shape.GROUPED: 1,
+}  # how often; the last one has all four times
+TEXTS = 0.1  # of answers: their figures are texts
 BROKEN = (Fault.UNSUCCESSFUL, Fault.NO_LIST, Fault.HTML, Fault.EMPTY, Fault.TRUNCATED, Fault.MOSTLY_BAD)
 FAULTS = (
     "pages",
@@ -104,7 +111,8 @@ class Provider:
             return self._faulty(now, entries)
         metadata: dict[str, object] = {"totalUsers": len(entries), "lastUpdated": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
         given = {name: value for name, value in metadata.items() if chance.random() < 0.5}
-        return [(200, write(entries, chance.choice(list(Shape)), texts=chance.random() < 0.2, metadata=given))]
+        (shape,) = chance.choices(list(SHAPES), list(SHAPES.values()))
+        return [(200, write(entries, shape, texts=chance.random() < TEXTS, metadata=given))]
 
     def _faulty(self, now: datetime, entries: Sequence[Entry]) -> list[Page]:
         chance, fault, seed = self._chance, self._chance.choice(FAULTS), self._chance.randrange(2**32)

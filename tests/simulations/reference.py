@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 CENT, STORED = Decimal("0.01"), Decimal("0.00000001")
@@ -23,6 +25,7 @@ LEAST_SHARE = Fraction(4, 5)  # of the uids of the last whole feed that a whole 
 DELAY = timedelta(minutes=30)  # of a settlement
 FORCED_AFTER = timedelta(hours=24)  # of the end, without its feed
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+KEPT = 200_000  # amounts that were read last, because most stand in the next feed, too
 FIGURES = ("all_time", "this_week", "this_month", "today")
 ALWAYS = datetime.min.replace(tzinfo=UTC), ""
 
@@ -154,7 +157,7 @@ class Reports:
         if answer is None:
             return
         good, bad, is_complete, last_updated = answer
-        uids = frozenset(good) | bad
+        uids = frozenset(map(intern, good)) | bad
         before = [feed for feed in self.feeds if feed.is_whole and feed.moment < (requested_at, key)]
         last = max(before, key=lambda feed: feed.moment, default=None)
         if last is not None and last.uids == uids:
@@ -240,24 +243,38 @@ class Reports:
         totals = [self._lifted(uid, one) for one in self._readings.get(uid, ()) if one.moment <= feed.moment]
         return max(totals, default=None)
 
-    def base(self, uid: str, start: Feed) -> tuple[Decimal, bool] | None:
-        """What an account had wagered when a race started, and whether it was new. None: it has no reading at all."""
-        before = self.highest(uid, start)
-        if before is not None:
-            return before, False
-        if uid not in self._readings:
-            return None
-        first = self._readings[uid][0]
-        if not start.is_whole or (uid in self._first_seen and self._first_seen[uid] <= start.moment):
-            return self._lifted(uid, first), False
-        return self._lifted(uid, first) - min(first.total, max(first.week, first.month)), True
+    def is_new(self, uid: str, start: Feed) -> bool:
+        """Whether an account appeared, if only in a bad entry, after the whole feed of a race's start."""
+        seen = [reading.moment for reading in self._readings.get(uid, ())[:1]]
+        seen += [self._first_seen[uid]] if uid in self._first_seen else []
+        return start.is_whole and bool(seen) and min(seen) > start.moment
 
-    def score(self, uid: str, start: Feed, end: Feed) -> tuple[Decimal, bool]:
-        """What an account wagered within a race, cut to cents, and whether it was new."""
+    def base(self, uid: str, start: Feed) -> Decimal | None:
+        """What an account had wagered when a race started. None: it has no reading at all."""
+        before = self.highest(uid, start)
+        if before is not None or uid not in self._readings:
+            return before
+        first = self._readings[uid][0]
+        lately = min(first.total, max(first.week, first.month)) if self.is_new(uid, start) else 0
+        return self._lifted(uid, first) - lately
+
+    def score(self, uid: str, start: Feed, end: Feed) -> Decimal:
+        """What an account wagered within a race, cut to cents."""
         base, highest = self.base(uid, start), self.highest(uid, end)
-        if base is None or highest is None:
-            return Decimal(0), False
-        return (highest - base[0]).quantize(CENT, ROUND_FLOOR), base[1]
+        return Decimal(0) if base is None or highest is None else (highest - base).quantize(CENT, ROUND_FLOOR)
+
+    def rise(self, race: Race, uid: str | None, carried_over: Decimal) -> list[tuple[datetime, Decimal]]:
+        """How the score of an account in a settled race rose: when each reading was requested, and the score then."""
+        start, end = self._fixed[race.start], self._fixed[race.end]
+        base = None if uid is None else self.base(uid, start)
+        if uid is None or base is None:
+            return []
+        points, highest = [], base
+        for reading in self._readings[uid]:
+            if start.moment < reading.moment <= end.moment:
+                highest = max(highest, self._lifted(uid, reading))
+                points.append((reading.moment[0], (highest - base).quantize(CENT, ROUND_FLOOR) + carried_over))
+        return points
 
     def is_due(self, race: Race, now: datetime) -> bool:
         """Whether the schedule settles a race."""
@@ -293,8 +310,9 @@ class Reports:
         self, race: Race, user_id: int, people: Mapping[int, Person], start: Feed, end: Feed
     ) -> tuple[Decimal, bool]:
         uid, carried_over = people[user_id].uid, race.participants[user_id].carried_over
-        score, is_new = (Decimal(0), False) if uid is None else self.score(uid, start, end)
-        return score + carried_over, is_new
+        if uid is None:
+            return carried_over, False
+        return self.score(uid, start, end) + carried_over, self.is_new(uid, start)
 
     def _result(self, race: Race, people: Mapping[int, Person], start: Feed, end: Feed) -> Result:
         scores = {user_id: self._participant_score(race, user_id, people, start, end) for user_id in race.participants}
@@ -350,6 +368,12 @@ def cents_of_places(pool: Decimal, percents: Sequence[Decimal]) -> list[int]:
     return cents
 
 
+class Number(str):
+    """A number of a JSON text, as it is written there."""
+
+    __slots__ = ()
+
+
 type Answer = tuple[dict[str, Reading], frozenset[str], bool, datetime | None]
 
 
@@ -362,7 +386,7 @@ def read_pages(pages: Sequence[tuple[int, str]], moment: Moment) -> Answer | Non
     metadata: dict[str, Any] = {}
     for status, body in pages:
         try:
-            page = json.loads(body, parse_float=Decimal, parse_int=Decimal, parse_constant=Decimal)
+            page = json.loads(body, parse_float=Number, parse_int=Number, parse_constant=Number)
         except ValueError:
             return None
         listed = _listed(page)
@@ -379,7 +403,8 @@ def read_pages(pages: Sequence[tuple[int, str]], moment: Moment) -> Answer | Non
     }
     if not entries or 2 * (len(entries) - len(good)) > len(entries):
         return None
-    has_all = metadata.get("totalUsers", len(entries)) == len(entries) and metadata.get("totalPages", 1) <= len(pages)
+    users, count = int(metadata.get("totalUsers", len(entries))), int(metadata.get("totalPages", 1))
+    has_all = users == len(entries) and count <= len(pages)
     updated = metadata.get("lastUpdated")
     return (
         good,
@@ -402,22 +427,26 @@ def _listed(page: Any) -> list[Any] | None:
 
 
 def _has_uid(entry: Any) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("uid"), str) and entry["uid"] != ""
+    return isinstance(entry, dict) and type(entry.get("uid")) is str and entry["uid"] != ""
 
 
 def _reading(entry: Any, moment: Moment) -> Reading | None:
     if not _has_uid(entry) or not isinstance(entry.get("wagered"), dict):
         return None
-    figures = [_amount(entry["wagered"].get(name, None if name == "all_time" else Decimal(0))) for name in FIGURES]
+    wagered = entry["wagered"]
+    figures = [_amount(wagered.get(name, None if name == "all_time" else Number(0))) for name in FIGURES]
     good = [figure for figure in figures if figure is not None]
     return Reading(moment, *good[:3]) if len(good) == len(FIGURES) else None
 
 
-def _amount(given: Any) -> Decimal | None:
-    if not isinstance(given, Decimal) and not (isinstance(given, str) and NUMBER.fullmatch(given)):
-        return None
-    amount = Decimal(given)
-    if not amount.is_finite() or not 0 <= amount < BAD_FROM:
+def _amount(given: object) -> Decimal | None:
+    return _read_amount(given) if isinstance(given, str) and NUMBER.fullmatch(given) else None
+
+
+@lru_cache(KEPT)
+def _read_amount(text: str) -> Decimal | None:
+    amount = Decimal(text)
+    if not 0 <= amount < BAD_FROM:
         return None
     rounded = amount.quantize(STORED, ROUND_HALF_EVEN)
     return rounded if rounded < BAD_FROM else None
