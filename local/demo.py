@@ -150,12 +150,14 @@ def load(url: str, base: str, now: datetime | None = None) -> str:
 
 
 def _make_account(connection: Connection, name: str, now: datetime) -> None:
-    stored = passwords.hash_password(PASSWORD, legacy=False)
+    stored, is_linked = passwords.hash_password(PASSWORD, legacy=False), name == MEMBER
     user_id = registration.register(connection, name, f"{name}@example.com", stored, "127.0.0.1", now=now).id
     connection.execute(
         update(users)
         .where(users.c.id == user_id)
-        .values(email_verified=True, is_admin=name == STAFF, uid=f"demo-{name}" if name == MEMBER else None)
+        .values(
+            email_verified=True, is_admin=name == STAFF, uid=f"demo-{name}" if is_linked else None, verified=is_linked
+        )
     )
 
 
@@ -265,6 +267,7 @@ def _enter_racers(connection: Connection, race_id: int, names: list[str], now: d
             "hide_name": number % 10 == 0,
             "created_at": now,
             "uid": f"demo-{name}",
+            "verified": True,
         }
         for number, name in enumerate(RACER_NAMES, 1)
     ]

@@ -102,6 +102,12 @@ def test_the_member_has_passed_a_tier_with_its_reward(run: Run) -> None:
         assert demo_feeds.NEXT_TIER in connection.scalars(queued).all()
 
 
+def test_members_with_a_casino_account_are_verified(run: Run) -> None:
+    with run.database.connect() as connection:
+        linked = sa.text("SELECT count(*), bool_and(verified) FROM users WHERE uid IS NOT NULL")
+        assert connection.execute(linked).one() == (demo.RACERS + 1, True)
+
+
 def test_participants_are_paid_and_get_the_result_by_mail(run: Run) -> None:
     (past,) = get(run, "/v1/races/history?limit=1")["items"]
     race = {"race_id": past["race_id"]}
