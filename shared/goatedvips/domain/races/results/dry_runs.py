@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Numeric, Row, Text, bindparam, cast, func, or_, select
+from sqlalchemy import Connection, Integer, Row, Text, bindparam, cast, func, or_, select
 
 from goatedvips.domain import access
 from goatedvips.domain.access import Caller
@@ -53,8 +53,8 @@ _select_ranks = (
 _select_falls = (
     select(
         wager_accounts.c.user_id,
-        cast(wager_accounts.c.highest, Numeric(18, 2)).label("highest"),
-        cast(wager_accounts.c.total_wager, Numeric(18, 2)).label("total"),
+        wager_accounts.c.highest,
+        wager_accounts.c.total_wager.label("total"),  # exact, as staff name it to accept the fall
     )
     .join(participants, participants.c.member_key == wager_accounts.c.user_id)
     .where(participants.c.race_id == RACE_ID, wager_accounts.c.total_wager < wager_accounts.c.highest)
