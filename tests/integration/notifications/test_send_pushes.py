@@ -16,6 +16,7 @@ import pytest
 from goatedvips.clients import push_batches, s3
 from goatedvips.clients import secrets as secrets_client
 from goatedvips.clients.push_batches import MalformedBatch, Push, Result
+from goatedvips.clients.push_encryption import LONGEST_MESSAGE
 from goatedvips.config import settings
 from goatedvips.events import ForeignEvent
 from goatedvips.push_services import encode_base64url
@@ -109,7 +110,9 @@ def read_by_node(folder: Path, requests: list[dict[str, str]]) -> list[dict[str,
 def test_each_service_verifies_who_sends_and_each_browser_reads_its_message(pushes: Pushes, tmp_path: Path) -> None:
     browsers = [Browser() for _ in range(3)]
     endpoints = [f"{FCM}0", f"{MOZILLA}1", f"{FCM}2"]
-    messages = [MESSAGE | {"number": number} for number in range(2)] + [{"title": "x" * 3900}]
+    messages = [MESSAGE | {"number": number} for number in range(2)] + [
+        {"title": "x" * (LONGEST_MESSAGE - len('{"title":""}'))}
+    ]
     batch = zip(browsers, endpoints, messages, strict=True)
     event = pushes.put(
         *(b.push(e, message=m, id=n, attempt=n + 4) for n, (b, e, m) in enumerate(batch, 1)),
