@@ -147,7 +147,7 @@ def build_stand_in_parameters(base_url: str, chosen: Mapping[str, str] = os.envi
     """
     return {
         "AffiliateApiUrl": chosen.get("AFFILIATE_API_URL") or f"{base_url}/affiliate/feed",
-        "PushServicesUrl": f"{base_url}/push-services",
+        "PushServicesUrl": chosen.get("PUSH_SERVICES_URL") or f"{base_url}/push-services",
         "S3Endpoint": f"{base_url}/s3",
         "SecretsEndpoint": f"{base_url}/secrets",
     }

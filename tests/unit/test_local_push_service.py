@@ -11,9 +11,9 @@ from werkzeug.test import Client, TestResponse
 from goatedvips.clients.push_encryption import encrypt
 from goatedvips.clients.vapid import Signer
 from goatedvips.push_services import decode_base64url, encode_base64url
-from local.stand_ins.push import key, routes
+from local.stand_ins.push import browsers, key, routes
 from local.stand_ins.push.service import PushService
-from local.template import build_parameters
+from local.template import build_parameters, build_stand_in_parameters
 
 NOON = datetime(2026, 12, 3, 12, tzinfo=UTC)
 MESSAGE = {"notification": {"title": "<b>Gewonnen</b> 🐐", "body": "b"}}
@@ -71,15 +71,23 @@ def test_the_key_of_this_machine_is_a_pair_and_that_of_the_platform() -> None:
     values = build_parameters("postgresql://postgres@127.0.0.1:5432/goatedvips", "http://127.0.0.1:3000", {})
     assert values["PushPublicKey"] == key.PUBLIC_KEY
     assert values["PushServicesUrl"] == f"http://127.0.0.1:3000{routes.PREFIX}"
+    chosen = {"PUSH_SERVICES_URL": "http://127.0.0.1:9/x"}
+    assert build_stand_in_parameters("http://127.0.0.1:3000", chosen)["PushServicesUrl"] == "http://127.0.0.1:9/x"
 
 
 def test_a_message_is_taken_decrypted_and_shown(stand: Stand) -> None:
     endpoint = stand.subscription["endpoint"]
     answer = stand.send()
     assert (answer.status_code, answer.headers["Location"]) == (201, f"{endpoint}/message")
-    shown = {"ttl": "60", "topic": "race", "urgency": "low", "contact": "mailto:hello@goatedvips.example"}
-    instant = {"status": 201, "reason": "", "sent_at": "2026-12-03T12:00:00+00:00"}
-    assert stand.caught() == [{"endpoint": endpoint, "message": MESSAGE} | shown | instant]
+    (one,) = stand.caught()
+    assert one.keys() == {"endpoint", "status", "reason", "sent_at", "headers", "body", "claims", "message"}
+    assert (one["endpoint"], one["status"], one["reason"], one["message"]) == (endpoint, 201, "", MESSAGE)
+    assert one["sent_at"] == "2026-12-03T12:00:00+00:00"
+    assert one["claims"]["sub"] == "mailto:hello@goatedvips.example"
+    shown = {name: one["headers"][name] for name in ("ttl", "topic", "urgency", "content-encoding")}
+    assert shown == {"ttl": "60", "topic": "race", "urgency": "low", "content-encoding": "aes128gcm"}
+    assert one["headers"]["authorization"].startswith("vapid ")
+    assert browsers.read(endpoint, decode_base64url(one["body"])) == MESSAGE
     assert stand.json("GET", "/push.json?endpoint=https://fcm.googleapis.com/other") == {"items": []}
     page = stand.client.get("/push").text
     assert "1 message." in page
@@ -120,7 +128,7 @@ def test_what_push_services_refuse_is_refused_and_shown(
     answer = stand.send(**changes)
     assert (answer.status_code, reason in answer.text) == (status, True)
     (one,) = stand.caught()
-    assert (one["status"], one["reason"], one["message"]) == (status, answer.text, None)
+    assert (one["status"], one["reason"], one["claims"], one["message"]) == (status, answer.text, None, None)
 
 
 def test_a_token_whose_claims_were_changed_is_refused(stand: Stand) -> None:

@@ -338,15 +338,13 @@ def test_what_time_does_not_allow_is_not_tried(services: PushServices, monkeypat
     assert len(services.requests) == 2
 
 
-def test_a_stand_in_gets_all_requests_and_the_rule_for_endpoints_stays(services: PushServices) -> None:
-    base = f"{services.url}/push-services"
+@pytest.mark.parametrize("path", ["", "/", "/push-services"])
+def test_a_stand_in_gets_all_requests_and_the_rule_for_endpoints_stays(services: PushServices, path: str) -> None:
     pushes = [BROWSER.push("https://web.push.apple.com/a;b?c"), BROWSER.push("https://example.com/x")]
-    assert [(result.status, result.error) for result in send(*pushes, stand_in=base)] == [
-        (201, None),
-        (None, "unusable"),
-    ]
+    results = send(*pushes, stand_in=f"{services.url}{path}")
+    assert [(result.status, result.error) for result in results] == [(201, None), (None, "unusable")]
     (request,) = services.requests
-    assert request.path == "/push-services/web.push.apple.com/a;b?c"
+    assert request.path == f"{path.rstrip('/')}/web.push.apple.com/a;b?c"
     assert services.looked_up == []
 
 

@@ -26,8 +26,8 @@ def _render(caught: Caught) -> str:
     shown = message.get("notification")
     notification = shown if isinstance(shown, dict) else {}
     title, body = (str(notification.get(name, "")) for name in ("title", "body"))
-    figures = {"answered": caught.status, "TTL": caught.ttl, "topic": caught.topic, "urgency": caught.urgency}
-    head = ", ".join(f"{name} {value}" for name, value in figures.items() if value != "")
+    figures = [f"{name} {caught.headers[name]}" for name in ("ttl", "topic", "urgency") if name in caught.headers]
+    head = ", ".join([f"answered {caught.status}", *figures])
     text = json.dumps(caught.message, indent=2, ensure_ascii=False) if message else "encrypted for another browser"
     return (
         f"<article><small>{html.escape(caught.endpoint)}<br>{html.escape(head)}</small>"

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
+from goatedvips.push_services import encode_base64url
 from local.stand_ins.push import browsers
 from local.stand_ins.push.tokens import RefusedTokenError, verify
 
@@ -74,11 +75,12 @@ class Caught:
     reason: str
     """Why it was refused; empty if it was not."""
     sent_at: str
-    ttl: str
-    topic: str
-    urgency: str
-    contact: str
-    """Where the sender can be reached, by the token."""
+    headers: dict[str, str]
+    """By their names in lower case."""
+    body: str
+    """The encrypted message, as base64url: whoever has the browser's keys can decrypt it."""
+    claims: dict[str, Any] | None
+    """Of the token; null if it was refused."""
     message: Any
     """The JSON document; null if it is not encrypted for a browser of `POST /push/browsers`."""
 
@@ -103,9 +105,9 @@ class PushService:
         """Take a request, and return status, headers and text of the answer."""
         chosen = self.behaviour if endpoint.startswith(self.behaviour.endpoint) else Behaviour()
         status, reason, answer = chosen.status, "", {"Retry-After": chosen.retry_after, "Location": chosen.location}
-        contact = message = None
+        claims = message = None
         try:
-            contact = self._check(endpoint, headers, body)["sub"]
+            claims = self._check(endpoint, headers, body)
             message = browsers.read(endpoint, body)
             time.sleep(chosen.seconds)
             if status == HTTPStatus.CREATED:
@@ -117,10 +119,9 @@ class PushService:
             status=int(status),
             reason=reason,
             sent_at=self._clock().isoformat(),
-            ttl=headers.get("TTL", ""),
-            topic=headers.get("Topic", ""),
-            urgency=headers.get("Urgency", ""),
-            contact=contact or "",
+            headers={name.lower(): value for name, value in headers.items()},
+            body=encode_base64url(body),
+            claims=claims,
             message=message,
         )
         with self._lock:

@@ -110,9 +110,8 @@ def _request_url(host: str, path: str, stand_in: str) -> httpcore.URL:
     if not stand_in:
         return httpcore.URL(scheme="https", host=host, target=f"/{path}")
     base = httpcore.URL(stand_in)
-    return httpcore.URL(
-        scheme=base.scheme, host=base.host, port=base.port, target=f"{base.target.decode()}/{host}/{path}"
-    )
+    target = f"{base.target.decode().rstrip('/')}/{host}/{path}"
+    return httpcore.URL(scheme=base.scheme, host=base.host, port=base.port, target=target)
 
 
 def _read_retry_after(answer: httpcore.Response, now: datetime) -> int | None:

@@ -239,5 +239,5 @@ def test_the_stand_in_of_make_run_gets_what_push_services_would(
     caught = httpx.get(f"{base}/push.json", params={"endpoint": subscription["endpoint"]}).json()["items"]
     assert [one["message"] for one in caught if one["message"]] == [MESSAGE]
     assert [one["status"] for one in caught] == [201, 201]
-    assert {one["contact"] for one in caught} == {"mailto:hello@goatedvips.example"}
+    assert {one["claims"]["sub"] for one in caught} == {"mailto:hello@goatedvips.example"}
     assert pushes.services.looked_up == []
