@@ -93,9 +93,9 @@ LINES = (
     ),
     Line("HTTP API", "1.00 a million", (NONE, ("3.04 million",), ("60.8 million",))),
     Line(
-        "SnapStart: snapshots of 30 functions, the live and the previous version",
+        "SnapStart: snapshots of 33 functions, the live and the previous version",
         "0.0000015046 a GB-second",
-        _always(f"{HOURS * 3600:,} s", "60", "0.5 GB"),
+        _always(f"{HOURS * 3600:,} s", "66", "0.54 GB"),
     ),
     Line(
         "SnapStart: restores, one in 200 requests",
@@ -103,7 +103,7 @@ LINES = (
         (NONE, ("15,200 restores", "0.5 GB"), ("304,000 restores", "0.5 GB")),
     ),
     Line("metrics, each function that is used has three or four", "0.30 a metric", (("30",), ("300",), ("350",))),
-    Line("alarms", "0.10 an alarm", _always("33")),
+    Line("alarms, one for each metric that they watch", "0.10 a metric", _always("35")),
     Line("logs, 1 kB a request", "0.50 a GB", (("0.2 GB",), ("4 GB",), ("70 GB",))),
     Line("traces, 5 % of requests", "5.00 a million", (NONE, ("0.15 million",), ("3 million",))),
     Line("mail, three a month and member", "0.10 a thousand", (NONE, ("30 thousand",), ("3,000 thousand",))),

@@ -17,6 +17,7 @@ from tools import costs
 from tools.checkov import write_skips
 
 MOST_RESOURCES = 450  # CloudFormation allows 500 in a stack; docs/operations.md says what happens beyond these
+MOST_WITH_PERMISSIONS = 430
 MOST_BYTES = 1_000_000  # CloudFormation's limit for a template
 MOST_WITH_SNAPSHOTS = 40
 OWNERS = {"AllowedOrigins", "MailFrom", "AlarmEmail"}
@@ -170,6 +171,13 @@ def test_the_stack_stays_within_the_limits_of_cloudformation() -> None:
     assert len(of_type(expanded(), "AWS::Lambda::Alias")) <= MOST_WITH_SNAPSHOTS
 
 
+def test_beyond_430_resources_no_function_has_a_permission_of_its_own_for_the_api() -> None:
+    """docs/operations.md, "When it grows", says what the API invokes them by then."""
+    per_function = [name for name in of_type(expanded(), "AWS::Lambda::Permission") if name.endswith("RoutePermission")]
+    assert per_function
+    assert len(expanded()) <= MOST_WITH_PERMISSIONS or not per_function
+
+
 @functools.cache
 def routes() -> set[str]:
     return {route for function in FUNCTIONS for route in function.template_routes}
@@ -293,5 +301,22 @@ def test_the_costs_are_computed_from_what_they_show() -> None:
     for size in range(len(costs.SIZES)):
         shown = [line.cell(size).rpartition("$")[2].replace(",", "") for line in costs.LINES]
         assert sum(Decimal(amount) for amount in shown if amount) == costs.total(size)
-    alarms = next(line for line in costs.LINES if line.what == "alarms").quantities[0][0]
-    assert abs(int(alarms) - len(of_type(template(), "AWS::CloudWatch::Alarm"))) < 8
+
+
+def test_the_costs_count_what_the_stack_has() -> None:
+    def factors(what: str) -> list[Decimal]:
+        (line,) = (line for line in costs.LINES if line.what.startswith(what))
+        return [Decimal(factor.split()[0].replace(",", "")) for factor in line.quantities[0]]
+
+    alarms = [
+        alarm["Properties"].get("Metrics", []) for alarm in of_type(template(), "AWS::CloudWatch::Alarm").values()
+    ]
+    assert factors("alarms") == [sum(max(1, sum("MetricStat" in metric for metric in metrics)) for metrics in alarms)]
+    assert factors("secrets") == [len(of_type(template(), "AWS::SecretsManager::Secret"))]
+    assert factors("key of AWS KMS") == [len(of_type(template(), "AWS::KMS::Key"))]
+    memory = document()["Globals"]["Function"]["MemorySize"]
+    snapshots = [f.resource.get("MemorySize", memory) for f in FUNCTIONS if "SnapStart" in f.resource]
+    _, versions, size = factors("SnapStart: snapshots")
+    assert versions == 2 * len(snapshots)
+    assert versions * size == pytest.approx(Decimal(2 * sum(snapshots)) / 1024, rel=Decimal("0.03"))
+    assert f"snapshots of {len(snapshots)} functions" in costs.table()

@@ -128,8 +128,10 @@ def test_failed_asynchronous_events_go_to_the_queue_of_the_domain(function: Func
         assert failed == {"Type": "SQS", "Destination": {"Fn::GetAtt": [queue, "Arn"]}}
         rights = statements(function.resource["Role"]["Fn::GetAtt"][0])
         assert queue in names([s for s in rights if s["Action"] == "sqs:SendMessage"])
-        if "Topic" not in event:  # SNS has no such queue for a function
-            assert event["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": [queue, "Arn"]}
+        never_arrived = (
+            event["RedrivePolicy"]["deadLetterTargetArn"] if "Topic" in event else event["DeadLetterConfig"]["Arn"]
+        )
+        assert never_arrived == {"Fn::GetAtt": [queue, "Arn"]}
 
 
 @each_function
@@ -142,17 +144,21 @@ def test_a_schedule_has_its_role_its_instant_and_an_end_of_its_retries(function:
         assert schedule["RetryPolicy"].keys() == {"MaximumEventAgeInSeconds", "MaximumRetryAttempts"}
 
 
-def test_rules_may_send_to_the_queues_of_their_functions() -> None:
+def test_rules_and_topics_may_send_to_the_queues_of_their_functions() -> None:
     """SAM adds the right only for a queue that it makes itself."""
-    used = {
-        f"{function.domain.capitalize()}FailedEvents" for function in FUNCTIONS if function.events("EventBridgeRule")
-    }
+
+    def queues(kind: str) -> set[str]:
+        return {f"{function.domain.capitalize()}FailedEvents" for function in FUNCTIONS if function.events(kind)}
+
     (policy,) = of_type(template(), "AWS::SQS::QueuePolicy").values()
-    (allowed,) = policy["Properties"]["PolicyDocument"]["Statement"]
-    assert used <= names(policy["Properties"]["Queues"]) == names(allowed["Resource"])
-    assert (allowed["Effect"], allowed["Action"]) == ("Allow", "sqs:SendMessage")
-    assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
-    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    by_rules, by_topics = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert queues("EventBridgeRule") <= names(policy["Properties"]["Queues"]) == names(by_rules["Resource"])
+    assert queues("SNS") == names(by_topics["Resource"])
+    for allowed, service in ((by_rules, "events"), (by_topics, "sns")):
+        assert (allowed["Effect"], allowed["Action"]) == ("Allow", "sqs:SendMessage")
+        assert allowed["Principal"] == {"Service": f"{service}.amazonaws.com"}
+    assert by_rules["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert by_topics["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "MailEventsTopic"}}}
 
 
 @each_function
