@@ -173,6 +173,23 @@ def test_a_host_with_an_address_that_is_not_public_is_never_contacted(
     assert (services.looked_up, services.connections) == (["fcm.googleapis.com"], [])
 
 
+def test_a_socket_that_listens_on_this_machine_sees_nothing(services: PushServices) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        here = f"127.0.0.1:{listener.getsockname()[1]}"
+        services.addresses = [["127.0.0.1"]]
+        places = (
+            here,
+            here.replace("127.0.0.1", "localhost"),
+            f"fcm.googleapis.com@{here}",
+            f"fcm.googleapis.com:{here[10:]}",
+        )
+        pushes = [BROWSER.push(f"{scheme}://{place}/x") for scheme in ("https", "http") for place in places]
+        assert {result.error for result in send(*pushes, BROWSER.push())} == {"unusable", "NotPublicError"}
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
 def test_a_connection_goes_to_the_address_that_was_checked(services: PushServices) -> None:
     services.addresses = [[PUBLIC_ADDRESS], ["127.0.0.1"]]
     assert outcome() == (201, None)
