@@ -39,7 +39,8 @@ def test_raw_feeds_go_to_cold_storage_from_which_they_are_read_at_once_and_end()
     assert feeds["Transitions"] == [{"StorageClass": "GLACIER_IR", "TransitionInDays": 90}]
     assert feeds["ExpirationInDays"] == 400
     assert rule(SETTLED_PREFIX)["ExpirationInDays"] == 3 * 365 + 1
-    assert rule("push/")["ExpirationInDays"] == 7
+    pushes = rule("push/")
+    assert (pushes["ExpirationInDays"], pushes["NoncurrentVersionExpiration"]) == (7, {"NoncurrentDays": 1})
 
 
 def test_its_events_go_to_event_bridge() -> None:
