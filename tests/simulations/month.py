@@ -3,17 +3,21 @@
 Three races run at once, some of them back to back. The feed fails, comes late, twice, in pieces and out of order, and
 dies for more than a day. Members are linked anew, excluded, suspended and erased; staff raise prize pools, move the end
 of a race and cancel another one, and some races are settled days late. Whatever changes the database is run twice, from
-two connections at once, and in processes that are killed.
+two connections at once, and in processes that are killed; some feeds are ingested by the function's handler.
 """
 
 import hashlib
 import random
+import sys
+import tempfile
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,10 +30,12 @@ from goatedvips.domain.wagers.ingest import ingest_feed
 from goatedvips.models.races import wager_race_participants, wager_races
 from goatedvips.models.wagers import feeds
 from tests.simulations import outcomes
+from tests.simulations.functions import IngestFunction
 from tests.simulations.happenings import Community
 from tests.simulations.provider import Page, Provider
 from tests.simulations.reference import Participant, Race, Reports, Result
 from tests.simulations.runner import Runner
+from tests.support.feeds import run as bucket_of_feeds
 from tests.support.ingesting import Ingesting, key_of
 from tests.support.races import Races
 from tests.support.stack import Stack
@@ -48,6 +54,7 @@ LATE, REPEATED = 0.12, 0.06  # of answers
 LONGEST_DELAY = 24  # requests
 LAST_KILL = 1.1  # the length of the month, in times of that after which no kill is due any more
 EACH_BOARD = 1_000  # members up to whose number whole boards are compared after each feed, and more is run again
+SOME_BY_HANDLER, MORE_BY_HANDLER = 1 / 40, 1 / 10  # of answers: up to that number of members, and with more
 SOME_BOARDS, SAMPLE = 10, 30  # else after one feed in so many; after the others the scores of so many participants
 POOLS = ("100.01", "5000.00", "0.07", "99999.99")
 PERCENTS = (("50", "30", "20"), ("33.33", "33.33", "33.33"), ("25", "15", "10", "7.5", "5", "0.01"), ("100",))
@@ -79,23 +86,29 @@ def run(servers: Stack, name: str, *, size: int, seed: int, days: int = DAYS, ki
     ways = (7, 2, 1) if size <= EACH_BOARD else (17, 2, 1)
     runner = Runner(servers, name, random.Random(seed), kills, ways)  # choices of its own: they depend on when it kills
     Ingesting(owner).remove_all()
-    try:
-        month = _Month(owner, runner, chance, size, days)
-        month.pass_by()
-        killed = runner.counts["killed within a transaction"]
-        assert killed >= kills, f"only {killed} runs were killed within a transaction"
-        return month.summary()
-    finally:
-        runner.close()
-        Ingesting(owner).remove_all()
-        owner.dispose()
+    with tempfile.TemporaryDirectory() as folder, bucket_of_feeds(Path(folder), accounts=1) as bucket:
+        function = IngestFunction(servers, name, owner, bucket, random.Random(seed))
+        try:
+            month = _Month(owner, runner, function, chance, size, days)
+            with redirect_stdout(None):  # the requests to the bucket
+                month.pass_by()
+            killed = runner.counts["killed within a transaction"]
+            assert killed >= kills, f"only {killed} runs were killed within a transaction"
+            return month.summary()
+        finally:
+            function.close()
+            runner.close()
+            Ingesting(owner).remove_all()
+            owner.dispose()
 
 
 class _Month:
     """The platform, the provider and the community of a month."""
 
-    def __init__(self, owner: sa.Engine, runner: Runner, chance: random.Random, size: int, days: int) -> None:
-        self._owner, self._runner, self._chance, self._size = owner, runner, chance, size
+    def __init__(
+        self, owner: sa.Engine, runner: Runner, function: IngestFunction, chance: random.Random, size: int, days: int
+    ) -> None:
+        self._owner, self._runner, self._function, self._chance, self._size = owner, runner, function, chance, size
         self._end = START + days * DAY
         self._reports = Reports()
         self._community = Community(owner, runner, self._reports, chance, size, shells=int(size * SHELLS))
@@ -164,7 +177,7 @@ class _Month:
         for number, moment in enumerate(moments):
             self._runner.progress = min(1, LAST_KILL * number / len(moments))
             if self._size > EACH_BOARD and number % 24 == 0:
-                print(f"{moment:%B %d, %H:%M}: {len(self._reports.feeds)} feeds", flush=True)
+                print(f"{moment:%B %d, %H:%M}: {len(self._reports.feeds)} feeds", file=sys.__stdout__, flush=True)
             self._provider.advance(moment)
             requested_at = moment + timedelta(milliseconds=self._chance.randrange(1, 20_000))
             pages = self._provider.answer(requested_at, is_boundary=moment in instants)
@@ -240,15 +253,22 @@ class _Month:
         for delivery in due:
             before = len(self._reports.feeds)
             key, pages = delivery.key, delivery.pages
-            feed = parse_feed(FeedPage(page, *one) for page, one in enumerate(pages, 1))
-            self._digests[key] = digest = hashlib.sha256(repr(pages).encode()).hexdigest()
             with ThreadPoolExecutor(1) as pool:  # while the platform waits for PostgreSQL
                 reported = pool.submit(self._reports.ingest, key, delivery.requested_at, pages, ingested_at=now)
-                self._runner.run(partial(ingest_feed, now=now, key=key, sha256=digest, feed=feed), "jobs")
+                self._ingest(key, pages, now)
             reported.result()
             self._compare_feed(key)
             if len(self._reports.feeds) > before:
                 self._compare_boards(now)
+
+    def _ingest(self, key: str, pages: list[Page], now: datetime) -> None:
+        if self._chance.random() < (SOME_BY_HANDLER if self._size <= EACH_BOARD else MORE_BY_HANDLER):
+            digest = self._function.ingest(key, pages, now)
+        else:
+            digest = hashlib.sha256(repr(pages).encode()).hexdigest()
+            feed = parse_feed(FeedPage(page, *one) for page, one in enumerate(pages, 1))
+            self._runner.run(partial(ingest_feed, now=now, key=key, sha256=digest, feed=feed), "jobs")
+        self._digests.setdefault(key, digest)  # a repeated answer changes nothing
 
     def _compare_feed(self, key: str) -> None:
         with self._owner.connect() as connection:
@@ -351,6 +371,6 @@ class _Month:
     def summary(self) -> str:
         """What happened."""
         paid = sum(result.standings[user].prize for result in self._results.values() for user in result.standings)
-        counts: Counter[Any] = self._counts + self._community.counts + self._runner.counts
+        counts: Counter[Any] = self._counts + self._community.counts + self._runner.counts + self._function.counts
         happened = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
         return f"{self._size} members, {len(self._results)} races, ${paid} paid: {happened}"

@@ -11,6 +11,7 @@ from tests.support import stack
 FIXED_SEED = 22
 HAPPENED = (
     "accepted falls",
+    "answers ingested by the handler",
     "answers that are no feed",
     "at once",
     "cancelled races",
@@ -23,6 +24,7 @@ HAPPENED = (
     "exclusions",
     "feeds that are not whole",
     "forced settlements",
+    "handlers killed within a transaction",
     "killed within a transaction",
     "late answers",
     "late joins",

@@ -8,6 +8,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 
 PRELOADED = ["tests.concurrency.preloaded", "tests.simulations.runner", "tests.simulations.kills"]
+PRELOADED += ["tests.simulations.functions"]
 
 
 @cache
