@@ -129,6 +129,8 @@ def compare_dry_run(report: Report, race: Race, result: Result, people: People, 
     uids = {people[user_id].uid: user_id for user_id in listed}
     fallen = {uids[uid] for uid in falls if uid in uids}
     reported = {row["user_id"] for row in report.falls}
+    totals = {row["user_id"]: row["total"] for row in report.falls}
+    assert totals == {user_id: falls.get(people[user_id].uid or "") for user_id in reported}, "totals of falls differ"
     assert reported <= fallen, f"no falls: {reported - fallen}"
     assert len(reported) == min(len(fallen), MOST_FALLS), f"falls that are missing: {fallen - reported}"
 
