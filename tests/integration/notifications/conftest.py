@@ -72,6 +72,7 @@ def send(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> Send:
         module = load("send_notifications")
         monkeypatch.setattr(module, "utc_now", lambda: now + timedelta(seconds=sum(context.slept)))
         monkeypatch.setattr(module, "sleep", context.slept.append)
+        monkeypatch.setattr("goatedvips.mail_delivery.monotonic", lambda: sum(context.slept))
         done: dict[str, int] = module.handler({"scheduled_time": "2026-05-01T12:00:00Z"}, context)
         return done
 

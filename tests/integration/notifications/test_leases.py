@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from goatedvips.domain.notifications import sending
 from goatedvips.domain.notifications.kinds import KINDS, Priority
 from goatedvips.domain.notifications.sending import CLOCK_SKEW, LEASE, Mail
+from goatedvips.mail_delivery import Turn
 from goatedvips.models.notifications import outbox, sender_state
 from tests.integration.notifications.conftest import MOMENT, NOON, Run, Send, Sent, put, verification
 from tests.support import stack
@@ -162,6 +163,13 @@ def test_it_looks_every_two_seconds_and_stays_under_the_rate(
     busy = Run(looks=40)
     assert send(context=busy)["sent"] == 15
     assert sum(busy.slept) >= 15 / 14
+
+
+def test_a_fast_clock_leaves_a_turn_its_second_to_send_in() -> None:
+    instants = iter([NOON + 0.1 * SECOND, *(NOON + minute * 60 * SECOND for minute in range(1, 9))])
+    turn = Turn(lambda: next(instants))
+    assert turn.lasts()
+    assert 0.5 < turn.seconds_until_next() <= 0.9
 
 
 ROWS = "INSERT INTO outbox (kind, priority, campaign_id, created_at, due_at, address)"
