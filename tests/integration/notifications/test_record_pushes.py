@@ -1,12 +1,14 @@
 """What comes of what push services answered, for the push message and for its subscription."""
 
 import json
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from goatedvips import db, push_outbox
 from goatedvips.clients.push_batches import MalformedBatch
 from goatedvips.domain.notifications.sending import TRIES
 from goatedvips.models.notifications import outbox, push_subscriptions
@@ -160,6 +162,17 @@ def test_results_are_recorded_once_and_only_for_their_lease(pushes: Pushes, memb
     assert after is not None
 
 
+def test_a_failure_that_is_reported_twice_is_one_failure(pushes: Pushes, members: Members) -> None:
+    member = members.new()
+    outbox_id = pushes.put(member, pushes.subscribe(member))
+    batch = pushes.leased(outbox_id)
+    assert pushes.record(batch, {"id": outbox_id, "status": 500}) == RETRIED
+    before = pushes.row(outbox_id)
+    for status in (500, 201):
+        assert pushes.record(batch, {"id": outbox_id, "status": status}, now=NOON + DAY) == {"ignored": 1}
+    assert pushes.row(outbox_id) == before
+
+
 def test_a_result_that_comes_after_its_lease_counts_until_the_next_lease(pushes: Pushes, members: Members) -> None:
     member = members.new()
     outbox_id = pushes.put(member, pushes.subscribe(member))
@@ -257,6 +270,27 @@ def test_a_malformed_document_changes_nothing_and_fails(
     with pytest.raises(MalformedBatch, match=place):
         pushes.record_document(batch, content.replace(b"%s", batch.encode()))
     assert pushes.row(outbox_id) == before
+
+
+@pytest.mark.parametrize("rows", [2, 40])
+def test_a_batch_needs_as_many_statements_however_many_rows_it_has(pushes: Pushes, members: Members, rows: int) -> None:
+    member = members.new()
+    subscription = pushes.subscribe(member)
+    ids = [pushes.put(member, subscription, "link_ended" if n % 2 else "smoke_signal") for n in range(rows)]
+    statements: list[str] = []
+
+    def note(_: Any, cursor: Any, statement: str, *__: Any) -> None:
+        statements.append(statement)
+
+    sa.event.listen(db.engine(), "before_cursor_execute", note)
+    try:
+        assert push_outbox.hand_over(now=NOON) == Counter(handed_over=rows // 2, retried=rows // 2)
+        assert len(statements) == 2  # the lease, and what failed
+        results = [{"id": outbox_id, "status": 201 if n % 4 == 1 else 500} for n, outbox_id in enumerate(ids)]
+        pushes.record(pushes.names[-1], *results)
+        assert len(statements) <= 2 + 5
+    finally:
+        sa.event.remove(db.engine(), "before_cursor_execute", note)
 
 
 def test_a_whole_way(pushes: Pushes, members: Members, send: Send) -> None:
