@@ -77,6 +77,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the seed of each simulation, with which `make simulate` repeats it."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, value in report.user_properties:
+                if name == "seed":
+                    terminalreporter.write_line(f"{report.nodeid}: SEED={value}")
+
+
 def the_stack() -> stack.Stack:
     """The servers of this run."""
     pooler = os.environ["TEST_POOLER"]

@@ -18,6 +18,7 @@ from goatedvips.domain.members.changes import Change
 from goatedvips.domain.privacy import erasure
 from goatedvips.domain.races import changes, disqualification, participation
 from goatedvips.domain.wagers import acceptance
+from goatedvips.errors import Conflict
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.wagers import wager_accounts
@@ -175,11 +176,9 @@ class Community:
         share = min(ACCEPTED, MOST_ACCEPTED / max(1, len(falls)))
         for uid, total in falls.items():
             if self._chance.random() < share:
-                self._runner.run(
-                    partial(
-                        acceptance.accept_fall, caller=self.staff, uid=uid, total=total, reason="Corrected.", now=now
-                    )
-                )
+                accept = partial(acceptance.accept_fall, caller=self.staff, uid=uid, reason="Corrected.", now=now)
+                self._runner.refuse(partial(accept, total=total + Decimal("0.01")), Conflict)
+                self._runner.run(partial(accept, total=total))
                 self._reports.accept_fall(uid)
                 self.counts["accepted falls"] += 1
 

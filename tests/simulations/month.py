@@ -27,6 +27,7 @@ from goatedvips.domain.races.results import dry_runs, settlement
 from goatedvips.domain.wagers import acceptance
 from goatedvips.domain.wagers.feed import FeedPage, parse_feed
 from goatedvips.domain.wagers.ingest import ingest_feed
+from goatedvips.errors import RaceSettled
 from goatedvips.models.races import wager_race_participants, wager_races
 from goatedvips.models.wagers import feeds
 from tests.simulations import outcomes
@@ -48,6 +49,7 @@ BEFORE, OUTAGE, AFTER = 12 * HOUR, (6 * HOUR, 41 * HOUR), 54 * HOUR  # of the st
 DELAY, LONGEST_DELAYED, DELAYED = timedelta(minutes=30), 72, 1 / 3  # of settlements; in hours, and how often
 LATER_END = 2 * HOUR  # by which staff move the end of a race
 FORCED_END = 8 * HOUR  # of the race whose end's feed never comes, after the end of the others
+UNREACHABLE = Decimal(10**8)  # the least score of a race in which nobody is ranked
 SHELLS = 0.03  # of the number of members, in the race of the legacy application
 JOINING, CARRIED_OVER = 0.9, 0.3  # of members: in a race, and with a score that the legacy application left
 LATE, REPEATED = 0.12, 0.06  # of answers
@@ -134,16 +136,21 @@ class _Month:
         for user_id in self._community.shells:
             Races(self._owner).enter(legacy.id, user_id)
             legacy.participants[user_id] = Participant()
+        unreachable = self._make_race(START + 6 * HOUR, START + 12 * HOUR, min_wager=UNREACHABLE)
         third = START + days // 3 * DAY, self._end
-        return [legacy, *(self._make_race(start, end) for start, end in (*instants, third))]
+        return [legacy, unreachable, *(self._make_race(start, end) for start, end in (*instants, third))]
 
     def _delay(self) -> timedelta:
         """How long the schedule fails to settle a race that is due."""
         return self._chance.randrange(1, LONGEST_DELAYED) * HOUR * (self._chance.random() < DELAYED)
 
-    def _make_race(self, start: datetime, end: datetime, *, is_legacy: bool = False) -> Race:
+    def _make_race(
+        self, start: datetime, end: datetime, *, is_legacy: bool = False, min_wager: Decimal | None = None
+    ) -> Race:
         percents = [Decimal(percent) for percent in self._chance.choice(PERCENTS)]
-        pool, min_wager = Decimal(self._chance.choice(POOLS)), Decimal(self._chance.choice([0, 10, 100]))
+        pool = Decimal(self._chance.choice(POOLS))
+        if min_wager is None:
+            min_wager = Decimal(self._chance.choice([0, 10, 100]))
         race_id = Races(self._owner).new(
             start_date=start,
             end_date=end,
@@ -337,6 +344,9 @@ class _Month:
             self._runner.run_in_all_ways(settle, "jobs")
         else:
             self._runner.run_in_all_ways(partial(settlement.settle_due, race_id=race.id, now=now), "jobs")
+        self._runner.refuse(partial(changes.cancel, caller=staff, race_id=race.id, now=now), RaceSettled)
+        higher = {"prize_pool": race.pool + 1}
+        self._runner.refuse(partial(changes.change, caller=staff, race_id=race.id, given=higher, now=now), RaceSettled)
         result = self._reports.settle(race, people, now=now, force=force)
         assert result is not None
         self._results[race.id] = result
@@ -349,6 +359,7 @@ class _Month:
             points = outcomes.compare_histories(connection, self._reports, race, people, sample)
         ranks = Counter(one.rank for one in result.standings.values() if one.rank is not None)
         self._counts["points of histories"] += points
+        self._counts["races without a rank"] += not ranks
         self._counts["forced settlements"] += force
         self._counts["members ranked"] += ranks.total()
         self._counts["members tied"] += sum(count for count in ranks.values() if count > 1)

@@ -103,6 +103,15 @@ class Runner:
         else:
             self.once(job, role)
 
+    def refuse(self, job: Job[Any], problem: type[Problem]) -> None:
+        """Run a job that must be refused."""
+        try:
+            self.once(job)
+        except problem:
+            self.counts["refusals"] += 1
+        else:
+            raise AssertionError(f"{job} is not refused")
+
     def _run_at_once[T](self, job: Job[T], role: Role) -> T:
         results = at_once(self._urls[role], [job, job])
         done = [result for result in results if not isinstance(result, Exception)]

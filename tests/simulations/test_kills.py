@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Callable
 
 import pytest
 
@@ -12,8 +13,10 @@ FIXED_SEED = 21
 
 
 @pytest.mark.parametrize("seed", [FIXED_SEED, None], ids=["fixed seed", "random seed"])
-def test_killed_processes_lose_and_double_nothing(servers: stack.Stack, seed: int | None) -> None:
+def test_killed_processes_lose_and_double_nothing(
+    servers: stack.Stack, seed: int | None, record_property: Callable[[str, object], None]
+) -> None:
     number = secrets.randbelow(2**32) if seed is None else seed
-    print(f"SEED={number}")
+    record_property("seed", number)
     summary = kills.run(servers, os.environ["TEST_DATABASE"], size=60, seed=number)
     assert summary.startswith("30 spins and 30 claims, ")

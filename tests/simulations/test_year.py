@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -30,9 +31,11 @@ HAPPENED = (
 
 
 @pytest.mark.parametrize("seed", [FIXED_SEED, None], ids=["fixed seed", "random seed"])
-def test_tiers_of_a_week_are_those_of_the_plain_computation(servers: stack.Stack, seed: int | None) -> None:
+def test_tiers_of_a_week_are_those_of_the_plain_computation(
+    servers: stack.Stack, seed: int | None, record_property: Callable[[str, object], None]
+) -> None:
     number = secrets.randbelow(2**32) if seed is None else seed
-    print(f"SEED={number}")
+    record_property("seed", number)
     name = os.environ["TEST_DATABASE"]
     summary = year.run(servers, name, size=50, seed=number, start=START, days=7, feeds=4)
     print(summary)
