@@ -68,7 +68,7 @@ class Pushes:
     def leased(self, *outbox_ids: int, now: datetime | None = None, attempts: int = 1) -> str:
         """Let rows be leased as one batch, and return its name."""
         batch, now = secrets.token_hex(16), now or self.now
-        leased = {"leased_until": now + timedelta(minutes=10), "attempts": attempts, "message_id": batch}
+        leased = {"leased_until": now + timedelta(minutes=30), "attempts": attempts, "message_id": batch}
         with self.database.connect() as connection:
             connection.execute(sa.update(outbox).where(outbox.c.id.in_(outbox_ids)).values(leased))
         return batch

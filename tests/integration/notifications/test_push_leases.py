@@ -30,7 +30,7 @@ from tests.support.rows import insert_row
 from tests.support.tickets import Tickets
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-LEASE = timedelta(minutes=10)
+LEASE = timedelta(minutes=30)
 
 
 def test_a_push_message_that_is_due_is_put_into_s3(pushes: Pushes, members: Members, send: Send) -> None:

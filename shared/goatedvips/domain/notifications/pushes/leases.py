@@ -41,9 +41,9 @@ from goatedvips.models.notifications import notification_preferences as preferen
 from goatedvips.models.notifications import outbox
 from goatedvips.models.notifications import push_subscriptions as subscriptions
 
-LEASE = timedelta(minutes=10)
-"""Longer than the way through S3 and back, which takes seconds, and minutes if a function on it is tried three times.
-Only a batch that was lost on the way waits for the end of its lease."""
+LEASE = timedelta(minutes=30)
+"""Longer than the way through S3 and back. It takes seconds; but the events on it are repeated, and a batch may be sent
+up to 12 minutes later. Only a batch that was lost on the way waits for the end of its lease."""
 BATCH = 100  # rows: a pause of a campaign acts after as many
 
 
