@@ -2,10 +2,11 @@
 # layer, each cold start would compile every imported module, for more than a second. Bytecode depends on Python's minor
 # version and not on the processor, so any machine can build for any processor.
 #
-# SAM CLI does not pass the template's architecture to a makefile: `make sam-build` sets LAYER_ARCHITECTURE to the same
-# value as the template's parameter Architecture, and then compares the results.
+# SAM CLI passes the architecture of the template to no makefile. Before it builds all, it writes the architecture of each
+# layer to build.toml, beside the folder of the build.
 
-LAYER_ARCHITECTURE ?= arm64
+LAYER_ARCHITECTURE ?= $(or $(shell sed -n '/^layer_name = "$(@:build-%=%)"$$/,/^$$/s/^architecture = "\(.*\)"$$/\1/p' \
+	"$(ARTIFACTS_DIR)/../../build.toml" 2>/dev/null),arm64)
 PLATFORM_arm64  := aarch64-manylinux_2_28
 PLATFORM_x86_64 := x86_64-manylinux_2_28
 PLATFORM = $(or $(PLATFORM_$(LAYER_ARCHITECTURE)),$(error LAYER_ARCHITECTURE must be arm64 or x86_64))

@@ -61,7 +61,7 @@ def _build(folder: Path, architecture: str, *options: str) -> Path:
     done = subprocess.run(
         [str(SAM), "build", *options],
         cwd=ROOT,
-        env=os.environ | {"LAYER_ARCHITECTURE": architecture, "PATH": f"{SAM.parent}{os.pathsep}{os.environ['PATH']}"},
+        env=os.environ | {"PATH": f"{SAM.parent}{os.pathsep}{os.environ['PATH']}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -68,6 +68,19 @@ def test_a_layer_is_built_without_an_environment_by_a_uv_that_is_installed_first
         assert "compileall" in after
 
 
+@pytest.mark.parametrize(("layer", "platform"), [("AffiliateLayer", "x86_64"), ("PushLayer", "aarch64")])
+def test_a_layer_is_built_for_the_architecture_that_sam_cli_notes(with_uv: Path, layer: str, platform: str) -> None:
+    shutil.copytree(ROOT / "shared", with_uv / "shared", ignore=shutil.ignore_patterns("goatedvips"))
+    noted = [
+        f'layer_name = "{name}"\narchitecture = "{machine}"\n'
+        for name, machine in (("SharedLayer", "arm64"), ("AffiliateLayer", "x86_64"))
+    ]
+    (with_uv / "build.toml").write_text("\n[layer_build_definitions.1]\n".join(["", *noted]))
+    (with_uv / "build" / layer).mkdir(parents=True)
+    command = ("--dry-run", "--makefile", "shared/Makefile", f"build-{layer}", f"ARTIFACTS_DIR={with_uv}/build/{layer}")
+    assert f"--python-platform {platform}-manylinux_2_28" in make(with_uv, *command).stdout
+
+
 def calls(project: Path) -> list[str]:
     return (project / "calls").read_text().splitlines()
 
