@@ -8,7 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
 
 
@@ -51,6 +52,9 @@ class MovableClock:
         self._file, self._lock = file, threading.Lock()
         self.present = Clock(max(real, _noted(file) or real), real, speed)
         """The clock as it can be sent to another process."""
+        self.moved = RawValue("q", 0)
+        """By how many microseconds it was moved, in memory that other processes share: a call that runs while it is
+        moved reads it too. It is written at once, so it has no lock, with which a killed process could end."""
 
     def now(self) -> datetime:
         """Return the instant that the clock shows, aware, in UTC."""
@@ -69,7 +73,13 @@ class MovableClock:
             if to < now:
                 raise BackwardsError(f"The clock shows {written(now)} and never goes back, so not to {written(to)}.")
             self.present = Clock(to, datetime.now(UTC), self.present.speed)
+            self.moved.value += (to - now) // timedelta(microseconds=1)
         self.note()
+
+    def sent(self) -> tuple[Clock, int]:
+        """Return the clock as it can be sent to another process, and the value of `moved` that goes with it."""
+        with self._lock:
+            return self.present, self.moved.value
 
     @contextmanager
     def showing(self, instant: datetime) -> Iterator[None]:

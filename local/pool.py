@@ -150,6 +150,7 @@ class Pool:
 
         """
         function = self.functions[name]
+        clock, moved = self.clock.sent()
         call = Call(
             function=name,
             file=str(function.file),
@@ -158,7 +159,8 @@ class Pool:
             memory=function.memory,
             request_id=request_id or str(uuid.uuid4()),
             event=json.dumps(event),
-            clock=self.clock.present,
+            clock=clock,
+            moved=moved,
         )
         answer = self._run(self._group(function), call)
         value = json.loads(answer.text)
@@ -244,7 +246,8 @@ class Pool:
         path = list(
             dict.fromkeys(str(folder) for function in self.functions.values() for folder in function.import_path)
         )
-        process = self._context.Process(target=work, args=(theirs, group.variables, path, str(self.log)), daemon=True)
+        arguments = (theirs, group.variables, path, str(self.log), self.clock.moved)
+        process = self._context.Process(target=work, args=arguments, daemon=True)
         generation = self._generation
         try:
             self._register(process)

@@ -10,8 +10,9 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from ctypes import c_longlong
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ class Call:
     request_id: str
     event: str
     clock: Clock
+    moved: int
+    """The value that `MovableClock.moved` had when the clock was read."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,24 @@ class Context:
 
 
 class ShownClock:
-    """The clock of the present call, in place of the layer's: handlers read it as `goatedvips.clock.utc_now`."""
+    """The clock of the present call, in place of the layer's: handlers read it as `goatedvips.clock.utc_now`.
 
-    def __init__(self, clock: Clock) -> None:
-        """Show a clock."""
-        self.clock = clock
+    Parameters
+    ----------
+    moved: see `MovableClock.moved`. A call that takes long, such as one that looks for mail, follows a move meanwhile.
+
+    """
+
+    def __init__(self, moved: c_longlong) -> None:
+        self._moved = moved
+
+    def show(self, call: Call) -> None:
+        """Show the clock of a call."""
+        self._clock, self._moved_before = call.clock, call.moved
 
     def now(self) -> datetime:
         """Return the instant that the clock shows."""
-        return self.clock.now()
+        return self._clock.now() + timedelta(microseconds=self._moved.value - self._moved_before)
 
     def install(self) -> None:
         """Replace the layer's clock. It must happen before a handler is loaded, which takes the function by name."""
@@ -88,7 +100,7 @@ class ShownClock:
             vars(importlib.import_module("goatedvips.clock"))["utc_now"] = self.now
 
 
-def work(connection: Connection, variables: dict[str, str], path: list[str], log: str) -> None:
+def work(connection: Connection, variables: dict[str, str], path: list[str], log: str, moved: c_longlong) -> None:
     """Answer calls until the other end of the connection is closed.
 
     Parameters
@@ -97,6 +109,7 @@ def work(connection: Connection, variables: dict[str, str], path: list[str], log
     variables: the complete environment. No variable of the developer's shell remains, in particular no AWS credentials.
     path: folders of the layers, to be put first on `sys.path`, as `/opt/python` is on Lambda.
     log: the file to which handlers print and log.
+    moved: see `MovableClock.moved`.
 
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the pool kills workers
@@ -107,14 +120,13 @@ def work(connection: Connection, variables: dict[str, str], path: list[str], log
     os.dup2(output, 1)
     os.dup2(output, 2)
     handlers: dict[tuple[str, str], Handler] = {}
-    shown: ShownClock | None = None
+    shown = ShownClock(moved)
     while True:
         try:
             call: Call = connection.recv()
         except (EOFError, OSError):
             return
-        shown = shown or ShownClock(call.clock)
-        shown.clock = call.clock
+        shown.show(call)
         connection.send(_answer(call, handlers, shown))
 
 

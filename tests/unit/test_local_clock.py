@@ -1,6 +1,8 @@
 """The clock of the local platform."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +19,18 @@ from goatedvips.clock import utc_now
 from goatedvips import postgres_server
 def handler(event, context):
     return [utc_now().isoformat(), postgres_server.utc_now().isoformat(), context.get_remaining_time_in_millis()]
+"""
+
+
+WAITING = """
+import time
+from goatedvips.clock import utc_now
+def handler(event, context):
+    began = utc_now()
+    open(event, "w").close()
+    while (passed := (utc_now() - began).total_seconds()) < 60 and context.get_remaining_time_in_millis() > 1000:
+        time.sleep(0.01)
+    return passed
 """
 
 
@@ -107,5 +121,25 @@ def test_handlers_read_the_clock_while_time_outs_and_the_signature_for_aws_follo
             assert abs(datetime.fromisoformat(shown) - clock.now()) < MINUTE
             assert abs(datetime.fromisoformat(signed) - datetime.now(UTC)) < MINUTE
             assert 0 < milliseconds <= 10_000
+    finally:
+        pool.stop()
+
+
+def test_a_call_that_takes_long_follows_a_move(tmp_path: Path) -> None:
+    file, began = tmp_path / "code" / "work.py", tmp_path / "began"
+    file.parent.mkdir()
+    file.write_text(WAITING)
+    clock = MovableClock()
+    function = Function("WorkFunction", file, "handler", timeout=20, memory=128, variables={}, layers=())
+    pool = Pool([function], tmp_path / "log", limit=1, clock=clock)
+    try:
+        with ThreadPoolExecutor(1) as executor:
+            for ahead in (DAY, 3 * DAY):
+                passed = executor.submit(pool.invoke, "WorkFunction", str(began))
+                while not began.exists():
+                    time.sleep(0.01)
+                clock.move(clock.now() + ahead)
+                assert timedelta() <= timedelta(seconds=passed.result()) - ahead < MINUTE
+                began.unlink()
     finally:
         pool.stop()
