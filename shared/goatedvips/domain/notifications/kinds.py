@@ -62,7 +62,8 @@ class Kind:
     name: as in the column `outbox.kind`.
     priority: as in the column `outbox.priority`.
     switch: what turns it off.
-    push_ttl: how long a push service keeps it for a device that is offline (TTL of RFC 8030); None: it is not pushed.
+    push_ttl: how long a push message is of use from when it is due, and a push service keeps it for a device that is
+        offline (TTL of RFC 8030); None: it is not pushed.
     """
 
     name: str
