@@ -19,7 +19,7 @@ FIND_PYTHON = for python in python3 /usr/bin/python3 python3.13 python; do \
 	done
 
 .DEFAULT_GOAL := help
-.PHONY: help run port clock test check checkov simulate bench invoke sam-build sam-invoke sam-api deploy staff outbox-retry vapid-keys openapi statements db-check db-adopt db-upgrade db-reset format requirements clean
+.PHONY: help run port clock test check checkov simulate bench invoke sam-build sam-invoke sam-api deploy earlier-release staff outbox-retry vapid-keys openapi statements db-check db-adopt db-upgrade db-reset format requirements clean
 
 help:               ## this list
 	@grep -hE '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -50,6 +50,9 @@ sam-invoke: $(READY) ## one function in Docker, beside `make run`: FUNCTION=spin
 
 sam-api: $(READY)   ## the API from Docker containers on port 3001 (PORT=…), beside `make run` [ARGS=…]
 	@$(PYTHON) -m local.sam.invoke start-api
+
+earlier-release: $(READY) ## the functions of an earlier commit on this schema, as in each deployment (COMMIT=…)
+	@$(PYTHON) -m tools.earlier_release "$(COMMIT)"
 
 staff: $(READY)     ## make a member a staff member: USER=name, with ENV=name in that environment on AWS
 	@$(PYTHON) -m tools.staff "$(origin USER)"
