@@ -49,6 +49,7 @@ LOCKS = {
     "accepted_and_settled": "wager_race_participants is locked for a moment.",
     "push_turns": "An index of the platform's outbox is built while others write.",
     "exclusions_end_later": "users is locked for a moment.",
+    "ends_of_exclusions": "An index of users is built while others write.",
 }
 """How each step affects concurrent work on the tables."""
 

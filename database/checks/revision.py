@@ -50,6 +50,7 @@ LAST_MADE = {
     "push_turns": "to_regclass('outbox_campaign_push_turn_idx') IS NOT NULL",
     "exclusions_end_later": "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('users')"
     " AND attname = 'exclusion_ends_at')",
+    "ends_of_exclusions": "to_regclass('users_exclusion_ends_at_idx') IS NOT NULL",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

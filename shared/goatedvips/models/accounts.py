@@ -70,6 +70,7 @@ users = Table(
     # The highest tier in force that the member has reached, of those in `member_tiers`; null in shells.
     Column("tier", Text),
     Index("users_created_at_idx", "created_at"),
+    Index("users_exclusion_ends_at_idx", "exclusion_ends_at", postgresql_where=text("exclusion_ends_at IS NOT NULL")),
     # For look-ups ignoring case, of rows with and without the key, and for searches by prefix.
     Index(
         "users_lower_username_idx",

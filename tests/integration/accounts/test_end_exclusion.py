@@ -1,14 +1,18 @@
 """Members whose exclusion is over say that they want to play again."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from goatedvips.domain.accounts import exclusions
 from goatedvips.models.accounts import users
+from tests.support import stack
 from tests.support.functions import Answer, Functions
 from tests.support.members import Member, Members
+from tests.support.plans import fill, rows_read
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
@@ -77,6 +81,16 @@ def test_one_of_180_days_or_of_unknown_length_ends_a_day_later(
     assert functions.call("spin_wheel", by=member, body={}, now=over).status == 201
     assert read_exclusion(database, waits) == (now, False), "nobody else's ends"
     assert end_due(functions, over) == 0
+
+
+def test_a_run_does_not_read_the_exclusions_that_go_on(servers: stack.Stack, database: sa.Engine) -> None:
+    away = "SELECT 'away-' || n, 'away-' || n || '@example.com', '', '2026-05-01' FROM generate_series(1, 3000) n"
+    try:
+        fill(database, f"INSERT INTO users (username, email, password, excluded_until) {away}")
+        url = servers.direct(os.environ["TEST_DATABASE"], "jobs")
+        assert rows_read(url, sa.select(exclusions._ended.c.id), {"now": NOON})["users"] < 100
+    finally:
+        fill(database, "DELETE FROM users WHERE username LIKE 'away-%'")
 
 
 def test_a_member_ends_it_after_a_day_where_no_run_has(

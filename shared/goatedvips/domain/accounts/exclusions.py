@@ -100,7 +100,8 @@ _end_exclusion = (
 )
 _ended = (
     select(users.c.id)
-    .where(_is_ending, users.c.excluded_until <= NOW, ~users.c.excluded_permanently)
+    .where(_is_ending, users.c.exclusion_ends_at <= NOW, ~users.c.excluded_permanently)
+    .order_by(users.c.exclusion_ends_at)  # so by the index, however many the planner expects
     .limit(BATCH)
     .with_for_update(key_share=True, skip_locked=True)
     .cte("ended")
