@@ -26,7 +26,7 @@ logger = logging.getLogger("goatedvips.push_outbox")
 class PushTurns:
     """When a run of the sender hands push messages over: every 10 seconds, and at each turn while more are due.
 
-    After S3 has taken nothing, the rest of the run is the mail's.
+    After S3 has taken nothing, or the hand-over failed otherwise, the rest of the run is the mail's.
 
     Parameters
     ----------
@@ -44,7 +44,12 @@ class PushTurns:
         now = self._clock()
         if self._next_at is None or now < self._next_at:
             return Counter()
-        done = hand_over(now=now)
+        try:
+            done = hand_over(now=now)
+        except Exception:  # whatever it is, it must not delay the mail
+            logger.exception("not handed over")
+            self._next_at, self.has_more = None, False
+            return Counter()
         self.has_more = done.total() == leases.BATCH and not done["put_back"]
         self._next_at = None if done["put_back"] else now if self.has_more else now + PAUSE
         return done

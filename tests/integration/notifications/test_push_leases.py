@@ -121,6 +121,24 @@ def test_what_s3_does_not_take_is_put_back_and_mail_goes_on(
     assert pushes.row(mail_id).sent_at is not None
 
 
+def test_mail_goes_on_when_push_messages_cannot_be_handed_over(
+    pushes: Pushes,
+    members: Members,
+    send: Send,
+    messages: list[Any],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    member = members.new()
+    monkeypatch.setattr(leases, "decide", None)
+    pushes.put(member, pushes.subscribe(member))
+    mail = {"kind": "link_ended", "payload": LINK, "created_at": NOON, "due_at": NOON}
+    insert_row(pushes.database, outbox, user_id=member.id, address=member.email, **mail)
+    assert send(context=Run(looks=40)) == NONE | {"sent": 1}
+    assert len(messages) == 1
+    assert caplog.messages.count("not handed over") == 1
+
+
 def test_without_a_key_nothing_waits_for_good(
     pushes: Pushes, members: Members, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
