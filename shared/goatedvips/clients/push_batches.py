@@ -99,7 +99,7 @@ _RESULTS = TypeAdapter(ResultBatch)
 
 
 def put_pushes(batch: str, pushes: list[Push]) -> None:
-    """Store push messages as a batch. It takes at most 11 seconds, because mail waits meanwhile.
+    """Store push messages as a batch. It takes at most 10 seconds, because mail waits meanwhile.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def put_pushes(batch: str, pushes: list[Push]) -> None:
     ------
     botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: S3 refuses it, or cannot be reached.
     """
-    _put(client(read_timeout=2, attempts=2), f"{OUT}{batch}{_SUFFIX}", _PUSHES.dump_json(PushBatch(batch, pushes)))
+    _put(client(read_timeout=1.5, attempts=2), f"{OUT}{batch}{_SUFFIX}", _PUSHES.dump_json(PushBatch(batch, pushes)))
 
 
 def read_pushes(key: str) -> PushBatch:
