@@ -31,18 +31,21 @@ from tests.support.processes import fork_server
 from tests.support.stack import Stack
 
 NAME = "ingest_wagers"
-LONGEST_LIFE = 0.05  # seconds that a process has left once its transaction is seen open
+LONGEST_LIFE = 0.008  # seconds that a process has left once its transaction is seen open, for each 200 members
 IN_TRANSACTION = sa.text(
     "SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND usename = 'jobs' AND xact_start IS NOT NULL"
 )
 
 
 class IngestFunction:
-    """Ingests raw feeds by the function's handler."""
+    """Ingests raw feeds by the function's handler, those of so many members."""
 
-    def __init__(self, servers: Stack, name: str, owner: sa.Engine, bucket: FeedStack, chance: random.Random) -> None:
+    def __init__(
+        self, servers: Stack, name: str, owner: sa.Engine, bucket: FeedStack, chance: random.Random, size: int
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._url, self._name, self._bucket, self._chance = servers.pooled(name, "jobs"), name, bucket, chance
+        self._longest_life = LONGEST_LIFE * size / 200
         self._watcher = owner.connect()
 
     def close(self) -> None:
@@ -63,7 +66,7 @@ class IngestFunction:
         killed_channel.send(event)
         while not (is_open := self._is_in_transaction()) and not killed_channel.poll():
             time.sleep(0.0005)
-        time.sleep(self._chance.random() * LONGEST_LIFE)
+        time.sleep(self._chance.random() * self._longest_life)
         is_open = is_open and self._is_in_transaction()
         killed.kill()
         killed.join()

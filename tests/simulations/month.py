@@ -89,7 +89,7 @@ def run(servers: Stack, name: str, *, size: int, seed: int, days: int = DAYS, ki
     runner = Runner(servers, name, random.Random(seed), kills, ways)  # choices of its own: they depend on when it kills
     Ingesting(owner).remove_all()
     with tempfile.TemporaryDirectory() as folder, bucket_of_feeds(Path(folder), accounts=1) as bucket:
-        function = IngestFunction(servers, name, owner, bucket, random.Random(seed))
+        function = IngestFunction(servers, name, owner, bucket, random.Random(seed), size)
         try:
             month = _Month(owner, runner, function, chance, size, days)
             with redirect_stdout(None):  # the requests to the bucket
