@@ -29,10 +29,11 @@ from local.sam.invoke import invoke
 sys.exit(invoke(sys.argv[2], None, []))
 """
 BUILT = """
+import sys
 from local.sam import build
-build.build_native = lambda: build.NATIVE / "build"
+build.build_native = lambda: print("It is built.", file=sys.stderr)
 """
-"""In front of `INVOKE`: the build is there already, so that each test need not wait for its own."""
+"""In front of `INVOKE`: `native_build` has built already, so no test waits for a build of its own."""
 GATEWAY = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
 """A second IP address of the loopback interface stands for Docker's bridge; `make run` does not listen on it."""
 DOCKER_PLATFORMS = {"arm64": "linux/arm64", "x86_64": "linux/amd64"}
@@ -63,12 +64,10 @@ def environment(engine: DockerEngine, **variables: str) -> dict[str, str]:
     return shell | {"DOCKER_HOST": engine.host, "SAM_CLI_TELEMETRY": "0", "PYTHONPATH": paths} | variables
 
 
-def sam_invoke(
-    folder: Path, name: str, engine: DockerEngine, program: str = BUILT + INVOKE, **variables: str
-) -> subprocess.CompletedProcess[str]:
+def sam_invoke(folder: Path, name: str, engine: DockerEngine, **variables: str) -> subprocess.CompletedProcess[str]:
     native_build()
     return subprocess.run(
-        [sys.executable, "-c", program, str(folder), name],
+        [sys.executable, "-c", BUILT + INVOKE, str(folder), name],
         cwd=ROOT,
         env=environment(engine, **variables),
         capture_output=True,
@@ -86,8 +85,9 @@ def test_sam_cli_asks_for_a_container_that_reaches_the_running_database(
 ) -> None:
     stray = {"DATABASE_URL": "postgresql://owner@production.example:5432/goatedvips", "AWS_SECRET_ACCESS_KEY": "real"}
     stray |= {"AWS_ACCESS_KEY_ID": "real", "AWS_SESSION_TOKEN": "real"}
-    done = sam_invoke(folder, "send_notifications", engine, INVOKE, **stray)
+    done = sam_invoke(folder, "send_notifications", engine, **stray)
     assert done.returncode == 1
+    assert "It is built." in done.stderr
     assert REFUSAL in done.stderr, done.stderr
 
     (image,) = engine.builds
