@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import costs
-from tools.environments import stack_name
+from tools.environments import architecture, stack_name
 
 SAM = Path(sys.executable).parent / "sam"
 KEPT_BEFORE_LIVE = 1
@@ -28,7 +28,7 @@ def main(environment: str) -> None:
         say(f"  {size:<20} ${costs.total(number):>9,}")
     from local.sam import build  # noqa: PLC0415 - it loads for a second
 
-    build.build_deployed()
+    build.build_deployed(architecture(environment))
     command = [str(SAM), "deploy", "--config-env", environment]
     done = subprocess.run(command, env=os.environ | {"SAM_CLI_TELEMETRY": "0"}, check=False)
     if done.returncode != 0:

@@ -39,9 +39,9 @@ def native_architecture() -> str:
     return "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
 
 
-def build_deployed() -> Path:
-    """Build what is deployed, for arm64; return the folder."""
-    return _build(BUILD, DEPLOYED_ARCHITECTURE)
+def build_deployed(architecture: str = DEPLOYED_ARCHITECTURE) -> Path:
+    """Build what is deployed, for arm64 or for `x86_64`; return the folder."""
+    return _build(BUILD, architecture, "--parameter-overrides", f"Architecture={architecture}")
 
 
 def build_native() -> Path:

@@ -12,7 +12,7 @@ import pytest
 from moto import mock_aws
 
 from local.sam import build
-from tools import costs, deploy
+from tools import costs, deploy, environments
 
 ROOT = Path(__file__).parents[2]
 ASSUME = (
@@ -46,7 +46,7 @@ def test_it_says_the_costs_then_builds_deploys_and_deletes_old_versions(
         steps.append(stack)
         return 7
 
-    monkeypatch.setattr(build, "build_deployed", lambda: steps.append("build"))
+    monkeypatch.setattr(build, "build_deployed", lambda architecture: steps.append(f"build for {architecture}"))
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(deploy, "delete_old_versions", delete)
     if status:
@@ -54,10 +54,18 @@ def test_it_says_the_costs_then_builds_deploys_and_deletes_old_versions(
             deploy.main("prod")
     else:
         deploy.main("prod")
-    assert steps == ["build", "deploy --config-env prod", *([] if status else ["goatedvips"])]
+    assert steps == ["build for arm64", "deploy --config-env prod", *([] if status else ["goatedvips"])]
     said = capsys.readouterr().out
     assert all(f"${costs.total(number):>9,}" in said for number in range(len(costs.SIZES)))
     assert ("7 old versions" in said) == (status == 0)
+
+
+def test_an_environment_may_have_the_other_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = (ROOT / "samconfig.toml").read_text().replace('"QueryLog=true",', '"Architecture=x86_64",')
+    (tmp_path / "samconfig.toml").write_text(config)
+    monkeypatch.setattr(environments, "CONFIG", tmp_path / "samconfig.toml")
+    assert environments.architecture("staging") == "x86_64"
+    assert environments.architecture("prod") == build.DEPLOYED_ARCHITECTURE
 
 
 @pytest.fixture
