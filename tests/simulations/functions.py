@@ -25,6 +25,7 @@ from goatedvips.models.wagers import feeds
 from local.stand_ins import s3
 from local.template import FEED_BUCKET
 from tests.concurrency.together import use_database
+from tests.simulations.runner import without_timeout
 from tests.support.feeds import FeedStack
 from tests.support.functions import Context, function_name, load
 from tests.support.processes import fork_server
@@ -105,7 +106,9 @@ def _serve(url: str, variables: dict[str, str], now: datetime, channel: Channel)
         if hasattr(settings, variable.lower()):
             setattr(settings, variable.lower(), value)
     setattr(clock, "utc_now", lambda: now)  # noqa: B010 - before the handler takes it by name
-    with use_database(url).connect():
+    with without_timeout():
+        engine = use_database(url)
+    with engine.connect():
         channel.send(None)
     handler = load(NAME).handler
     channel.send(handler(channel.recv(), Context(function_name(NAME), "simulation", seconds=60)))

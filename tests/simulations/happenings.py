@@ -178,7 +178,7 @@ class Community:
             if self._chance.random() < share:
                 accept = partial(acceptance.accept_fall, caller=self.staff, uid=uid, reason="Corrected.", now=now)
                 self._runner.refuse(partial(accept, total=total + Decimal("0.01")), Conflict)
-                self._runner.run(partial(accept, total=total))
+                self._runner.run(partial(accept, total=total), "jobs")
                 self._reports.accept_fall(uid)
                 self.counts["accepted falls"] += 1
 
@@ -194,7 +194,8 @@ class Community:
                 disqualified=wanted,
                 reason="Wagered for somebody else.",
                 now=now,
-            )
+            ),
+            "jobs",
         )
         participant.is_disqualified = wanted
         self.counts["disqualifications"] += wanted

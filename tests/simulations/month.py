@@ -318,7 +318,7 @@ class _Month:
         if last is not None and last.is_complete and not last.is_whole and self._chance.random() < 0.1:
             key = last.moment[1]
             self._runner.run(
-                partial(acceptance.accept_feed, caller=self._community.staff, reason="They left.", now=now)
+                partial(acceptance.accept_feed, caller=self._community.staff, reason="They left.", now=now), "jobs"
             )
             self._reports.accept_drop(key)
             self._counts["accepted feeds"] += 1

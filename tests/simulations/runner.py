@@ -8,13 +8,15 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection as Channel
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from goatedvips import db
+from goatedvips.config import settings
 from goatedvips.errors import Problem
 from goatedvips.models.every import metadata
 from tests.concurrency.together import at_once
@@ -33,6 +35,16 @@ type Job[T] = Callable[[sa.Connection], T]
 type Role = Literal["api", "jobs"]
 """With which rights and time-outs a function reaches the database."""
 ROLES: tuple[Role, ...] = ("api", "jobs")
+
+
+@contextmanager
+def without_timeout() -> Iterator[None]:
+    """Let engines that are made in the block wait for answers as long as it takes, as those of scheduled jobs do."""
+    timeout, settings.database_socket_timeout = settings.database_socket_timeout, None
+    try:
+        yield
+    finally:
+        settings.database_socket_timeout = timeout
 
 
 class Runner:
@@ -56,7 +68,8 @@ class Runner:
         self.progress = 1.0
         self._killed_urls: dict[Role, str] = {role: servers.direct(name, role) for role in ROLES}
         self._urls: dict[Role, str] = {role: servers.pooled(name, role) for role in ROLES}
-        self._engines = {role: db.make_engine(url) for role, url in self._urls.items()}
+        with without_timeout():
+            self._engines = {role: db.make_engine(url) for role, url in self._urls.items()}
         self._owner = sa.create_engine(
             servers.direct(name).replace("postgresql:", "postgresql+pg8000:"), isolation_level="AUTOCOMMIT"
         )
@@ -113,7 +126,8 @@ class Runner:
             raise AssertionError(f"{job} is not refused")
 
     def _run_at_once[T](self, job: Job[T], role: Role) -> T:
-        results = at_once(self._urls[role], [job, job])
+        with without_timeout():
+            results = at_once(self._urls[role], [job, job])
         done = [result for result in results if not isinstance(result, Exception)]
         assert all(isinstance(result, Problem) for result in results if isinstance(result, Exception)), results
         assert done, results
@@ -187,7 +201,8 @@ def _count_written(connection: sa.Connection) -> Counter[str]:
 
 def _work(url: str, channel: Channel) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the metrics and the log
-    engine = db.make_engine(url)
+    with without_timeout():
+        engine = db.make_engine(url)
     with engine.begin() as connection:
         session = connection.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
     channel.send(session)
