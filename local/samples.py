@@ -1,7 +1,8 @@
 """The sample events in events/, as `make invoke` and `make sam-invoke` send them: with a caller who exists.
 
 A sample of a member's route gets a new member as its caller at each use, because some actions can be done only once: a
-spin a day, one claim of a code. The staff's samples use up nothing, and keep the caller of the file.
+spin a day, one claim of a code. If the sample is about a ticket, the member has opened one. The staff's samples use up
+nothing, and keep the caller of the file.
 """
 
 import json
@@ -14,6 +15,8 @@ from sqlalchemy import Connection, Table, insert
 
 from goatedvips.clients import push_batches, raw_feed
 from goatedvips.domain.accounts import passwords
+from goatedvips.domain.callers import Caller
+from goatedvips.domain.tickets import tickets
 from goatedvips.domain.wagers.feed import FeedPage
 from goatedvips.domain.wheel import seeds
 from goatedvips.models.accounts import sessions, users
@@ -44,6 +47,8 @@ def prepare_event(name: str, url: str, stand_ins: str, now: datetime | None = No
     if caller and not caller["is_staff"]:
         with engine(url).begin() as connection:
             caller.update(_new_member(connection, now or datetime.now(UTC)))
+            if event["routeKey"].partition(" ")[2].startswith("/v1/tickets/{id}"):
+                _name_ticket(event, _open_ticket(connection, caller, now or datetime.now(UTC)))
     if event.get("source") == "aws.s3":
         put = OBJECTS[name]
         event["detail"]["object"]["key"] = put(stand_ins, now or datetime.now(UTC))
@@ -117,6 +122,20 @@ def _new_member(connection: Connection, now: datetime) -> dict[str, int]:
     session_id = _insert(connection, sessions, session)
     seeds.ensure(connection, user_id, now=now)
     return {"user_id": user_id, "session_id": session_id}
+
+
+def _open_ticket(connection: Connection, caller: dict[str, int], now: datetime) -> int:
+    """Open a ticket of a member, and return its id."""
+    member = Caller(caller["user_id"], caller["session_id"], request_id="sample")
+    words = {"subject": "My reward", "description": "When do I get it?", "priority": "low"}
+    return tickets.open_ticket(connection, member, **words, now=now).id
+
+
+def _name_ticket(event: dict[str, Any], ticket_id: int) -> None:
+    """Let the path of an event name a ticket."""
+    path = event["rawPath"].replace("/tickets/1", f"/tickets/{ticket_id}")
+    event["rawPath"] = event["requestContext"]["http"]["path"] = path
+    event["pathParameters"]["id"] = str(ticket_id)
 
 
 def _insert(connection: Connection, table: Table, row: dict[str, Any]) -> int:

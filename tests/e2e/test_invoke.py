@@ -48,6 +48,7 @@ STATUS = {
     "read_notifications": 204,
     "register": 201,
     "remove_push_subscription": 204,
+    "reply_ticket": 201,
     "request_password_reset": 202,
     "request_verification": 202,
     "spin_wheel": 201,
@@ -58,15 +59,12 @@ STATUS = {
 REFUSED = {
     "accept_feed": "not_found",  # there is no such account
     "cancel_race": "not_found",  # there is no such race
-    "close_ticket": "not_found",  # the ticket is another member's
     "confirm_subscription": "token_invalid",  # the sample's token was never mailed
     "decide_link": "not_found",  # there is no such request
     "get_past_race": "not_found",  # no race is in the archive
     "get_spin": "not_found",  # the first spin is another member's, or there is none
     "get_standing": "not_found",  # the member has not joined the race
-    "get_ticket": "not_found",  # the ticket is another member's
     "leave_race": "not_found",  # the member has not joined the race
-    "reply_ticket": "not_found",  # the ticket is another member's
     "reset_password": "token_invalid",
     "revoke_batch": "not_found",  # there is no such batch
     "revoke_code": "not_found",  # there is no such code
