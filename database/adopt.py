@@ -50,6 +50,7 @@ LOCKS = {
     "push_turns": "An index of the platform's outbox is built while others write.",
     "exclusions_end_later": "users is locked for a moment.",
     "ends_of_exclusions": "An index of users is built while others write.",
+    "boards_in_blocks": "wager_race_participants is locked for a moment; rows with a rank are written in batches.",
 }
 """How each step affects concurrent work on the tables."""
 

@@ -11,7 +11,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from migrations import list_routines, mail_routines, online, ticket_routines, tier_routines, wager_routines
+from migrations import (
+    board_routines,
+    list_routines,
+    mail_routines,
+    online,
+    ticket_routines,
+    tier_routines,
+    wager_routines,
+)
 from migrations.declarations import EVERYBODY, SAFE_PATH, Function, Key, Trigger
 
 KEYS = (
@@ -175,6 +183,7 @@ FUNCTIONS = (
     Function("without_texts", "noted jsonb", "jsonb", "sql", WITHOUT_TEXTS, "IMMUTABLE PARALLEL SAFE"),
     *list_routines.FUNCTIONS,
     *wager_routines.FUNCTIONS,
+    *board_routines.FUNCTIONS,
     *ticket_routines.FUNCTIONS,
     *mail_routines.FUNCTIONS,
     *tier_routines.FUNCTIONS,
@@ -185,6 +194,7 @@ TRIGGERS = (
     Trigger("users", "mark_shell", "BEFORE INSERT OR UPDATE OF password, email", "", "mark_shell"),
     *list_routines.TRIGGERS,
     *wager_routines.TRIGGERS,
+    *board_routines.TRIGGERS,
     *ticket_routines.TRIGGERS,
     *tier_routines.TRIGGERS,
 )

@@ -287,7 +287,9 @@ def test_each_table_that_is_filled_is_told(
         "rewards",
         "wager_race_participants",
         "wager_race_participants",
+        "wager_race_participants",
         "support_tickets",
+        "wager_accounts",
         "wager_accounts",
         "wager_accounts",
     ]

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from goatedvips.domain.races import boards
+from goatedvips.domain.wagers.leaderboards import all_time_blocks
 from tests.support.members import Member, Members
 from tests.support.plans import fill
 
@@ -47,6 +49,7 @@ INSERT INTO wager_race_participants (race_id, user_id, member_key, total_wager, 
 SELECT :first + race, :member, :member, 1, CASE race WHEN 1 THEN :rows / 2 END, true FROM generate_series(1, 2) race;
 INSERT INTO participant_changes (race_id, change) SELECT :first + race, 1
 FROM generate_series(1, 3) race, generate_series(1, 10);
+UPDATE wager_race_participants SET is_placed = true WHERE race_id = :first + 1;
 """
 CODES = """
 INSERT INTO bonus_codes (id, code, code_key, expires_at, value, batch_id)
@@ -103,6 +106,10 @@ INSERT INTO wager_accounts (uid, user_id, is_listed, total_wager, wager_today, w
 SELECT 'linked-' || n, :first + n, is_listed, n, CASE WHEN is_listed THEN n ELSE 9999999 END, 1, 0, '2026-05-01'
 FROM (SELECT n, n > 2 * :few AND n <= :rows AS is_listed FROM generate_series(1, :rows + :rows / 4) n) x;
 """
+# Every second of the linked accounts was listed after the order of the board was written.
+LISTED_LATER = """
+UPDATE wager_accounts SET is_placed = false, unplaced_total = total_wager WHERE is_listed AND user_id % 2 = 0;
+"""
 # Subscriptions; drafts with long texts; of two campaigns very much mail waits: one is being sent, and one is paused.
 CAMPAIGNS = """
 INSERT INTO newsletter_subscriptions (email, is_subscribed)
@@ -155,12 +162,17 @@ def make_crowd(database: sa.Engine, rows: int) -> Crowd:
     members, first = Members(database), 1_000_000
     crowd = Crowd(members.new(seeds=False), members.staff(seeds=False), first)
     values = {"rows": rows, "few": FEW, "first": first, "member": crowd.member.id}
-    for script in (
-        *(USERS, RACES, CODES, SPINS, REWARDS, TICKETS, NOTIFICATIONS, LINKS, FEEDS),
-        *(LINKED_ACCOUNTS, STATEMENTS, CAMPAIGNS),
-    ):
-        filled = re.sub(r"(?<!:):([a-z]+)", lambda name: str(values[name[1]]), script)
-        fill(database, *filled.split(";")[:-1])
+
+    def run(*scripts: str) -> None:
+        for script in scripts:
+            filled = re.sub(r"(?<!:):([a-z]+)", lambda name: str(values[name[1]]), script)
+            fill(database, *filled.split(";")[:-1])
+
+    run(USERS, RACES, CODES, SPINS, REWARDS, TICKETS, NOTIFICATIONS, LINKS, FEEDS, LINKED_ACCOUNTS)
+    with database.begin() as connection:
+        connection.execute(sa.select(sa.true()).add_cte(boards.inserted_blocks()), {"race_ids": [first + 1]})
+        all_time_blocks.write(connection)
+    run(LISTED_LATER, STATEMENTS, CAMPAIGNS)
     return crowd
 
 
@@ -213,14 +225,18 @@ VARIANTS = {
     },
     "past races": Variant("list_past_races", {}),
     "leaderboard of the ranked": Variant("get_leaderboard", {}, path="/v1/races/{1}/leaderboard", most=200),
-    "leaderboard, the top 50": Variant("get_leaderboard", {"limit": "50"}, path="/v1/races/{1}/leaderboard", most=200),
+    # Each participant and each member is read by the primary key, of three pages.
+    "leaderboard, the top 50": Variant(
+        "get_leaderboard", {"limit": "50"}, path="/v1/races/{1}/leaderboard", most=200, most_pages=450
+    ),
     "leaderboard of the unranked": Variant("get_leaderboard", {}, path="/v1/races/{2}/leaderboard", most=200),
     "leaderboard of shells": Variant("get_leaderboard", {}, path="/v1/races/{3}/leaderboard", most=200),
     **{
         f"leaderboard of wagers, {period}": Variant(
-            "get_wager_leaderboard", {"limit": "50"}, path=f"/v1/leaderboards/{period}", most=250
+            "get_wager_leaderboard", {"limit": "50"}, path=f"/v1/leaderboards/{period}", most=250, most_pages=most_pages
         )
-        for period in ("today", "week", "all_time")
+        # Of the board of all time, half of the accounts are read by the primary key.
+        for period, most_pages in (("today", 280), ("week", 280), ("all_time", 850))
     },
     # Up to 1,000 unread ones are counted, each by a row of the index and one of the table.
     "inbox": Variant("list_notifications", {}, "member", most=2_200),
@@ -262,7 +278,8 @@ VARIANTS = {
 OTHERS = {
     "a past race": Variant("get_past_race", {}, path="/v1/races/history/{1}", most=2_000, most_pages=1_500),
     "a race": Variant("get_race", {}, path="/v1/races/{1}"),
-    "own standing": Variant("get_standing", {"around": "5"}, "member", "/v1/races/{1}/standing", most=50),
+    # Of 1,000 participants, the ten blocks of the board are read whole.
+    "own standing": Variant("get_standing", {"around": "5"}, "member", "/v1/races/{1}/standing", most=70),
     "own standing without a rank": Variant(
         "get_standing", {"around": "5"}, "member", "/v1/races/{2}/standing", most=50
     ),

@@ -26,6 +26,7 @@ GIVEN: dict[type, object] = {
     date: date(2026, 5, 1),
     time: time(22, 30),
     bytes: b"\x00\xff",
+    list: [1, -1],
     object: {"a": [1, None]},  # JSON
 }
 
@@ -61,7 +62,8 @@ def kind_of(column: sa.Column[Any]) -> object:
 @pytest.mark.parametrize("table", TABLES, ids=str)
 def test_a_full_row_of_every_table_is_accepted_and_read_as_json(table: sa.Table) -> None:
     row = {column.name: kind_of(column) for column in table.columns}
-    assert insert_schema(table).model_validate(row).values() == row
+    given = {name: value for name, value in row.items() if table.c[name].computed is None}
+    assert insert_schema(table).model_validate(given).values() == given
     read = select_schema(table).model_validate(row).model_dump(mode="json")
     assert read.keys() == row.keys()
     assert json.loads(json.dumps(read, allow_nan=False)) == read
@@ -87,13 +89,14 @@ def test_only_columns_that_are_neither_nullable_nor_have_a_default_are_required(
 @pytest.mark.parametrize("table", TABLES, ids=str)
 def test_null_is_accepted_where_the_column_is_nullable(table: sa.Table) -> None:
     row = {column.name: kind_of(column) for column in table.columns}
-    for column in table.columns:
-        for schema in insert_schema(table), select_schema(table):
-            if column.nullable or isinstance(column.type, JSONB):  # whose null is a value
-                schema.model_validate(row | {column.name: None})
+    given = {name: value for name, value in row.items() if table.c[name].computed is None}
+    for schema, values in ((insert_schema(table), given), (select_schema(table), row)):
+        for name in values:
+            if table.c[name].nullable or isinstance(table.c[name].type, JSONB):  # whose null is a value
+                schema.model_validate(values | {name: None})
             else:
-                with pytest.raises(ValidationError, match=column.name):
-                    schema.model_validate(row | {column.name: None})
+                with pytest.raises(ValidationError, match=name):
+                    schema.model_validate(values | {name: None})
 
 
 def test_schemas_are_made_once_and_named_after_their_table() -> None:

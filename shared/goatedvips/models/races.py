@@ -1,6 +1,7 @@
 """Wager races, their participants, and the archive of past races."""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -8,6 +9,7 @@ from sqlalchemy import (
     Index,
     Integer,
     Numeric,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -86,8 +88,21 @@ wager_race_participants = Table(
     Column("end_total", Numeric(18, 8)),
     # Why the settlement gave no rank; null: it gave one, or the race was settled before the platform noted reasons.
     Column("unranked_reason", Text),
+    # Whether the row stands in `race_board_blocks`. Only rows with a rank do.
+    Column("is_placed", Boolean, nullable=False, server_default=text("false")),
+    # The rank, if the platform has written it. The trigger note_rank finds another one, which the legacy application
+    # has written, and notes it too: such a row is no longer placed.
+    Column("noted_rank", Integer),
+    Column("unplaced_rank", Integer),  # the rank of a row that is not placed
     UniqueConstraint("race_id", "member_key"),
-    Index("wager_race_participants_listed_idx", "race_id", "rank", "id", postgresql_where=text("is_listed")),
+    # No index has the rank itself: each ingest changes most ranks, and would have to write an entry for each.
+    Index(
+        "wager_race_participants_unplaced_idx",
+        "race_id",
+        "unplaced_rank",
+        "id",
+        postgresql_where=text("is_listed AND NOT is_placed"),
+    ),
     Index("wager_race_participants_user_id_id_idx", "user_id", "id"),
     Index(
         "wager_race_participants_without_key_idx",
@@ -95,6 +110,18 @@ wager_race_participants = Table(
         "user_id",
         postgresql_where=text("member_key IS NULL"),
     ),
+)
+
+# The order of a race's leaderboard: its ranked participants by rank and id, a hundred in a row. Whatever writes ranks
+# writes all blocks of the race anew.
+race_board_blocks = Table(
+    "race_board_blocks",
+    metadata,
+    Column("race_id", Integer, ForeignKey("wager_races.id", ondelete="CASCADE")),
+    Column("last_rank", Integer),  # of the last participant of the block
+    Column("last_id", Integer),
+    Column("participant_ids", ARRAY(Integer), nullable=False),
+    PrimaryKeyConstraint("race_id", "last_rank", "last_id"),
 )
 
 # How the number of a race's listed participants has changed since `participant_count` was written. The trigger

@@ -1,8 +1,10 @@
 """The accounts of the affiliate feed, and the tiers that members reach by their lifetime wager."""
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     Column,
+    Computed,
     ForeignKey,
     Index,
     Integer,
@@ -100,8 +102,31 @@ wager_accounts = Table(
     # In leaderboards: linked to a member who is neither excluded nor suspended. Only the triggers follow_link and
     # list_account write it.
     Column("is_listed", Boolean, nullable=False, server_default=text("false")),
-    *(_order_of(figure) for figure in ("total_wager", "wager_today", "wager_week", "wager_month")),
-    Index("wager_accounts_fallen_idx", "id", postgresql_where=text("total_wager < highest")),
+    # Whether the present rows of `wager_board_blocks` were written since the account was listed. Only the two triggers
+    # take the mark away.
+    Column("is_placed", Boolean, nullable=False, server_default=text("false")),
+    Column("unplaced_total", Numeric(18, 8)),  # the total of a listed account that is not placed
+    Column("is_fallen", Boolean, Computed("total_wager < highest", persisted=True)),
+    # No index has the total or `highest`, nor refers to them in its condition: so most updates are heap-only (HOT).
+    *(_order_of(figure) for figure in ("wager_today", "wager_week", "wager_month")),
+    Index(
+        "wager_accounts_unplaced_idx",
+        text("unplaced_total DESC"),
+        "user_id",
+        postgresql_where=text("is_listed AND NOT is_placed"),
+    ),
+    Index("wager_accounts_is_fallen_idx", "id", postgresql_where=text("is_fallen")),
+)
+
+# The order of the community's leaderboard of all time: listed accounts by total and id of their member, a hundred in a
+# row. Each ingest writes all blocks anew.
+wager_board_blocks = Table(
+    "wager_board_blocks",
+    metadata,
+    Column("last_place", Numeric(18, 8)),  # the total of the last account of the block, negative
+    Column("last_user_id", Integer),  # whom it is linked to
+    Column("account_ids", ARRAY(Integer), nullable=False),
+    PrimaryKeyConstraint("last_place", "last_user_id"),
 )
 
 # Totals of accounts at the request of a feed, stored only where the total changed. No foreign keys: two checks for each

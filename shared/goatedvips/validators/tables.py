@@ -21,6 +21,7 @@ from pydantic import (
     create_model,
 )
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -64,11 +65,12 @@ def insert_schema(table: Table) -> type[InsertedRow]:
 
     A column with a default may be absent; a nullable column may be absent or null. A value is accepted only if the
     table stores it unchanged: PostgreSQL itself would round a decimal to the scale of its column, and accept a NaN. A
-    JSON column accepts null, because null is a JSON value.
+    JSON column accepts null, because null is a JSON value. The database computes generated columns.
     """
     fields = {
         column.name: (_nullable(column, _insert_type(column.type)), None if _may_be_absent(column) else ...)
         for column in table.columns
+        if column.computed is None
     }
     return _schema(InsertedRow, "Insert", table, fields)
 
@@ -121,6 +123,8 @@ def _insert_type(kind: TypeEngine[Any]) -> object:
             rules = [Field(max_digits=kind.precision, decimal_places=kind.scale, allow_inf_nan=False)]
         case String():
             rules = [Field(max_length=kind.length), AS_TYPED]
+        case ARRAY():
+            return Annotated[list[_insert_type(kind.item_type) | None], Strict()]  # type: ignore[misc, operator]
         case Boolean() | Date() | LargeBinary() | Time():
             rules = []
         case _:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goatedvips.domain.races import leaderboard, leaderboard_statements
+from goatedvips.domain.races import boards, leaderboard, leaderboard_statements
 from tests.support import stack
 from tests.support.functions import Answer, Functions
 from tests.support.members import Members
@@ -152,20 +152,30 @@ def test_the_ranks_of_a_settled_or_cancelled_race_are_not_stale(
 
 
 MOST_ROWS_READ = 200
+MOST_BLOCKS_READ = 20
 
 
-@pytest.fixture(scope="module", params=[1_000, 100_000])
+@pytest.fixture(scope="module", params=[(1_000, True), (1_000, False), (100_000, True), (100_000, False)])
 def crowded_race(request: pytest.FixtureRequest, database: sa.Engine) -> Iterator[int]:
-    """A race with many ranked participants, beside another race with as many participants without a rank."""
+    """A race with many ranked participants, beside another race with as many participants without a rank.
+
+    The ranked stand in blocks, as ingest leaves them, or in none, as the legacy application leaves them.
+    """
+    count, is_placed = request.param
     races = Races(database)
     ranked, unranked = races.new(), races.new()
     fill(
         database,
-        f"INSERT INTO wager_race_participants (race_id, total_wager, member_key, rank, is_listed)"
-        f" SELECT {ranked}, 1, n, n, true FROM generate_series(1, {request.param}) n",
+        "INSERT INTO wager_race_participants"
+        " (race_id, total_wager, member_key, rank, is_placed, unplaced_rank, is_listed)"
+        f" SELECT {ranked}, 1, n, n, {is_placed}, {'NULL' if is_placed else 'n'}, true"
+        f" FROM generate_series(1, {count}) n",
         f"INSERT INTO wager_race_participants (race_id, total_wager, member_key, is_listed)"
-        f" SELECT {unranked}, 0, n, true FROM generate_series(1, {request.param}) n",
+        f" SELECT {unranked}, 0, n, true FROM generate_series(1, {count}) n",
     )
+    with database.begin() as connection:
+        connection.execute(sa.select(sa.true()).add_cte(boards.inserted_blocks()), {"race_ids": [ranked]})
+    fill(database)
     yield ranked
     fill(database, f"DELETE FROM wager_race_participants WHERE race_id IN ({ranked}, {unranked})")
 
@@ -186,6 +196,7 @@ def test_a_page_reads_few_rows_however_many_take_part_in_this_race_and_others(
         parameters |= {"after_place": place, "after_id": 1}
         statement = leaderboard_statements.select_later_page
     read = rows_read(servers.direct(os.environ["TEST_DATABASE"], "api"), statement, parameters)
-    assert read.keys() == {"wager_races", "wager_race_participants", "users", "feeds"}
+    assert read.keys() == {"wager_races", "race_board_blocks", "wager_race_participants", "users", "feeds"}
+    assert read["race_board_blocks"] <= MOST_BLOCKS_READ
     # The members' table is small here, so the planner may read it whole.
     assert read["wager_race_participants"] <= MOST_ROWS_READ, read

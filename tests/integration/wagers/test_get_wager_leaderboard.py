@@ -198,3 +198,26 @@ def test_a_cursor_of_an_account_that_is_gone_goes_on(
         connection.execute(sa.delete(wager_accounts).where(wager_accounts.c.id == accounts[0]))
     items = board(functions, query={"cursor": cursor}).json["items"]
     assert [(item["rank"], item["user_id"]) for item in items] == [(2, people[1].id), (3, people[2].id)]
+
+
+def test_pages_of_all_time_follow_an_ingest_and_what_is_listed_after_it(
+    ingesting: Ingesting, members: Members, functions: Functions
+) -> None:
+    """Most members stand in blocks, which ingest writes; those who are linked or come back later stand in none."""
+    uids = [f"uid {number}" for number in range(130)]
+    people = members.new_all([{"uid": uid} for uid in uids[:120]])
+    ingesting.ingest(NOON, {uid: str(1 + number % 40) for number, uid in enumerate(uids)})
+    people += members.new_all([{"uid": uid} for uid in uids[120:]])
+    members.change(people[7], suspended_at=NOON)
+    members.change(people[9], suspended_at=NOON)
+    members.change(people[9], suspended_at=None)
+    totals = {member.id: 1 + number % 40 for number, member in enumerate(people) if number != 7}
+    pages, query = [], {"limit": "17"}
+    while True:
+        page = board(functions, query=query).json
+        pages += [(item["rank"], item["user_id"]) for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    in_order = sorted(totals, key=lambda user_id: (-totals[user_id], user_id))
+    assert pages == list(enumerate(in_order, 1))

@@ -36,7 +36,7 @@ from goatedvips.domain.privacy.personal_data import (
     names_member,
 )
 from goatedvips.domain.privacy.ticket_holdings import TICKET_HOLDINGS
-from goatedvips.domain.privacy.wager_holdings import WAGER_HOLDINGS
+from goatedvips.domain.privacy.wager_holdings import BOARDS_WITHOUT_PERSONAL_DATA, WAGER_HOLDINGS
 from goatedvips.domain.races.scores import history_so_far
 from goatedvips.models.accounts import (
     account_links,
@@ -241,7 +241,7 @@ HOLDINGS = (
     PersonalData(
         participants,
         rows=or_(participants.c.user_id == CALLER_ID, participants.c.member_key == CALLER_ID),
-        never_exported=("member_key",),
+        never_exported=("member_key", "is_placed", "noted_rank", "unplaced_rank"),  # bookkeeping of the rank
         also_exported={"wager_history_so_far": history_so_far()},  # the settlement writes `wager_history`
         handled_in_code=("wager_history",),
         not_personal=("unranked_reason",),
@@ -294,5 +294,6 @@ WITHOUT_PERSONAL_DATA = (
     sender_state,
     tier_versions,
     unsubscribe_keys,
+    *BOARDS_WITHOUT_PERSONAL_DATA,
 )
 """Tables without personal data."""

@@ -4,6 +4,7 @@ from sqlalchemy import or_, select
 
 from goatedvips.domain.access import CALLER_ID
 from goatedvips.domain.privacy.personal_data import OWN, PersonalData, deleted, of_member
+from goatedvips.models.races import race_board_blocks
 from goatedvips.models.wagers import (
     accepted_falls,
     feeds,
@@ -11,6 +12,7 @@ from goatedvips.models.wagers import (
     member_tiers,
     statements,
     wager_accounts,
+    wager_board_blocks,
     wager_readings,
 )
 
@@ -42,3 +44,5 @@ WAGER_HOLDINGS = (
     deleted(statements, statements.c.user_id == CALLER_ID),
     deleted(wager_accounts, _own_account),  # after the tables that refer to it
 )
+BOARDS_WITHOUT_PERSONAL_DATA = (race_board_blocks, wager_board_blocks)
+"""Ids in the order of ranks and of totals, which the export shows."""

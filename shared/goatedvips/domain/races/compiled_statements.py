@@ -11,10 +11,21 @@ SELECT_FIRST_PAGE = Compiled(
 SELECT page.id, page.place, page.rank, CASE WHEN NOT page.hide_name THEN page.user_id END AS user_id, CASE WHEN NOT page.hide_name THEN page.username END AS username, page.total_wager, (SELECT feeds.requested_at
 FROM feeds
 WHERE feeds.id = wager_races.board_feed_id) AS as_of, wager_races.start_date, wager_races.end_date, wager_races.settled_at, wager_races.cancelled_at
-FROM wager_races LEFT OUTER JOIN (SELECT wager_race_participants.id AS id, wager_race_participants.race_id AS race_id, users.id AS user_id, users.username AS username, users.hide_name AS hide_name, wager_race_participants.rank AS rank, wager_race_participants.total_wager AS total_wager, coalesce(CAST(wager_race_participants.rank AS BIGINT), 2147483648) AS place
+FROM wager_races LEFT OUTER JOIN ((SELECT row.id AS id, row.race_id AS race_id, users.id AS user_id, users.username AS username, users.hide_name AS hide_name, row.rank AS rank, row.total_wager AS total_wager, coalesce(CAST(row.rank AS BIGINT), 2147483648) AS place
+FROM (SELECT block.last_rank AS last_rank, block.last_id AS last_id, anon_1.place AS place, anon_1.id AS id
+FROM (SELECT race_board_blocks.race_id AS race_id, race_board_blocks.last_rank AS last_rank, race_board_blocks.last_id AS last_id, race_board_blocks.participant_ids AS participant_ids
+FROM race_board_blocks
+WHERE race_board_blocks.race_id = $1::INTEGER ORDER BY race_board_blocks.last_rank, race_board_blocks.last_id
+LIMIT 3) AS block JOIN unnest(block.participant_ids) WITH ORDINALITY AS anon_1(id, place) ON true ORDER BY block.last_rank, block.last_id, anon_1.place
+LIMIT ALL OFFSET 0) AS placed JOIN LATERAL (SELECT wager_race_participants.id AS id, wager_race_participants.race_id AS race_id, wager_race_participants.user_id AS user_id, wager_race_participants.total_wager AS total_wager, wager_race_participants.rank AS rank, wager_race_participants.joined_at AS joined_at, wager_race_participants.updated_at AS updated_at, wager_race_participants.wager_history AS wager_history, wager_race_participants.member_key AS member_key, wager_race_participants.is_listed AS is_listed, wager_race_participants.account_id AS account_id, wager_race_participants.base AS base, wager_race_participants.is_new AS is_new, wager_race_participants.carried_over AS carried_over, wager_race_participants.disqualified_at AS disqualified_at, wager_race_participants.end_total AS end_total, wager_race_participants.unranked_reason AS unranked_reason, wager_race_participants.is_placed AS is_placed, wager_race_participants.noted_rank AS noted_rank, wager_race_participants.unplaced_rank AS unplaced_rank
+FROM wager_race_participants
+WHERE wager_race_participants.id = placed.id AND wager_race_participants.is_placed AND wager_race_participants.is_listed
+LIMIT ALL OFFSET 0) AS row ON true LEFT OUTER JOIN users ON users.id = row.user_id
+WHERE true ORDER BY placed.last_rank, placed.last_id, placed.place
+LIMIT $2::BIGINT) UNION ALL (SELECT wager_race_participants.id AS id, wager_race_participants.race_id AS race_id, users.id AS user_id, users.username AS username, users.hide_name AS hide_name, wager_race_participants.rank AS rank, wager_race_participants.total_wager AS total_wager, coalesce(CAST(wager_race_participants.rank AS BIGINT), 2147483648) AS place
 FROM wager_race_participants LEFT OUTER JOIN users ON users.id = wager_race_participants.user_id
-WHERE wager_race_participants.race_id = $1::INTEGER AND wager_race_participants.is_listed ORDER BY wager_race_participants.rank, wager_race_participants.id
-LIMIT $2::BIGINT) AS page ON page.race_id = wager_races.id
+WHERE wager_race_participants.race_id = $1::INTEGER AND wager_race_participants.is_listed AND NOT wager_race_participants.is_placed ORDER BY wager_race_participants.unplaced_rank, wager_race_participants.id
+LIMIT $2::BIGINT)) AS page ON page.race_id = wager_races.id
 WHERE wager_races.id = $1::INTEGER ORDER BY page.place, page.id
 LIMIT $2::BIGINT""",
     (
@@ -29,12 +40,24 @@ SELECT_LATER_PAGE = Compiled(
 SELECT page.id, page.place, page.rank, CASE WHEN NOT page.hide_name THEN page.user_id END AS user_id, CASE WHEN NOT page.hide_name THEN page.username END AS username, page.total_wager, (SELECT feeds.requested_at
 FROM feeds
 WHERE feeds.id = wager_races.board_feed_id) AS as_of, wager_races.start_date, wager_races.end_date, wager_races.settled_at, wager_races.cancelled_at
-FROM wager_races LEFT OUTER JOIN ((SELECT wager_race_participants.id AS id, wager_race_participants.race_id AS race_id, users.id AS user_id, users.username AS username, users.hide_name AS hide_name, wager_race_participants.rank AS rank, wager_race_participants.total_wager AS total_wager, coalesce(CAST(wager_race_participants.rank AS BIGINT), 2147483648) AS place
-FROM wager_race_participants LEFT OUTER JOIN users ON users.id = wager_race_participants.user_id
-WHERE wager_race_participants.race_id = $1::INTEGER AND wager_race_participants.is_listed AND (wager_race_participants.rank, wager_race_participants.id) > ($2::BIGINT, $3::BIGINT) ORDER BY wager_race_participants.rank ASC, wager_race_participants.id ASC
+FROM wager_races LEFT OUTER JOIN ((SELECT row.id AS id, row.race_id AS race_id, users.id AS user_id, users.username AS username, users.hide_name AS hide_name, row.rank AS rank, row.total_wager AS total_wager, coalesce(CAST(row.rank AS BIGINT), 2147483648) AS place
+FROM (SELECT block.last_rank AS last_rank, block.last_id AS last_id, anon_1.place AS place, anon_1.id AS id
+FROM (SELECT race_board_blocks.race_id AS race_id, race_board_blocks.last_rank AS last_rank, race_board_blocks.last_id AS last_id, race_board_blocks.participant_ids AS participant_ids
+FROM race_board_blocks
+WHERE race_board_blocks.race_id = $1::INTEGER AND (race_board_blocks.last_rank, race_board_blocks.last_id) > ($2::BIGINT, $3::BIGINT) ORDER BY race_board_blocks.last_rank, race_board_blocks.last_id
+LIMIT 3) AS block JOIN unnest(block.participant_ids) WITH ORDINALITY AS anon_1(id, place) ON true
+WHERE anon_1.place > coalesce(array_position(CAST(block.participant_ids AS BIGINT[]), $3::BIGINT), 0) ORDER BY block.last_rank, block.last_id, anon_1.place
+LIMIT ALL OFFSET 0) AS placed JOIN LATERAL (SELECT wager_race_participants.id AS id, wager_race_participants.race_id AS race_id, wager_race_participants.user_id AS user_id, wager_race_participants.total_wager AS total_wager, wager_race_participants.rank AS rank, wager_race_participants.joined_at AS joined_at, wager_race_participants.updated_at AS updated_at, wager_race_participants.wager_history AS wager_history, wager_race_participants.member_key AS member_key, wager_race_participants.is_listed AS is_listed, wager_race_participants.account_id AS account_id, wager_race_participants.base AS base, wager_race_participants.is_new AS is_new, wager_race_participants.carried_over AS carried_over, wager_race_participants.disqualified_at AS disqualified_at, wager_race_participants.end_total AS end_total, wager_race_participants.unranked_reason AS unranked_reason, wager_race_participants.is_placed AS is_placed, wager_race_participants.noted_rank AS noted_rank, wager_race_participants.unplaced_rank AS unplaced_rank
+FROM wager_race_participants
+WHERE wager_race_participants.id = placed.id AND wager_race_participants.is_placed AND wager_race_participants.is_listed
+LIMIT ALL OFFSET 0) AS row ON true LEFT OUTER JOIN users ON users.id = row.user_id
+WHERE (row.rank, row.id) > ($2::BIGINT, $3::BIGINT) ORDER BY placed.last_rank, placed.last_id, placed.place
 LIMIT $4::BIGINT) UNION ALL (SELECT wager_race_participants.id AS id, wager_race_participants.race_id AS race_id, users.id AS user_id, users.username AS username, users.hide_name AS hide_name, wager_race_participants.rank AS rank, wager_race_participants.total_wager AS total_wager, coalesce(CAST(wager_race_participants.rank AS BIGINT), 2147483648) AS place
 FROM wager_race_participants LEFT OUTER JOIN users ON users.id = wager_race_participants.user_id
-WHERE wager_race_participants.race_id = $1::INTEGER AND wager_race_participants.is_listed AND wager_race_participants.rank IS NULL AND wager_race_participants.id > CASE WHEN ($2::BIGINT >= 2147483648) THEN $3::BIGINT ELSE 0 END ORDER BY wager_race_participants.rank, wager_race_participants.id
+WHERE wager_race_participants.race_id = $1::INTEGER AND wager_race_participants.is_listed AND NOT wager_race_participants.is_placed AND (wager_race_participants.unplaced_rank, wager_race_participants.id) > ($2::BIGINT, $3::BIGINT) ORDER BY wager_race_participants.unplaced_rank, wager_race_participants.id
+LIMIT $4::BIGINT) UNION ALL (SELECT wager_race_participants.id AS id, wager_race_participants.race_id AS race_id, users.id AS user_id, users.username AS username, users.hide_name AS hide_name, wager_race_participants.rank AS rank, wager_race_participants.total_wager AS total_wager, coalesce(CAST(wager_race_participants.rank AS BIGINT), 2147483648) AS place
+FROM wager_race_participants LEFT OUTER JOIN users ON users.id = wager_race_participants.user_id
+WHERE wager_race_participants.race_id = $1::INTEGER AND wager_race_participants.is_listed AND NOT wager_race_participants.is_placed AND wager_race_participants.unplaced_rank IS NULL AND wager_race_participants.id > CASE WHEN ($2::BIGINT >= 2147483648) THEN $3::BIGINT ELSE 0 END ORDER BY wager_race_participants.unplaced_rank, wager_race_participants.id
 LIMIT $4::BIGINT)) AS page ON page.race_id = wager_races.id
 WHERE wager_races.id = $1::INTEGER ORDER BY page.place, page.id
 LIMIT $4::BIGINT""",

@@ -9,8 +9,10 @@ from sqlalchemy import Boolean, Connection, Select, Text, bindparam, case, cast,
 
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import NOW, Caller
+from goatedvips.domain.races import boards
 from goatedvips.domain.races.scores import ranked, scored
 from goatedvips.errors import NotFound, RaceFrozen, RaceSettled
+from goatedvips.models.races import race_board_blocks
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
 
@@ -72,7 +74,8 @@ _standings = ranked(scored(races.c.id == _RACE_ID)).cte("standings")
 _move_places = (
     update(participants)
     .where(participants.c.id == _standings.c.participant_id, participants.c.rank.is_distinct_from(_standings.c.rank))
-    .values(rank=_standings.c.rank, updated_at=NOW)
+    .values(**boards.placed(_standings.c.rank), updated_at=NOW)
+    .add_cte(boards.deleted_blocks(race_board_blocks.c.race_id == _RACE_ID))
 )
 _select_participant: Select[Any] = select(
     participants.c.race_id,
@@ -81,6 +84,7 @@ _select_participant: Select[Any] = select(
     participants.c.total_wager,
     participants.c.disqualified_at,
 ).where(*_IS_MEMBERS)
+_select_moved_participant = _select_participant.add_cte(boards.inserted_blocks())
 
 
 def change(
@@ -120,9 +124,11 @@ def change(
     if race.cancelled_at is not None:
         raise RaceFrozen("Nobody is ranked in a cancelled race")
     changed = connection.execute(_change_participant, caller.parameters(now) | given).one_or_none()
+    select_participant = _select_participant
     if changed is not None and race.start_date <= now:
         connection.execute(_move_places, {"in_race": race_id, "now": now})
-    row = connection.execute(_select_participant, given).one_or_none()
+        select_participant, given = _select_moved_participant, given | {"race_ids": [race_id]}
+    row = connection.execute(select_participant, given).one_or_none()
     if row is None:
         raise NotFound
     return Participant(**row._mapping)

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     BigInteger,
+    ColumnElement,
     Connection,
     Row,
     Select,
@@ -26,12 +26,14 @@ from sqlalchemy import (
 from goatedvips.domain import access
 from goatedvips.domain.access import CALLER_ID, CALLER_PARAMETERS, Caller
 from goatedvips.domain.first_statements import compile_at_import
+from goatedvips.domain.races import boards
 from goatedvips.domain.races.leaderboard import Standing, is_stale
 from goatedvips.domain.races.leaderboard_statements import FRESHNESS
 from goatedvips.domain.races.race_statements import RACE_ID
-from goatedvips.domain.races.scores import history_so_far, mark, unranked_reason
+from goatedvips.domain.races.scores import FENCE, history_so_far, mark, unranked_reason
 from goatedvips.errors import NotFound
 from goatedvips.models.accounts import users
+from goatedvips.models.races import race_board_blocks as blocks
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
 
@@ -91,34 +93,82 @@ _own = (
 )
 
 
-def _next_to(own: CTE, side: str) -> Select[Any]:
-    """Select the participants next to the member on one side, read by the index of the leaderboard."""
-    place, own_place = tuple_(participants.c.rank, participants.c.id), tuple_(own.c.rank, own.c.id)
-    columns = (participants.c.rank, participants.c.id)
+_BLOCKS = (blocks.c.last_rank, blocks.c.last_id)
+_of_race = select(blocks).where(blocks.c.race_id == _own.c.race_id).correlate(_own)
+_is_later = tuple_(*_BLOCKS) >= tuple_(_own.c.rank, _own.c.id)
+# The member is in the first block that ends with their place or a later one. Two blocks have more participants than one
+# asks for.
+_own_and_later = _of_race.where(_is_later).order_by(*_BLOCKS)
+_earlier = _of_race.where(~_is_later).order_by(*(column.desc() for column in _BLOCKS))
+_near = {
+    "above": union_all(_own_and_later.limit(1), _earlier.limit(1)).lateral("near"),
+    "below": _own_and_later.limit(2).lateral("near"),
+}
+
+
+def _next_to(side: str) -> Select[Any]:
+    """Select the participants next to the member on one side: from blocks of the board, and by an index."""
+    is_above = side == "above"
+
+    def directed(*columns: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+        return [column.desc() if is_above else column for column in columns]
+
+    placed = boards.participants_of(
+        _near[side],
+        _own.c.rank.label("own_rank"),
+        _own.c.id.label("own_id"),
+        source=_own.join(_near[side], true()),
+        beyond=_own.c.id,
+        descending=is_above,
+    )
+    # A fence: the participants are read one by one, and no more of them than the member asks for.
+    of_block = (
+        select(participants)
+        .where(participants.c.id == placed.c.id, participants.c.is_placed, participants.c.is_listed)
+        .offset(FENCE)
+        .lateral("of_block")
+    )
+    place, own_place = tuple_(of_block.c.rank, of_block.c.id), tuple_(placed.c.own_rank, placed.c.own_id)
+    of_blocks = (
+        select(of_block.c.rank, of_block.c.id, of_block.c.user_id, of_block.c.total_wager)
+        .select_from(placed.join(of_block, true()))
+        .where(place < own_place if is_above else place > own_place)
+        .order_by(*directed(placed.c.last_rank, placed.c.last_id, placed.c.place))
+        .limit(_AROUND)
+    )
+    columns = (participants.c.unplaced_rank, participants.c.id)
+    place, own_place = tuple_(*columns), tuple_(_own.c.rank, _own.c.id)
+    by_index = (
+        select(participants)
+        .where(
+            participants.c.race_id == _own.c.race_id,
+            participants.c.is_listed,
+            ~participants.c.is_placed,
+            place < own_place if is_above else place > own_place,
+        )
+        .order_by(*directed(*columns))
+        .limit(_AROUND)
+        .correlate(_own)
+        .lateral("by_index")
+    )
+    unplaced = select(by_index.c.rank, by_index.c.id, by_index.c.user_id, by_index.c.total_wager)
+    near = union_all(of_blocks, unplaced.select_from(_own.join(by_index, true()))).subquery(side)
     return (
         select(
             literal(side, Text).label("side"),
-            participants.c.rank,
-            participants.c.id,
+            near.c.rank,
+            near.c.id,
             case((~users.c.hide_name, users.c.id)).label("user_id"),
             case((~users.c.hide_name, users.c.username)).label("username"),
-            participants.c.total_wager,
+            near.c.total_wager,
         )
-        .outerjoin(users, users.c.id == participants.c.user_id)
-        .where(
-            participants.c.race_id == own.c.race_id,
-            participants.c.is_listed,
-            place < own_place if side == "above" else place > own_place,
-        )
-        .order_by(*(column.desc() if side == "above" else column for column in columns))
+        .outerjoin(users, users.c.id == near.c.user_id)
+        .order_by(*directed(near.c.rank, near.c.id))
         .limit(_AROUND)
     )
 
 
-_neighbours = union_all(
-    select(_next_to(_own, "above").correlate(_own).subquery()),
-    select(_next_to(_own, "below").correlate(_own).subquery()),
-).lateral("neighbours")
+_neighbours = union_all(*(select(_next_to(side).subquery()) for side in ("above", "below"))).subquery("neighbours")
 _select_standing: Select[Any] = (
     select(
         *_own.c,

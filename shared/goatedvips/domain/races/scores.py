@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     FromClause,
     Select,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from goatedvips.domain.access import is_excluded
 from goatedvips.domain.races.boundaries import boundary_feed
@@ -36,7 +38,7 @@ COUNTED = wager_readings.c.total - wager_readings.c.lowered
 """The total of a reading, as it counts since the last fall that was accepted."""
 MOST_POINTS = 200
 """In a participant's history. Of more readings so many are taken evenly, the last one always."""
-_FENCE: ColumnElement[int] = literal_column("0")
+FENCE: ColumnElement[int] = literal_column("0")
 """An offset for which PostgreSQL computes the columns of a subquery once a row, and not at each use of them."""
 _OF_ACCOUNT = wager_readings.c.account_id == wager_accounts.c.id
 
@@ -107,23 +109,40 @@ def _base(window: CTE) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     )
 
 
-def mark(end_date: ColumnElement[datetime]) -> ColumnElement[Any]:
-    """Return an expression for why a member, of a join of `users` and `participants`, has no rank whatever they wager.
+def mark(end_date: ColumnElement[datetime], member: ReadOnlyColumnCollection[str, Any] = users.c) -> ColumnElement[Any]:
+    """Return an expression for why a member, in a join with `participants`, has no rank whatever they wager.
 
     Parameters
     ----------
     end_date: of the race.
+    member: the columns of `users`.
     """
-    was_excluded = and_(is_excluded(), or_(users.c.excluded_since.is_(None), users.c.excluded_since < end_date))
+    began_before = or_(member.excluded_since.is_(None), member.excluded_since < end_date)
     marks = {
-        "staff": users.c.is_admin,
-        "erased": users.c.erased_at.is_not(None),
-        "suspended": users.c.suspended_at.is_not(None),
+        "staff": member.is_admin,
+        "erased": member.erased_at.is_not(None),
+        "suspended": member.suspended_at.is_not(None),
         "disqualified": participants.c.disqualified_at.is_not(None),
-        "excluded": was_excluded,
-        "not_linked": users.c.uid.is_(None),
+        "excluded": and_(is_excluded(member), began_before),
+        "not_linked": member.uid.is_(None),
     }
     return case(*((condition, literal(name, Text)) for name, condition in marks.items()))
+
+
+# Those who can have a mark. Most members have none, so a hash of these takes less than one of all.
+_marked = (
+    select(users)
+    .where(
+        or_(
+            users.c.is_admin,
+            users.c.erased_at.is_not(None),
+            users.c.suspended_at.is_not(None),
+            is_excluded(),
+            users.c.uid.is_(None),
+        )
+    )
+    .subquery("marked")
+)
 
 
 def scored(wanted: ColumnElement[bool]) -> Select[Any]:
@@ -148,11 +167,12 @@ def scored(wanted: ColumnElement[bool]) -> Select[Any]:
     end_total = case(
         (window.c.after.is_(None), None), (window.c.until.is_(None), wager_accounts.c.highest), else_=within
     )
+    is_marked = or_(_marked.c.id.is_not(None), participants.c.disqualified_at.is_not(None))
     totals = (
         select(
             participants.c.id.label("participant_id"),
             participants.c.race_id,
-            users.c.id.label("user_id"),
+            participants.c.member_key.label("user_id"),
             wager_accounts.c.id.label("account_id"),
             base.label("base"),
             end_total.label("end_total"),
@@ -161,18 +181,18 @@ def scored(wanted: ColumnElement[bool]) -> Select[Any]:
             window.c.after,
             window.c.until,
             window.c.min_wager,
-            mark(window.c.end_date).label("mark"),
+            case((is_marked, mark(window.c.end_date, _marked.c))).label("mark"),
         )
         .select_from(window)
         .join(participants, and_(participants.c.race_id == window.c.id, participants.c.is_listed))
-        .join(users, users.c.id == participants.c.member_key)
-        .outerjoin(wager_accounts, wager_accounts.c.user_id == users.c.id)
-        .offset(_FENCE)
+        .outerjoin(_marked, _marked.c.id == participants.c.member_key)
+        .outerjoin(wager_accounts, wager_accounts.c.user_id == participants.c.member_key)
+        .offset(FENCE)
         .subquery("totals")
     )
     with_score = (
         select(*totals.c, score(totals.c.end_total, totals.c.base, totals.c.carried_over).label("score"))
-        .offset(_FENCE)
+        .offset(FENCE)
         .subquery("with_score")
     )
     reason = unranked_reason(with_score.c.mark, with_score.c.score, with_score.c.min_wager)
@@ -204,9 +224,10 @@ def ranked(scores: Select[Any]) -> Select[Any]:
 
     `rank` is null for those with an `unranked_reason`.
     """
-    rows = scores.offset(_FENCE).subquery("scored")
+    rows = scores.offset(FENCE).subquery("scored")
     is_ranked = rows.c.unranked_reason.is_(None)
-    rank = func.rank().over(partition_by=(rows.c.race_id, is_ranked), order_by=rows.c.score.desc())
+    cents = case((is_ranked, cast(rows.c.score * 100, BigInteger)))  # sorted faster than numbers of type numeric
+    rank = func.rank().over(partition_by=rows.c.race_id, order_by=cents.desc().nulls_last())
     return select(*rows.c, case((is_ranked, rank)).label("rank"))
 
 

@@ -86,7 +86,6 @@ _select_readings: Select[Any] = (
     .select_from(_staff.outerjoin(_recent, true()))
     .order_by(_recent.c.requested_at.desc(), _recent.c.key.desc())
 )
-_HAS_FALLEN = wager_accounts.c.total_wager < wager_accounts.c.highest
 _select_falls = (
     select(
         wager_accounts.c.uid,
@@ -96,7 +95,7 @@ _select_falls = (
         wager_accounts.c.read_at,
         func.count().over().label("falls_total"),
     )
-    .where(_HAS_FALLEN)
+    .where(wager_accounts.c.is_fallen)
     .order_by((wager_accounts.c.highest - wager_accounts.c.total_wager).desc(), wager_accounts.c.id)
     .limit(MOST_FALLS)
 )

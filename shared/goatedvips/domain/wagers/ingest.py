@@ -32,6 +32,7 @@ from goatedvips.domain.races import boards
 from goatedvips.domain.wagers import late_readings, newest_readings
 from goatedvips.domain.wagers.feed import Feed, FeedProblem
 from goatedvips.domain.wagers.feed_keys import requested_at_of
+from goatedvips.domain.wagers.leaderboards import all_time_blocks
 from goatedvips.domain.wagers.staging import beside_entries, stage
 from goatedvips.models.wagers import feed_entries as entries
 from goatedvips.models.wagers import feeds
@@ -198,6 +199,7 @@ def ingest_feed(
     if row.unknown:
         connection.execute(store.insert_newcomers, new)
     readings = store.store(connection, new)
+    all_time_blocks.write(connection)
     if race_ids:
         boards.write_standings(connection, race_ids, is_late=row.is_late, now=now)
     return IngestReport(

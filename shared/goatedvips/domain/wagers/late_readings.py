@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from goatedvips.domain.access import is_excluded
 from goatedvips.domain.races.scores import COUNTED
 from goatedvips.domain.wagers import newcomers, tiers
+from goatedvips.domain.wagers.leaderboards import all_time_blocks
 from goatedvips.domain.wagers.newcomers import AT, FIGURES
 from goatedvips.models.accounts import account_links, users
 from goatedvips.models.wagers import accepted_falls, feeds, link_periods
@@ -177,7 +178,7 @@ _insert_readings = (
         ),
     )
     .on_conflict_do_nothing(index_elements=["account_id", "requested_at"])
-    .add_cte(_update_accounts, _lower_closings, delete(entries).cte("delete_entries"))
+    .add_cte(_update_accounts, _lower_closings, delete(entries).cte("delete_entries"), all_time_blocks.deleted_blocks())
 )
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from goatedvips.domain.access import is_excluded
 from goatedvips.domain.wagers import newcomers, tiers
+from goatedvips.domain.wagers.leaderboards import all_time_blocks
 from goatedvips.domain.wagers.newcomers import AT, FIGURES
 from goatedvips.domain.wagers.staging import beside_entries
 from goatedvips.models.accounts import users
@@ -34,83 +35,109 @@ _IS_WHOLE = bindparam("is_whole", type_=Boolean)
 insert_newcomers = newcomers.inserted()
 """The statement that inserts accounts for the uids of the feed that have none."""
 
-_member = beside_entries(users)
-_member_has_figures = _member.c.total_wager.is_not(None)
-_member_is_missing = and_(_IS_WHOLE, _member.c.uid.is_(None))
+_beside = beside_entries(accounts)
+_has_figures = _beside.c.total_wager.is_not(None)  # a bad entry has none, but its account is not missing
+_is_missing = _beside.c.uid.is_(None)
+_is_over = and_(_IS_WHOLE, _is_missing)
+_is_reading = and_(
+    _has_figures, or_(_beside.c.its_first_read_at.is_(None), _beside.c.its_total_wager != _beside.c.total_wager)
+)
+_is_changed = or_(
+    _is_reading,
+    and_(_has_figures, or_(*(_beside.c[f"its_{name}"] != _beside.c[name] for name in PERIODS))),
+    and_(_has_figures, _beside.c.its_name.is_distinct_from(_beside.c.name)),
+    and_(_is_over, or_(*(_beside.c[f"its_{name}"] != 0 for name in PERIODS))),
+    _is_missing != _beside.c.its_absent_since.is_not(None),
+)
+_changed = (
+    select(
+        _beside.c.its_id.label("id"),
+        _beside.c.its_uid.label("uid"),
+        _beside.c.name,
+        *(_beside.c[figure] for figure in FIGURES),
+        _has_figures.label("has_figures"),
+        _is_missing.label("is_missing"),
+        _is_over.label("is_over"),
+        _is_reading.label("is_reading"),
+    )
+    # PostgreSQL expects few rows of an equation, and most rows of what is in it. For few it takes indexes, which for
+    # 100,000 take as long as hash joins.
+    .where(_beside.c.its_id.is_not(None), case((_is_changed, 1)) == 1)
+    .cte("changed")
+)
+_figures = {
+    "total_wager": func.coalesce(_changed.c.total_wager, users.c.total_wager),
+    **{name: case((_changed.c.has_figures, _changed.c[name]), else_=0) for name in PERIODS},
+}
 _update_members = (
     update(users)
     .where(
-        users.c.uid == _member.c.its_uid,
+        users.c.uid == _changed.c.uid,
         ~users.c.is_shell,
-        or_(
-            and_(_member_has_figures, or_(*(_member.c[f"its_{name}"] != _member.c[name] for name in FIGURES))),
-            and_(_member_is_missing, or_(*(_member.c[f"its_{name}"] != 0 for name in PERIODS))),
-        ),
+        or_(_changed.c.has_figures, _changed.c.is_over),
+        or_(*(users.c[name] != value for name, value in _figures.items())),
     )
-    .values(
-        {
-            "total_wager": func.coalesce(_member.c.total_wager, users.c.total_wager),
-            **{name: func.coalesce(_member.c[name], 0) for name in PERIODS},
-            "tier": tiers.IN_FORCE.highest(_member.c.total_wager, users.c.tier),
-        }
-    )
+    .values(_figures | {"tier": tiers.IN_FORCE.highest(_changed.c.total_wager, users.c.tier)})
     .returning(users.c.id, users.c.tier, and_(users.c.suspended_at.is_(None), ~is_excluded()).label("may_play"))
     .cte("update_members")
 )
-_write_members = select(func.count()).add_cte(*tiers.reach(_update_members, at=AT))
-
-_account = beside_entries(accounts)
-_has_figures = _account.c.total_wager.is_not(None)  # a bad entry has none, but its account is not missing
-_is_missing = _account.c.uid.is_(None)
-_is_over = and_(_IS_WHOLE, _is_missing)
-_is_reading = and_(
-    _has_figures,
-    or_(_account.c.its_first_read_at.is_(None), _account.c.its_total_wager != _account.c.total_wager),
+# An adopted member whose uid no feed has had yet.
+_account_id = select(accounts.c.id).where(accounts.c.uid == users.c.uid).scalar_subquery()
+_clear_members = (
+    update(users)
+    .where(
+        _IS_WHOLE,
+        users.c.uid.is_not(None),
+        ~users.c.is_shell,
+        or_(*(users.c[name] != 0 for name in PERIODS)),
+        _account_id.is_(None),
+    )
+    .values(dict.fromkeys(PERIODS, 0))
+    .cte("clear_members")
 )
+_members_come_first = select(func.count()).select_from(_update_members).scalar_subquery() >= 0  # and are locked first
 _linked_since = select(users.c.id).where(users.c.uid == accounts.c.uid, ~users.c.is_shell).scalar_subquery()
 _update_accounts = (
     update(accounts)
-    .where(
-        accounts.c.uid == _account.c.its_uid,
-        or_(
-            _is_reading,
-            and_(_has_figures, or_(*(_account.c[f"its_{name}"] != _account.c[name] for name in PERIODS))),
-            and_(_has_figures, _account.c.its_name.is_distinct_from(_account.c.name)),
-            and_(_is_over, or_(*(_account.c[f"its_{name}"] != 0 for name in PERIODS))),
-            _is_missing != _account.c.its_absent_since.is_not(None),
-        ),
-    )
+    .where(accounts.c.id == _changed.c.id, _members_come_first)
     .values(
         {
-            "total_wager": func.coalesce(_account.c.total_wager, accounts.c.total_wager),
-            **{name: case((_has_figures, _account.c[name]), (_is_over, 0), else_=accounts.c[name]) for name in PERIODS},
-            "name": case((_has_figures, _account.c.name), else_=accounts.c.name),
-            "read_at": case((_is_reading, AT), else_=accounts.c.read_at),
-            "highest": func.greatest(accounts.c.highest, _account.c.total_wager),
-            "first_read_at": func.coalesce(accounts.c.first_read_at, case((_has_figures, AT))),
-            "first_total": func.coalesce(accounts.c.first_total, _account.c.total_wager),
-            "first_week": func.coalesce(accounts.c.first_week, _account.c.wager_week),
-            "first_month": func.coalesce(accounts.c.first_month, _account.c.wager_month),
-            "absent_since": case((_is_missing, func.coalesce(accounts.c.absent_since, AT))),
+            "total_wager": func.coalesce(_changed.c.total_wager, accounts.c.total_wager),
+            **{
+                name: case((_changed.c.has_figures, _changed.c[name]), (_changed.c.is_over, 0), else_=accounts.c[name])
+                for name in PERIODS
+            },
+            "name": case((_changed.c.has_figures, _changed.c.name), else_=accounts.c.name),
+            "read_at": case((_changed.c.is_reading, AT), else_=accounts.c.read_at),
+            "highest": func.greatest(accounts.c.highest, _changed.c.total_wager),
+            "first_read_at": func.coalesce(accounts.c.first_read_at, case((_changed.c.has_figures, AT))),
+            "first_total": func.coalesce(accounts.c.first_total, _changed.c.total_wager),
+            "first_week": func.coalesce(accounts.c.first_week, _changed.c.wager_week),
+            "first_month": func.coalesce(accounts.c.first_month, _changed.c.wager_month),
+            "absent_since": case((_changed.c.is_missing, func.coalesce(accounts.c.absent_since, AT))),
             # The account was inserted while a decision on a link, which did not see it, had not committed yet.
             "user_id": case((accounts.c.user_id.is_(None), _linked_since), else_=accounts.c.user_id),
         }
     )
-    .returning(accounts.c.id, accounts.c.read_at, accounts.c.total_wager)
+    .returning(accounts.c.id, accounts.c.total_wager, _changed.c.is_reading)
     .cte("update_accounts")
 )
 _insert_changed = upsert(readings).from_select(
     ["account_id", "requested_at", "feed_id", "total"],
-    select(_update_accounts.c.id, AT, _FEED_ID, _update_accounts.c.total_wager).where(_update_accounts.c.read_at == AT),
+    select(_update_accounts.c.id, AT, _FEED_ID, _update_accounts.c.total_wager).where(_update_accounts.c.is_reading),
 )
 # The conflict is with another feed that was requested in the same millisecond.
 _insert_readings = _insert_changed.on_conflict_do_update(
     index_elements=["account_id", "requested_at"],
     set_={"total": _insert_changed.excluded.total, "feed_id": _insert_changed.excluded.feed_id},
-).add_cte(delete(entries).cte("delete_entries"))
+).add_cte(
+    *tiers.reach(_update_members, at=AT),
+    _clear_members,
+    delete(entries).cte("delete_entries"),
+    all_time_blocks.deleted_blocks(),
+)
 
 
 def store(connection: Connection, new: Mapping[str, object]) -> int:
     """Write the figures of members and accounts; return how many totals have changed. It deletes the entries."""
-    connection.execute(_write_members, new)
     return connection.execute(_insert_readings, new).rowcount

@@ -31,6 +31,7 @@ from sqlalchemy import (
 from goatedvips.domain import access, audit
 from goatedvips.domain.access import NOW, Caller
 from goatedvips.domain.notifications.outbox import queued
+from goatedvips.domain.races import boards
 from goatedvips.domain.races.boundaries import CHOSEN, FIX_BOUNDARIES, FORCED_BEFORE, READY_BEFORE, boundary_feed
 from goatedvips.domain.races.race_statements import RACE_ID
 from goatedvips.domain.races.results import archive, prizes
@@ -39,6 +40,7 @@ from goatedvips.domain.races.scores import histories, ranked, scored
 from goatedvips.domain.rewards.ledger import granted
 from goatedvips.errors import NotFound, NotSettleable
 from goatedvips.models.accounts import users
+from goatedvips.models.races import race_board_blocks
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.races import wager_races as races
 from goatedvips.models.wagers import feeds
@@ -205,7 +207,7 @@ _set_ranks = (
     update(participants)
     .where(participants.c.id == _results.c.participant_id)
     .values(
-        rank=_results.c.rank,
+        **boards.placed(_results.c.rank),
         total_wager=_results.c.score,
         account_id=_results.c.account_id,
         base=_results.c.base,
@@ -218,8 +220,10 @@ _set_ranks = (
     .returning(participants.c.member_key.label("user_id"), participants.c.rank)
     .cte("results_written")
 )
-_write_ranks = select(_set_ranks.c.user_id, _set_ranks.c.rank).where(
-    _set_ranks.c.rank <= bindparam("paid_places", type_=Integer)
+_write_ranks = (
+    select(_set_ranks.c.user_id, _set_ranks.c.rank)
+    .where(_set_ranks.c.rank <= bindparam("paid_places", type_=Integer))
+    .add_cte(boards.deleted_blocks(race_board_blocks.c.race_id == bindparam("settled_race_id")))
 )
 
 _prizes = (
@@ -246,7 +250,9 @@ _mailed = (
     .where(users.c.erased_at.is_(None))
 )
 _archived = archive.archived(_prizes)
-_write_results = select(_archived.c.id).add_cte(*granted("race", _rewards), *queued("race_result", _mailed))
+_write_results = select(_archived.c.id).add_cte(
+    *granted("race", _rewards), *queued("race_result", _mailed), boards.inserted_blocks()
+)
 
 
 def _settle_taken(connection: Connection, race: Row[Any], *, force: bool, now: datetime) -> Report:
@@ -272,6 +278,7 @@ def _settle_taken(connection: Connection, race: Row[Any], *, force: bool, now: d
     paid = connection.execute(_write_ranks, ranks).all()
     shares = prizes.share(race.id, pool, percents, ((row.user_id, row.rank) for row in paid))
     results = {
+        "race_ids": [race.id],
         "winner_ids": list(shares.cents_by_user),
         "winner_cents": list(shares.cents_by_user.values()),
         **archive.parameters(
