@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -148,6 +148,12 @@ class Community:
             return
         kind = self._chance.choice(list(kinds))
         self.counts[kind] += kinds[kind](player, now)
+
+    def happen_to_each(self, user_ids: Sequence[int], now: datetime) -> None:
+        """Let members exclude themselves, lose their link, be linked anew, be suspended, and be erased, by turns."""
+        kinds = (self._exclude, self._unlink, self._link, self._suspend, self._erase)
+        for kind, user_id in zip(kinds, user_ids, strict=False):
+            self.counts["changes before a settlement"] += kind(self.players[user_id], now)
 
     def _happen_in(self, race: Race, player: Player, now: datetime) -> None:
         part = race.participants.get(player.member.id)

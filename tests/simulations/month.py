@@ -338,6 +338,10 @@ class _Month:
     def _settle_one(self, race: Race, now: datetime, *, force: bool = False) -> None:
         """Settle a race after a dry run: the schedule does it, or staff if it is one of the legacy application."""
         staff, people = self._community.staff, self._community.people
+        board = self._reports.board(race, people)
+        if board is not None:  # its first ones, and who is ranked last
+            ranked = sorted((one.rank, user_id) for user_id, one in board.standings.items() if one.rank is not None)
+            self._community.happen_to_each([user_id for _, user_id in [*ranked[:2], *ranked[2:][-3:]]], now)
         dry_run = self._runner.once(partial(dry_runs.dry_run, caller=staff, race_id=race.id, now=now))
         if force or race.id in self._legacy_ids:
             settle = partial(settlement.settle, caller=staff, race_id=race.id, force=force, now=now)

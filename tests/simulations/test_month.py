@@ -16,6 +16,7 @@ HAPPENED = (
     "answers that are no feed",
     "at once",
     "cancelled races",
+    "changes before a settlement",
     "disqualifications",
     "ended exclusions",
     "ended links",
