@@ -139,6 +139,18 @@ def test_a_late_feed_has_the_newest_figures_of_accounts_that_newer_feeds_lack(
     assert [total for _, total in ingesting.readings(uid)] == [10, 11, 12]
 
 
+def test_a_late_feed_has_the_newest_figures_although_another_late_one_lacks_the_account(
+    ingesting: Ingesting, uid: str
+) -> None:
+    others = {f"other {n}": "1" for n in range(9)}
+    ingesting.ingest(NOON, {uid: "10", **others})
+    ingesting.ingest(NOON + 3 * STEP, others)
+    ingesting.ingest(NOON + 2 * STEP, others, totalUsers=10)
+    ingesting.ingest(NOON + STEP, {uid: "12", **others})
+    account = ingesting.account(uid)
+    assert (account.total_wager, account.highest, account.absent_since) == (12, 12, NOON + 2 * STEP)
+
+
 def test_only_a_whole_feed_clears_the_period_figures_of_absent_accounts(
     ingesting: Ingesting, database: sa.Engine, members: Members, uid: str
 ) -> None:

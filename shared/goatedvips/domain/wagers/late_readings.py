@@ -138,6 +138,17 @@ _update_accounts = (
     )
     .cte("update_accounts")
 )
+# Not a join: hashed, whatever PostgreSQL believes about the number of entries.
+_move_absences = (
+    update(accounts)
+    .where(
+        accounts.c.absent_since > AT,
+        accounts.c.uid.not_in(select(entries.c.uid)),
+        ~exists().where(_is_later, feeds.c.requested_at < accounts.c.absent_since).correlate(accounts),
+    )
+    .values(absent_since=AT)
+    .cte("move_absences")
+)
 _total_before = (
     select(readings.c.total)
     .where(readings.c.account_id == _late.c.id, readings.c.requested_at <= AT)
@@ -178,7 +189,13 @@ _insert_readings = (
         ),
     )
     .on_conflict_do_nothing(index_elements=["account_id", "requested_at"])
-    .add_cte(_update_accounts, _lower_closings, delete(entries).cte("delete_entries"), all_time_blocks.deleted_blocks())
+    .add_cte(
+        _update_accounts,
+        _move_absences,
+        _lower_closings,
+        delete(entries).cte("delete_entries"),
+        all_time_blocks.deleted_blocks(),
+    )
 )
 
 
