@@ -51,6 +51,7 @@ LOCKS = {
     "exclusions_end_later": "users is locked for a moment.",
     "ends_of_exclusions": "An index of users is built while others write.",
     "boards_in_blocks": "wager_race_participants is locked for a moment; rows with a rank are written in batches.",
+    "unread_members": "users is locked for a moment.",
 }
 """How each step affects concurrent work on the tables."""
 

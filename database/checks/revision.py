@@ -53,6 +53,8 @@ LAST_MADE = {
     "ends_of_exclusions": "to_regclass('users_exclusion_ends_at_idx') IS NOT NULL",
     "boards_in_blocks": "to_regclass('wager_accounts_is_fallen_idx') IS NOT NULL"
     " AND to_regclass('wager_accounts_fallen_idx') IS NULL",
+    "unread_members": "EXISTS (SELECT FROM pg_trigger WHERE tgname = 'note_unread_of_changed'"
+    " AND tgrelid = to_regclass('users'))",
 }
 """What each step creates last: if it exists, the step was complete."""
 MADE = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT alembic_version_pkc PRIMARY KEY); "

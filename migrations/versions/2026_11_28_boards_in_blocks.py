@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS wager_board_blocks (
 )
 """
 IS_FALLEN = "is_fallen boolean GENERATED ALWAYS AS (total_wager < highest) STORED"
+FUNCTIONS = ("note_rank", "unplace_account")
 INDEXES = (
     (
         "wager_race_participants_unplaced_idx",
@@ -58,9 +59,10 @@ def upgrade() -> None:
         *(f"ALTER TABLE {table} SET (fillfactor = 50)" for table in ("wager_race_participants", "wager_accounts")),
         locks=["wager_race_participants"],
     )
-    online.change(*(function.create for function in board_routines.FUNCTIONS))
+    online.change(*(function.create for function in board_routines.FUNCTIONS if function.name in FUNCTIONS))
     for trigger in board_routines.TRIGGERS:
-        online.change(trigger.create, locks=[trigger.table])
+        if trigger.function in FUNCTIONS:
+            online.change(trigger.create, locks=[trigger.table])
     online.fill(
         "wager_race_participants",
         "r.rank IS DISTINCT FROM r.noted_rank",

@@ -284,6 +284,7 @@ def test_each_table_that_is_filled_is_told(
         "users",
         "users",
         "users",
+        "users",
         "rewards",
         "wager_race_participants",
         "wager_race_participants",

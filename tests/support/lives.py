@@ -211,6 +211,7 @@ def _account(life: Life) -> None:
     with life.database.connect() as connection:  # a trigger wrote it
         reached = sa.select(wagers.member_tiers.c.id).where(wagers.member_tiers.c.user_id == me)
         life.rows[wagers.member_tiers] += connection.scalars(reached)
+    life.rows[wagers.unread_members].append(me)  # the trigger wrote it, because the member had the uid first
     with life.database.connect() as connection:
         periods = sa.select(wagers.link_periods.c.id).where(wagers.link_periods.c.user_id == me)
         life.rows[wagers.link_periods] += connection.scalars(periods)

@@ -16,7 +16,7 @@ def _referent(key: Constraint, _: Table) -> str:
 
 
 # The revision that the database must have for this code. A test checks that it is the newest migration.
-REVISION = "boards_in_blocks"
+REVISION = "unread_members"
 
 # The legacy application can delete its rows as before. Foreign keys of our tables to them have ON DELETE CASCADE or SET
 # NULL. Only the ledger of rewards, its grants and payouts, and the audit log prevent that a member

@@ -72,6 +72,14 @@ feed_entries = Table(
     prefixes=["UNLOGGED"],
 )
 
+# Members whose uid was in no feed when they got it. The trigger note_unread_member inserts them, and the ingest of a
+# feed that has the uid deletes them.
+unread_members = Table(
+    "unread_members",
+    metadata,
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+)
+
 # All accounts of the feed at their last reading. A member whose uid is linked takes over the totals of its account.
 wager_accounts = Table(
     "wager_accounts",

@@ -35,7 +35,8 @@ def exported(member: Member, *, now: datetime | None = None) -> tuple[dict[str, 
 
 
 def ids(rows: list[dict[str, Any]]) -> list[int]:
-    return [row["id"] if "id" in row else row["account_id"] for row in rows]
+    """Return the first column of each primary key."""
+    return [next(row[name] for name in ("id", "account_id", "user_id") if name in row) for row in rows]
 
 
 def references() -> Iterator[sa.Column[Any]]:

@@ -36,7 +36,7 @@ from goatedvips.domain.privacy.personal_data import (
     names_member,
 )
 from goatedvips.domain.privacy.ticket_holdings import TICKET_HOLDINGS
-from goatedvips.domain.privacy.wager_holdings import BOARDS_WITHOUT_PERSONAL_DATA, WAGER_HOLDINGS
+from goatedvips.domain.privacy.wager_holdings import WAGER_HOLDINGS, WAGERS_WITHOUT_PERSONAL_DATA
 from goatedvips.domain.races.scores import history_so_far
 from goatedvips.models.accounts import (
     account_links,
@@ -63,7 +63,7 @@ from goatedvips.models.operations import audit_log, figures, idempotency_records
 from goatedvips.models.races import historical_races, participant_changes, race_boundaries, wager_races
 from goatedvips.models.races import wager_race_participants as participants
 from goatedvips.models.rewards import payout_items, payouts, reward_grants, rewards
-from goatedvips.models.wagers import feed_entries, tier_versions
+from goatedvips.models.wagers import tier_versions
 from goatedvips.models.wheel import wheel_seeds, wheel_spins, wheel_versions
 
 
@@ -284,7 +284,6 @@ HOLDINGS = (
 )
 
 WITHOUT_PERSONAL_DATA = (
-    feed_entries,  # empty but for the transaction that ingests a feed
     figures,
     identity_key,
     mail_events,
@@ -294,6 +293,6 @@ WITHOUT_PERSONAL_DATA = (
     sender_state,
     tier_versions,
     unsubscribe_keys,
-    *BOARDS_WITHOUT_PERSONAL_DATA,
+    *WAGERS_WITHOUT_PERSONAL_DATA,
 )
 """Tables without personal data."""

@@ -7,10 +7,12 @@ from goatedvips.domain.privacy.personal_data import OWN, PersonalData, deleted, 
 from goatedvips.models.races import race_board_blocks
 from goatedvips.models.wagers import (
     accepted_falls,
+    feed_entries,
     feeds,
     link_periods,
     member_tiers,
     statements,
+    unread_members,
     wager_accounts,
     wager_board_blocks,
     wager_readings,
@@ -40,9 +42,13 @@ WAGER_HOLDINGS = (
         delete=_own_fall,
     ),
     PersonalData(member_tiers, rows=member_tiers.c.user_id == CALLER_ID, not_personal=("tier",)),
+    deleted(unread_members, unread_members.c.user_id == CALLER_ID),
     deleted(link_periods, link_periods.c.user_id == CALLER_ID),
     deleted(statements, statements.c.user_id == CALLER_ID),
     deleted(wager_accounts, _own_account),  # after the tables that refer to it
 )
-BOARDS_WITHOUT_PERSONAL_DATA = (race_board_blocks, wager_board_blocks)
-"""Ids in the order of ranks and of totals, which the export shows."""
+WAGERS_WITHOUT_PERSONAL_DATA = (
+    feed_entries,  # empty but for the transaction that ingests a feed
+    race_board_blocks,  # ids in the order of ranks, which the export shows
+    wager_board_blocks,  # ids in the order of totals, which the export shows
+)

@@ -18,12 +18,10 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    delete,
     exists,
     func,
     literal,
     select,
-    true,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -33,8 +31,7 @@ from goatedvips.domain.wagers import late_readings, newest_readings
 from goatedvips.domain.wagers.feed import Feed, FeedProblem
 from goatedvips.domain.wagers.feed_keys import requested_at_of
 from goatedvips.domain.wagers.leaderboards import all_time_blocks
-from goatedvips.domain.wagers.staging import beside_entries, stage
-from goatedvips.models.wagers import feed_entries as entries
+from goatedvips.domain.wagers.staging import beside_entries, clear, stage
 from goatedvips.models.wagers import feeds
 from goatedvips.models.wagers import wager_accounts as accounts
 
@@ -79,28 +76,27 @@ _PROBLEM = bindparam("problem", type_=Text)
 _MOMENT = tuple_(_AT, _KEY)
 _take_lock = select(INGEST_LOCK)
 
-_last_whole = (
+_last_whole_at = (
     select(feeds.c.requested_at)
     .where(feeds.c.is_whole, feeds.c.requested_at <= _AT, tuple_(feeds.c.requested_at, feeds.c.key) < _MOMENT)
     .order_by(feeds.c.requested_at.desc(), feeds.c.key.desc())
     .limit(1)
-    .cte("last_whole")
+    .scalar_subquery()
 )
 _beside = beside_entries(accounts)
 _was_in_last_whole = and_(
-    _beside.c.its_first_seen_at.is_(None) | (_beside.c.its_first_seen_at <= _last_whole.c.requested_at),
-    _beside.c.its_absent_since.is_(None) | (_beside.c.its_absent_since > _last_whole.c.requested_at),
+    _beside.c.its_first_seen_at.is_(None) | (_beside.c.its_first_seen_at <= _last_whole_at),
+    _beside.c.its_absent_since.is_(None) | (_beside.c.its_absent_since > _last_whole_at),
     _beside.c.its_first_seen_at.is_not(None) | _beside.c.its_first_read_at.is_not(None),
-    _last_whole.c.requested_at.is_not(None),
+    _last_whole_at.is_not(None),
 )
 _presence = (
     select(
         func.count().filter(_was_in_last_whole).label("expected"),
-        func.count().filter(_was_in_last_whole, _beside.c.uid.is_(None)).label("missing"),
+        func.count().filter(_beside.c.uid.is_(None), _was_in_last_whole).label("missing"),
         func.count().filter(_beside.c.its_uid.is_(None)).label("unknown"),
     )
     .select_from(_beside)
-    .outerjoin(_last_whole, true())
     .cte("presence")
 )
 _has_too_few = _presence.c.missing * 100 > _presence.c.expected * (100 - bindparam("least_percent", type_=Integer))
@@ -135,7 +131,6 @@ _insert_feed = (
         exists().where(_is_later, _later.c.is_whole).label("is_before_whole"),
     )
 )
-_delete_entries = delete(entries)
 
 
 def ingest_feed(
@@ -184,7 +179,7 @@ def ingest_feed(
     stage(connection, feed)
     row = connection.execute(_insert_feed, given).one_or_none()
     if row is None:
-        connection.execute(_delete_entries)
+        clear(connection)
         return IngestReport(is_new=False)
     race_ids = boards.take_races(connection, row.id, is_late=row.is_late, requested_at=requested_at)
     new = {
@@ -199,6 +194,7 @@ def ingest_feed(
     if row.unknown:
         connection.execute(store.insert_newcomers, new)
     readings = store.store(connection, new)
+    clear(connection)
     all_time_blocks.write(connection)
     if race_ids:
         boards.write_standings(connection, race_ids, is_late=row.is_late, now=now)

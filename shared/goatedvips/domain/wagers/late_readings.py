@@ -18,7 +18,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    delete,
     exists,
     func,
     or_,
@@ -189,17 +188,11 @@ _insert_readings = (
         ),
     )
     .on_conflict_do_nothing(index_elements=["account_id", "requested_at"])
-    .add_cte(
-        _update_accounts,
-        _move_absences,
-        _lower_closings,
-        delete(entries).cte("delete_entries"),
-        all_time_blocks.deleted_blocks(),
-    )
+    .add_cte(_update_accounts, _move_absences, _lower_closings, all_time_blocks.deleted_blocks())
 )
 
 
 def store(connection: Connection, new: Mapping[str, object]) -> int:
-    """Store readings, and figures where they are the newest; return the number of readings. It deletes the entries."""
+    """Store readings, and figures where they are the newest; return the number of readings."""
     connection.execute(_write_members, new)
     return connection.execute(_insert_readings, new).rowcount

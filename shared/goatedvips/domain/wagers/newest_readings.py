@@ -12,6 +12,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     or_,
     select,
@@ -25,7 +26,7 @@ from goatedvips.domain.wagers.leaderboards import all_time_blocks
 from goatedvips.domain.wagers.newcomers import AT, FIGURES
 from goatedvips.domain.wagers.staging import beside_entries
 from goatedvips.models.accounts import users
-from goatedvips.models.wagers import feed_entries as entries
+from goatedvips.models.wagers import unread_members
 from goatedvips.models.wagers import wager_accounts as accounts
 from goatedvips.models.wagers import wager_readings as readings
 
@@ -81,20 +82,22 @@ _update_members = (
     .returning(users.c.id, users.c.tier, and_(users.c.suspended_at.is_(None), ~is_excluded()).label("may_play"))
     .cte("update_members")
 )
-# An adopted member whose uid no feed has had yet.
-_account_id = select(accounts.c.id).where(accounts.c.uid == users.c.uid).scalar_subquery()
+# Members whose uid no feed has had yet.
+_has_account = exists().where(accounts.c.uid == users.c.uid).correlate(users)
 _clear_members = (
     update(users)
     .where(
         _IS_WHOLE,
+        users.c.id == unread_members.c.user_id,
         users.c.uid.is_not(None),
         ~users.c.is_shell,
         or_(*(users.c[name] != 0 for name in PERIODS)),
-        _account_id.is_(None),
+        ~_has_account,
     )
     .values(dict.fromkeys(PERIODS, 0))
     .cte("clear_members")
 )
+_forget_unread = delete(unread_members).where(users.c.id == unread_members.c.user_id, _has_account).cte("forget_unread")
 _members_come_first = select(func.count()).select_from(_update_members).scalar_subquery() >= 0  # and are locked first
 _linked_since = select(users.c.id).where(users.c.uid == accounts.c.uid, ~users.c.is_shell).scalar_subquery()
 _update_accounts = (
@@ -133,11 +136,11 @@ _insert_readings = _insert_changed.on_conflict_do_update(
 ).add_cte(
     *tiers.reach(_update_members, at=AT),
     _clear_members,
-    delete(entries).cte("delete_entries"),
+    _forget_unread,
     all_time_blocks.deleted_blocks(),
 )
 
 
 def store(connection: Connection, new: Mapping[str, object]) -> int:
-    """Write the figures of members and accounts; return how many totals have changed. It deletes the entries."""
+    """Write the figures of members and accounts; return how many totals have changed."""
     return connection.execute(_insert_readings, new).rowcount
