@@ -99,6 +99,13 @@ FILL = (
             AND username LIKE 'p%') ranked ORDER BY id
     """,
     """
+    DO $$ BEGIN UPDATE wager_race_participants SET is_placed = true WHERE race_id = {race};
+    INSERT INTO race_board_blocks SELECT {race}, max(rank), min(id), array_agg(id ORDER BY rank)
+        FROM wager_race_participants WHERE race_id = {race} GROUP BY (rank - 1) / 100;
+    EXCEPTION WHEN undefined_column THEN NULL; -- the baseline has no blocks
+    END $$
+    """,
+    """
     INSERT INTO wager_races (title, type, status, prize_pool, start_date, end_date, min_wager, prize_distribution)
         VALUES ('Neighbour', 'weekly', 'live', 500, now(), '2999-01-01', 0, '{{"1": 60}}')
     """,
@@ -107,6 +114,11 @@ FILL = (
         SELECT (SELECT max(id) FROM wager_races), id, id, 0 FROM users WHERE username LIKE 'p%' ORDER BY id
     """,
     "SET session_replication_role = DEFAULT",
+    # What Express reads the ranks by. The platform has no such index any more.
+    """
+    CREATE INDEX IF NOT EXISTS wager_race_participants_listed_idx ON wager_race_participants (race_id, rank, id)
+        WHERE is_listed
+    """,
     "VACUUM ANALYZE",
 )
 JOIN = text("""

@@ -13,7 +13,7 @@ from sqlalchemy.schema import ForeignKeyConstraint, UniqueConstraint
 
 def nulls(connection: Connection, table: Table, column: str) -> list[object]:
     """Return the rows without a value."""
-    return _ids(connection, select(table.c.id).where(table.c[column].is_(None)))
+    return _ids(connection, select(_first_of_key(table)).where(table.c[column].is_(None)))
 
 
 def doubled(
@@ -23,16 +23,21 @@ def doubled(
     return _ids(connection, _doubled(table, [table.c[column] for column in columns], where))
 
 
+def _first_of_key(table: Table) -> Column[object]:
+    """Return the column that rows are named by: `id`, or else the first one of the primary key or of the table."""
+    return table.c["id"] if "id" in table.c else next(iter((*table.primary_key.columns, *table.c)))
+
+
 def _doubled(table: Table, columns: list[Column[object]], where: ColumnElement[bool] | None = None) -> Select[object]:
     which = () if where is None else (where,)
     twice = select(*columns).where(*which).group_by(*columns).having(func.count() > 1)
-    return select(table.c.id).where(tuple_(*columns).in_(twice), *which)
+    return select(_first_of_key(table)).where(tuple_(*columns).in_(twice), *which)
 
 
 def primary(connection: Connection, table: Table) -> list[object]:
     """Return the rows whose primary key is null or not unique."""
     columns = list(table.primary_key.columns)
-    lacking = select(table.c.id).where(or_(*(column.is_(None) for column in columns)))
+    lacking = select(_first_of_key(table)).where(or_(*(column.is_(None) for column in columns)))
     return _ids(connection, _doubled(table, columns)) + _ids(connection, lacking)
 
 
@@ -41,7 +46,7 @@ def orphans(connection: Connection, table: Table, column: str) -> list[object]:
     referents = [key.column for key in table.c[column].foreign_keys]
     other = referents[0].table.alias("other")
     is_there = exists().where(other.c[referents[0].name] == table.c[column])
-    return _ids(connection, select(table.c.id).where(and_(table.c[column].is_not(None), ~is_there)))
+    return _ids(connection, select(_first_of_key(table)).where(and_(table.c[column].is_not(None), ~is_there)))
 
 
 def by_name(connection: Connection, table: Table, name: str | None) -> list[object]:
@@ -63,7 +68,7 @@ def rounded(connection: Connection, table: Table, column: Column[object]) -> lis
     scale = getattr(column.type, "scale", None)
     if not isinstance(scale, int):
         return []
-    return _ids(connection, select(table.c.id).where(column != func.round(column, scale)))
+    return _ids(connection, select(_first_of_key(table)).where(column != func.round(column, scale)))
 
 
 def has_rows(connection: Connection, table: str) -> bool:

@@ -120,6 +120,7 @@ def test_damages_to_an_adopted_database_are_told_and_mended(adopted: str) -> Non
         "SELECT": [
             "wager_races lacks its foreign key (follows_id) to wager_races",
             "participant_changes lacks its foreign key (race_id) to wager_races",
+            "race_board_blocks lacks its foreign key (race_id) to wager_races",
             "historical_races lacks its foreign key (race_id) to wager_races",
         ]
     }

@@ -92,7 +92,10 @@ EXACT = {
     "settle_races": {"settled": 0, "failed": 0, "overdue": 0, "feeds_kept": 0},
 }
 KEYS = {
-    "advance_races": ("started", "completed", "created", "unknown_zones", "outbox_age", "feed_age"),
+    "advance_races": (
+        *("started", "completed", "created", "unknown_zones"),
+        *("ended_exclusions", "outbox_age", "feed_age"),
+    ),
     "grant_staff": ("user_id", "username", "granted"),
     "ingest_wagers": ("ingested", "entries", "bad", "readings", "races"),
     "purge_expired": retention.KINDS,

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from goatedvips.domain.races import boards
-from goatedvips.domain.wagers.leaderboards import all_time_blocks
 from tests.support.members import Member, Members
 from tests.support.plans import fill
 
@@ -100,15 +99,17 @@ INSERT INTO wager_accounts (uid, total_wager, wager_today, wager_week, wager_mon
 SELECT 'crowd-' || n, 1, 0, 0, 0, '2026-05-01', CASE WHEN n > :rows - :few THEN 2 ELSE 1 END
 FROM generate_series(1, :rows) n;
 """
-# Linked accounts, which have wagered the same this week. The members who are not listed have wagered most today.
+# Linked accounts, which have wagered the same this week. The members who are not listed have wagered most today. Every
+# second one that is listed was listed after the order of the board of all time was written.
 LINKED_ACCOUNTS = """
-INSERT INTO wager_accounts (uid, user_id, is_listed, total_wager, wager_today, wager_week, wager_month, read_at)
-SELECT 'linked-' || n, :first + n, is_listed, n, CASE WHEN is_listed THEN n ELSE 9999999 END, 1, 0, '2026-05-01'
+INSERT INTO wager_accounts (uid, user_id, is_listed, total_wager, wager_today, wager_week, wager_month, read_at,
+    is_placed, unplaced_total)
+SELECT 'linked-' || n, :first + n, is_listed, n, CASE WHEN is_listed THEN n ELSE 9999999 END, 1, 0, '2026-05-01',
+    is_listed AND n % 2 = 1, CASE WHEN n % 2 = 0 THEN n END
 FROM (SELECT n, n > 2 * :few AND n <= :rows AS is_listed FROM generate_series(1, :rows + :rows / 4) n) x;
-"""
-# Every second of the linked accounts was listed after the order of the board was written.
-LISTED_LATER = """
-UPDATE wager_accounts SET is_placed = false, unplaced_total = total_wager WHERE is_listed AND user_id % 2 = 0;
+INSERT INTO wager_board_blocks (last_place, last_user_id, account_ids)
+SELECT -min(total_wager), min(user_id), array_agg(id ORDER BY total_wager DESC)
+FROM wager_accounts WHERE is_placed GROUP BY total_wager::int / 200;
 """
 # Subscriptions; drafts with long texts; of two campaigns very much mail waits: one is being sent, and one is paused.
 CAMPAIGNS = """
@@ -171,8 +172,7 @@ def make_crowd(database: sa.Engine, rows: int) -> Crowd:
     run(USERS, RACES, CODES, SPINS, REWARDS, TICKETS, NOTIFICATIONS, LINKS, FEEDS, LINKED_ACCOUNTS)
     with database.begin() as connection:
         connection.execute(sa.select(sa.true()).add_cte(boards.inserted_blocks()), {"race_ids": [first + 1]})
-        all_time_blocks.write(connection)
-    run(LISTED_LATER, STATEMENTS, CAMPAIGNS)
+    run(STATEMENTS, CAMPAIGNS)
     return crowd
 
 
