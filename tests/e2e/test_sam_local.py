@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,23 +138,25 @@ def test_make_run_can_serve_containers(tmp_path: Path, engine: DockerEngine) -> 
     assert not (tmp_path / "run.json").exists()
 
 
-def test_the_api_is_served_from_such_containers(run: Run, folder: Path, engine: DockerEngine) -> None:
+def test_the_api_is_served_from_such_containers(run: Run, folder: Path, tmp_path: Path, engine: DockerEngine) -> None:
     port = free_port()
     native_build()
     serve = INVOKE.replace("import invoke", "import serve").replace("invoke(sys.argv[2], None, [])", "serve([])")
-    with subprocess.Popen(
-        [sys.executable, "-c", BUILT + serve, str(folder)],
-        cwd=ROOT,
-        env=environment(engine, PORT=str(port)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    printed = tmp_path / "printed"  # a file: nobody reads a pipe while the process ends
+    with (
+        printed.open("w") as output,
+        subprocess.Popen(
+            [sys.executable, "-c", BUILT + serve, str(folder)],
+            cwd=ROOT,
+            env=environment(engine, PORT=str(port)),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if "Running on" in line:
-                    break
+            while "Running on" not in printed.read_text():
+                assert process.poll() is None, printed.read_text()
+                time.sleep(0.1)
             answer = httpx.get(f"http://127.0.0.1:{port}/v1/health", timeout=60, trust_env=False)
         finally:
             process.send_signal(signal.SIGINT)
