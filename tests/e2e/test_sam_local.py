@@ -29,6 +29,8 @@ local.FOLDER = pathlib.Path(sys.argv[1])
 from local.sam.invoke import invoke
 sys.exit(invoke(sys.argv[2], None, []))
 """
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+"""For a process that is started where interrupts are ignored, as in the background of a shell."""
 BUILT = """
 import sys
 from local.sam import build
@@ -146,7 +148,7 @@ def test_the_api_is_served_from_such_containers(run: Run, folder: Path, tmp_path
     with (
         printed.open("w") as output,
         subprocess.Popen(
-            [sys.executable, "-c", BUILT + serve, str(folder)],
+            [sys.executable, "-c", INTERRUPTIBLE + BUILT + serve, str(folder)],
             cwd=ROOT,
             env=environment(engine, PORT=str(port)),
             stdout=output,
